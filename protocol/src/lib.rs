@@ -1,0 +1,21 @@
+//! The wire of `pnet` without I/O: packets and their schemas, frames, the handshake and the state of a connection.
+//!
+//! Nothing in this crate knows a runtime, a socket, a clock or a task: bytes and times are passed in, bytes and events
+//! come out. `docs/wire.md` in the repository is the normative description of what it reads and writes.
+
+// What users declare: packets, schemas, protocols.
+pub mod bytes;
+pub mod failure;
+pub mod packet;
+pub mod protocol;
+pub mod reply;
+pub mod schema;
+pub mod table;
+
+// What goes over the wire.
+pub mod close;
+pub mod connection;
+pub mod frame;
+pub mod handshake;
+pub mod id;
+pub mod limits;
