@@ -1,0 +1,1 @@
+//! Tests of behaviour across crates; the README is compiled here.
