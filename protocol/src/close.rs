@@ -1,1 +1,246 @@
+//! Why a connection ends: the codes and the reason that the CLOSE frame carries, and the one mapping from errors to
+//! them.
 //!
+//! The codes, when each is sent and whether a retry makes sense: `docs/wire.md` §9.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
+
+use std::fmt;
+
+use crate::connection::Violation;
+use crate::frame::FrameError;
+use crate::handshake::HandshakeError;
+use crate::limits::TEXT_LEN;
+use crate::text::cut;
+
+/// Why a connection ends, as a number on the wire and a word in logs.
+///
+/// A code this version does not know is kept as [`Other`](Self::Other). Codes from 32,768 up belong to applications.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum CloseCode {
+    /// Nothing is wrong; one side is done.
+    Normal,
+    /// The program is shutting down; a new connection may reach its successor.
+    GoingAway,
+    /// The connect handler did not want this peer.
+    Refused,
+    /// The credentials were missing, wrong or worn out.
+    Unauthorized,
+    /// The two sides were built from different protocols.
+    ProtocolMismatch,
+    /// The two sides have no wire version in common.
+    VersionUnsupported,
+    /// The peer broke a rule of the wire.
+    ProtocolError,
+    /// The peer announced a frame above the limit it was told.
+    FrameTooLong,
+    /// The handshake was not finished in time.
+    HandshakeTimeout,
+    /// The peer was silent for too long.
+    Timeout,
+    /// The peer did not read what was written to it.
+    SlowConsumer,
+    /// This side has more to do than it can hold.
+    Overloaded,
+    /// The peer sent too many faulty or cancelled requests.
+    Abuse,
+    /// This side has a fault of its own.
+    Internal,
+    /// A code of a later version or of the application.
+    Other(u16),
+}
+
+impl CloseCode {
+    /// The code with this number.
+    pub const fn from_u16(number: u16) -> Self {
+        match number {
+            0 => Self::Normal,
+            1 => Self::GoingAway,
+            2 => Self::Refused,
+            3 => Self::Unauthorized,
+            4 => Self::ProtocolMismatch,
+            5 => Self::VersionUnsupported,
+            6 => Self::ProtocolError,
+            7 => Self::FrameTooLong,
+            8 => Self::HandshakeTimeout,
+            9 => Self::Timeout,
+            10 => Self::SlowConsumer,
+            11 => Self::Overloaded,
+            12 => Self::Abuse,
+            13 => Self::Internal,
+            other => Self::Other(other),
+        }
+    }
+
+    /// The number on the wire.
+    pub const fn to_u16(self) -> u16 {
+        match self {
+            Self::Normal => 0,
+            Self::GoingAway => 1,
+            Self::Refused => 2,
+            Self::Unauthorized => 3,
+            Self::ProtocolMismatch => 4,
+            Self::VersionUnsupported => 5,
+            Self::ProtocolError => 6,
+            Self::FrameTooLong => 7,
+            Self::HandshakeTimeout => 8,
+            Self::Timeout => 9,
+            Self::SlowConsumer => 10,
+            Self::Overloaded => 11,
+            Self::Abuse => 12,
+            Self::Internal => 13,
+            Self::Other(number) => number,
+        }
+    }
+}
+
+/// The word `docs/wire.md` uses: `slow-consumer`; `code-77` for codes without one.
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self {
+            Self::Normal => "normal",
+            Self::GoingAway => "going-away",
+            Self::Refused => "refused",
+            Self::Unauthorized => "unauthorized",
+            Self::ProtocolMismatch => "protocol-mismatch",
+            Self::VersionUnsupported => "version-unsupported",
+            Self::ProtocolError => "protocol-error",
+            Self::FrameTooLong => "frame-too-long",
+            Self::HandshakeTimeout => "handshake-timeout",
+            Self::Timeout => "timeout",
+            Self::SlowConsumer => "slow-consumer",
+            Self::Overloaded => "overloaded",
+            Self::Abuse => "abuse",
+            Self::Internal => "internal",
+            Self::Other(number) => return write!(f, "code-{number}"),
+        };
+        f.write_str(word)
+    }
+}
+
+/// Whether whoever is closed should come back.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Retry {
+    /// Nothing was said: the closed side does what it usually does for this code.
+    #[default]
+    Unspecified,
+    /// Come back, but not before this many milliseconds.
+    After(u32),
+    /// Coming back is of no use: nothing will have changed.
+    Never,
+}
+
+/// What a CLOSE frame says.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Close<'a> {
+    /// Why the connection ends.
+    pub code: CloseCode,
+    /// Whether to come back.
+    pub retry: Retry,
+    /// For people. At most [`TEXT_LEN`] bytes on the wire: a longer one is cut when written. From the peer it is text
+    /// of unknown origin; escape it before it reaches a terminal.
+    pub reason: &'a str,
+}
+
+impl<'a> Close<'a> {
+    /// A close that leaves the question of a retry to the code's usual answer.
+    pub const fn new(code: CloseCode, reason: &'a str) -> Self {
+        Self { code, retry: Retry::Unspecified, reason }
+    }
+
+    /// The same close with advice about coming back.
+    #[must_use]
+    pub const fn with_retry(self, retry: Retry) -> Self {
+        Self { retry, ..self }
+    }
+}
+
+/// An error that ends a connection, borrowed for [`close_for`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum WireError<'a> {
+    /// The bytes were no frame.
+    Frame(&'a FrameError),
+    /// The frame was out of place.
+    Violation(&'a Violation),
+    /// The handshake failed.
+    Handshake(&'a HandshakeError),
+}
+
+impl<'a> From<&'a FrameError> for WireError<'a> {
+    fn from(error: &'a FrameError) -> Self {
+        Self::Frame(error)
+    }
+}
+
+impl<'a> From<&'a Violation> for WireError<'a> {
+    fn from(error: &'a Violation) -> Self {
+        Self::Violation(error)
+    }
+}
+
+impl<'a> From<&'a HandshakeError> for WireError<'a> {
+    fn from(error: &'a HandshakeError) -> Self {
+        Self::Handshake(error)
+    }
+}
+
+/// The code and the reason that tell the peer about `error`: the only place where errors become codes.
+///
+/// The reason is short and holds nothing of this side's schema, whatever the error knows.
+pub fn close_for<'a>(error: impl Into<WireError<'a>>) -> (CloseCode, String) {
+    let (code, mut reason) = match error.into() {
+        WireError::Frame(error) => (frame_code(error), error.to_string()),
+        WireError::Violation(error) => {
+            let code = match error {
+                Violation::Abuse { .. } => CloseCode::Abuse,
+                _ => CloseCode::ProtocolError,
+            };
+            (code, error.to_string())
+        }
+        WireError::Handshake(error) => match error {
+            HandshakeError::Frame(source) => (frame_code(source), source.to_string()),
+            HandshakeError::Version { .. } => (CloseCode::VersionUnsupported, error.to_string()),
+            HandshakeError::ProtocolName { .. } => (CloseCode::ProtocolMismatch, error.to_string()),
+            HandshakeError::Mismatch(report) => (CloseCode::ProtocolMismatch, report.summary()),
+            HandshakeError::Closed { code, reason, .. } => (*code, reason.clone()),
+            HandshakeError::TimedOut => (CloseCode::HandshakeTimeout, error.to_string()),
+            _ => (CloseCode::ProtocolError, error.to_string()),
+        },
+    };
+    reason.truncate(cut(&reason, TEXT_LEN).len());
+    (code, reason)
+}
+
+fn frame_code(error: &FrameError) -> CloseCode {
+    match error {
+        FrameError::TooLong { .. } => CloseCode::FrameTooLong,
+        _ => CloseCode::ProtocolError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_comes_back() {
+        for number in 0..=u16::MAX {
+            assert_eq!(CloseCode::from_u16(number).to_u16(), number);
+        }
+    }
+
+    #[test]
+    fn words_are_those_of_the_document() {
+        assert_eq!(CloseCode::SlowConsumer.to_string(), "slow-consumer");
+        assert_eq!(CloseCode::from_u16(77).to_string(), "code-77");
+    }
+
+    #[test]
+    fn a_frame_above_the_limit_has_its_own_code() {
+        let (code, reason) = close_for(&FrameError::TooLong { len: 9, max: 8 });
+        assert_eq!((code, reason.as_str()), (CloseCode::FrameTooLong, "frame of 9 bytes exceeds the limit of 8"));
+    }
+}

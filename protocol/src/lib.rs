@@ -11,6 +11,7 @@ pub mod protocol;
 pub mod reply;
 pub mod schema;
 pub mod table;
+pub mod words;
 
 // What goes over the wire.
 pub mod close;
@@ -19,3 +20,16 @@ pub mod frame;
 pub mod handshake;
 pub mod id;
 pub mod limits;
+pub mod text;
+
+/// What the macros' output calls, through `pnet`. Promised to nobody.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::{
+        packet::{
+            Serde,
+            codec::{Coder, Decoder, SerdeMissing},
+        },
+        schema::check::field,
+    };
+}

@@ -1,0 +1,362 @@
+//! What the other side may send, and what it has open here.
+
+use crate::close::Close;
+use crate::frame::{Frame, PACKET_OVERHEAD, put_credit};
+use crate::limits::Limits;
+
+use super::Violation;
+
+/// Turns frames into events and enforces this side's limits on the way.
+///
+/// It allocates for open calls only, and for at most as many as the limit allows.
+#[derive(Clone, Debug)]
+pub struct Inbound {
+    limits: Limits,
+    /// Ids of the calls open here, sorted: the peer chooses them, and a sorted list has no bad case worth choosing.
+    calls: Vec<u32>,
+    packets: u32,
+    bytes: i64,
+    due_packets: u32,
+    due_bytes: u32,
+    closed: bool,
+}
+
+impl Inbound {
+    /// What may come from a side that was told `local`.
+    pub const fn new(local: &Limits) -> Self {
+        Self {
+            limits: *local,
+            calls: Vec::new(),
+            packets: local.packets,
+            bytes: local.packet_bytes as i64,
+            due_packets: 0,
+            due_bytes: 0,
+            closed: false,
+        }
+    }
+
+    /// Takes the next frame.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`] if the peer broke a rule. The connection has to end; this value stays as it was.
+    pub fn handle<'a>(&mut self, frame: Frame<'a>) -> Result<Event<'a>, Violation> {
+        if self.closed {
+            return Err(Violation::AfterClose { frame: frame.name() });
+        }
+        let name = frame.name();
+        match frame {
+            Frame::Packet { action, payload } => self.packet(action, payload),
+            Frame::Call { id, action, timeout_ms, payload } => {
+                if !self.open(id)? {
+                    return Ok(Event::Busy { id });
+                }
+                Ok(Event::Call { id, action, timeout_ms, payload })
+            }
+            Frame::Reply { id, payload } => answer(name, id, Answer::Reply(payload)),
+            Frame::Error { id, payload } => answer(name, id, Answer::Error(payload)),
+            Frame::Failure { id, code, message } => answer(name, id, Answer::Failure { code, message }),
+            Frame::Time { micros } => Ok(Event::Time { micros }),
+            Frame::Cancel { id: 0 } => Err(Violation::ZeroId { frame: name }),
+            // The answer to a call may cross its cancellation, so an unknown id is nobody's fault.
+            Frame::Cancel { id } if self.calls.binary_search(&id).is_ok() => Ok(Event::Cancel { id }),
+            Frame::Cancel { .. } => Ok(Event::Ignored),
+            Frame::Credit { id: 0, packets, bytes } => Ok(Event::Credit { packets, bytes }),
+            Frame::Item { id: 0, .. } | Frame::End { id: 0, .. } => Err(Violation::ZeroId { frame: name }),
+            // Nothing opens streams yet. Credit and items may cross the end of a stream, so they are never a fault.
+            Frame::Credit { .. } | Frame::Item { .. } | Frame::End { .. } => Ok(Event::Ignored),
+            Frame::Ping { nonce } => Ok(Event::Ping { nonce }),
+            Frame::Pong { nonce } => Ok(Event::Pong { nonce }),
+            Frame::Close(close) => {
+                self.closed = true;
+                Ok(Event::Close(close))
+            }
+            Frame::Hello(_) | Frame::Welcome(_) | Frame::Differ(_) | Frame::Offer(_) | Frame::Shapes(_) => {
+                Err(Violation::Handshake { frame: name })
+            }
+        }
+    }
+
+    /// Forgets a call, because its answer was written. Unknown ids are ignored.
+    pub fn call_finished(&mut self, id: u32) {
+        if let Ok(place) = self.calls.binary_search(&id) {
+            self.calls.remove(place);
+        }
+    }
+
+    /// Takes back what a one-way packet of `frame_len` occupied, because it was handled or dropped, and writes a CREDIT
+    /// frame when half the window is due.
+    ///
+    /// `frame_len` is what [`Event::Packet`] said.
+    pub fn packet_finished(&mut self, frame_len: u32, out: &mut Vec<u8>) {
+        self.due_packets = self.due_packets.saturating_add(1);
+        self.due_bytes = self.due_bytes.saturating_add(frame_len);
+        if self.due_packets < self.limits.packets.div_ceil(2) && self.due_bytes < self.limits.packet_bytes.div_ceil(2) {
+            return;
+        }
+        put_credit(out, 0, self.due_packets, self.due_bytes);
+        self.packets = self.packets.saturating_add(self.due_packets);
+        self.bytes += i64::from(self.due_bytes);
+        self.due_packets = 0;
+        self.due_bytes = 0;
+    }
+
+    /// How many calls the other side has open here.
+    pub fn open_calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// How many one-way packets of the other side are not finished here.
+    pub fn open_packets(&self) -> u32 {
+        self.limits.packets.saturating_sub(self.packets.saturating_add(self.due_packets))
+    }
+
+    /// The limits enforced here.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn packet<'a>(&mut self, action: u16, payload: &'a [u8]) -> Result<Event<'a>, Violation> {
+        if self.packets == 0 || self.bytes <= 0 {
+            return Err(Violation::NoCredit { packets: self.limits.packets, bytes: self.limits.packet_bytes });
+        }
+        let frame_len = u32::try_from(payload.len().saturating_add(PACKET_OVERHEAD)).unwrap_or(u32::MAX);
+        self.packets -= 1;
+        self.bytes -= i64::from(frame_len);
+        Ok(Event::Packet { action, payload, frame_len })
+    }
+
+    /// Enters a call; `false` if the limit is reached.
+    fn open(&mut self, id: u32) -> Result<bool, Violation> {
+        if id == 0 {
+            return Err(Violation::ZeroId { frame: "CALL" });
+        }
+        let Err(place) = self.calls.binary_search(&id) else {
+            return Err(Violation::DuplicateCall { id });
+        };
+        let full = u32::try_from(self.calls.len()).map_or(true, |open| open >= self.limits.calls);
+        if !full {
+            self.calls.insert(place, id);
+        }
+        Ok(!full)
+    }
+}
+
+/// What a frame means in the open state.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// When what follows in the same batch was written.
+    Time {
+        /// Microseconds since the Unix epoch.
+        micros: i64,
+    },
+    /// A one-way packet; [`Inbound::packet_finished`] when it is handled.
+    Packet {
+        /// Its numeric action, which may be out of range.
+        action: u16,
+        /// The packet, still encoded.
+        payload: &'a [u8],
+        /// What it occupies of the window, for [`Inbound::packet_finished`].
+        frame_len: u32,
+    },
+    /// A call; [`Inbound::call_finished`] when its answer is written.
+    Call {
+        /// The caller's id for it.
+        id: u32,
+        /// Its numeric action, which may be out of range.
+        action: u16,
+        /// How long the caller waits, in milliseconds; 0 if without limit.
+        timeout_ms: u32,
+        /// The packet, still encoded.
+        payload: &'a [u8],
+    },
+    /// A call above the limit: answer it with the failure `busy`. It is not counted as open.
+    Busy {
+        /// The caller's id for it.
+        id: u32,
+    },
+    /// The answer to a call of this side, which may not know the id any more.
+    Answer {
+        /// This side's id for the call.
+        id: u32,
+        /// The answer.
+        answer: Answer<'a>,
+    },
+    /// The caller does not want the answer to a call that is open here. It is still owed: `cancelled`, unless the call
+    /// finishes all the same.
+    Cancel {
+        /// The caller's id for it.
+        id: u32,
+    },
+    /// More one-way packets may be sent: [`Outbound::handle_credit`](super::Outbound::handle_credit).
+    Credit {
+        /// How many more packets.
+        packets: u32,
+        /// How many more bytes.
+        bytes: u32,
+    },
+    /// To be answered with a PONG frame.
+    Ping {
+        /// To be given back.
+        nonce: u64,
+    },
+    /// The answer to a ping.
+    Pong {
+        /// The ping's.
+        nonce: u64,
+    },
+    /// The other side ends the connection; nothing may come after it.
+    Close(Close<'a>),
+    /// Nothing to do.
+    Ignored,
+}
+
+/// How a call was answered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Answer<'a> {
+    /// With the reply packet; empty for a mere acknowledgement.
+    Reply(&'a [u8]),
+    /// With the declared error packet.
+    Error(&'a [u8]),
+    /// Not as declared.
+    Failure {
+        /// For programs.
+        code: &'a str,
+        /// For people, of unknown origin.
+        message: &'a str,
+    },
+}
+
+fn answer<'a>(frame: &'static str, id: u32, answer: Answer<'a>) -> Result<Event<'a>, Violation> {
+    if id == 0 {
+        return Err(Violation::ZeroId { frame });
+    }
+    Ok(Event::Answer { id, answer })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::close::CloseCode;
+    use crate::connection::Outbound;
+    use crate::frame::decode;
+
+    fn inbound(calls: u32, packets: u32, bytes: u32) -> Inbound {
+        Inbound::new(Limits::default().calls(calls).packets(packets).packet_bytes(bytes))
+    }
+
+    fn call(id: u32) -> Frame<'static> {
+        Frame::Call { id, action: 1, timeout_ms: 0, payload: b"" }
+    }
+
+    fn packet(payload: &[u8]) -> Frame<'_> {
+        Frame::Packet { action: 1, payload }
+    }
+
+    #[test]
+    fn calls_above_the_limit_are_busy_and_not_open() {
+        let mut inbound = inbound(2, 1, 1);
+        for id in [9, 3] {
+            assert!(matches!(inbound.handle(call(id)), Ok(Event::Call { .. })));
+        }
+        assert_eq!(inbound.handle(call(5)), Ok(Event::Busy { id: 5 }));
+        assert_eq!(inbound.handle(call(5)), Ok(Event::Busy { id: 5 }), "a busy call is answered at once");
+        assert_eq!(inbound.open_calls(), 2);
+        inbound.call_finished(9);
+        inbound.call_finished(9);
+        assert!(matches!(inbound.handle(call(5)), Ok(Event::Call { .. })));
+    }
+
+    #[test]
+    fn rejects_an_open_id_and_takes_it_when_answered() {
+        let mut inbound = inbound(8, 1, 1);
+        assert!(inbound.handle(call(7)).is_ok());
+        assert_eq!(inbound.handle(call(7)), Err(Violation::DuplicateCall { id: 7 }));
+        inbound.call_finished(7);
+        assert!(inbound.handle(call(7)).is_ok());
+    }
+
+    #[test]
+    fn rejects_id_zero() {
+        let mut inbound = inbound(8, 1, 1);
+        for frame in [call(0), Frame::Reply { id: 0, payload: b"" }, Frame::Cancel { id: 0 }] {
+            assert!(matches!(inbound.handle(frame), Err(Violation::ZeroId { .. })));
+        }
+    }
+
+    #[test]
+    fn rejects_packets_beyond_the_credit() {
+        let mut inbound = inbound(1, 2, 1000);
+        for _ in 0..2 {
+            assert!(matches!(inbound.handle(packet(b"x")), Ok(Event::Packet { frame_len: 4, .. })));
+        }
+        assert_eq!(inbound.open_packets(), 2);
+        assert_eq!(inbound.handle(packet(b"x")), Err(Violation::NoCredit { packets: 2, bytes: 1000 }));
+    }
+
+    #[test]
+    fn credit_comes_back_when_half_is_due() {
+        let mut inbound = inbound(1, 4, 1000);
+        let mut out = Vec::new();
+        for _ in 0..4 {
+            inbound.handle(packet(b"x")).unwrap();
+        }
+        inbound.packet_finished(4, &mut out);
+        assert!(out.is_empty());
+        inbound.packet_finished(4, &mut out);
+        assert_eq!(decode(&out, 99).unwrap().unwrap().0, Frame::Credit { id: 0, packets: 2, bytes: 8 });
+        assert_eq!(inbound.open_packets(), 2);
+        assert!(inbound.handle(packet(b"x")).is_ok());
+    }
+
+    /// Whatever the window and the sizes: a sender that waits for credit gets some once everything is handled, and the
+    /// receiver never disagrees with a sender that kept to it.
+    #[test]
+    fn both_ends_count_the_same_and_never_block() {
+        for (packets, bytes) in [(1, 1), (1, 1000), (2, 7), (3, 50), (64, 100), (5, 100_000)] {
+            let limits = *Limits::default().packets(packets).packet_bytes(bytes);
+            let (mut outbound, mut inbound) = (Outbound::new(&limits), Inbound::new(&limits));
+            let mut waiting = Vec::new();
+            for step in 0..2000_usize {
+                let payload = vec![0; (step * 37) % 90];
+                let mut wire = Vec::new();
+                if outbound.packet(1, &payload, &mut wire).is_ok() {
+                    let frame = decode(&wire, u32::MAX).unwrap().unwrap().0;
+                    let Event::Packet { frame_len, .. } = inbound.handle(frame).unwrap() else { panic!("a packet") };
+                    waiting.push(frame_len);
+                    continue;
+                }
+                let mut back = Vec::new();
+                for frame_len in waiting.drain(..) {
+                    inbound.packet_finished(frame_len, &mut back);
+                }
+                let mut rest = back.as_slice();
+                while let Some((Frame::Credit { packets, bytes, .. }, used)) = decode(rest, 99).unwrap() {
+                    outbound.handle_credit(packets, bytes).unwrap();
+                    rest = &rest[used..];
+                }
+                assert!(outbound.can_send_packet(), "window {packets}/{bytes}, step {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn cancels_of_unknown_calls_are_ignored() {
+        let mut inbound = inbound(1, 1, 1);
+        assert_eq!(inbound.handle(Frame::Cancel { id: 4 }), Ok(Event::Ignored));
+        inbound.handle(call(4)).unwrap();
+        assert_eq!(inbound.handle(Frame::Cancel { id: 4 }), Ok(Event::Cancel { id: 4 }));
+        assert_eq!(inbound.open_calls(), 1, "its answer is still owed");
+    }
+
+    #[test]
+    fn rejects_handshake_frames_and_anything_after_close() {
+        let mut inbound = inbound(1, 1, 1);
+        assert_eq!(inbound.handle(Frame::Hello(b"")), Err(Violation::Handshake { frame: "HELLO" }));
+        let close = Close::new(CloseCode::Normal, "bye");
+        assert_eq!(inbound.handle(Frame::Close(close)), Ok(Event::Close(close)));
+        assert_eq!(inbound.handle(Frame::Ping { nonce: 1 }), Err(Violation::AfterClose { frame: "PING" }));
+    }
+}

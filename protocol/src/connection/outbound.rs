@@ -1,0 +1,259 @@
+//! What this side may still send: credit for one-way packets, frame length, open calls.
+
+use crate::frame::{CALL_OVERHEAD, FrameTooLong, Mark, PACKET_OVERHEAD, put_packet};
+use crate::limits::Limits;
+
+use super::Violation;
+
+/// The sender's view of the other side's limits.
+///
+/// A one-way packet may go while at least one packet and one byte of credit are left; its bytes may then overrun the
+/// byte credit, so that a single packet above the window is not stuck for ever (`docs/wire.md` §8.1).
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    max_frame_len: u32,
+    max_calls: u32,
+    calls: u32,
+    packets: u32,
+    bytes: i64,
+}
+
+impl Outbound {
+    /// What may be sent to a side that told `peer` in the handshake.
+    pub const fn new(peer: &Limits) -> Self {
+        Self {
+            max_frame_len: peer.max_frame_len,
+            max_calls: peer.calls,
+            calls: 0,
+            packets: peer.packets,
+            bytes: peer.packet_bytes as i64,
+        }
+    }
+
+    /// Writes a one-way packet and spends its credit.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused`]; nothing is written or spent then.
+    pub fn packet(&mut self, action: u16, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendRefused> {
+        let length = self.spend(payload.len().saturating_add(PACKET_OVERHEAD))?;
+        debug_assert!(length > 0, "a packet has a kind at least");
+        put_packet(out, action, payload);
+        Ok(())
+    }
+
+    /// Appends a whole PACKET frame that [`put_packet`] wrote once for many, and spends its credit.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused`]; nothing is written or spent then.
+    pub fn packet_encoded(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), SendRefused> {
+        self.spend(frame.len().saturating_sub(4))?;
+        out.extend_from_slice(frame);
+        Ok(())
+    }
+
+    /// Finishes a one-way packet begun with [`begin_packet`](crate::frame::begin_packet), and spends its credit.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused`]; `out` is then as it was before the packet was begun, and nothing is spent.
+    pub fn finish_packet(&mut self, mark: Mark, out: &mut Vec<u8>) -> Result<(), SendRefused> {
+        if let Err(refused) = self.spend(mark.len(out)) {
+            mark.abandon(out);
+            return Err(refused);
+        }
+        mark.finish(out, self.max_frame_len)?;
+        Ok(())
+    }
+
+    /// Finishes a frame that needs no credit (a call, an answer). [`Mark::finish`] with the other side's limit.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused::TooLong`]; `out` is then as it was before the frame was begun.
+    pub fn finish(&self, mark: Mark, out: &mut Vec<u8>) -> Result<(), SendRefused> {
+        mark.finish(out, self.max_frame_len)?;
+        Ok(())
+    }
+
+    /// Takes the credit of a CREDIT frame with id 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::CreditOverflow`] if the sum is above 2³¹.
+    pub fn handle_credit(&mut self, packets: u32, bytes: u32) -> Result<(), Violation> {
+        let packets = self.packets.checked_add(packets).filter(|sum| i64::from(*sum) <= MAX_CREDIT);
+        let bytes = Some(self.bytes + i64::from(bytes)).filter(|sum| *sum <= MAX_CREDIT);
+        let (Some(packets), Some(bytes)) = (packets, bytes) else {
+            return Err(Violation::CreditOverflow);
+        };
+        self.packets = packets;
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// Counts a call that was sent.
+    pub fn call_started(&mut self) {
+        self.calls = self.calls.saturating_add(1);
+    }
+
+    /// Counts a call that the other side has answered. A cancelled call is open until its answer comes, too.
+    pub fn call_ended(&mut self) {
+        self.calls = self.calls.saturating_sub(1);
+    }
+
+    /// Whether a one-way packet may go now, if it is not too long.
+    pub const fn can_send_packet(&self) -> bool {
+        self.packets >= 1 && self.bytes > 0
+    }
+
+    /// Whether a call may go now without being answered `busy`.
+    pub const fn can_call(&self) -> bool {
+        self.calls < self.max_calls
+    }
+
+    /// Compares a payload with the longest frame the other side takes, as part of a CALL, the kind that adds most.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused::TooLong`].
+    pub fn check_len(&self, payload_len: usize) -> Result<(), SendRefused> {
+        self.length(payload_len.saturating_add(CALL_OVERHEAD))?;
+        Ok(())
+    }
+
+    /// The longest frame the other side takes, as the length field counts.
+    pub const fn max_frame_len(&self) -> u32 {
+        self.max_frame_len
+    }
+
+    fn spend(&mut self, len: usize) -> Result<u32, SendRefused> {
+        let length = self.length(len)?;
+        if !self.can_send_packet() {
+            return Err(SendRefused::NoCredit);
+        }
+        self.packets -= 1;
+        self.bytes -= i64::from(length);
+        Ok(length)
+    }
+
+    fn length(&self, len: usize) -> Result<u32, SendRefused> {
+        match u32::try_from(len) {
+            Ok(length) if length <= self.max_frame_len => Ok(length),
+            _ => Err(SendRefused::TooLong { len, max: self.max_frame_len }),
+        }
+    }
+}
+
+/// Why this side may not send something; nobody's fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendRefused {
+    /// The other side has not yet handled enough of the packets before; wait for its credit.
+    #[error("no credit for a one-way packet")]
+    NoCredit,
+    /// The other side would not take a frame of that length, now or later.
+    #[error("frame of {len} bytes exceeds the other side's limit of {max}")]
+    TooLong {
+        /// Length the frame would have, in bytes.
+        len: usize,
+        /// Limit the other side told, in bytes.
+        max: u32,
+    },
+}
+
+impl From<FrameTooLong> for SendRefused {
+    fn from(FrameTooLong { len, max }: FrameTooLong) -> Self {
+        Self::TooLong { len, max }
+    }
+}
+
+const MAX_CREDIT: i64 = 1 << 31;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::begin_packet;
+
+    fn outbound(packets: u32, bytes: u32) -> Outbound {
+        Outbound::new(Limits::default().packets(packets).packet_bytes(bytes).max_frame_len(5000).calls(2))
+    }
+
+    #[test]
+    fn packets_stop_without_credit() {
+        let mut out = Vec::new();
+        let mut outbound = outbound(2, 1000);
+        assert_eq!(outbound.packet(1, b"a", &mut out), Ok(()));
+        assert_eq!(outbound.packet(1, b"b", &mut out), Ok(()));
+        let written = out.len();
+        assert_eq!(outbound.packet(1, b"c", &mut out), Err(SendRefused::NoCredit));
+        assert_eq!(out.len(), written);
+        outbound.handle_credit(1, 4).unwrap();
+        assert_eq!(outbound.packet(1, b"c", &mut out), Ok(()));
+    }
+
+    #[test]
+    fn the_last_packet_may_overrun_the_byte_credit() {
+        let mut out = Vec::new();
+        let mut outbound = outbound(9, 10);
+        assert_eq!(outbound.packet(1, &[0; 100], &mut out), Ok(()));
+        assert!(!outbound.can_send_packet());
+        outbound.handle_credit(1, 93).unwrap();
+        assert!(!outbound.can_send_packet(), "0 bytes are left");
+        outbound.handle_credit(0, 1).unwrap();
+        assert!(outbound.can_send_packet());
+    }
+
+    #[test]
+    fn a_packet_above_the_limit_spends_nothing() {
+        let mut out = vec![1];
+        let mut outbound = outbound(1, 10);
+        assert_eq!(outbound.packet(1, &[0; 4998], &mut out), Err(SendRefused::TooLong { len: 5001, max: 5000 }));
+        let mark = begin_packet(&mut out, 1);
+        out.extend([0; 4998]);
+        assert_eq!(outbound.finish_packet(mark, &mut out), Err(SendRefused::TooLong { len: 5001, max: 5000 }));
+        assert_eq!(out, [1]);
+        assert!(outbound.can_send_packet());
+        assert_eq!(outbound.check_len(4989), Ok(()));
+        assert_eq!(outbound.check_len(4990), Err(SendRefused::TooLong { len: 5001, max: 5000 }));
+    }
+
+    #[test]
+    fn the_three_ways_to_send_write_and_cost_the_same() {
+        let mut frame = Vec::new();
+        put_packet(&mut frame, 7, b"payload");
+        let (mut whole, mut encoded, mut begun) = (outbound(3, 100), outbound(3, 100), outbound(3, 100));
+        let (mut a, mut b, mut c) = (Vec::new(), Vec::new(), Vec::new());
+        whole.packet(7, b"payload", &mut a).unwrap();
+        encoded.packet_encoded(&frame, &mut b).unwrap();
+        let mark = begin_packet(&mut c, 7);
+        c.extend_from_slice(b"payload");
+        begun.finish_packet(mark, &mut c).unwrap();
+        assert_eq!((&a, &b), (&frame, &frame));
+        assert_eq!(c, frame);
+        assert_eq!((whole.packets, whole.bytes), (2, 90));
+        assert_eq!((encoded.packets, encoded.bytes), (2, 90));
+        assert_eq!((begun.packets, begun.bytes), (2, 90));
+    }
+
+    #[test]
+    fn credit_cannot_overflow() {
+        let mut outbound = outbound(1, 1);
+        assert_eq!(outbound.handle_credit(u32::MAX, 0), Err(Violation::CreditOverflow));
+        assert_eq!(outbound.handle_credit(0, u32::MAX), Err(Violation::CreditOverflow));
+        assert_eq!(outbound.handle_credit((1 << 31) - 1, (1 << 31) - 1), Ok(()));
+        assert_eq!(outbound.handle_credit(1, 0), Err(Violation::CreditOverflow));
+    }
+
+    #[test]
+    fn calls_are_counted() {
+        let mut outbound = outbound(1, 1);
+        outbound.call_started();
+        assert!(outbound.can_call());
+        outbound.call_started();
+        assert!(!outbound.can_call());
+        outbound.call_ended();
+        assert!(outbound.can_call());
+    }
+}

@@ -1,0 +1,196 @@
+//! Bytes to frames. Network bytes come in here, so nothing indexes, unwraps or reserves by what the peer says.
+
+use crate::close::{Close, CloseCode, Retry};
+use crate::limits::{CODE_LEN, TEXT_LEN};
+
+use super::{Frame, FrameError, Kind, StreamEnd};
+
+/// Reads the frame at the start of `input`, and tells how many bytes it took.
+///
+/// `Ok(None)` means that the frame is not whole yet: call again with the same bytes and more. The frame borrows from
+/// `input`; nothing is copied or allocated.
+///
+/// # Errors
+///
+/// [`FrameError::TooLong`] and [`FrameError::Empty`] as soon as the four bytes of the length are there,
+/// [`FrameError::UnknownKind`] as soon as the fifth is, so that nobody waits for the rest of a frame that cannot be
+/// taken. [`FrameError::Malformed`] if the fields do not fit the kind. The bytes that follow any of them have no
+/// meaning any more: the connection has to end.
+pub fn decode(input: &[u8], max_len: u32) -> Result<Option<(Frame<'_>, usize)>, FrameError> {
+    let Some((length, rest)) = input.split_first_chunk::<4>() else {
+        return Ok(None);
+    };
+    let length = u32::from_le_bytes(*length);
+    if length > max_len {
+        return Err(FrameError::TooLong { len: length, max: max_len });
+    }
+    if length == 0 {
+        return Err(FrameError::Empty);
+    }
+    let Some((&kind, _)) = rest.split_first() else {
+        return Ok(None);
+    };
+    let kind = Kind::from_u8(kind).ok_or(FrameError::UnknownKind(kind))?;
+    // A length beyond the address space is a frame that is never whole.
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let Some(body) = rest.get(1..length) else {
+        return Ok(None);
+    };
+    let frame = fields(kind, body)?;
+    Ok(Some((frame, 4 + length)))
+}
+
+/// How many bytes are missing at least before [`decode`] can give the next frame; 0 if it is whole.
+pub fn needed(input: &[u8]) -> usize {
+    let whole = match input.first_chunk::<4>() {
+        Some(length) => usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX).saturating_add(4),
+        None => 5,
+    };
+    whole.saturating_sub(input.len())
+}
+
+fn fields(kind: Kind, body: &[u8]) -> Result<Frame<'_>, FrameError> {
+    let short = FrameError::Malformed { frame: kind.name(), what: "a field is missing" };
+    let mut reader = Reader::new(body);
+    let frame = match kind {
+        Kind::Hello => Frame::Hello(reader.rest()),
+        Kind::Welcome => Frame::Welcome(reader.rest()),
+        Kind::Differ => Frame::Differ(reader.rest()),
+        Kind::Offer => Frame::Offer(reader.rest()),
+        Kind::Shapes => Frame::Shapes(reader.rest()),
+        Kind::Time => Frame::Time { micros: reader.i64().ok_or(short)? },
+        Kind::Packet => Frame::Packet { action: reader.u16().ok_or(short)?, payload: reader.rest() },
+        Kind::Call => {
+            let (Some(id), Some(action), Some(timeout_ms)) = (reader.u32(), reader.u16(), reader.u32()) else {
+                return Err(short);
+            };
+            Frame::Call { id, action, timeout_ms, payload: reader.rest() }
+        }
+        Kind::Reply => Frame::Reply { id: reader.u32().ok_or(short)?, payload: reader.rest() },
+        Kind::Error => Frame::Error { id: reader.u32().ok_or(short)?, payload: reader.rest() },
+        Kind::Failure => {
+            let id = reader.u32().ok_or(short)?;
+            let (code, message) = failure(kind, &mut reader)?;
+            Frame::Failure { id, code, message }
+        }
+        Kind::Item => Frame::Item { id: reader.u32().ok_or(short)?, payload: reader.rest() },
+        Kind::End => {
+            let (Some(id), Some(how)) = (reader.u32(), reader.u8()) else {
+                return Err(short);
+            };
+            let end = match how {
+                END_DONE => StreamEnd::Done,
+                END_ERROR => StreamEnd::Error(reader.rest()),
+                END_FAILURE => {
+                    let (code, message) = failure(kind, &mut reader)?;
+                    StreamEnd::Failure { code, message }
+                }
+                _ => return Err(FrameError::Malformed { frame: kind.name(), what: "the way it ends is unknown" }),
+            };
+            Frame::End { id, end }
+        }
+        Kind::Cancel => Frame::Cancel { id: reader.u32().ok_or(short)? },
+        Kind::Credit => {
+            let (Some(id), Some(packets), Some(bytes)) = (reader.u32(), reader.u32(), reader.u32()) else {
+                return Err(short);
+            };
+            Frame::Credit { id, packets, bytes }
+        }
+        Kind::Ping => Frame::Ping { nonce: reader.u64().ok_or(short)? },
+        Kind::Pong => Frame::Pong { nonce: reader.u64().ok_or(short)? },
+        Kind::Close => {
+            let (Some(code), Some(retry), Some(after)) = (reader.u16(), reader.u8(), reader.u32()) else {
+                return Err(short);
+            };
+            let retry = match retry {
+                RETRY_AFTER => Retry::After(after),
+                RETRY_NEVER => Retry::Never,
+                // Advice of a later version is no reason to misread the close.
+                _ => Retry::Unspecified,
+            };
+            let reason = text(kind, reader.rest())?;
+            Frame::Close(Close { code: CloseCode::from_u16(code), retry, reason })
+        }
+    };
+    if !reader.is_empty() {
+        return Err(FrameError::Malformed { frame: kind.name(), what: "there are bytes after the last field" });
+    }
+    Ok(frame)
+}
+
+fn failure<'a>(kind: Kind, reader: &mut Reader<'a>) -> Result<(&'a str, &'a str), FrameError> {
+    let malformed = |what| FrameError::Malformed { frame: kind.name(), what };
+    let code = reader.u8().and_then(|len| reader.bytes(usize::from(len)));
+    let code = code.ok_or_else(|| malformed("a field is missing"))?;
+    if code.is_empty() || code.len() > CODE_LEN {
+        return Err(malformed("the code is not 1 to 64 bytes long"));
+    }
+    let code = str::from_utf8(code).map_err(|_| malformed("the code is not UTF-8"))?;
+    Ok((code, text(kind, reader.rest())?))
+}
+
+fn text(kind: Kind, bytes: &[u8]) -> Result<&str, FrameError> {
+    let malformed = |what| FrameError::Malformed { frame: kind.name(), what };
+    if bytes.len() > TEXT_LEN {
+        return Err(malformed("the text is longer than 1024 bytes"));
+    }
+    str::from_utf8(bytes).map_err(|_| malformed("the text is not UTF-8"))
+}
+
+/// Takes fields off the front of some bytes; `None` when they run out.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn u8(&mut self) -> Option<u8> {
+        self.array().map(|[byte]| byte)
+    }
+
+    pub(crate) fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    pub(crate) fn i64(&mut self) -> Option<i64> {
+        self.array().map(i64::from_le_bytes)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*array)
+    }
+
+    pub(crate) fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
+    }
+}
+
+pub(super) const END_DONE: u8 = 0;
+pub(super) const END_ERROR: u8 = 1;
+pub(super) const END_FAILURE: u8 = 2;
+
+pub(super) const RETRY_UNSPECIFIED: u8 = 0;
+pub(super) const RETRY_AFTER: u8 = 1;
+pub(super) const RETRY_NEVER: u8 = 2;
