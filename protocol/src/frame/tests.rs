@@ -1,7 +1,5 @@
 //! Unit tests of the frame codec; properties over arbitrary frames stand in the `tests` package.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
-
 use super::*;
 use crate::close::{CloseCode, Retry};
 

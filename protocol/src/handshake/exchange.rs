@@ -100,11 +100,13 @@ pub(super) fn answer(
 /// Completes the server's report with the client's SHAPES. Actions that do not stand in the report are skipped.
 pub(super) fn complete(report: &mut MismatchReport, shapes: &[u8]) -> Result<(), HandshakeError> {
     let mut budget = REPORT_LEN as usize;
-    let entries = &mut report.entries;
+    // The entries that the offer named come first, sorted; what follows is known here only.
+    let offered = report.entries.partition_point(|entry| entry.there == Shown::Named);
+    let entries = report.entries.get_mut(..offered).unwrap_or_default();
     read_shapes(shapes, |_, sender, action, there| {
-        // The entries of the offer come first and are sorted; what follows is known here only.
-        let entry = entries.iter_mut().find(|entry| entry.sender == sender && entry.action == action);
-        if let Some(entry) = entry.filter(|entry| entry.there == Shown::Named) {
+        let wanted = (sender_byte(sender), action);
+        let place = entries.binary_search_by(|entry| (sender_byte(entry.sender), entry.action.as_str()).cmp(&wanted));
+        if let Some(entry) = place.ok().and_then(|place| entries.get_mut(place)) {
             entry.there = there.to_shown(&mut budget);
         }
         Ok(())
