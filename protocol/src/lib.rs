@@ -11,6 +11,9 @@ pub mod protocol;
 pub mod reply;
 pub mod schema;
 pub mod table;
+#[doc(hidden)]
+pub mod unknown;
+#[doc(hidden)]
 pub mod words;
 
 // What goes over the wire.

@@ -1,1 +1,215 @@
+//! What answers a packet: as declared ([`Reply`]) and as handlers return it ([`IntoReply`]).
 //!
+//! A protocol declares `A -> B`, `A -> ()`, `A -> Result<B, E>`, or nothing. A handler may return what was declared, or a
+//! `Result` around it whose error becomes a [`Failure`].
+
+use std::convert::Infallible;
+
+use crate::{
+    failure::Failure,
+    packet::{Codec, DecodeError, OwnedPacket},
+    protocol::{PartInfo, ReplyInfo},
+};
+
+/// What the bytes of an answer are.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// There is no answer: the packet was one-way.
+    Nothing,
+    /// The declared reply, which has no bytes where `()` was declared.
+    Reply,
+    /// The declared error packet.
+    Error,
+}
+
+/// The reply of a packet that is not answered.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "it has no values")]
+pub enum NoReply {}
+
+/// What a protocol may declare as the answer of a packet: another packet, `()`, or `Result<Packet, Packet>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot answer a packet",
+    label = "neither a packet without lifetime, nor `()`, nor `Result<Packet, Packet>`",
+    note = "put `#[derive(Packet, Serialize, Deserialize)]` on the type of the answer"
+)]
+pub trait Reply: 'static {
+    /// What the caller gets if all went well.
+    type Ok: Send + 'static;
+
+    /// The declared error; [`Infallible`] if none was declared.
+    type Err: Send + 'static;
+
+    /// The answer as the handshake describes it.
+    const INFO: ReplyInfo;
+
+    /// Reads the reply. `json` overrides the packet's own codec: `Some(Codec::Json)` in the JSON dialect, else `None`.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the payload is not what was declared.
+    fn decode_ok(codec_override: Option<Codec>, payload: &[u8]) -> Result<Self::Ok, DecodeError>;
+
+    /// Reads the declared error.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the payload is not what was declared, or no error was declared at all.
+    fn decode_err(codec_override: Option<Codec>, payload: &[u8]) -> Result<Self::Err, DecodeError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket> Reply for B {
+    type Ok = B;
+    type Err = Infallible;
+
+    const INFO: ReplyInfo = ReplyInfo::Packet(PartInfo::of::<B>());
+
+    fn decode_ok(codec_override: Option<Codec>, payload: &[u8]) -> Result<B, DecodeError> {
+        B::decode_owned(codec_override.unwrap_or(B::CODEC), payload)
+    }
+
+    fn decode_err(_: Option<Codec>, payload: &[u8]) -> Result<Infallible, DecodeError> {
+        Err(DecodeError::Unexpected { len: payload.len() })
+    }
+}
+
+impl Reply for () {
+    type Ok = ();
+    type Err = Infallible;
+
+    const INFO: ReplyInfo = ReplyInfo::Ack;
+
+    fn decode_ok(codec_override: Option<Codec>, payload: &[u8]) -> Result<(), DecodeError> {
+        // The JSON dialect always has some data, whatever it is.
+        if payload.is_empty() || codec_override.is_some() {
+            Ok(())
+        } else {
+            Err(DecodeError::Unexpected { len: payload.len() })
+        }
+    }
+
+    fn decode_err(_: Option<Codec>, payload: &[u8]) -> Result<Infallible, DecodeError> {
+        Err(DecodeError::Unexpected { len: payload.len() })
+    }
+}
+
+impl Reply for NoReply {
+    type Ok = ();
+    type Err = Infallible;
+
+    const INFO: ReplyInfo = ReplyInfo::None;
+
+    fn decode_ok(_: Option<Codec>, payload: &[u8]) -> Result<(), DecodeError> {
+        Err(DecodeError::Unexpected { len: payload.len() })
+    }
+
+    fn decode_err(_: Option<Codec>, payload: &[u8]) -> Result<Infallible, DecodeError> {
+        Err(DecodeError::Unexpected { len: payload.len() })
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket> Reply for Result<B, E> {
+    type Ok = B;
+    type Err = E;
+
+    const INFO: ReplyInfo = ReplyInfo::Result(PartInfo::of::<B>(), PartInfo::of::<E>());
+
+    fn decode_ok(codec_override: Option<Codec>, payload: &[u8]) -> Result<B, DecodeError> {
+        B::decode_owned(codec_override.unwrap_or(B::CODEC), payload)
+    }
+
+    fn decode_err(codec_override: Option<Codec>, payload: &[u8]) -> Result<E, DecodeError> {
+        E::decode_owned(codec_override.unwrap_or(E::CODEC), payload)
+    }
+}
+
+/// What a handler may return for a packet that is answered with `R`: `R` itself, or `Result<R, X>` where `X` becomes a
+/// [`Failure`]; for `Result<B, E>` also `Result<B, Failure>`; for packets without an answer `()` or `Result<(), X>`.
+#[diagnostic::on_unimplemented(
+    message = "this handler returns `{Self}`, but its packet is answered with `{R}`",
+    label = "the handler does not return `{R}`",
+    note = "return what the protocol declares, or a `Result` of it with an error that becomes a `Failure`; for a packet without a reply (`NoReply`) return nothing"
+)]
+pub trait IntoReply<R: Reply> {
+    /// Appends the answer's payload to `out` and says what it is. The codec is the packet's own unless overridden.
+    ///
+    /// # Errors
+    ///
+    /// The handler's failure, or an internal one if the answer could not be encoded; `out` is then as it was.
+    fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure>;
+}
+
+impl IntoReply<NoReply> for () {
+    fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        Ok(Verdict::Nothing)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<X: Into<Failure>> IntoReply<NoReply> for Result<(), X> {
+    fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        self.map(|()| Verdict::Nothing).map_err(Into::into)
+    }
+}
+
+impl IntoReply<()> for () {
+    fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        if codec_override == Some(Codec::Json) {
+            out.extend_from_slice(b"null");
+        }
+        Ok(Verdict::Reply)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<X: Into<Failure>> IntoReply<()> for Result<(), X> {
+    fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        self.map_err(Into::into)?;
+        IntoReply::<()>::into_reply((), codec_override, out)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket> IntoReply<B> for B {
+    fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        self.encode(codec_override.unwrap_or(B::CODEC), out)?;
+        Ok(Verdict::Reply)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, X: Into<Failure>> IntoReply<B> for Result<B, X> {
+    fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        IntoReply::<B>::into_reply(self.map_err(Into::into)?, codec_override, out)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket> IntoReply<Self> for Result<B, E> {
+    fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        match self {
+            Ok(reply) => IntoReply::<B>::into_reply(reply, codec_override, out),
+            Err(error) => {
+                error.encode(codec_override.unwrap_or(E::CODEC), out)?;
+                Ok(Verdict::Error)
+            }
+        }
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket> IntoReply<Result<B, E>> for Result<B, Failure> {
+    fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        IntoReply::<B>::into_reply(self?, codec_override, out)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket, X: Into<Failure>> IntoReply<Result<B, E>> for Result<Result<B, E>, X> {
+    fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        IntoReply::<Result<B, E>>::into_reply(self.map_err(Into::into)?, codec_override, out)
+    }
+}

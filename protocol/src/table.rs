@@ -1,1 +1,159 @@
-//!
+//! Tables and checks that the compiler works out for `protocol!`: numbers, hashes, and errors in words.
+
+use crate::{
+    packet::Codec,
+    protocol::{ActionInfo, Direction, PartInfo, ReplyInfo, Role},
+    schema::{self, Ty},
+    words::{Words, before, same},
+};
+
+/// The actions sorted by name; their positions are the numbers on the wire.
+#[must_use]
+pub const fn sorted<const N: usize>(mut actions: [ActionInfo; N]) -> [ActionInfo; N] {
+    // Heap sort: no recursion, no extra space, and fast enough for the compiler's interpreter with hundreds of actions.
+    let mut start = N / 2;
+    while start > 0 {
+        start -= 1;
+        sift(&mut actions, start, N);
+    }
+    let mut end = N;
+    while end > 1 {
+        end -= 1;
+        let first = actions[0];
+        actions[0] = actions[end];
+        actions[end] = first;
+        sift(&mut actions, 0, end);
+    }
+    actions
+}
+
+const fn sift(actions: &mut [ActionInfo], mut root: usize, end: usize) {
+    loop {
+        let mut child = 2 * root + 1;
+        if child >= end {
+            return;
+        }
+        if child + 1 < end && before(actions[child].action, actions[child + 1].action) {
+            child += 1;
+        }
+        if !before(actions[root].action, actions[child].action) {
+            return;
+        }
+        let value = actions[root];
+        actions[root] = actions[child];
+        actions[child] = value;
+        root = child;
+    }
+}
+
+/// The number of `action`, which is one of `actions`.
+///
+/// # Panics
+///
+/// If there are more actions than numbers.
+#[must_use]
+pub const fn id(actions: &[ActionInfo], action: &str) -> u16 {
+    let (mut low, mut high) = (0, actions.len());
+    while low + 1 < high {
+        let middle = low.midpoint(high);
+        if before(action, actions[middle].action) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    assert!(low <= u16::MAX as usize, "a protocol has at most 65536 actions in a direction");
+    #[expect(clippy::cast_possible_truncation, reason = "checked above")]
+    let id = low as u16;
+    id
+}
+
+/// Refuses, while compiling, the `index`th packet of a list if one before it has the same action.
+///
+/// # Panics
+///
+/// If there is one; the compiler shows the text.
+#[track_caller]
+pub const fn distinct(protocol: &str, side: &str, actions: &[ActionInfo], index: usize) {
+    let this = &actions[index];
+    let mut i = 0;
+    while i < index {
+        // check: same-action
+        if same(actions[i].action, this.action) {
+            let text = Words::new()
+                .add("protocol `")
+                .add(protocol)
+                .add("`: ")
+                .add(side)
+                .add(" packets `")
+                .add(actions[i].type_name)
+                .add("` and `")
+                .add(this.type_name)
+                .add("` both have the action \"")
+                .add(this.action)
+                .add("\"");
+            panic!("{}", text.get())
+        }
+        i += 1;
+    }
+}
+
+/// Refuses, while compiling, a reply whose error has the same action.
+///
+/// # Panics
+///
+/// If it has; the compiler shows the text.
+#[track_caller]
+pub const fn reply_differs(protocol: &str, action: &ActionInfo) {
+    if let ReplyInfo::Result(reply, error) = &action.reply {
+        // check: reply-and-error
+        if same(reply.action, error.action) {
+            let text = Words::new()
+                .add("protocol `")
+                .add(protocol)
+                .add("`: reply `")
+                .add(reply.type_name)
+                .add("` and error `")
+                .add(error.type_name)
+                .add("` of packet `")
+                .add(action.type_name)
+                .add("` both have the action \"")
+                .add(reply.action)
+                .add("\": give one of them another name");
+            panic!("{}", text.get())
+        }
+    }
+}
+
+pub(crate) const fn action_hash(role: Role, action: &str, codec: Codec, ty: &Ty, reply: &ReplyInfo) -> u64 {
+    let mut hash = schema::mix_bool(schema::start(), matches!(role, Role::Server));
+    hash = part_hash(hash, action, codec, ty);
+    match reply {
+        ReplyInfo::None => schema::mix_text(hash, "one-way"),
+        ReplyInfo::Ack => schema::mix_text(hash, "acknowledged"),
+        ReplyInfo::Packet(reply) => reply_hash(schema::mix_text(hash, "reply"), reply),
+        ReplyInfo::Result(reply, error) => reply_hash(reply_hash(schema::mix_text(hash, "result"), reply), error),
+    }
+}
+
+const fn reply_hash(hash: u64, part: &PartInfo) -> u64 {
+    part_hash(hash, part.action, part.codec, part.schema)
+}
+
+const fn part_hash(hash: u64, action: &str, codec: Codec, ty: &Ty) -> u64 {
+    schema::mix(schema::mix_bool(schema::mix_text(hash, action), matches!(codec, Codec::Json)), ty)
+}
+
+pub(crate) const fn fingerprint(client: &Direction, server: &Direction) -> u64 {
+    fold(fold(schema::start(), client), server)
+}
+
+const fn fold(hash: u64, direction: &Direction) -> u64 {
+    let mut hash = schema::mix_u64(hash, direction.actions.len() as u64);
+    let mut i = 0;
+    while i < direction.actions.len() {
+        hash = schema::mix_u64(hash, direction.actions[i].hash);
+        i += 1;
+    }
+    hash
+}

@@ -1,1 +1,175 @@
+//! What packets look like: a tree of constants, its stable hash, and its text.
 //!
+//! `#[derive(Packet)]` and `#[derive(Schema)]` describe a type as serde writes it: fields under the names they have on
+//! the wire, newtypes as what they hold, type names left out. From the tree come the codec of an action
+//! ([`codec`]), the hash both sides compare in the handshake ([`hash`]), and the text in which a mismatch is reported.
+//!
+//! # The text
+//!
+//! ```text
+//! type    = prim | "[" type "]" | "[" type "; " length "]" | "{[" type "]: " type "}"      list, array, map
+//!         | "(" [type {", " type}] ")"                                                     tuple, unit
+//!         | "{" [field {", " field}] "}"                                                   struct
+//!         | variant {" | " variant}                                                        enum
+//!         | type "?"                                                                       option
+//!         | "recursive " name | "opaque " text                                             not described further
+//!         | type " #[serde(" text ")]"                                                     as an attribute of serde says
+//! field   = name ["?"] ": " type [" = default"]         "?": an option; "= default": JSON may leave it out
+//! variant = name | name "(" [type {", " type}] ")" | name "{" [field {", " field}] "}"
+//! prim    = "bool" | "u8" … "u128" | "i8" … "i128" | "f32" | "f64" | "char" | "str" | "bytes" | "uuid" | "duration"
+//!         | "time" | "ip" | "ipv4" | "ipv6" | "socket-address" | "socket-address-v4" | "socket-address-v6"
+//! ```
+//!
+//! Nested types are spelled out in place; an enum inside a list, option, array or map stands in parentheses.
+//! `usize` is `u64` and `isize` is `i64` on the wire; where they are narrower, larger numbers do not decode.
+//!
+//! # What both codecs carry
+//!
+//! Postcard is chosen if the tree says everything about the bytes: no [`Ty::Opaque`], no [`Ty::Marked`], no recursion
+//! (postcard has no limit of nesting), no lists of elements without bytes (their length is the sender's free choice).
+//! Anything else goes as JSON text. Since every packet must pass as JSON, too, the derive refuses maps whose keys are no text or
+//! number and options of something that JSON writes as `null`.
+
+mod builtin;
+pub(crate) mod check;
+mod display;
+mod hash;
+
+pub use self::{
+    check::{codec, has_floats},
+    hash::{FORMAT, hash},
+};
+pub(crate) use self::hash::{mix, mix_bool, mix_text, mix_u64, start};
+
+/// A type that a packet may hold: it knows its shape.
+///
+/// `#[derive(Schema)]` implements it for structs and enums; std's types, `Uuid`, [`Bytes`](crate::bytes::Bytes) and
+/// [`ByteBuf`](crate::bytes::ByteBuf) have it built in, and `#[derive(Packet)]` includes it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no schema, so a packet cannot hold it",
+    label = "does not implement `Schema`",
+    note = "put `#[derive(Schema)]` on the type; if it is not yours, put `#[schema(opaque)]` on the field"
+)]
+pub trait Schema {
+    /// The shape.
+    const SCHEMA: &'static Ty;
+}
+
+/// The shape of a type, as serde writes it.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum Ty {
+    /// A value without parts.
+    Prim(Prim),
+    /// Not described: anything JSON can carry.
+    Opaque(&'static str),
+    /// The type of this name, in which this stands.
+    Ref(&'static str),
+    /// Something or nothing.
+    Option(&'static Self),
+    /// Any number of elements.
+    Seq(&'static Self),
+    /// A fixed number of elements.
+    Array(&'static Self, usize),
+    /// Keys and values.
+    Map(&'static Self, &'static Self),
+    /// Values by position.
+    Tuple(&'static [&'static Self]),
+    /// Values by name.
+    Struct(&'static [Field]),
+    /// One of several.
+    Enum(&'static [Variant]),
+    /// A type that derived its schema itself, which has been checked there. The name is not on the wire.
+    Named(&'static str, &'static Self),
+    /// Written in a way that an attribute of serde's changes, so that only a self-describing format carries it.
+    Marked(&'static str, &'static Self),
+}
+
+/// A value without parts.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Prim {
+    Unit,
+    Bool,
+    U8,
+    U16,
+    U32,
+    U64,
+    U128,
+    I8,
+    I16,
+    I32,
+    I64,
+    I128,
+    F32,
+    F64,
+    Char,
+    Str,
+    Bytes,
+    Uuid,
+    Duration,
+    Time,
+    Ip,
+    Ipv4,
+    Ipv6,
+    SocketAddr,
+    SocketAddrV4,
+    SocketAddrV6,
+}
+
+impl Prim {
+    /// The name in the text of a schema.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unit => "()",
+            Self::Bool => "bool",
+            Self::U8 => "u8",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+            Self::U64 => "u64",
+            Self::U128 => "u128",
+            Self::I8 => "i8",
+            Self::I16 => "i16",
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::I128 => "i128",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::Char => "char",
+            Self::Str => "str",
+            Self::Bytes => "bytes",
+            Self::Uuid => "uuid",
+            Self::Duration => "duration",
+            Self::Time => "time",
+            Self::Ip => "ip",
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+            Self::SocketAddr => "socket-address",
+            Self::SocketAddrV4 => "socket-address-v4",
+            Self::SocketAddrV6 => "socket-address-v6",
+        }
+    }
+}
+
+/// A field of a struct.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// Its shape.
+    pub ty: &'static Ty,
+    /// Whether serde fills it in where JSON leaves it out.
+    pub default: bool,
+}
+
+/// A variant of an enum.
+#[derive(Debug)]
+pub struct Variant {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// What it holds: `None` for `A`, a [`Ty::Tuple`] for `A(u8, u8)`, a [`Ty::Struct`] for `A { x: u8 }`, and the
+    /// type itself for `A(u8)`.
+    pub body: Option<&'static Ty>,
+}

@@ -1,0 +1,291 @@
+//! Arguments of handlers, beside the packet.
+//!
+//! `&T` lends a part of what surrounds the handler: the state (or a part of it by [`Provide`]), the connection's own state,
+//! the packet's metadata. Anything else is taken by value and implements [`Extract`].
+
+use std::{convert::Infallible, sync::Arc};
+
+use pnet_protocol::{
+    failure::Failure,
+    protocol::{ClientSide, Phase, ServerSide, Side},
+};
+
+use crate::{
+    client::Client,
+    context::{Cx, Meta},
+    error::Closed,
+    hub::Hub,
+    peer::Peer,
+    service::Service,
+};
+
+/// An argument that a handler of service `S` may take by value.
+///
+/// Built in for `Arc<State>`, [`Peer`] and [`Hub`] (in servers), [`Client`] (in clients) and [`Meta`]; implement it for types of
+/// your own to make more. A rejection becomes the handler's failure, and the handler does not run.
+///
+/// # Examples
+///
+/// ```
+/// use pnet::{Cx, Extract, Failure, Service};
+///
+/// /// How many bytes the state allows. Any service whose state says so has it.
+/// struct Quota(u32);
+/// struct App { quota: u32 }
+///
+/// impl<S: Service<State = App>> Extract<S> for Quota {
+///     type Rejection = Failure;
+///
+///     fn extract(cx: &Cx<S>) -> Result<Self, Failure> {
+///         match cx.state().quota {
+///             0 => Err(Failure::public("no-quota", "nothing is allowed")),
+///             quota => Ok(Self(quota)),
+///         }
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of a handler of `{S}`",
+    label = "the handler takes a `{Self}`",
+    note = "beside its packet a handler may take `&State`, a part of the state by `Provide`, the connection's own `&Member`, `Arc<State>`, `Peer<Protocol>` and `Hub<Protocol>` (servers), `Client<Protocol>` (clients), `Meta`, and types that implement `Extract`"
+)]
+pub trait Extract<S: Service>: Sized {
+    /// Why the argument could not be made.
+    type Rejection: Into<Failure>;
+
+    /// Makes the argument.
+    ///
+    /// # Errors
+    ///
+    /// The rejection, which becomes the handler's failure.
+    fn extract(cx: &Cx<S>) -> Result<Self, Self::Rejection>;
+}
+
+/// A state that can lend a `T`, so that handlers may take `&T`. Every type provides itself.
+///
+/// # Examples
+///
+/// ```
+/// use pnet::Provide;
+///
+/// struct Db;
+/// struct App { db: Db }
+///
+/// impl Provide<Db> for App {
+///     fn provide(&self) -> &Db {
+///         &self.db
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "the service state `{Self}` does not provide `{T}`",
+    label = "the state is `{Self}`, a handler wants `&{T}`",
+    note = "take `&{Self}`, or write `impl Provide<{T}> for {Self}`"
+)]
+pub trait Provide<T> {
+    /// Lends it.
+    fn provide(&self) -> &T;
+}
+
+impl<T> Provide<T> for T {
+    fn provide(&self) -> &T {
+        self
+    }
+}
+
+impl<S: Service<State = T>, T> Extract<S> for Arc<T> {
+    type Rejection = Infallible;
+
+    fn extract(cx: &Cx<S>) -> Result<Self, Infallible> {
+        Ok(cx.state_arc())
+    }
+}
+
+impl<S: Service> Extract<S> for Meta {
+    type Rejection = Infallible;
+
+    fn extract(cx: &Cx<S>) -> Result<Self, Infallible> {
+        Ok(cx.meta().clone())
+    }
+}
+
+impl<S: Service, Ph: SpokenBy<S::Protocol>> Extract<S> for Peer<Ph>
+where
+    S::Side: HasPeers,
+{
+    type Rejection = Infallible;
+
+    fn extract(cx: &Cx<S>) -> Result<Self, Infallible> {
+        Ok(<S::Side as HasPeers>::peer(cx))
+    }
+}
+
+impl<S: Service, Ph: SpokenBy<S::Protocol>> Extract<S> for Hub<Ph>
+where
+    S::Side: HasPeers,
+{
+    type Rejection = Infallible;
+
+    fn extract(cx: &Cx<S>) -> Result<Self, Infallible> {
+        Ok(<S::Side as HasPeers>::hub(cx))
+    }
+}
+
+impl<S: Service, Ph: SpokenBy<S::Protocol>> Extract<S> for Client<Ph>
+where
+    S::Side: HasClient,
+{
+    type Rejection = Infallible;
+
+    fn extract(cx: &Cx<S>) -> Result<Self, Infallible> {
+        Ok(<S::Side as HasClient>::client(cx))
+    }
+}
+
+/// A phase of protocol `Pr`.
+#[diagnostic::on_unimplemented(
+    message = "a handler of this service cannot talk `{Self}`: the service speaks `{Pr}`",
+    label = "the handler names `{Self}`, its service `{Pr}`",
+    note = "write `{Pr}` between the angle brackets of the handler's `Peer`, `Hub` or `Client`"
+)]
+pub trait SpokenBy<Pr>: Phase<Protocol = Pr> {}
+
+#[diagnostic::do_not_recommend]
+impl<Ph: Phase> SpokenBy<Ph::Protocol> for Ph {}
+
+/// The side whose handlers have a [`Peer`] and a [`Hub`].
+#[diagnostic::on_unimplemented(
+    message = "a client's handler has no `Peer` and no `Hub`",
+    label = "takes a `Peer` or `Hub` in a service of `{Self}`",
+    note = "take `Client<Protocol>`: the handle that `connect` returned"
+)]
+pub trait HasPeers: Side {
+    /// The other end of the connection.
+    fn peer<S: Service<Side = Self>, Ph: SpokenBy<S::Protocol>>(cx: &Cx<S>) -> Peer<Ph>;
+
+    /// All connections of the server.
+    fn hub<S: Service<Side = Self>, Ph: SpokenBy<S::Protocol>>(cx: &Cx<S>) -> Hub<Ph>;
+}
+
+impl HasPeers for ServerSide {
+    fn peer<S: Service<Side = Self>, Ph: SpokenBy<S::Protocol>>(cx: &Cx<S>) -> Peer<Ph> {
+        cx.peer()
+    }
+
+    fn hub<S: Service<Side = Self>, Ph: SpokenBy<S::Protocol>>(cx: &Cx<S>) -> Hub<Ph> {
+        cx.hub()
+    }
+}
+
+/// The side whose handlers have a [`Client`].
+#[diagnostic::on_unimplemented(
+    message = "a server's handler has no `Client`",
+    label = "takes a `Client` in a service of `{Self}`",
+    note = "take `Peer<Protocol>`, the other end of the connection, or `Hub<Protocol>`, all of them"
+)]
+pub trait HasClient: Side {
+    /// The client the handler belongs to.
+    fn client<S: Service<Side = Self>, Ph: SpokenBy<S::Protocol>>(cx: &Cx<S>) -> Client<Ph>;
+}
+
+impl HasClient for ClientSide {
+    fn client<S: Service<Side = Self>, Ph: SpokenBy<S::Protocol>>(cx: &Cx<S>) -> Client<Ph> {
+        cx.client()
+    }
+}
+
+/// What the handler of an action may take as `&Self`. `Via` says where it comes from and is inferred.
+#[diagnostic::on_unimplemented(
+    message = "the service state `{State}` does not provide `{Self}`",
+    label = "the handler takes `&{Self}`, but the state is `{State}` and a connection's own state `{Member}`",
+    note = "take `&{State}` or `&{Member}`, or write `impl Provide<{Self}> for {State}`"
+)]
+pub trait Lend<S: Service, State, Member, Via> {
+    /// Lends it.
+    fn lend(cx: &Cx<S>) -> &Self;
+}
+
+/// What a connect handler may take as `&Self`: as [`Lend`], without the state that it is about to make.
+#[diagnostic::on_unimplemented(
+    message = "the service state `{State}` does not provide `{Self}`, and a connection's own state is not made yet",
+    label = "the connect handler takes `&{Self}`, but the state is `{State}`",
+    note = "take `&{State}`, or write `impl Provide<{Self}> for {State}`; what the connect handler returns becomes the connection's own state"
+)]
+pub trait LendEarly<S: Service, State, Via> {
+    /// Lends it.
+    fn lend(cx: &Cx<S>) -> &Self;
+}
+
+/// What a disconnect handler may take as `&Self`: as [`Lend`], and why the connection ended.
+#[diagnostic::on_unimplemented(
+    message = "the service state `{State}` does not provide `{Self}`",
+    label = "the disconnect handler takes `&{Self}`, but the state is `{State}` and a connection's own state `{Member}`",
+    note = "take `&{State}`, `&{Member}` or `&Closed`, or write `impl Provide<{Self}> for {State}`"
+)]
+pub trait LendLate<S: Service, State, Member, Via> {
+    /// Lends it.
+    fn lend<'a>(cx: &'a Cx<S>, why: &'a Closed) -> &'a Self;
+}
+
+/// Lent by the service's state.
+#[derive(Debug)]
+pub struct FromState(());
+
+/// Lent by the connection: its own state.
+#[derive(Debug)]
+pub struct FromMember(());
+
+/// Lent by the run itself: metadata, or why the connection ended.
+#[derive(Debug)]
+pub struct FromRun(());
+
+impl<S: Service, T> Lend<S, S::State, S::Member, FromState> for T
+where
+    S::State: Provide<T>,
+{
+    fn lend(cx: &Cx<S>) -> &T {
+        cx.state().provide()
+    }
+}
+
+impl<S: Service<Member = T>, T> Lend<S, S::State, T, FromMember> for T {
+    fn lend(cx: &Cx<S>) -> &T {
+        cx.member()
+    }
+}
+
+impl<S: Service> Lend<S, S::State, S::Member, FromRun> for Meta {
+    fn lend(cx: &Cx<S>) -> &Self {
+        cx.meta()
+    }
+}
+
+impl<S: Service, T> LendEarly<S, S::State, FromState> for T
+where
+    S::State: Provide<T>,
+{
+    fn lend(cx: &Cx<S>) -> &T {
+        cx.state().provide()
+    }
+}
+
+impl<S: Service, T> LendLate<S, S::State, S::Member, FromState> for T
+where
+    S::State: Provide<T>,
+{
+    fn lend<'a>(cx: &'a Cx<S>, _: &'a Closed) -> &'a T {
+        cx.state().provide()
+    }
+}
+
+impl<S: Service<Member = T>, T> LendLate<S, S::State, T, FromMember> for T {
+    fn lend<'a>(cx: &'a Cx<S>, _: &'a Closed) -> &'a T {
+        cx.member()
+    }
+}
+
+impl<S: Service> LendLate<S, S::State, S::Member, FromRun> for Closed {
+    fn lend<'a>(_: &'a Cx<S>, why: &'a Closed) -> &'a Self {
+        why
+    }
+}

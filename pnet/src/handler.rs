@@ -1,0 +1,539 @@
+//! From a function under `#[action]` to an entry of a service: what the output of the two macros calls.
+//!
+//! `#[action]` implements [`Entry`] for a type with the function's name, for every service whose protocol, side and state
+//! fit the function; `actions!` asks for it, puts the entries into a table, and has the compiler check that the table is complete.
+
+use std::{fmt, future::Future, marker::PhantomData};
+
+use pnet_protocol::{
+    failure::Failure,
+    packet::Packet,
+    protocol::{Incoming, Protocol, Side},
+    reply::{IntoReply, Reply, Verdict},
+    unknown::Unknown,
+    words::{Words, same},
+};
+
+use crate::{
+    context::Cx,
+    error::Refused,
+    extract::Extract,
+    service::{Connect, Disconnect, Finished, Route, Run, Service},
+};
+
+/// A listed handler, as a service of type `S` uses it. `M` is inferred: where its arguments come from.
+#[diagnostic::on_unimplemented(
+    message = "this is not a handler",
+    label = "`{Self}` is not a function under `#[action(\"NAME\")]`",
+    note = "put `#[action(\"NAME\")]`, `#[action(connect)]` or `#[action(disconnect)]` on the function"
+)]
+pub trait Entry<S: Service, M> {
+    /// What it is.
+    const ENTRY: EntryOf<S>;
+}
+
+/// The future of an `async fn` handler.
+pub trait Task<S: Service, M> {
+    /// Decodes `frame`, runs the handler, and encodes its answer into the frame's buffer.
+    fn run(cx: Cx<S>, frame: Vec<u8>) -> impl Future<Output = Finished<S>> + Send + 'static;
+}
+
+/// What a listed handler is.
+#[expect(clippy::exhaustive_enums, reason = "only the macros' output sees it")]
+pub enum EntryOf<S: Service> {
+    /// The handler of an action.
+    Action {
+        /// The action's number among what arrives.
+        id: u16,
+        /// How to run it.
+        run: Run<S>,
+        /// See [`Route`].
+        concurrent: bool,
+        /// See [`Route`].
+        finish: bool,
+    },
+    /// The connect handler.
+    Connect(Connect<S>),
+    /// The disconnect handler.
+    Disconnect(Disconnect<S>),
+    /// A function without `#[action]`.
+    Plain,
+    /// A handler whose `#[action]` reported an error: nothing is said about it again.
+    Broken,
+}
+
+impl<S: Service> Clone for EntryOf<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Service> Copy for EntryOf<S> {}
+
+impl<S: Service> fmt::Debug for EntryOf<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Action { .. } => "Action",
+            Self::Connect(_) => "Connect",
+            Self::Disconnect(_) => "Disconnect",
+            Self::Plain => "Plain",
+            Self::Broken => "Broken",
+        })
+    }
+}
+
+/// What the name of a listed function without `#[action]` falls back to: a glob import of this module stands behind the
+/// import of the function, which brings no type of that name.
+pub mod fallback {
+    /// Stands for a function without `#[action]`.
+    #[expect(non_camel_case_types, reason = "not a name anyone else uses")]
+    #[derive(Debug)]
+    pub struct __pnet_handler {}
+}
+
+impl<S: Service> Entry<S, ()> for fallback::__pnet_handler {
+    const ENTRY: EntryOf<S> = EntryOf::Plain;
+}
+
+/// The entry of `H` in service `S`.
+#[must_use]
+pub const fn entry<H: Entry<S, M>, S: Service, M>() -> EntryOf<S> {
+    H::ENTRY
+}
+
+/// Refuses, while compiling, a listed function without `#[action]`.
+///
+/// # Panics
+///
+/// If it is one; the compiler shows the text.
+#[track_caller]
+pub const fn is_handler<S: Service>(entry: &EntryOf<S>, name: &str) {
+    // check: plain-function
+    if matches!(entry, EntryOf::Plain) {
+        let text = Words::new()
+            .add("`")
+            .add(name)
+            .add("` is not a handler: put `#[action(\"NAME\")]` on the function, with the action of the packet it takes");
+        panic!("{}", text.get())
+    }
+}
+
+/// Refuses, while compiling, the `index`th entry if one before it does the same.
+///
+/// # Panics
+///
+/// If there is one; the compiler shows the text.
+#[track_caller]
+pub const fn bound_once<S: Service>(service: &str, entries: &[EntryOf<S>], names: &[&str], index: usize) {
+    let mut i = 0;
+    while i < index {
+        let text = Words::new().add("service `").add(service).add("`: ");
+        let text = match (&entries[i], &entries[index]) {
+            // check: bound-twice
+            (EntryOf::Action { id: a, .. }, EntryOf::Action { id: b, .. }) if *a == *b => {
+                text.add("action \"").add(arriving::<S>()[*a as usize].action).add("\" is bound twice, by `")
+            }
+            // check: two-connect-handlers
+            (EntryOf::Connect(_), EntryOf::Connect(_)) => text.add("there are two connect handlers, `"),
+            (EntryOf::Disconnect(_), EntryOf::Disconnect(_)) => text.add("there are two disconnect handlers, `"),
+            _ => {
+                i += 1;
+                continue;
+            }
+        };
+        let text = text.add(names[i]).add("` and `").add(names[index]).add("`");
+        panic!("{}", text.get())
+    }
+}
+
+/// Refuses, while compiling, a list that leaves actions without a handler; one error names them all.
+///
+/// # Panics
+///
+/// If it does; the compiler shows the text.
+#[track_caller]
+pub const fn complete<S: Service>(service: &str, entries: &[EntryOf<S>]) {
+    if has_broken(entries) {
+        return;
+    }
+    let actions = arriving::<S>();
+    let mut text = Words::new()
+        .add("service `")
+        .add(service)
+        .add("` leaves actions of protocol `")
+        .add(<S::Protocol as Protocol>::INFO.name)
+        .add("` without a handler:");
+    let (mut id, mut missing) = (0, 0);
+    while id < actions.len() {
+        let mut i = 0;
+        let mut found = false;
+        while i < entries.len() {
+            if let EntryOf::Action { id: bound, .. } = &entries[i]
+                && *bound as usize == id
+            {
+                found = true;
+            }
+            i += 1;
+        }
+        if !found {
+            let before = if missing > 0 { ", " } else { " " };
+            text = text.add(before).add(actions[id].action).add(" (packet `").add(actions[id].type_name).add("`)");
+            missing += 1;
+        }
+        id += 1;
+    }
+    // check: complete
+    if missing > 0 {
+        panic!("{}", text.get())
+    }
+}
+
+/// Refuses, while compiling, a service whose connections have a state that no connect handler makes.
+///
+/// # Panics
+///
+/// If it is one; the compiler shows the text.
+#[track_caller]
+pub const fn member_is_made<S: Service>(service: &str, member: &str, entries: &[EntryOf<S>]) {
+    // check: member-without-connect
+    if !has_broken(entries) && connect(entries).is_none() {
+        let text = Words::new()
+            .add("service `")
+            .add(service)
+            .add("` gives each connection a `")
+            .add(member)
+            .add("`, but lists no connect handler that makes it: write one under `#[action(connect)]` that returns `")
+            .add(member)
+            .add("`");
+        panic!("{}", text.get())
+    }
+}
+
+const fn has_broken<S: Service>(entries: &[EntryOf<S>]) -> bool {
+    let mut i = 0;
+    while i < entries.len() {
+        if matches!(entries[i], EntryOf::Plain | EntryOf::Broken) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+const fn arriving<S: Service>() -> &'static [pnet_protocol::protocol::ActionInfo] {
+    <S::Protocol as Protocol>::INFO.received_by(<S::Side as Side>::ROLE).actions
+}
+
+/// How many actions arrive at service `S`.
+#[must_use]
+pub const fn count<S: Service>() -> usize {
+    arriving::<S>().len()
+}
+
+/// The handlers by the numbers of their actions. `N` is [`count`].
+#[must_use]
+pub const fn routes<S: Service, const N: usize>(entries: &[EntryOf<S>], names: &[&'static str]) -> [Route<S>; N] {
+    const fn missing<S: Service>(_: &Cx<S>, _: &[u8], _: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        unreachable!()
+    }
+    let mut routes = [Route { handler: "", run: Run::Now(missing), concurrent: false, finish: false }; N];
+    let mut i = 0;
+    while i < entries.len() {
+        if let EntryOf::Action { id, run, concurrent, finish } = entries[i]
+            && (id as usize) < N
+        {
+            routes[id as usize] = Route { handler: names[i], run, concurrent, finish };
+        }
+        i += 1;
+    }
+    routes
+}
+
+/// The connect handler in a list.
+#[must_use]
+pub const fn connect<S: Service>(entries: &[EntryOf<S>]) -> Option<Connect<S>> {
+    let mut i = 0;
+    while i < entries.len() {
+        if let EntryOf::Connect(connect) = entries[i] {
+            return Some(connect);
+        }
+        i += 1;
+    }
+    None
+}
+
+/// The disconnect handler in a list.
+#[must_use]
+pub const fn disconnect<S: Service>(entries: &[EntryOf<S>]) -> Option<Disconnect<S>> {
+    let mut i = 0;
+    while i < entries.len() {
+        if let EntryOf::Disconnect(disconnect) = entries[i] {
+            return Some(disconnect);
+        }
+        i += 1;
+    }
+    None
+}
+
+// ── Which argument is the packet ──
+
+/// Tells whether a type is a packet: the inherent constant exists for packets, the trait's for all.
+#[derive(Debug)]
+pub struct Probe<A>(PhantomData<A>);
+
+impl<A: Packet> Probe<A> {
+    /// A packet.
+    pub const IS_PACKET: bool = true;
+}
+
+/// See [`Probe`].
+pub trait MaybePacket {
+    /// Not a packet.
+    const IS_PACKET: bool = false;
+}
+
+impl<A> MaybePacket for Probe<A> {}
+
+/// Position of the one packet among the arguments taken by value; [`NONE`] if there is none, or more than one.
+#[must_use]
+pub const fn pick(packets: &[bool]) -> usize {
+    let mut found = NONE;
+    let mut i = 0;
+    while i < packets.len() {
+        if packets[i] {
+            if found != NONE {
+                return NONE;
+            }
+            found = i;
+        }
+        i += 1;
+    }
+    found
+}
+
+/// No position.
+pub const NONE: usize = usize::MAX;
+
+/// How argument `index` is made, for [`Arg`].
+#[must_use]
+pub const fn mode(packets: &[bool], index: usize) -> u8 {
+    match pick(packets) {
+        NONE => BROKEN,
+        packet if packet == index => PACKET,
+        _ => EXTRACT,
+    }
+}
+
+const EXTRACT: u8 = 0;
+const PACKET: u8 = 1;
+const BROKEN: u8 = 2;
+
+/// An argument taken by value, of a handler whose packet is `P`.
+pub trait Arg<S: Service, P: Packet, const MODE: u8> {
+    /// The argument as the function takes it; the packet may borrow from its payload.
+    type At<'f>;
+
+    /// Makes the argument.
+    ///
+    /// # Errors
+    ///
+    /// The failure for the other side: the payload does not decode, or the extractor rejected.
+    fn take<'f>(cx: &Cx<S>, payload: &'f [u8]) -> Result<Self::At<'f>, Failure>;
+}
+
+impl<S: Service, P: Packet> Arg<S, P, PACKET> for P {
+    type At<'f> = P::At<'f>;
+
+    fn take<'f>(cx: &Cx<S>, payload: &'f [u8]) -> Result<P::At<'f>, Failure> {
+        P::decode(cx.codec_override().unwrap_or(P::CODEC), payload).map_err(|error| malformed(&error))
+    }
+}
+
+impl<S: Service, P: Packet, A: Extract<S>> Arg<S, P, EXTRACT> for A {
+    type At<'f> = A;
+
+    fn take<'f>(cx: &Cx<S>, _: &'f [u8]) -> Result<A, Failure> {
+        A::extract(cx).map_err(Into::into)
+    }
+}
+
+impl<S: Service, A> Arg<S, Unknown, BROKEN> for A {
+    type At<'f> = A;
+
+    fn take<'f>(_: &Cx<S>, _: &'f [u8]) -> Result<A, Failure> {
+        Err(Failure::internal("a handler without packet does not compile"))
+    }
+}
+
+/// Refuses, while compiling, a handler without a packet.
+///
+/// # Panics
+///
+/// If it is one; the compiler shows the text.
+#[track_caller]
+pub const fn has_packet(handler: &str, packets: &[bool]) {
+    let mut i = 0;
+    while i < packets.len() {
+        if packets[i] {
+            return;
+        }
+        i += 1;
+    }
+    // check: no-packet
+    let text = Words::new()
+        .add("handler `")
+        .add(handler)
+        .add("` takes no packet: none of its arguments is a type with `#[derive(Packet, Serialize, Deserialize)]`");
+    panic!("{}", text.get())
+}
+
+/// Refuses, while compiling, argument `index` if it is a packet and one before it is, too.
+///
+/// # Panics
+///
+/// If it is; the compiler shows the text.
+#[track_caller]
+pub const fn one_packet(handler: &str, types: &[&str], packets: &[bool], index: usize) {
+    let mut i = 0;
+    while i < index {
+        // check: two-packets
+        if packets[i] && packets[index] {
+            let text = Words::new()
+                .add("handler `")
+                .add(handler)
+                .add("` takes two packets, `")
+                .add(types[i])
+                .add("` and `")
+                .add(types[index])
+                .add("`: a handler handles one");
+            panic!("{}", text.get())
+        }
+        i += 1;
+    }
+}
+
+/// Refuses, while compiling, `#[action("NAME")]` on the handler of a packet with another action.
+///
+/// # Panics
+///
+/// If it is; the compiler shows the text.
+#[track_caller]
+pub const fn action_is<P: Packet>(name: &str, known: bool) {
+    // check: action-name
+    if known && !same(name, P::ACTION) {
+        let text = Words::new()
+            .add("#[action(\"")
+            .add(name)
+            .add("\")] handles packet `")
+            .add(P::TYPE)
+            .add("`, whose action is \"")
+            .add(P::ACTION)
+            .add("\"");
+        panic!("{}", text.get())
+    }
+}
+
+// ── Running ──
+
+/// The failure that answers a payload which does not decode.
+#[cold]
+fn malformed(error: &pnet_protocol::packet::DecodeError) -> Failure {
+    let mut text = error.to_string();
+    if let Some(source) = std::error::Error::source(error) {
+        text.push_str(": ");
+        text.extend(source.to_string().chars().take(256));
+    }
+    Failure::public(pnet_protocol::failure::code::MALFORMED, text)
+}
+
+/// Encodes what a `fn` handler returned.
+///
+/// # Errors
+///
+/// The failure for the other side.
+pub fn answer<S: Service, P: Incoming<S::Protocol, S::Side>, T: IntoReply<P::Reply>>(
+    cx: &Cx<S>,
+    returned: Result<T, Failure>,
+    out: &mut Vec<u8>,
+) -> Result<Verdict, Failure> {
+    returned?.into_reply(cx.codec_override(), out)
+}
+
+/// Encodes what an `async fn` handler returned into its frame's buffer.
+pub fn finish<S: Service, P: Incoming<S::Protocol, S::Side>, T: IntoReply<P::Reply>>(
+    cx: Cx<S>,
+    mut buf: Vec<u8>,
+    returned: Result<T, Failure>,
+) -> Finished<S> {
+    buf.clear();
+    let outcome = answer::<S, P, T>(&cx, returned, &mut buf);
+    Finished { cx, buf, outcome }
+}
+
+/// What a connect handler may return for connections whose own state is `M`: `M`, or a `Result` of it.
+#[diagnostic::on_unimplemented(
+    message = "this connect handler returns `{Self}`, but a connection's own state is `{M}`",
+    label = "the handler does not return `{M}`",
+    note = "return `{M}` or `Result<{M}, Refused>`; `for Protocol(Member)` in `actions!` declares the state"
+)]
+pub trait IntoMember<M> {
+    /// The state, or why the connection is turned away.
+    ///
+    /// # Errors
+    ///
+    /// The refusal.
+    fn into_member(self) -> Result<M, Refused>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<M> IntoMember<M> for M {
+    fn into_member(self) -> Result<M, Refused> {
+        Ok(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<M, X: Into<Refused>> IntoMember<M> for Result<M, X> {
+    fn into_member(self) -> Result<M, Refused> {
+        self.map_err(Into::into)
+    }
+}
+
+/// A connection is turned away because an argument of its connect handler could not be made.
+#[must_use]
+pub fn refuse(failure: &Failure) -> Refused {
+    if failure.message().is_empty() {
+        tracing::warn!(failure = %failure.log_text(), "connect handler did not run");
+        Refused::new(failure.code().to_owned())
+    } else {
+        Refused::new(failure.message().to_owned())
+    }
+}
+
+/// What a disconnect handler may return: nothing, or a `Result` of nothing.
+#[diagnostic::on_unimplemented(
+    message = "this disconnect handler returns `{Self}`, but nobody is left to take it",
+    label = "returns something",
+    note = "return nothing, or `Result<(), Failure>`"
+)]
+pub trait IntoEnd {
+    /// The outcome, for the log.
+    ///
+    /// # Errors
+    ///
+    /// The failure.
+    fn into_end(self) -> Result<(), Failure>;
+}
+
+impl IntoEnd for () {
+    fn into_end(self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<X: Into<Failure>> IntoEnd for Result<(), X> {
+    fn into_end(self) -> Result<(), Failure> {
+        self.map_err(Into::into)
+    }
+}
