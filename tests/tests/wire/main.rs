@@ -1,0 +1,9 @@
+//! The native dialect as bytes: recorded conversations, any split of them, properties of the codec, hostile input.
+
+mod conversation;
+mod hostile;
+mod protocols;
+mod roles;
+mod round_trip;
+mod split;
+mod vectors;
