@@ -50,6 +50,8 @@ pub enum CloseCode {
     Abuse,
     /// This side has a fault of its own.
     Internal,
+    /// The stream ended or the transport broke without a CLOSE frame. Said locally, never sent.
+    Lost,
     /// A code of a later version or of the application.
     Other(u16),
 }
@@ -72,6 +74,7 @@ impl CloseCode {
             11 => Self::Overloaded,
             12 => Self::Abuse,
             13 => Self::Internal,
+            14 => Self::Lost,
             other => Self::Other(other),
         }
     }
@@ -93,6 +96,7 @@ impl CloseCode {
             Self::Overloaded => 11,
             Self::Abuse => 12,
             Self::Internal => 13,
+            Self::Lost => 14,
             Self::Other(number) => number,
         }
     }
@@ -116,6 +120,7 @@ impl fmt::Display for CloseCode {
             Self::Overloaded => "overloaded",
             Self::Abuse => "abuse",
             Self::Internal => "internal",
+            Self::Lost => "lost",
             Self::Other(number) => return write!(f, "code-{number}"),
         };
         f.write_str(word)

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, error::Error, fmt};
 
+use crate::packet::DecodeError;
+
 /// Codes of failures that pnet sends itself; a handler's own codes may be any text of 1 to 64 bytes.
 pub mod code {
     /// The handler failed; why is in the log of its side only.
@@ -58,6 +60,8 @@ pub struct Failure {
 #[derive(Debug)]
 enum Cause {
     None,
+    /// The packet could not be decoded: the sender's mistake, and counted as one.
+    Malformed,
     Text(String),
     Error(Box<dyn Error + Send + Sync>),
 }
@@ -85,6 +89,26 @@ impl Failure {
         Self { code: Cow::Borrowed(code::INTERNAL), message: String::new(), cause: Cause::Text(message.into()) }
     }
 
+    /// The failure for a packet whose payload does not decode: says which action and what the decoder found. Where it
+    /// happens too often, the connection is closed.
+    #[must_use]
+    pub fn malformed(error: &DecodeError) -> Self {
+        let mut message = error.to_string();
+        let mut source = Error::source(error);
+        while let Some(error) = source {
+            message = format!("{message}: {error}");
+            source = error.source();
+        }
+        let failure = Self::public(code::MALFORMED, message.chars().take(MAX_MALFORMED).collect::<String>());
+        Self { cause: Cause::Malformed, ..failure }
+    }
+
+    /// Whether the sender's packet did not decode; made by [`malformed`](Self::malformed), not by a handler's own code.
+    #[must_use]
+    pub const fn is_malformed(&self) -> bool {
+        matches!(self.cause, Cause::Malformed)
+    }
+
     /// The code the other side gets.
     #[must_use]
     pub fn code(&self) -> &str {
@@ -102,7 +126,7 @@ impl Failure {
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match &self.cause {
             Cause::Error(error) => Some(&**error),
-            Cause::None | Cause::Text(_) => None,
+            Cause::None | Cause::Malformed | Cause::Text(_) => None,
         }
     }
 
@@ -124,8 +148,8 @@ impl fmt::Display for LogText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.code)?;
         match &self.0.cause {
-            Cause::None if self.0.message.is_empty() => Ok(()),
-            Cause::None => write!(f, ": {}", self.0.message),
+            Cause::None | Cause::Malformed if self.0.message.is_empty() => Ok(()),
+            Cause::None | Cause::Malformed => write!(f, ": {}", self.0.message),
             Cause::Text(text) => write!(f, ": {text}"),
             Cause::Error(error) => {
                 let mut error: &dyn Error = &**error;
@@ -142,3 +166,4 @@ impl fmt::Display for LogText<'_> {
 
 const MAX_CODE: usize = 64;
 const MAX_MESSAGE: usize = 1024;
+const MAX_MALFORMED: usize = 256;

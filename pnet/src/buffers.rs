@@ -1,0 +1,55 @@
+//! Byte buffers that are used again: each thread keeps a few, so that idle connections hold none.
+//!
+//! A buffer is *taken*, never borrowed, so user code that runs meanwhile (a `Serialize` that sends, a handler that runs
+//! another runtime) finds an empty shelf instead of a locked one.
+
+use std::cell::Cell;
+
+/// A cleared buffer with whatever capacity it had.
+pub(crate) fn take() -> Vec<u8> {
+    SHELF.with(|shelf| {
+        let mut buffers = shelf.take();
+        let buffer = buffers.pop();
+        shelf.set(buffers);
+        buffer.unwrap_or_default()
+    })
+}
+
+/// Gives a buffer back. Large ones go to the allocator, so that one large packet does not stay in memory for ever.
+pub(crate) fn give(mut buffer: Vec<u8>) {
+    if buffer.capacity() == 0 || buffer.capacity() > KEPT_CAPACITY {
+        return;
+    }
+    buffer.clear();
+    SHELF.with(|shelf| {
+        let mut buffers = shelf.take();
+        if buffers.len() < KEPT_BUFFERS {
+            buffers.push(buffer);
+        }
+        shelf.set(buffers);
+    });
+}
+
+/// The thread's read buffer: [`READ_LEN`] initialised bytes.
+pub(crate) fn take_read() -> Vec<u8> {
+    let buffer = READ.with(Cell::take);
+    if buffer.len() == READ_LEN { buffer } else { vec![0; READ_LEN] }
+}
+
+/// Gives the read buffer back.
+pub(crate) fn give_read(buffer: Vec<u8>) {
+    if buffer.len() == READ_LEN {
+        READ.with(|place| place.set(buffer));
+    }
+}
+
+/// Bytes asked for in one read.
+pub(crate) const READ_LEN: usize = 64 * 1024;
+
+const KEPT_CAPACITY: usize = 512 * 1024;
+const KEPT_BUFFERS: usize = 16;
+
+thread_local! {
+    static SHELF: Cell<Vec<Vec<u8>>> = const { Cell::new(Vec::new()) };
+    static READ: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}

@@ -1,0 +1,279 @@
+//! The futures that `send` and `call` return.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use pnet_protocol::{
+    frame,
+    packet::{EncodeError, Packet},
+    reply::Reply,
+};
+use tokio::time::{Instant, Sleep};
+
+use crate::{
+    buffers,
+    connection::{AnswerBytes, CallState, Conn, Enqueued, waiting, wake},
+    error::{CallError, SendError, TrySendError, TrySendReason},
+};
+
+/// A packet on its way into the connection's queue; what [`send`](crate::Client::send) returns.
+///
+/// The packet is encoded by then, and queued when this is polled for the first time: at once if there is room, else as
+/// soon as the peer has handled or read enough of what was queued before.
+///
+/// # Cancel safety
+///
+/// Dropped before it is ready, the packet is not sent; once it is ready, it is.
+#[must_use = "a packet is sent when this is awaited"]
+pub struct Sending {
+    conn: Arc<Conn>,
+    frame: Result<Vec<u8>, Option<EncodeError>>,
+}
+
+impl Sending {
+    pub(crate) fn new<T: Packet>(conn: &Arc<Conn>, id: u16, packet: &T) -> Self {
+        Self { conn: Arc::clone(conn), frame: packet_frame(id, packet).map_err(Some) }
+    }
+}
+
+impl Future for Sending {
+    type Output = Result<(), SendError>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let frame = match &mut this.frame {
+            Ok(frame) => frame,
+            Err(error) => {
+                let error = error.take().expect("a future is not polled after it was ready");
+                return Poll::Ready(Err(SendError::Encode(error)));
+            }
+        };
+        let waker = {
+            let mut out = this.conn.out();
+            if let Some(closed) = &out.gone {
+                return Poll::Ready(Err(SendError::Disconnected(Arc::clone(closed))));
+            }
+            match out.packet(frame) {
+                Enqueued::Taken(waker) => waker,
+                Enqueued::Full => {
+                    out.wait_for_room(task.waker());
+                    drop(out);
+                    waiting::note(&this.conn);
+                    return Poll::Pending;
+                }
+                Enqueued::TooLong { len, max } => return Poll::Ready(Err(SendError::TooLong { len, max })),
+            }
+        };
+        wake(waker);
+        buffers::give(std::mem::take(frame));
+        this.frame = Err(None);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").field("connection", &self.conn.id).finish_non_exhaustive()
+    }
+}
+
+/// A call that waits for its answer; what [`call`](crate::Client::call) returns.
+///
+/// The packet is encoded by then, and queued when this is polled for the first time. The answer comes as the protocol
+/// declares it: `A -> B` gives `B`, `A -> ()` gives `()`, `A -> Result<B, E>` gives `B` or
+/// [`CallError::Declared`]`(E)`.
+///
+/// # Cancel safety
+///
+/// Dropping it cancels the call: the handler at the other end stops at its next `.await`, unless it is marked
+/// `finish`. Whether it had run by then is unknown.
+#[must_use = "a call is made when this is awaited"]
+pub struct Calling<R: Reply> {
+    conn: Arc<Conn>,
+    state: State,
+    timeout: Option<Duration>,
+    /// Ends the wait for room in the queue; the wait for the answer is timed by the driver.
+    no_room: Option<Pin<Box<Sleep>>>,
+    reply: PhantomData<fn() -> R>,
+}
+
+enum State {
+    /// Encoded, not queued.
+    Ready { action: u16, payload: Vec<u8> },
+    Refused(EncodeError),
+    /// Queued under this id.
+    Waiting(u32),
+    Done,
+}
+
+impl<R: Reply> Calling<R> {
+    pub(crate) fn new<T: Packet>(conn: &Arc<Conn>, action: u16, packet: &T) -> Self {
+        let mut payload = buffers::take();
+        let state = match packet.encode(T::CODEC, &mut payload) {
+            Ok(()) => State::Ready { action, payload },
+            Err(error) => State::Refused(error),
+        };
+        Self { conn: Arc::clone(conn), state, timeout: conn.call_timeout, no_room: None, reply: PhantomData }
+    }
+
+    /// Waits at most `timeout` for the answer, instead of the connection's default (30 s unless set). Counted from the
+    /// first poll, with the runtime's grain of a millisecond.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Waits as long as the connection lives.
+    pub const fn without_timeout(mut self) -> Self {
+        self.timeout = None;
+        self
+    }
+
+    fn enqueue(&mut self, task: &mut Context<'_>) -> Result<Poll<()>, CallError<R::Err>> {
+        let (action, payload) = match std::mem::replace(&mut self.state, State::Done) {
+            State::Ready { action, payload } => (action, payload),
+            State::Refused(error) => return Err(CallError::Encode(error)),
+            state => {
+                self.state = state;
+                return Ok(Poll::Ready(()));
+            }
+        };
+        let timeout_ms = self.timeout.map_or(0, millis);
+        let deadline = match &self.no_room {
+            Some(timer) => Some(timer.deadline()),
+            None => self.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+        };
+        let mut out = self.conn.out();
+        if let Some(closed) = out.unanswerable() {
+            return Err(CallError::Disconnected { sent: false, why: Arc::clone(closed) });
+        }
+        match out.call(action, &payload, timeout_ms, deadline, task.waker()) {
+            Ok((id, waker)) => {
+                drop(out);
+                wake(waker);
+                buffers::give(payload);
+                self.state = State::Waiting(id);
+                Ok(Poll::Ready(()))
+            }
+            Err(Enqueued::TooLong { len, max }) => Err(CallError::TooLong { len, max }),
+            Err(_) => {
+                out.wait_for_room(task.waker());
+                drop(out);
+                self.state = State::Ready { action, payload };
+                if let Some(after) = self.timeout {
+                    let timer = self.no_room.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+                    if timer.as_mut().poll(task).is_ready() {
+                        self.state = State::Done;
+                        return Err(CallError::TimedOut { after });
+                    }
+                }
+                Ok(Poll::Pending)
+            }
+        }
+    }
+}
+
+impl<R: Reply> Future for Calling<R> {
+    type Output = Result<R::Ok, CallError<R::Err>>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        match this.enqueue(task) {
+            Err(error) => return Poll::Ready(Err(error)),
+            Ok(Poll::Pending) => {
+                waiting::note(&this.conn);
+                return Poll::Pending;
+            }
+            Ok(Poll::Ready(())) => {}
+        }
+        let State::Waiting(id) = this.state else { panic!("a call was polled after it was ready") };
+        let outcome = {
+            let mut out = this.conn.out();
+            out.take_outcome(id, task.waker()).map(|state| (state, out.unanswerable().cloned()))
+        };
+        let Some((state, closed)) = outcome else {
+            waiting::note(&this.conn);
+            return Poll::Pending;
+        };
+        this.state = State::Done;
+        Poll::Ready(match state {
+            // The codec is the packets' own: frames are native.
+            CallState::Answered(AnswerBytes::Reply(payload)) => R::decode_ok(None, &payload).map_err(CallError::Decode),
+            CallState::Answered(AnswerBytes::Error(payload)) => {
+                Err(R::decode_err(None, &payload).map_or_else(CallError::Decode, CallError::Declared))
+            }
+            CallState::Answered(AnswerBytes::Failure { code, message }) => Err(CallError::Failed { code, message }),
+            CallState::TimedOut { .. } => Err(CallError::TimedOut { after: this.timeout.unwrap_or_default() }),
+            CallState::Lost { sent } => {
+                let why = closed.unwrap_or_else(|| Arc::new(crate::error::Closed::unknown()));
+                Err(CallError::Disconnected { sent, why })
+            }
+            CallState::Parked | CallState::Sent | CallState::Abandoned => unreachable!("the outcome is an end"),
+        })
+    }
+}
+
+impl<R: Reply> Drop for Calling<R> {
+    fn drop(&mut self) {
+        if let State::Waiting(id) = self.state {
+            let waker = self.conn.out().cancel_call(id);
+            wake(waker);
+        }
+    }
+}
+
+impl<R: Reply> fmt::Debug for Calling<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calling").field("connection", &self.conn.id).finish_non_exhaustive()
+    }
+}
+
+/// Queues a packet if there is room.
+pub(crate) fn try_send<T: Packet>(conn: &Conn, id: u16, packet: T) -> Result<(), TrySendError<T>> {
+    let failed = |packet, error| Err(TrySendError { packet, reason: TrySendReason::Failed(error) });
+    let frame = match packet_frame(id, &packet) {
+        Ok(frame) => frame,
+        Err(error) => return failed(packet, SendError::Encode(error)),
+    };
+    let enqueued = {
+        let mut out = conn.out();
+        if let Some(closed) = &out.gone {
+            let closed = Arc::clone(closed);
+            drop(out);
+            return failed(packet, SendError::Disconnected(closed));
+        }
+        out.packet(&frame)
+    };
+    buffers::give(frame);
+    match enqueued {
+        Enqueued::Taken(waker) => {
+            wake(waker);
+            Ok(())
+        }
+        Enqueued::Full => Err(TrySendError { packet, reason: TrySendReason::Full }),
+        Enqueued::TooLong { len, max } => failed(packet, SendError::TooLong { len, max }),
+    }
+}
+
+/// The whole frame of a one-way packet. User code runs here, under no lock.
+pub(crate) fn packet_frame<T: Packet>(id: u16, packet: &T) -> Result<Vec<u8>, EncodeError> {
+    let mut payload = buffers::take();
+    let encoded = packet.encode(T::CODEC, &mut payload);
+    let mut frame = buffers::take();
+    if encoded.is_ok() {
+        frame::put_packet(&mut frame, id, &payload);
+    }
+    buffers::give(payload);
+    encoded.map(|()| frame)
+}
+
+/// Whole milliseconds, rounded up, so that the peer never gives up before this side does.
+fn millis(timeout: Duration) -> u32 {
+    u32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(0)
+}

@@ -1,0 +1,426 @@
+//! The client's end of a connection.
+
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+use pnet_protocol::{
+    close::CloseCode,
+    handshake::ShapePolicy,
+    id::ConnectionId,
+    limits::Limits,
+    packet::Packet,
+    protocol::{Answered, ClientSends, ClientSide, OneWay, Phase, Protocol, Role},
+};
+use tokio::{net::ToSocketAddrs, time::Instant};
+use tracing::Instrument;
+
+use crate::{
+    call::{self, Calling, Sending},
+    config,
+    connection::{
+        Conn,
+        driver::{Dispatch, Driver},
+        join::Joining,
+        lanes::Pool,
+        served::Served,
+    },
+    context::{Link, Shared},
+    error::{Closed, ClosedBy, ConnectError, TrySendError},
+    hub::HubCore,
+    inbox::{self, Inbox, Receive},
+    service::Service,
+    transport::{PeerAddr, Transport, tcp},
+};
+
+/// Connects with handlers: `actions! { pub client … }` made the service, `state` is what its handlers share.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use pnet::{Packet, protocol, actions};
+/// # use serde::{Serialize, Deserialize};
+/// # #[derive(Packet, Serialize, Deserialize)] pub struct Ask { n: u8 }
+/// # #[derive(Packet, Serialize, Deserialize)] pub struct Told { n: u8 }
+/// # protocol! { pub Quiz { client { Ask -> Told } } }
+/// # actions! { pub client Ui for Quiz: }
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let quiz = pnet::connect(Ui, ()).to(pnet::DEFAULT_ADDRESS).await?;
+/// let Told { n } = quiz.call(Ask { n: 1 }).await?;
+/// quiz.close().await;
+/// # Ok(()) }
+/// ```
+pub fn connect<S>(service: S, state: impl Into<Arc<S::State>>) -> ClientBuilder<S>
+where
+    S: Service<Side = ClientSide>,
+{
+    let _ = service;
+    ClientBuilder { state: state.into(), config: ClientConfig::default() }
+}
+
+/// Connects without handlers: what the server sends is read from an [`Inbox`].
+///
+/// # Examples
+///
+/// ```no_run
+/// # use pnet::{Packet, protocol};
+/// # use serde::{Serialize, Deserialize};
+/// # #[derive(Packet, Serialize, Deserialize)] pub struct Tick { n: u8 }
+/// # protocol! { pub Clock { client { } server { Tick } } }
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let (clock, mut inbox) = pnet::connect_inbox::<Clock>().to(pnet::DEFAULT_ADDRESS).await?;
+/// while let Some(packet) = inbox.recv().await {
+///     match packet {
+///         ClockFromServer::Tick(tick) => println!("{}", tick.n),
+///     }
+/// }
+/// println!("{}", clock.closed().await);
+/// # Ok(()) }
+/// ```
+#[must_use]
+pub fn connect_inbox<P: Receive<ClientSide>>() -> InboxBuilder<P> {
+    InboxBuilder { config: ClientConfig::default(), protocol: PhantomData }
+}
+
+/// How to connect with handlers; made by [`connect`].
+#[must_use = "nothing is connected before `to` or `over` is awaited"]
+pub struct ClientBuilder<S: Service> {
+    state: Arc<S::State>,
+    config: ClientConfig,
+}
+
+/// How to connect with an inbox; made by [`connect_inbox`].
+#[must_use = "nothing is connected before `to` or `over` is awaited"]
+pub struct InboxBuilder<P> {
+    config: ClientConfig,
+    protocol: PhantomData<fn() -> P>,
+}
+
+#[derive(Clone, Debug)]
+struct ClientConfig {
+    limits: Limits,
+    credentials: Vec<u8>,
+    call_timeout: Option<Duration>,
+    handshake_timeout: Duration,
+    plaintext_on_network: bool,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            credentials: Vec::new(),
+            call_timeout: Some(config::CALL),
+            handshake_timeout: config::HANDSHAKE,
+            plaintext_on_network: false,
+        }
+    }
+}
+
+/// The settings that both builders have.
+macro_rules! settings {
+    () => {
+        /// What this side takes from the server: frame length, open calls, unhandled packets. See [`Limits`].
+        pub const fn limits(mut self, limits: Limits) -> Self {
+            self.config.limits = limits;
+            self
+        }
+
+        /// What the server's [`authenticate`](crate::ServerBuilder::authenticate) gets; at most 1 KiB, longer ones are
+        /// refused by the server. They travel in plain text.
+        pub fn credentials(mut self, credentials: impl Into<Vec<u8>>) -> Self {
+            self.config.credentials = credentials.into();
+            self
+        }
+
+        /// How long a call waits for its answer unless it says otherwise: 30 s by default, `None` for as long as the
+        /// connection lives.
+        pub const fn call_timeout(mut self, timeout: Option<Duration>) -> Self {
+            self.config.call_timeout = timeout;
+            self
+        }
+
+        /// How long the server may take to welcome this client, its connect handler included; 5 s by default.
+        pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
+            self.config.handshake_timeout = timeout;
+            self
+        }
+
+        /// Allows a server beyond loopback, although everything travels in plain text.
+        pub const fn plaintext_on_network(mut self) -> Self {
+            self.config.plaintext_on_network = true;
+            self
+        }
+    };
+}
+
+impl<S: Service<Side = ClientSide>> ClientBuilder<S> {
+    settings!();
+
+    /// Connects over TCP.
+    ///
+    /// Nothing that the server sends reaches a handler before the handshake is done, which is when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`]: the address cannot be reached or is beyond loopback, the server speaks something else or
+    /// another version of the protocol (the error names what differs), it refused, or it took too long.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt; the server may have seen a connection.
+    pub async fn to<P>(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Client<P>, ConnectError>
+    where
+        P: Phase<Protocol = S::Protocol>,
+        S::Protocol: Protocol<Start = P>,
+    {
+        let (io, peer) = tcp::connect(address, self.config.plaintext_on_network).await?;
+        self.over(io, peer).await
+    }
+
+    /// Connects over a transport that exists already; `peer` says who is at its other end.
+    ///
+    /// # Errors
+    ///
+    /// As [`to`](Self::to).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt and the transport.
+    pub async fn over<P>(self, io: impl Transport, peer: PeerAddr) -> Result<Client<P>, ConnectError>
+    where
+        P: Phase<Protocol = S::Protocol>,
+        S::Protocol: Protocol<Start = P>,
+    {
+        let places = places(&self.config.limits);
+        let state = self.state;
+        open::<S::Protocol, P, _>(io, peer, self.config, |conn| {
+            let shared = Arc::new(Shared { state, hub: Arc::new(HubCore::default()), pool: Pool::new() });
+            let link = Arc::new(Link { shared, conn, member: std::sync::OnceLock::new() });
+            Served::<S>::new(link, places)
+        })
+        .await
+    }
+}
+
+impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
+    settings!();
+
+    /// Connects over TCP.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientBuilder::to`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt; the server may have seen a connection.
+    pub async fn to<P>(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
+    where
+        P: Phase<Protocol = Pr>,
+        Pr: Protocol<Start = P>,
+    {
+        let (io, peer) = tcp::connect(address, self.config.plaintext_on_network).await?;
+        self.over(io, peer).await
+    }
+
+    /// Connects over a transport that exists already; `peer` says who is at its other end.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientBuilder::to`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt and the transport.
+    pub async fn over<P>(self, io: impl Transport, peer: PeerAddr) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
+    where
+        P: Phase<Protocol = Pr>,
+        Pr: Protocol<Start = P>,
+    {
+        let places = places(&self.config.limits);
+        let mut receiver = None;
+        let client = open::<Pr, P, _>(io, peer, self.config, |conn| {
+            let (feed, inbox) = inbox::channel(conn, places);
+            receiver = Some(inbox);
+            feed
+        })
+        .await?;
+        let inbox = receiver.expect("an open connection has made its inbox");
+        Ok((client, inbox))
+    }
+}
+
+/// The handshake, and the driver's start as the very last thing.
+async fn open<Pr, P, D>(
+    io: impl Transport,
+    peer: PeerAddr,
+    config: ClientConfig,
+    dispatch: impl FnOnce(Arc<Conn>) -> D,
+) -> Result<Client<P>, ConnectError>
+where
+    Pr: Protocol,
+    P: Phase<Protocol = Pr>,
+    D: Dispatch,
+{
+    // What the server's schema looks like is its own business; what this side's looks like is told on the same terms.
+    let shapes = if peer.is_local() { ShapePolicy::Shapes } else { ShapePolicy::Names };
+    let mut joining = Joining::new(io);
+    let handshake = joining.client(Pr::INFO, &config.credentials, &config.limits, shapes);
+    let after = config.handshake_timeout;
+    let welcomed = tokio::time::timeout(after, handshake).await.map_err(|_| ConnectError::TimedOut { after })??;
+    let conn = Conn::new(welcomed.connection_id, peer, Pr::INFO, &welcomed.limits, config.call_timeout);
+    let client = Client::new(Arc::clone(&conn));
+    let driver = Driver::new(
+        joining.io,
+        Arc::clone(&conn),
+        dispatch(conn),
+        Role::Client,
+        &config.limits,
+        config::times(config::GRACE),
+        Vec::new(),
+        joining.tail,
+        Instant::now() + config.handshake_timeout,
+    );
+    let span = tracing::debug_span!("connection", id = %client.id(), peer = %client.conn.addr, role = "client");
+    tokio::spawn(driver.run().instrument(span));
+    Ok(client)
+}
+
+/// As many handlers as the limits let the peer keep busy.
+pub(crate) fn places(limits: &Limits) -> usize {
+    let places = u64::from(limits.calls) + u64::from(limits.packets);
+    usize::try_from(places).unwrap_or(usize::MAX).min(MAX_PLACES)
+}
+
+/// The client's end of a connection: sends what the `client { … }` list of the protocol allows.
+///
+/// Cheap to clone. When the last clone is dropped, what was accepted is finished and the connection closes; to be sure
+/// that it has been written before the program ends, await [`close`](Self::close).
+pub struct Client<P: Phase> {
+    conn: Arc<Conn>,
+    phase: PhantomData<fn() -> P>,
+}
+
+impl<P: Phase> Client<P> {
+    pub(crate) fn new(conn: Arc<Conn>) -> Self {
+        conn.add_client();
+        Self { conn, phase: PhantomData }
+    }
+
+    /// The connection's public id, as the server knows it.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.conn.id
+    }
+
+    /// Sends a packet that has no answer. Waits while the connection's queue is full.
+    ///
+    /// Packets arrive in order, and before any call made after them. Ready means queued, not arrived.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`](crate::SendError) if the packet could not be encoded, is too long for the server, or the
+    /// connection is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, the packet is not sent.
+    pub fn send<T>(&self, packet: T) -> Sending
+    where
+        T: Packet + ClientSends<P>,
+        T::Kind: OneWay<T>,
+    {
+        Sending::new(&self.conn, T::ID, &packet)
+    }
+
+    /// Sends a packet that has no answer, if there is room for it now.
+    ///
+    /// # Errors
+    ///
+    /// Gives the packet back: the queue is full, or what [`send`](Self::send) would report.
+    pub fn try_send<T>(&self, packet: T) -> Result<(), TrySendError<T>>
+    where
+        T: Packet + ClientSends<P>,
+        T::Kind: OneWay<T>,
+    {
+        call::try_send(&self.conn, T::ID, packet)
+    }
+
+    /// Sends a packet and waits for the server's answer.
+    ///
+    /// Calls may overlap. Above the server's limit (64 unless set) they wait here. The wait ends after the call timeout:
+    /// 30 s unless set.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`](crate::CallError): the declared error, a failure, no answer in time, the connection gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the call: its handler stops at its next `.await`, unless it is marked `finish`.
+    pub fn call<T>(&self, packet: T) -> Calling<<T::Kind as Answered<T>>::Reply>
+    where
+        T: Packet + ClientSends<P>,
+        T::Kind: Answered<T>,
+    {
+        Calling::new(&self.conn, T::ID, &packet)
+    }
+
+    /// Closes the connection: what was queued is written, the server learns that it was meant. Returns once it is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// The connection closes even if the future is dropped.
+    pub async fn close(&self) -> Arc<Closed> {
+        let deadline = Instant::now() + config::GRACE;
+        self.conn.request_drain(Closed::new(CloseCode::Normal, "", ClosedBy::Here), deadline);
+        self.conn.closed().await
+    }
+
+    /// Whether the connection is gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.conn.gone().is_some()
+    }
+
+    /// Waits until the connection is gone, and says why.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn closed(&self) -> Arc<Closed> {
+        self.conn.closed().await
+    }
+}
+
+impl<P: Phase> Clone for Client<P> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.conn))
+    }
+}
+
+impl<P: Phase> Drop for Client<P> {
+    fn drop(&mut self) {
+        self.conn.drop_client();
+    }
+}
+
+impl<P: Phase> fmt::Debug for Client<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("id", &self.conn.id).field("server", &self.conn.addr).finish_non_exhaustive()
+    }
+}
+
+impl<S: Service> fmt::Debug for ClientBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").finish_non_exhaustive()
+    }
+}
+
+impl<P> fmt::Debug for InboxBuilder<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboxBuilder").finish_non_exhaustive()
+    }
+}
+
+/// More handlers than this do not run side by side on one connection, whatever the limits say.
+const MAX_PLACES: usize = 65_536;

@@ -1,0 +1,340 @@
+//! Runs the handlers of one connection: in order where order is promised, side by side where it is not.
+//!
+//! A packet or call starts when every one-way packet before it has finished. Calls hold nothing back. A one-way handler
+//! marked `concurrent`, or one that waits for the other end of its own connection, is stepped over: what is behind it
+//! goes on. Everything waiting here is bounded by the calls and the one-way credit that the limits grant.
+
+use std::{
+    any::Any,
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use pnet_protocol::{
+    failure::{Failure, code},
+    reply::Verdict,
+};
+
+use super::{Conn, ready::Ready, waiting};
+use crate::{
+    buffers,
+    context::{Cx, Link, Meta},
+    service::{Finished, Run, Service, Slot},
+};
+
+/// One packet or call that arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) action: u16,
+    /// The call's id, or the length of the one-way packet's frame.
+    pub(crate) kind: JobKind,
+    pub(crate) meta: Meta,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobKind {
+    Call { id: u32 },
+    OneWay { frame_len: u32 },
+}
+
+/// What the driver has to do about ended jobs: write the answer, return the credit, count the mistake.
+pub(crate) trait Ended {
+    fn ended(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]);
+}
+
+/// The handlers of one connection.
+pub(crate) struct Lanes<S: Service> {
+    cx: Cx<S>,
+    /// The place of the one-way handler that holds back what came after it.
+    ordered: Option<usize>,
+    queue: VecDeque<(Job, Vec<u8>)>,
+    places: Vec<Option<Running<S>>>,
+    free: Vec<usize>,
+    ready: Option<Ready>,
+    woken: Vec<usize>,
+    max_places: usize,
+    /// Nothing starts before the connect handler is done.
+    held: bool,
+}
+
+/// A handler that was not ready at once.
+struct Running<S: Service> {
+    job: Job,
+    slot: Box<dyn Slot<S>>,
+}
+
+/// Slots to be used again, per route; one pool for all connections of a server.
+pub(crate) struct Pool<S: Service>(Mutex<Vec<Vec<Box<dyn Slot<S>>>>>);
+
+impl<S: Service> Lanes<S> {
+    /// `max_places`: as many handlers as the limits let the peer have unfinished.
+    pub(crate) fn new(link: Arc<Link<S>>, max_places: usize) -> Self {
+        Self {
+            cx: Cx::new(link, Meta::none()),
+            ordered: None,
+            queue: VecDeque::new(),
+            places: Vec::new(),
+            free: Vec::new(),
+            ready: None,
+            woken: Vec::new(),
+            max_places,
+            held: true,
+        }
+    }
+
+    /// From now on jobs start.
+    pub(crate) fn release(&mut self) {
+        self.held = false;
+    }
+
+    /// Takes a job; `payload` is the read buffer's. `hold`: queue it even if nothing is before it, because its answer
+    /// would not find room.
+    pub(crate) fn admit(&mut self, job: Job, payload: &[u8], hold: bool, waker: &Waker, ended: &mut impl Ended) {
+        if self.held || hold || self.ordered.is_some() || !self.queue.is_empty() {
+            let mut frame = buffers::take();
+            frame.extend_from_slice(payload);
+            self.queue.push_back((job, frame));
+        } else {
+            self.start(job, payload, None, waker, ended);
+        }
+    }
+
+    /// Runs what was woken, and starts what no longer waits. `true` if anything happened.
+    pub(crate) fn poll(&mut self, hold: bool, waker: &Waker, ended: &mut impl Ended) -> bool {
+        let mut progress = false;
+        if let Some(ready) = &self.ready {
+            ready.set_driver(waker);
+            let mut woken = std::mem::take(&mut self.woken);
+            ready.take(&mut woken);
+            for index in woken.drain(..) {
+                progress |= self.poll_place(index, ended);
+            }
+            self.woken = woken;
+        }
+        while !self.held && !hold && self.ordered.is_none() {
+            let Some((job, frame)) = self.queue.pop_front() else { break };
+            self.start(job, &[], Some(frame), waker, ended);
+            progress = true;
+        }
+        progress
+    }
+
+    /// Drops the handler of the call, unless it is marked `finish`. `true` if it is gone.
+    pub(crate) fn cancel(&mut self, id: u32) -> bool {
+        if let Some(index) = self.queue.iter().position(|(job, _)| job.kind == JobKind::Call { id }) {
+            self.queue.remove(index);
+            return true;
+        }
+        let Some(index) = self.places.iter().position(|place| {
+            place.as_ref().is_some_and(|running| running.job.kind == JobKind::Call { id } && !finishes::<S>(&running.job))
+        }) else {
+            return false;
+        };
+        self.drop_place(index);
+        true
+    }
+
+    /// The peer is gone: drops what waits and what runs, but for the handlers marked `finish`.
+    pub(crate) fn cancel_all(&mut self) {
+        self.queue.clear();
+        self.drop_where(|job| !finishes::<S>(job));
+    }
+
+    /// Drops everything, also the handlers marked `finish`.
+    pub(crate) fn kill(&mut self) {
+        self.queue.clear();
+        self.drop_where(|_| true);
+    }
+
+    /// Nothing runs and nothing waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.free.len() == self.places.len()
+    }
+
+    pub(crate) fn link(&self) -> &Arc<Link<S>> {
+        self.cx.link()
+    }
+
+    /// Starts a job: `frame` if it was queued, else `payload` from the read buffer.
+    fn start(
+        &mut self,
+        job: Job,
+        payload: &[u8],
+        frame: Option<Vec<u8>>,
+        waker: &Waker,
+        ended: &mut impl Ended,
+    ) {
+        let Some(route) = S::ROUTES.get(usize::from(job.action)) else {
+            ended.ended(&job, Err(unknown_action()), &[]);
+            return;
+        };
+        match route.run {
+            Run::Now(run) => {
+                let mut out = buffers::take();
+                let payload = frame.as_deref().unwrap_or(payload);
+                self.cx.set_meta(job.meta.clone());
+                let cx = &self.cx;
+                let outcome = catch_unwind(AssertUnwindSafe(|| run(cx, payload, &mut out)))
+                    .unwrap_or_else(|panic| Err(panicked(route.handler, &*panic)));
+                ended.ended(&job, outcome, &out);
+                buffers::give(out);
+                frame.into_iter().for_each(buffers::give);
+            }
+            Run::Later(make) => {
+                let Some(index) = self.place() else {
+                    // The limits make this impossible; an answer is still better than none.
+                    ended.ended(&job, Err(Failure::public(code::BUSY, "too many handlers are running")), &[]);
+                    return;
+                };
+                let frame = frame.unwrap_or_else(|| {
+                    let mut frame = buffers::take();
+                    frame.extend_from_slice(payload);
+                    frame
+                });
+                let mut slot = self.link().shared.pool.take(job.action).unwrap_or_else(make);
+                slot.start(Cx::new(Arc::clone(self.link()), job.meta.clone()), frame);
+                let one_way = matches!(job.kind, JobKind::OneWay { .. });
+                if one_way && !route.concurrent {
+                    self.ordered = Some(index);
+                }
+                self.ready(waker);
+                self.places[index] = Some(Running { job, slot });
+                self.poll_place(index, ended);
+            }
+        }
+    }
+
+    /// Polls one handler. `false` if there is none: it was cancelled, or woken after its end.
+    fn poll_place(&mut self, index: usize, ended: &mut impl Ended) -> bool {
+        let Some(ready) = &mut self.ready else { return false };
+        let Some(mut running) = self.places.get_mut(index).and_then(Option::take) else { return false };
+        let waker = ready.waker(index);
+        let conn: &Conn = &self.cx.link().conn;
+        let (polled, waits_for_peer) = waiting::watch(conn, || {
+            catch_unwind(AssertUnwindSafe(|| running.slot.poll(&mut Context::from_waker(&waker))))
+        });
+        match polled {
+            Ok(Poll::Pending) => {
+                if waits_for_peer && self.ordered == Some(index) {
+                    self.ordered = None;
+                }
+                self.places[index] = Some(running);
+            }
+            Ok(Poll::Ready(Finished { buf, outcome, .. })) => {
+                self.free_place(index);
+                ended.ended(&running.job, outcome, &buf);
+                buffers::give(buf);
+                self.cx.link().shared.pool.give(running.job.action, running.slot);
+            }
+            Err(panic) => {
+                self.free_place(index);
+                let handler = S::ROUTES.get(usize::from(running.job.action)).map_or("", |route| route.handler);
+                ended.ended(&running.job, Err(panicked(handler, &*panic)), &[]);
+                drop_quietly(running.slot);
+            }
+        }
+        true
+    }
+
+    fn drop_where(&mut self, which: impl Fn(&Job) -> bool) {
+        for index in 0..self.places.len() {
+            if self.places[index].as_ref().is_some_and(|running| which(&running.job)) {
+                self.drop_place(index);
+            }
+        }
+    }
+
+    fn drop_place(&mut self, index: usize) {
+        if let Some(mut running) = self.places[index].take() {
+            // The handler's own drops are user code; the slot is fit for use again only if they went well.
+            if catch_unwind(AssertUnwindSafe(|| running.slot.clear())).is_ok() {
+                self.cx.link().shared.pool.give(running.job.action, running.slot);
+            } else {
+                drop_quietly(running.slot);
+            }
+            self.free_place(index);
+        }
+    }
+
+    /// A free place, if the limits have one.
+    fn place(&mut self) -> Option<usize> {
+        if let Some(index) = self.free.pop() {
+            return Some(index);
+        }
+        (self.places.len() < self.max_places).then(|| {
+            self.places.push(None);
+            self.places.len() - 1
+        })
+    }
+
+    fn free_place(&mut self, index: usize) {
+        if self.ordered == Some(index) {
+            self.ordered = None;
+        }
+        self.free.push(index);
+    }
+
+    fn ready(&mut self, waker: &Waker) {
+        let max_places = self.max_places;
+        self.ready.get_or_insert_with(|| Ready::new(max_places)).set_driver(waker);
+    }
+}
+
+impl<S: Service> std::fmt::Debug for Lanes<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lanes")
+            .field("queued", &self.queue.len())
+            .field("running", &(self.places.len() - self.free.len()))
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: Service> Pool<S> {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    fn take(&self, action: u16) -> Option<Box<dyn Slot<S>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(usize::from(action))?.pop()
+    }
+
+    fn give(&self, action: u16, slot: Box<dyn Slot<S>>) {
+        let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if routes.is_empty() {
+            routes.resize_with(S::ROUTES.len(), Vec::new);
+        }
+        if let Some(slots) = routes.get_mut(usize::from(action))
+            && slots.len() < SPARE_SLOTS
+        {
+            slots.push(slot);
+        }
+    }
+}
+
+/// Whether the job's handler runs to its end once it has started.
+fn finishes<S: Service>(job: &Job) -> bool {
+    S::ROUTES.get(usize::from(job.action)).is_some_and(|route| route.finish)
+}
+
+fn unknown_action() -> Failure {
+    Failure::public(code::UNKNOWN_ACTION, "this side knows no such action")
+}
+
+/// The failure of a handler that panicked; the text is for the log only.
+pub(crate) fn panicked(handler: &str, panic: &(dyn Any + Send)) -> Failure {
+    let text = panic
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text");
+    Failure::internal(format!("handler `{handler}` panicked: {text}"))
+}
+
+/// Drops what a panic has left behind; a second panic ends here.
+fn drop_quietly<T>(value: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
+}
+
+const SPARE_SLOTS: usize = 64;

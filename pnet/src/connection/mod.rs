@@ -1,0 +1,213 @@
+//! One live connection: what its handles share ([`Conn`]) and the task that drives it ([`driver`]).
+//!
+//! One short lock ([`Out`]) holds everything a handle touches: the frames to be written, the packets that wait for
+//! credit, the open calls, the driver's waker and the reason why the connection is gone. User code (serializing,
+//! deserializing, wakers) never runs under it.
+
+pub(crate) mod driver;
+pub(crate) mod join;
+pub(crate) mod lanes;
+mod out;
+mod ready;
+pub(crate) mod served;
+pub(crate) mod waiting;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Waker,
+    time::SystemTime,
+};
+
+use pnet_protocol::{
+    close::{Close, CloseCode},
+    failure::Failure,
+    frame::Frame,
+    id::ConnectionId,
+    limits::Limits,
+    protocol::ProtocolInfo,
+    reply::Verdict,
+};
+use tokio::sync::Notify;
+
+pub(crate) use self::out::{AnswerBytes, CallState, Enqueued, Out};
+use crate::{
+    error::{Closed, ClosedBy},
+    transport::PeerAddr,
+};
+
+/// What the handles of one connection share.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) id: ConnectionId,
+    pub(crate) addr: PeerAddr,
+    pub(crate) since: SystemTime,
+    pub(crate) info: &'static ProtocolInfo,
+    pub(crate) call_timeout: Option<std::time::Duration>,
+    out: Mutex<Out>,
+    ended: Notify,
+    clients: AtomicUsize,
+}
+
+impl Conn {
+    pub(crate) fn new(
+        id: ConnectionId,
+        addr: PeerAddr,
+        info: &'static ProtocolInfo,
+        peer_limits: &Limits,
+        call_timeout: Option<std::time::Duration>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            addr,
+            since: SystemTime::now(),
+            info,
+            call_timeout,
+            out: Mutex::new(Out::new(peer_limits)),
+            ended: Notify::new(),
+            clients: AtomicUsize::new(0),
+        })
+    }
+
+    /// The lock. A panic while it was held (there is no user code under it) leaves nothing half-done that matters more
+    /// than going on.
+    pub(crate) fn out(&self) -> MutexGuard<'_, Out> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the driver to close: what is in the out-buffer is written first, what waits for credit is dropped.
+    pub(crate) fn request_close(&self, closed: Closed) {
+        let waker = {
+            let mut out = self.out();
+            if out.gone.is_some() || out.close.is_some() {
+                return;
+            }
+            out.close = Some(closed);
+            out.wake_driver()
+        };
+        wake(waker);
+    }
+
+    /// Asks the driver to finish what was accepted, and then to close.
+    pub(crate) fn request_drain(&self, closed: Closed, deadline: tokio::time::Instant) {
+        let waker = {
+            let mut out = self.out();
+            if out.gone.is_some() || out.drain.is_some() {
+                return;
+            }
+            out.drain = Some((closed, deadline));
+            out.wake_driver()
+        };
+        wake(waker);
+    }
+
+    /// Drops whatever still runs, `finish` handlers too: the grace of a shutdown is over.
+    pub(crate) fn kill(&self) {
+        let waker = {
+            let mut out = self.out();
+            out.kill = true;
+            out.wake_driver()
+        };
+        wake(waker);
+    }
+
+    /// Marks the connection as gone: every open call, every waiting sender and every `closed()` learns the reason.
+    pub(crate) fn set_gone(&self, closed: Closed) -> Arc<Closed> {
+        let mut wakers = Vec::new();
+        let closed = {
+            let mut out = self.out();
+            if let Some(closed) = &out.gone {
+                return Arc::clone(closed);
+            }
+            let closed = Arc::new(closed);
+            out.set_gone(&closed, &mut wakers);
+            closed
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        self.ended.notify_waiters();
+        closed
+    }
+
+    pub(crate) fn gone(&self) -> Option<Arc<Closed>> {
+        self.out().gone.clone()
+    }
+
+    pub(crate) async fn closed(&self) -> Arc<Closed> {
+        loop {
+            let ended = self.ended.notified();
+            if let Some(closed) = self.gone() {
+                return closed;
+            }
+            ended.await;
+        }
+    }
+
+    /// Writes the answer to the incoming call `id`: the payload in `bytes`, or the failure. Both ends of a wrong answer
+    /// learn of it: an answer the peer could not take becomes a failure.
+    pub(crate) fn answer(&self, id: u32, outcome: &Result<Verdict, Failure>, bytes: &[u8], action: &str) {
+        let waker = {
+            let mut out = self.out();
+            if out.gone.is_some() {
+                return;
+            }
+            out.write_answer(id, outcome, bytes, action);
+            out.wake_driver()
+        };
+        wake(waker);
+    }
+
+    /// An inbox has finished a one-way packet of `frame_len` bytes: its credit goes back.
+    pub(crate) fn packet_finished(&self, frame_len: u32) {
+        let waker = {
+            let mut out = self.out();
+            out.finished_packets.push(frame_len);
+            out.wake_driver()
+        };
+        wake(waker);
+    }
+
+    /// A responder has answered, or was dropped: the call's place is free.
+    pub(crate) fn call_finished(&self, id: u32) {
+        let waker = {
+            let mut out = self.out();
+            out.finished_calls.push(id);
+            out.wake_driver()
+        };
+        wake(waker);
+    }
+
+    /// One more client handle. The last one dropped closes the connection.
+    pub(crate) fn add_client(&self) {
+        self.clients.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn drop_client(&self) {
+        if self.clients.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let deadline = tokio_deadline(crate::config::GRACE);
+            let closed = Closed::new(CloseCode::Normal, "the last client handle was dropped", ClosedBy::Here);
+            match deadline {
+                Some(deadline) => self.request_drain(closed, deadline),
+                None => self.request_close(closed),
+            }
+        }
+    }
+}
+
+/// The close frame that tells the peer why this side ends the connection.
+pub(crate) fn close_frame(closed: &Closed) -> Frame<'_> {
+    Frame::Close(Close::new(closed.code(), closed.reason()).with_retry(closed.retry()))
+}
+
+/// Wakes outside of the lock.
+pub(crate) fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// `None` where no runtime is left to measure time.
+fn tokio_deadline(after: std::time::Duration) -> Option<tokio::time::Instant> {
+    tokio::runtime::Handle::try_current().ok().map(|_| tokio::time::Instant::now() + after)
+}

@@ -1,0 +1,503 @@
+//! What stands under a connection's one lock: the frames to be written, what waits for credit, the open calls.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    task::Waker,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use pnet_protocol::{
+    connection::{Answer, Calls, Outbound, SendRefused, Violation},
+    failure::{Failure, code},
+    frame::Frame,
+    limits::Limits,
+    reply::Verdict,
+};
+use tokio::time::Instant;
+
+use crate::error::Closed;
+
+/// The sending half of a connection.
+#[derive(Debug)]
+pub(crate) struct Out {
+    /// Frames that go with the next write.
+    pub(crate) buf: Vec<u8>,
+    /// The calls this side has open. Their ids are the wire's.
+    pub(crate) calls: Calls<CallSlot>,
+    /// A close asked for by a handle.
+    pub(crate) close: Option<Closed>,
+    /// An end asked for by a handle that lets accepted work finish, until the given time at most.
+    pub(crate) drain: Option<(Closed, Instant)>,
+    /// The grace is over: drop what still runs.
+    pub(crate) kill: bool,
+    /// Why the connection is gone; nothing is accepted any more.
+    pub(crate) gone: Option<Arc<Closed>>,
+    /// The peer has ended its stream: it may still read, but answers nothing any more.
+    deaf: Option<Arc<Closed>>,
+    /// Incoming calls answered, and packets handled, outside of the driver.
+    pub(crate) finished_calls: Vec<u32>,
+    pub(crate) finished_packets: Vec<u32>,
+    /// No open call's time is over before this.
+    pub(crate) earliest: Option<Instant>,
+    /// The driver's waker, and whether somebody is going to flush anyway.
+    driver: Option<Waker>,
+    busy: bool,
+    /// What the peer still takes.
+    outbound: Outbound,
+    /// Packets and calls that wait for credit, for a call's place or for room in `buf`; in order.
+    parked: VecDeque<Parked>,
+    parked_bytes: usize,
+    /// Senders that wait for a place in `parked`.
+    room: Vec<Waker>,
+    /// Whether this batch has its TIME frame.
+    timed: bool,
+}
+
+/// One open call of this side.
+#[derive(Debug)]
+pub(crate) struct CallSlot {
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) waker: Option<Waker>,
+    pub(crate) state: CallState,
+}
+
+#[derive(Debug)]
+pub(crate) enum CallState {
+    /// Still among the parked.
+    Parked,
+    /// Handed to the transport, or about to be.
+    Sent,
+    /// Ended; the caller has not looked yet.
+    Answered(AnswerBytes),
+    /// Cancelled for the caller; the peer answers all the same, and until then the call counts.
+    TimedOut {
+        answer_due: bool,
+    },
+    /// The caller has gone, the peer's answer is due.
+    Abandoned,
+    /// No answer can come any more.
+    Lost {
+        sent: bool,
+    },
+}
+
+impl CallState {
+    /// Whether the caller has only to look.
+    pub(crate) const fn has_ended(&self) -> bool {
+        !matches!(self, Self::Parked | Self::Sent)
+    }
+}
+
+/// An answer, copied out of the read buffer; its decoding is the caller's.
+#[derive(Debug)]
+pub(crate) enum AnswerBytes {
+    Reply(Vec<u8>),
+    Error(Vec<u8>),
+    Failure { code: String, message: String },
+}
+
+impl AnswerBytes {
+    fn copy(answer: &Answer<'_>) -> Self {
+        match *answer {
+            Answer::Reply(payload) => Self::Reply(payload.to_vec()),
+            Answer::Error(payload) => Self::Error(payload.to_vec()),
+            Answer::Failure { code, message } => Self::Failure { code: code.to_owned(), message: message.to_owned() },
+            _ => Self::Failure { code: code::UNSUPPORTED.to_owned(), message: String::new() },
+        }
+    }
+}
+
+/// A frame that waits.
+#[derive(Debug)]
+struct Parked {
+    frame: Bytes,
+    /// The call's id; `None` for a one-way packet.
+    call: Option<u32>,
+}
+
+/// What became of a packet.
+#[derive(Debug)]
+pub(crate) enum Enqueued {
+    /// It will be written; wake the driver with this.
+    Taken(Option<Waker>),
+    /// No room; ask again when woken.
+    Full,
+    /// Never: longer than the peer takes.
+    TooLong { len: u64, max: u64 },
+}
+
+impl Out {
+    pub(crate) fn new(peer: &Limits) -> Self {
+        Self {
+            buf: Vec::new(),
+            calls: Calls::new(),
+            close: None,
+            drain: None,
+            kill: false,
+            gone: None,
+            deaf: None,
+            finished_calls: Vec::new(),
+            finished_packets: Vec::new(),
+            earliest: None,
+            driver: None,
+            busy: false,
+            outbound: Outbound::new(peer),
+            parked: VecDeque::new(),
+            parked_bytes: 0,
+            room: Vec::new(),
+            timed: false,
+        }
+    }
+
+    /// Takes a one-way packet, given as its whole frame.
+    pub(crate) fn packet(&mut self, frame: &[u8]) -> Enqueued {
+        if let Some(too_long) = self.too_long(frame) {
+            return too_long;
+        }
+        if self.parked.is_empty() && self.outbound.can_send_packet() && self.buf.len() < HIGH_WATER {
+            self.write_packet(frame);
+            return Enqueued::Taken(self.wake_driver());
+        }
+        if !self.has_room(frame.len()) {
+            return Enqueued::Full;
+        }
+        self.park(Parked { frame: Bytes::copy_from_slice(frame), call: None });
+        Enqueued::Taken(None)
+    }
+
+    /// The same for a frame shared by many connections.
+    pub(crate) fn shared_packet(&mut self, frame: &Bytes) -> Enqueued {
+        if let Some(too_long) = self.too_long(frame) {
+            return too_long;
+        }
+        if self.parked.is_empty() && self.outbound.can_send_packet() && self.buf.len() < HIGH_WATER {
+            self.write_packet(frame);
+            return Enqueued::Taken(self.wake_driver());
+        }
+        if !self.has_room(frame.len()) {
+            return Enqueued::Full;
+        }
+        self.park(Parked { frame: frame.clone(), call: None });
+        Enqueued::Taken(None)
+    }
+
+    /// Takes a call; on success the id of its slot comes back with the driver's waker.
+    pub(crate) fn call(
+        &mut self,
+        action: u16,
+        payload: &[u8],
+        timeout_ms: u32,
+        deadline: Option<Instant>,
+        waker: &Waker,
+    ) -> Result<(u32, Option<Waker>), Enqueued> {
+        if let Err(SendRefused::TooLong { len, max }) = self.outbound.check_len(payload.len()) {
+            return Err(Enqueued::TooLong { len: len as u64, max: u64::from(max) });
+        }
+        let direct = self.parked.is_empty() && self.outbound.can_call() && self.buf.len() < HIGH_WATER;
+        if !direct && !self.has_room(payload.len()) {
+            return Err(Enqueued::Full);
+        }
+        let state = if direct { CallState::Sent } else { CallState::Parked };
+        let Some(id) = self.calls.insert(CallSlot { deadline, waker: Some(waker.clone()), state }) else {
+            return Err(Enqueued::Full);
+        };
+        if let Some(deadline) = deadline {
+            self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+        }
+        let frame = Frame::Call { id, action, timeout_ms, payload };
+        if direct {
+            self.begin_batch();
+            self.outbound.call_started();
+            frame.encode(&mut self.buf);
+        } else {
+            let mut bytes = Vec::with_capacity(payload.len() + 32);
+            frame.encode(&mut bytes);
+            self.park(Parked { frame: bytes.into(), call: Some(id) });
+        }
+        // Also for a parked call: its timeout may be the driver's next.
+        Ok((id, self.wake_driver()))
+    }
+
+    /// The caller has gone: the peer's handler is told to stop. The place is free once the peer has answered even so.
+    pub(crate) fn cancel_call(&mut self, id: u32) -> Option<Waker> {
+        let slot = self.calls.get_mut(id)?;
+        match slot.state {
+            CallState::Sent if self.gone.is_none() && self.deaf.is_none() => {
+                slot.state = CallState::Abandoned;
+                slot.waker = None;
+                Frame::Cancel { id }.encode(&mut self.buf);
+                return self.wake_driver();
+            }
+            CallState::TimedOut { answer_due: true } => slot.state = CallState::Abandoned,
+            CallState::Abandoned => {}
+            _ => {
+                self.calls.remove(id);
+            }
+        }
+        None
+    }
+
+    /// The outcome of a call, for its caller; `None` while there is none.
+    pub(crate) fn take_outcome(&mut self, id: u32, waker: &Waker) -> Option<CallState> {
+        let Some(slot) = self.calls.get_mut(id) else { return Some(CallState::Lost { sent: true }) };
+        if !slot.state.has_ended() {
+            if !slot.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+                slot.waker = Some(waker.clone());
+            }
+            return None;
+        }
+        if matches!(slot.state, CallState::TimedOut { answer_due: true }) {
+            return Some(std::mem::replace(&mut slot.state, CallState::Abandoned));
+        }
+        self.calls.remove(id).map(|slot| slot.state)
+    }
+
+    /// An answer has come; the caller's waker, if it is still there. An answer to no call is ignored.
+    pub(crate) fn answered(&mut self, id: u32, answer: &Answer<'_>) -> Option<Waker> {
+        let slot = self.calls.get_mut(id)?;
+        let waker = match slot.state {
+            CallState::Sent => {
+                slot.state = CallState::Answered(AnswerBytes::copy(answer));
+                slot.waker.take()
+            }
+            CallState::TimedOut { answer_due: true } => {
+                slot.state = CallState::TimedOut { answer_due: false };
+                None
+            }
+            CallState::Abandoned => {
+                self.calls.remove(id);
+                None
+            }
+            _ => return None,
+        };
+        self.outbound.call_ended();
+        waker
+    }
+
+    /// Ends the calls whose time is over. Collects wakers, to be woken outside of the lock.
+    pub(crate) fn expire_calls(&mut self, now: Instant, wakers: &mut Vec<Waker>) {
+        if self.earliest.is_none_or(|earliest| earliest > now) {
+            return;
+        }
+        let mut earliest: Option<Instant> = None;
+        let mut cancelled = Vec::new();
+        for (id, slot) in self.calls.iter_mut() {
+            if slot.state.has_ended() {
+                continue;
+            }
+            match slot.deadline {
+                Some(deadline) if deadline <= now => {
+                    let answer_due = matches!(slot.state, CallState::Sent);
+                    if answer_due {
+                        cancelled.push(id);
+                    }
+                    slot.state = CallState::TimedOut { answer_due };
+                    wakers.extend(slot.waker.take());
+                }
+                Some(deadline) => earliest = Some(earliest.map_or(deadline, |earliest| earliest.min(deadline))),
+                None => {}
+            }
+        }
+        self.earliest = earliest;
+        for id in cancelled {
+            Frame::Cancel { id }.encode(&mut self.buf);
+        }
+    }
+
+    pub(crate) fn credit(&mut self, packets: u32, bytes: u32) -> Result<(), Violation> {
+        self.outbound.handle_credit(packets, bytes)
+    }
+
+    /// Writes the answer to an incoming call. An answer longer than the peer takes becomes a failure.
+    pub(crate) fn write_answer(
+        &mut self,
+        id: u32,
+        outcome: &Result<Verdict, Failure>,
+        payload: &[u8],
+        action: &str,
+    ) {
+        let frame = match outcome {
+            Ok(Verdict::Reply) => Frame::Reply { id, payload },
+            Ok(Verdict::Error) => Frame::Error { id, payload },
+            Ok(_) => Frame::Failure { id, code: code::INTERNAL, message: "the handler gave no answer" },
+            Err(failure) => Frame::Failure { id, code: failure.code(), message: failure.message() },
+        };
+        match self.outbound.check_len(payload.len()) {
+            Ok(()) => frame.encode(&mut self.buf),
+            Err(refused) => {
+                tracing::error!(action, %refused, "the answer is longer than the peer takes");
+                let message = refused.to_string();
+                Frame::Failure { id, code: code::TOO_LONG, message: &message }.encode(&mut self.buf);
+            }
+        }
+    }
+
+    /// Moves what now may go from the parked to the buffer, and tells waiting senders of room. Call it whenever credit
+    /// came, a call ended or the buffer was taken.
+    pub(crate) fn unpark(&mut self, wakers: &mut Vec<Waker>) {
+        while self.buf.len() < HIGH_WATER {
+            let Some(front) = self.parked.front() else { break };
+            let may_go = match front.call {
+                Some(id) => match self.calls.get_mut(id) {
+                    Some(slot) if matches!(slot.state, CallState::Parked) => self.outbound.can_call(),
+                    // Dropped or timed out before it was sent.
+                    _ => {
+                        self.unpark_front();
+                        continue;
+                    }
+                },
+                None => self.outbound.can_send_packet(),
+            };
+            if !may_go {
+                break;
+            }
+            let Some(parked) = self.unpark_front() else { break };
+            match parked.call {
+                Some(id) => {
+                    self.begin_batch();
+                    self.outbound.call_started();
+                    self.buf.extend_from_slice(&parked.frame);
+                    if let Some(slot) = self.calls.get_mut(id) {
+                        slot.state = CallState::Sent;
+                    }
+                }
+                None => self.write_packet(&parked.frame),
+            }
+        }
+        if !self.room.is_empty() && self.has_room(0) {
+            wakers.append(&mut self.room);
+        }
+    }
+
+    /// Takes the frames to be written, leaving `empty` in their place. `false`: there are none, and nobody will flush
+    /// until somebody wakes the driver.
+    pub(crate) fn take_batch(&mut self, empty: &mut Vec<u8>) -> bool {
+        self.timed = false;
+        if self.buf.is_empty() {
+            self.busy = false;
+            return false;
+        }
+        std::mem::swap(&mut self.buf, empty);
+        true
+    }
+
+    /// The driver runs: it will flush, nobody needs to wake it.
+    pub(crate) fn driver_runs(&mut self, waker: &Waker) {
+        self.busy = true;
+        if !self.driver.as_ref().is_some_and(|driver| driver.will_wake(waker)) {
+            self.driver = Some(waker.clone());
+        }
+    }
+
+    /// The driver's waker, unless somebody is going to flush anyway.
+    pub(crate) fn wake_driver(&mut self) -> Option<Waker> {
+        if std::mem::replace(&mut self.busy, true) { None } else { self.driver.clone() }
+    }
+
+    pub(crate) fn wait_for_room(&mut self, waker: &Waker) {
+        if !self.room.iter().any(|known| known.will_wake(waker)) {
+            self.room.push(waker.clone());
+        }
+    }
+
+    /// The driver is about to sleep without taking the buffer: from now on it wants to be woken. `true`: there is
+    /// something in the buffer already.
+    pub(crate) fn rest(&mut self) -> bool {
+        self.busy = false;
+        !self.buf.is_empty()
+    }
+
+    /// Whether everything accepted has been handed to the driver, and no caller waits.
+    pub(crate) fn is_drained(&mut self) -> bool {
+        self.buf.is_empty()
+            && self.parked.is_empty()
+            && self.calls.iter_mut().all(|(_, slot)| slot.state.has_ended())
+    }
+
+    /// Why no call can be answered, if that is so.
+    pub(crate) fn unanswerable(&self) -> Option<&Arc<Closed>> {
+        self.gone.as_ref().or(self.deaf.as_ref())
+    }
+
+    /// The peer will not answer any more: fails the open calls.
+    pub(crate) fn deafen(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
+        self.deaf = Some(Arc::clone(closed));
+        self.parked.retain(|parked| parked.call.is_none());
+        self.parked_bytes = self.parked.iter().map(|parked| parked.frame.len()).sum();
+        self.lose_calls(wakers);
+    }
+
+    pub(crate) fn set_gone(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
+        self.gone = Some(Arc::clone(closed));
+        self.parked.clear();
+        self.parked_bytes = 0;
+        wakers.append(&mut self.room);
+        self.lose_calls(wakers);
+    }
+
+    fn lose_calls(&mut self, wakers: &mut Vec<Waker>) {
+        for (_, slot) in self.calls.iter_mut() {
+            slot.state = match std::mem::replace(&mut slot.state, CallState::Lost { sent: false }) {
+                CallState::Parked => CallState::Lost { sent: false },
+                CallState::Sent => CallState::Lost { sent: true },
+                ended => ended,
+            };
+            wakers.extend(slot.waker.take());
+        }
+    }
+
+    /// Accepts a packet into the buffer. The caller has checked credit and length.
+    fn write_packet(&mut self, frame: &[u8]) {
+        self.begin_batch();
+        let written = self.outbound.packet_encoded(frame, &mut self.buf);
+        debug_assert!(written.is_ok(), "credit and length were checked: {written:?}");
+    }
+
+    /// The first packet or call of a batch is preceded by the time.
+    fn begin_batch(&mut self) {
+        if !self.timed {
+            self.timed = true;
+            Frame::Time { micros: micros_since_1970(SystemTime::now()) }.encode(&mut self.buf);
+        }
+    }
+
+    fn park(&mut self, parked: Parked) {
+        self.parked_bytes += parked.frame.len();
+        self.parked.push_back(parked);
+    }
+
+    fn unpark_front(&mut self) -> Option<Parked> {
+        let parked = self.parked.pop_front()?;
+        self.parked_bytes -= parked.frame.len();
+        Some(parked)
+    }
+
+    /// An empty queue takes any frame, so one that is longer than the whole queue can still be sent.
+    fn has_room(&self, len: usize) -> bool {
+        self.parked.is_empty()
+            || self.parked.len() < QUEUE_PACKETS && self.buf.len() + self.parked_bytes + len <= QUEUE_BYTES
+    }
+
+    fn too_long(&self, frame: &[u8]) -> Option<Enqueued> {
+        let len = frame.len().saturating_sub(LENGTH_FIELD) as u64;
+        let max = u64::from(self.outbound.max_frame_len());
+        (len > max).then_some(Enqueued::TooLong { len, max })
+    }
+}
+
+/// Microseconds since 1970, negative before; saturating.
+fn micros_since_1970(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_micros()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |micros| -micros),
+    }
+}
+
+/// The out-buffer is not filled beyond this; what comes later is parked.
+const HIGH_WATER: usize = 256 * 1024;
+/// Bounds of what is queued for one connection: bytes in all, and packets that wait.
+const QUEUE_BYTES: usize = 1024 * 1024;
+const QUEUE_PACKETS: usize = 1024;
+const LENGTH_FIELD: usize = 4;

@@ -1,0 +1,316 @@
+//! What can go wrong for a user of this crate: one enum per operation, each variant telling whose fault it is.
+
+use std::{
+    borrow::Cow,
+    convert::Infallible,
+    fmt, io,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use pnet_protocol::{
+    close::{Close, CloseCode, Retry},
+    handshake::HandshakeError,
+    packet::{DecodeError, EncodeError},
+};
+
+/// Why a connection ended: what disconnect handlers get, and what every operation on a dead connection carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    code: CloseCode,
+    reason: Cow<'static, str>,
+    by: ClosedBy,
+    retry: Retry,
+}
+
+impl Closed {
+    pub(crate) fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>, by: ClosedBy) -> Self {
+        Self { code, reason: reason.into(), by, retry: Retry::Unspecified }
+    }
+
+    /// Stands in where the reason was not recorded.
+    pub(crate) const fn unknown() -> Self {
+        Self { code: CloseCode::Lost, reason: Cow::Borrowed(""), by: ClosedBy::Transport, retry: Retry::Unspecified }
+    }
+
+    pub(crate) fn from_peer(close: &Close<'_>) -> Self {
+        Self { code: close.code, reason: close.reason.to_string().into(), by: ClosedBy::Peer, retry: close.retry }
+    }
+
+    pub(crate) fn refused(refused: &Refused) -> Self {
+        Self {
+            code: CloseCode::Refused,
+            reason: refused.reason.clone(),
+            by: ClosedBy::Here,
+            retry: refused.retry,
+        }
+    }
+
+    /// The code, as both ends see it.
+    #[must_use]
+    pub const fn code(&self) -> CloseCode {
+        self.code
+    }
+
+    /// The reason in words; empty if none was given. When the peer closed, these are its words.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Which end decided.
+    #[must_use]
+    pub const fn by(&self) -> ClosedBy {
+        self.by
+    }
+
+    /// Whether, and when, the peer wants to be connected to again.
+    #[must_use]
+    pub const fn retry(&self) -> Retry {
+        self.retry
+    }
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = match self.by {
+            ClosedBy::Here => "this side",
+            ClosedBy::Peer => "the peer",
+            ClosedBy::Transport => "the transport",
+        };
+        write!(f, "connection closed by {by}: {}", self.code)?;
+        if !self.reason.is_empty() {
+            // The peer chose these words: no control character of theirs reaches a terminal or a log.
+            write!(f, " ({})", self.reason.escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Closed {}
+
+/// Which end ended a connection.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClosedBy {
+    /// This program: a call to `close` or `shutdown`, the last handle dropped, or a rule of this side broken by the peer.
+    Here,
+    /// The other program, with a close frame or by ending its stream.
+    Peer,
+    /// The transport: reset, broken pipe, or another I/O error.
+    Transport,
+}
+
+/// Why [`call`](crate::Client::call) has no answer to give. `E` is the error the protocol declares for the packet.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum CallError<E = Infallible> {
+    /// The handler answered with the declared error: `A -> Result<B, E>`.
+    #[error("the call was answered with its declared error")]
+    Declared(E),
+    /// The handler failed, or could not be run: the peer's fault, or this packet's.
+    #[error("the peer could not answer: {message} ({code})")]
+    Failed {
+        /// One of the codes in `docs/wire.md` (`internal`, `malformed`, `busy`, …), or one the handler chose.
+        code: String,
+        /// The peer's words.
+        message: String,
+    },
+    /// No answer came in time. The handler is told to stop; a late answer is dropped.
+    #[error("no answer within {after:?}")]
+    TimedOut {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The connection ended first. If `sent`, whether the handler ran is unknown; if not, it did not.
+    #[error("no answer: the connection is gone")]
+    Disconnected {
+        /// Whether the packet had been handed to the transport.
+        sent: bool,
+        /// Why the connection ended.
+        #[source]
+        why: Arc<Closed>,
+    },
+    /// The packet could not be encoded; nothing was sent.
+    #[error("the packet cannot be encoded")]
+    Encode(#[source] EncodeError),
+    /// The encoded packet is longer than the peer accepts; nothing was sent.
+    #[error("a frame of {len} bytes exceeds the peer's limit of {max}")]
+    TooLong {
+        /// Length of the frame, in bytes.
+        len: u64,
+        /// The peer's limit, in bytes.
+        max: u64,
+    },
+    /// The answer came, but it is not what the protocol declares: the peer's fault.
+    #[error("the answer cannot be decoded")]
+    Decode(#[source] DecodeError),
+}
+
+impl<E> CallError<E> {
+    /// The declared error, if that is what this is.
+    #[must_use]
+    pub fn declared(self) -> Option<E> {
+        if let Self::Declared(error) = self { Some(error) } else { None }
+    }
+}
+
+/// Why [`send`](crate::Client::send) did not take a packet.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The connection is gone; the packet was not sent.
+    #[error("not sent: the connection is gone")]
+    Disconnected(#[source] Arc<Closed>),
+    /// The packet could not be encoded.
+    #[error("the packet cannot be encoded")]
+    Encode(#[source] EncodeError),
+    /// The encoded packet is longer than the peer accepts.
+    #[error("a frame of {len} bytes exceeds the peer's limit of {max}")]
+    TooLong {
+        /// Length of the frame, in bytes.
+        len: u64,
+        /// The peer's limit, in bytes.
+        max: u64,
+    },
+}
+
+/// What [`try_send`](crate::Client::try_send) gives back: the packet, and why it was not taken.
+#[derive(Debug)]
+pub struct TrySendError<T> {
+    /// The packet.
+    pub packet: T,
+    /// Why it was not taken.
+    pub reason: TrySendReason,
+}
+
+/// Why [`try_send`](crate::Client::try_send) did not take a packet.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum TrySendReason {
+    /// The connection's queue is full: the peer reads or handles too slowly. `send` would wait.
+    #[error("the connection's queue is full")]
+    Full,
+    /// What `send` would report, too.
+    #[error("not sent")]
+    Failed(#[source] SendError),
+}
+
+impl<T> fmt::Display for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.reason, f)
+    }
+}
+
+impl<T: fmt::Debug> std::error::Error for TrySendError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.reason)
+    }
+}
+
+/// Why [`connect`](crate::connect) did not give a client.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address could not be resolved or reached.
+    #[error("cannot connect to {address}")]
+    Io {
+        /// What was connected to.
+        address: String,
+        /// The operating system's word.
+        #[source]
+        source: io::Error,
+    },
+    /// The address is not on loopback and nothing encrypts the connection.
+    #[error(
+        "{address} is beyond loopback and the connection would be plain text; call `.plaintext_on_network()` to allow it"
+    )]
+    PlaintextOnNetwork {
+        /// The address that was refused.
+        address: SocketAddr,
+    },
+    /// The two ends do not speak the same protocol, or the other end is no pnet server.
+    #[error("the handshake failed")]
+    Handshake(#[from] HandshakeError),
+    /// The server closed the connection instead of welcoming it: refused, overloaded, going away.
+    #[error("the server did not take the connection")]
+    Refused(#[source] Closed),
+    /// The transport broke, or ended, before the handshake was done.
+    #[error("the connection broke during the handshake")]
+    Broken(#[source] io::Error),
+    /// The server did not finish the handshake in time.
+    #[error("no handshake within {after:?}")]
+    TimedOut {
+        /// How long was waited.
+        after: Duration,
+    },
+}
+
+/// Why a server could not be bound.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The address could not be resolved or bound.
+    #[error("cannot bind {address}")]
+    Io {
+        /// What was to be bound.
+        address: String,
+        /// The operating system's word.
+        #[source]
+        source: io::Error,
+    },
+    /// The address is reachable from the network and nothing encrypts the connections.
+    #[error("{address} is beyond loopback and connections would be plain text; call `.plaintext_on_network()` to allow it")]
+    PlaintextOnNetwork {
+        /// The address that was refused.
+        address: SocketAddr,
+    },
+}
+
+/// What a connect handler returns to turn a connection away; the client's `connect` fails with the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    reason: Cow<'static, str>,
+    retry: Retry,
+}
+
+impl Refused {
+    /// Refuses with a reason, which the client sees (cut at 1 KiB).
+    pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason: reason.into(), retry: Retry::Unspecified }
+    }
+
+    /// Also asks the client not to come back.
+    #[must_use]
+    pub fn for_good(mut self) -> Self {
+        self.retry = Retry::Never;
+        self
+    }
+
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+impl From<&'static str> for Refused {
+    fn from(reason: &'static str) -> Self {
+        Self::new(reason)
+    }
+}
+
+impl From<String> for Refused {
+    fn from(reason: String) -> Self {
+        Self::new(reason)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused: {}", self.reason)
+    }
+}
+
+impl std::error::Error for Refused {}

@@ -1,0 +1,231 @@
+//! Receiving without handlers: a loop over the enum that `protocol!` generates.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use pnet_protocol::{
+    failure::{Failure, code},
+    packet::{Codec, DecodeError},
+    protocol::{ClientSide, Protocol, Side},
+    reply::{IntoReply, Reply, Verdict},
+};
+use tokio::sync::mpsc::{self, error::TrySendError};
+
+use crate::{
+    buffers,
+    connection::{
+        Conn,
+        driver::Dispatch,
+        lanes::{Ended, Job, JobKind},
+    },
+    context::Meta,
+    error::{Closed, Refused},
+};
+
+/// Implemented by `protocol!`: the enum of what side `Si` may receive.
+pub trait Receive<Si: Side>: Protocol {
+    /// The generated enum.
+    type Packet<'de>;
+
+    /// Decodes the packet with the numeric action `id`.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not fit the action, or the action is out of range.
+    fn decode<'de>(
+        id: u16,
+        codec_override: Option<Codec>,
+        payload: &'de [u8],
+        asked: Asked,
+    ) -> Result<Self::Packet<'de>, DecodeError>;
+}
+
+/// What arrives on a connection without handlers, in order.
+///
+/// A one-way packet counts against the server's credit until the next call of [`recv`](Self::recv): a program that does
+/// not read its inbox slows the server down instead of growing.
+pub struct Inbox<P: Receive<ClientSide>> {
+    items: mpsc::Receiver<Item>,
+    conn: Arc<Conn>,
+    current: Option<Item>,
+    protocol: PhantomData<fn() -> P>,
+}
+
+impl<P: Receive<ClientSide>> Inbox<P> {
+    /// Waits for the next packet; `None` when the connection is gone and everything was read.
+    ///
+    /// The packet may borrow from the inbox: it has to be done with before the next one is asked for.
+    ///
+    /// # Cancel safety
+    ///
+    /// No packet is lost if the future is dropped.
+    pub async fn recv(&mut self) -> Option<P::Packet<'_>> {
+        self.finish_current();
+        let item = self.items.recv().await?;
+        let Item { job, payload } = self.current.insert(item);
+        // The driver has tried it already, so a packet that does not decode is one whose `Deserialize` changes its mind.
+        P::decode(job.action, None, payload, Asked::new(&self.conn, job)).ok()
+    }
+
+    /// The metadata of the packet that [`recv`](Self::recv) gave last.
+    #[must_use]
+    pub fn meta(&self) -> Option<&Meta> {
+        self.current.as_ref().map(|item| &item.job.meta)
+    }
+
+    fn finish_current(&mut self) {
+        if let Some(item) = self.current.take() {
+            if let JobKind::OneWay { frame_len } = item.job.kind {
+                self.conn.packet_finished(frame_len);
+            }
+            buffers::give(item.payload);
+        }
+    }
+}
+
+impl<P: Receive<ClientSide>> fmt::Debug for Inbox<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").field("connection", &self.conn.id).finish_non_exhaustive()
+    }
+}
+
+/// A call that arrived in an inbox: answers it. Dropped without an answer, it answers with a failure.
+pub struct Responder<R> {
+    asked: Asked,
+    reply: PhantomData<fn(R)>,
+}
+
+impl<R: Reply> Responder<R> {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(asked: Asked) -> Self {
+        Self { asked, reply: PhantomData }
+    }
+
+    /// Answers the call with what a handler might return: the declared reply, or a failure.
+    pub fn reply(mut self, answer: impl IntoReply<R>) {
+        let mut payload = buffers::take();
+        let outcome = answer.into_reply(None, &mut payload);
+        self.asked.answer(&outcome, &payload);
+        buffers::give(payload);
+    }
+}
+
+impl<R> fmt::Debug for Responder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder").field("action", &self.asked.action).finish_non_exhaustive()
+    }
+}
+
+/// A call whose answer is due; what [`Responder`]s are made of.
+#[doc(hidden)]
+pub struct Asked {
+    /// `None` for one-way packets, for the driver's trial, and once it is answered.
+    due: Option<(Arc<Conn>, u32)>,
+    action: &'static str,
+}
+
+impl Asked {
+    fn new(conn: &Arc<Conn>, job: &Job) -> Self {
+        let due = match job.kind {
+            JobKind::Call { id } => Some((Arc::clone(conn), id)),
+            JobKind::OneWay { .. } => None,
+        };
+        Self { due, action: job.meta.action }
+    }
+
+    fn answer(&mut self, outcome: &Result<Verdict, Failure>, payload: &[u8]) {
+        let Some((conn, id)) = self.due.take() else { return };
+        if let Err(failure) = outcome
+            && failure.code() == code::INTERNAL
+        {
+            tracing::error!(action = self.action, failure = %failure.log_text(), "a call in an inbox failed");
+        }
+        // First the place, then the answer: who has the answer may use the place.
+        conn.call_finished(id);
+        conn.answer(id, outcome, payload, self.action);
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.answer(&Err(Failure::internal("the call was dropped without an answer")), &[]);
+    }
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked").field("action", &self.action).finish_non_exhaustive()
+    }
+}
+
+/// The driver's end of an inbox.
+pub(crate) struct Feed<P> {
+    items: mpsc::Sender<Item>,
+    protocol: PhantomData<fn() -> P>,
+}
+
+#[derive(Debug)]
+struct Item {
+    job: Job,
+    payload: Vec<u8>,
+}
+
+/// `places`: as many packets and calls as the limits let the server have unfinished, so the queue is never full.
+pub(crate) fn channel<P: Receive<ClientSide>>(conn: Arc<Conn>, places: usize) -> (Feed<P>, Inbox<P>) {
+    let (sender, items) = mpsc::channel(places.max(1));
+    (Feed { items: sender, protocol: PhantomData }, Inbox { items, conn, current: None, protocol: PhantomData })
+}
+
+impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
+    fn poll_join(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refused>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn admit(&mut self, job: Job, payload: &[u8], _: bool, _: &Waker, ended: &mut impl Ended) {
+        // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
+        // decoded may borrow from the payload; a program that minds takes handlers.
+        let nobody = Asked { due: None, action: job.meta.action };
+        if let Err(error) = P::decode(job.action, None, payload, nobody) {
+            ended.ended(&job, Err(Failure::malformed(&error)), &[]);
+            return;
+        }
+        let mut item = Item { job, payload: buffers::take() };
+        item.payload.extend_from_slice(payload);
+        if let Err(refused) = self.items.try_send(item) {
+            let (TrySendError::Full(item) | TrySendError::Closed(item)) = refused;
+            ended.ended(&item.job, Err(Failure::public(code::UNSUPPORTED, "nobody reads the inbox")), &[]);
+        }
+    }
+
+    fn poll(&mut self, _: bool, _: &Waker, _: &mut impl Ended) -> bool {
+        false
+    }
+
+    /// Only the program knows what it does about a call that it has read.
+    fn cancel(&mut self, _: u32) -> bool {
+        false
+    }
+
+    fn cancel_all(&mut self) {}
+
+    fn kill(&mut self) {}
+
+    fn is_idle(&self) -> bool {
+        true
+    }
+
+    fn poll_leave(&mut self, _: &Arc<Closed>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+impl<P> fmt::Debug for Feed<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").finish_non_exhaustive()
+    }
+}

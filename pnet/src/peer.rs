@@ -1,0 +1,143 @@
+//! The other end of one connection of a server.
+
+use std::{fmt, marker::PhantomData, sync::Arc, time::SystemTime};
+
+use pnet_protocol::{
+    close::CloseCode,
+    id::ConnectionId,
+    packet::Packet,
+    protocol::{Answered, OneWay, Phase, ServerSends},
+};
+
+use crate::{
+    call::{self, Calling, Sending},
+    connection::Conn,
+    error::{Closed, ClosedBy, TrySendError},
+    transport::PeerAddr,
+};
+
+/// The other end of one connection, for a server: sends what the `server { … }` list of the protocol allows.
+///
+/// Cheap to clone; holding one does not keep the connection open.
+pub struct Peer<P: Phase> {
+    conn: Arc<Conn>,
+    phase: PhantomData<fn() -> P>,
+}
+
+impl<P: Phase> Peer<P> {
+    pub(crate) const fn new(conn: Arc<Conn>) -> Self {
+        Self { conn, phase: PhantomData }
+    }
+
+    /// The connection's public id.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.conn.id
+    }
+
+    /// Who is there.
+    #[must_use]
+    pub fn addr(&self) -> &PeerAddr {
+        &self.conn.addr
+    }
+
+    /// When the connection was opened.
+    #[must_use]
+    pub fn since(&self) -> SystemTime {
+        self.conn.since
+    }
+
+    /// Sends a packet that has no answer. Waits while the connection's queue is full.
+    ///
+    /// Packets of one sender arrive in order, and before any call made after them. Ready means queued, not arrived.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`](crate::SendError) if the packet could not be encoded, is too long for the peer, or the connection
+    /// is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, the packet is not sent.
+    pub fn send<T>(&self, packet: T) -> Sending
+    where
+        T: Packet + ServerSends<P>,
+        T::Kind: OneWay<T>,
+    {
+        Sending::new(&self.conn, T::ID, &packet)
+    }
+
+    /// Sends a packet that has no answer, if there is room for it now.
+    ///
+    /// # Errors
+    ///
+    /// Gives the packet back: the queue is full, or what [`send`](Self::send) would report.
+    pub fn try_send<T>(&self, packet: T) -> Result<(), TrySendError<T>>
+    where
+        T: Packet + ServerSends<P>,
+        T::Kind: OneWay<T>,
+    {
+        call::try_send(&self.conn, T::ID, packet)
+    }
+
+    /// Sends a packet and waits for the client's answer.
+    ///
+    /// Calls may overlap. Above the client's limit (64 unless set) they wait here. The wait ends after the server's
+    /// call timeout: 30 s unless set.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`](crate::CallError): the declared error, a failure, no answer in time, the connection gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the call: its handler stops at its next `.await`, unless it is marked `finish`.
+    pub fn call<T>(&self, packet: T) -> Calling<<T::Kind as Answered<T>>::Reply>
+    where
+        T: Packet + ServerSends<P>,
+        T::Kind: Answered<T>,
+    {
+        Calling::new(&self.conn, T::ID, &packet)
+    }
+
+    /// Closes the connection now: what was queued is written, handlers stop, the client learns the reason.
+    pub fn close(&self, reason: impl Into<String>) {
+        self.close_with(CloseCode::Normal, reason);
+    }
+
+    /// The same with a code of your choice.
+    pub fn close_with(&self, code: CloseCode, reason: impl Into<String>) {
+        self.conn.request_close(Closed::new(code, reason.into(), ClosedBy::Here));
+    }
+
+    /// Whether the connection is gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.conn.gone().is_some()
+    }
+
+    /// Waits until the connection is gone, and says why.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn closed(&self) -> Arc<Closed> {
+        self.conn.closed().await
+    }
+
+    pub(crate) const fn conn(&self) -> &Arc<Conn> {
+        &self.conn
+    }
+}
+
+impl<P: Phase> Clone for Peer<P> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.conn))
+    }
+}
+
+impl<P: Phase> fmt::Debug for Peer<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer").field("id", &self.conn.id).field("addr", &self.conn.addr).finish_non_exhaustive()
+    }
+}

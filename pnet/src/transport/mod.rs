@@ -1,0 +1,93 @@
+//! Where bytes travel: anything ordered and reliable that tokio can read and write.
+//!
+//! A [`Transport`] is one such pipe, a [`Listener`] is where a server gets them from. TCP and memory are built in; the
+//! same driver serves all.
+
+pub mod memory;
+pub mod tcp;
+
+use std::{
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// An ordered byte pipe. Implemented for everything that fits.
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
+
+/// A source of incoming transports, for [`listen`](crate::ServerBuilder::listen).
+pub trait Listener: Send + 'static {
+    /// What it accepts.
+    type Io: Transport;
+
+    /// Waits for the next transport, and says who is at its other end.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's. The server logs it, pauses for 100 ms and accepts again; an error of kind
+    /// [`NotConnected`](io::ErrorKind::NotConnected) means that nothing can come any more and ends the server.
+    ///
+    /// # Cancel safety
+    ///
+    /// Must be cancel safe: no accepted transport may be lost with a dropped future.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, PeerAddr)>> + Send;
+
+    /// The address peers connect to, if there is one.
+    fn local_addr(&self) -> Option<SocketAddr>;
+}
+
+/// Who is at the other end of a transport.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PeerAddr {
+    /// A socket address.
+    Socket(SocketAddr),
+    /// This process: a transport in memory.
+    Memory,
+    /// Anything else, in words; counts as remote.
+    Other(String),
+}
+
+impl PeerAddr {
+    /// Whether the other end is on this machine: a loopback address, or memory.
+    ///
+    /// ```
+    /// use pnet::transport::PeerAddr;
+    ///
+    /// assert!(PeerAddr::Memory.is_local());
+    /// assert!(PeerAddr::Socket(([127, 0, 0, 1], 25565).into()).is_local());
+    /// assert!(!PeerAddr::Socket(([192, 0, 2, 1], 25565).into()).is_local());
+    /// ```
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Socket(address) => is_loopback(address.ip()),
+            Self::Memory => true,
+            Self::Other(_) => false,
+        }
+    }
+
+    /// The IP address, if it has one.
+    #[must_use]
+    pub const fn ip(&self) -> Option<IpAddr> {
+        if let Self::Socket(address) = self { Some(address.ip()) } else { None }
+    }
+}
+
+impl fmt::Display for PeerAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(address) => address.fmt(f),
+            Self::Memory => f.write_str("memory"),
+            Self::Other(words) => f.write_str(words),
+        }
+    }
+}
+
+/// Whether an address never leaves this machine; IPv4 addresses mapped to IPv6 are looked through.
+pub(crate) fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
