@@ -129,7 +129,7 @@ fn a_mismatch_names_fields_on_both_sides() {
         "the protocol `Game` is not the same on both sides:\n  \
          MOVE: here {xylophone: i32}, there {xylophone: i64}\n  \
          SHOUT: here {trombone: str}, unknown there\n  \
-         1 more actions there that are unknown here"
+         1 more action there, unknown here"
     );
     assert_eq!(
         report(meeting.server).to_string(),

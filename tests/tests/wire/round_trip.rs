@@ -95,7 +95,7 @@ proptest! {
         let length = u32::try_from(bytes.len() - 4).unwrap();
         prop_assert!(decode(&bytes, length).is_ok_and(|frame| frame.is_some()));
         let refused = Err(FrameError::TooLong { len: length, max: length - 1 });
-        prop_assert_eq!(decode(&bytes, length - 1), refused.clone());
+        prop_assert_eq!(decode(&bytes, length - 1), refused);
         prop_assert_eq!(decode(&bytes[..4], length - 1), refused);
     }
 
