@@ -1,6 +1,7 @@
 //! The native dialect as bytes: recorded conversations, any split of them, properties of the codec, hostile input.
 
 mod conversation;
+mod fingerprint;
 mod hostile;
 mod protocols;
 mod roles;

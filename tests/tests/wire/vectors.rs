@@ -56,6 +56,26 @@ fn names_only_means_no_word_of_a_shape() {
     assert!(told.windows(10).any(|part| part == b"horizontal"), "the test looks for the right words");
 }
 
+/// Bytes quoted in `docs/wire.md`, from four up, stand in a recorded conversation.
+#[test]
+fn examples_of_the_document_are_recorded() {
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/wire.md");
+    let document = std::fs::read_to_string(document).expect("the document is there");
+    let recorded: Vec<u8> = NAMES.into_iter().flat_map(read).flat_map(|piece| piece.bytes).collect();
+    let hex = |text: &str| {
+        let bytes = text.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).ok().filter(|_| byte.len() == 2));
+        bytes.collect::<Option<Vec<u8>>>().filter(|bytes| bytes.len() >= 4)
+    };
+    // The parts between backticks are the odd ones; in a block, each line ends with its meaning.
+    let quoted = document.split('`').skip(1).step_by(2).filter_map(hex);
+    let examples: Vec<Vec<u8>> = quoted.collect();
+    assert!(examples.len() >= 7, "{examples:02x?}");
+    for example in examples {
+        let found = recorded.windows(example.len()).any(|bytes| bytes == example);
+        assert!(found, "not recorded: {example:02x?}");
+    }
+}
+
 /// What a conversation is about, and the conversation as it is spoken today.
 fn spoken(name: &str) -> (&'static str, Vec<Piece>) {
     let wrong = || Client::new(&OLD, WRONG, ShapePolicy::Names);
