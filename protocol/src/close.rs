@@ -50,7 +50,8 @@ pub enum CloseCode {
     Abuse,
     /// This side has a fault of its own.
     Internal,
-    /// The stream ended or the transport broke without a CLOSE frame. Said locally, never sent.
+    /// The stream ended or the transport broke without a CLOSE frame. On the wire only as the last word to a side that
+    /// has ended its stream and may still read.
     Lost,
     /// A code of a later version or of the application.
     Other(u16),

@@ -41,6 +41,9 @@ pub fn decode(input: &[u8], max_len: u32) -> Result<Option<(Frame<'_>, usize)>, 
 }
 
 /// How many bytes are missing at least before [`decode`] can give the next frame; 0 if it is whole.
+///
+/// It rests on the length the peer announced, up to 4 GiB: call [`decode`] first, which compares that with the limit,
+/// and let a buffer grow with the bytes that come.
 pub fn needed(input: &[u8]) -> usize {
     let whole = match input.first_chunk::<4>() {
         Some(length) => usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX).saturating_add(4),

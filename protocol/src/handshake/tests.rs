@@ -140,6 +140,7 @@ fn a_mismatch_names_fields_on_both_sides() {
     );
     let close = meeting.server_sent.last().unwrap();
     assert!(matches!(frames(close)[..], [Frame::Close(Close { code: CloseCode::ProtocolMismatch, .. })]));
+    assert!(!contains(close, "xylophone") && !contains(close, "MOVE"), "the reason is short");
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {

@@ -94,7 +94,7 @@ fn noise(random: &mut Random) -> Vec<u8> {
 }
 
 /// A recorded conversation with one to four things wrong.
-fn mutated(random: &mut Random, listener: &Listener, all: &[Listener]) -> Vec<u8> {
+pub(crate) fn mutated(random: &mut Random, listener: &Listener, all: &[Listener]) -> Vec<u8> {
     let mut input = listener.bytes.clone();
     for _ in 0..1 + random.below(4) {
         if input.is_empty() {
@@ -168,7 +168,7 @@ impl Random {
         self.next().to_le_bytes()[3]
     }
 
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }
 

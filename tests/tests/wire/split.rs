@@ -3,7 +3,7 @@
 use pnet_protocol::handshake::ShapePolicy;
 
 use crate::conversation::{NAMES, Sender, read, sent};
-use crate::hostile::Random;
+use crate::hostile::{Random, mutated};
 use crate::protocols::{NEW, OLD, OTHER};
 use crate::roles::{Client, Feed, Server, WRONG};
 
@@ -32,16 +32,23 @@ fn random_pieces_are_one() {
     for listener in listeners() {
         let whole = listener.hear([listener.bytes.as_slice()]);
         for round in 0..300 {
-            let mut pieces = Vec::new();
-            let mut rest = listener.bytes.as_slice();
-            let longest = 1 + random.below(60);
-            while !rest.is_empty() {
-                let (piece, left) = rest.split_at(random.below(longest + 1).min(rest.len()));
-                pieces.push(piece);
-                rest = left;
-            }
+            let pieces = cut(&mut random, &listener.bytes);
             assert_eq!(listener.hear(pieces), whole, "{} in round {round}", listener.name);
         }
+    }
+}
+
+/// Faults, too, are found at the same place and told in the same words, however the bytes come.
+#[test]
+fn faulty_bytes_in_random_pieces_are_one() {
+    let listeners = listeners();
+    for seed in 0..20_000 {
+        let mut random = Random::new(seed);
+        let listener = random.pick(&listeners);
+        let bytes = mutated(&mut random, listener, &listeners);
+        let whole = listener.hear([bytes.as_slice()]);
+        let pieces = cut(&mut random, &bytes);
+        assert_eq!(listener.hear(pieces), whole, "{} with seed {seed}", listener.name);
     }
 }
 
@@ -65,6 +72,19 @@ fn what_is_heard_is_what_was_said() {
         let last = last(&listener);
         assert!(last.starts_with(expected), "{} by {:?}: {last}", listener.name, listener.sender);
     }
+}
+
+/// Random pieces, some of them empty.
+fn cut<'a>(random: &mut Random, bytes: &'a [u8]) -> Vec<&'a [u8]> {
+    let mut pieces = Vec::new();
+    let mut rest = bytes;
+    let longest = 1 + random.below(60);
+    while !rest.is_empty() {
+        let (piece, left) = rest.split_at(random.below(longest + 1).min(rest.len()));
+        pieces.push(piece);
+        rest = left;
+    }
+    pieces
 }
 
 /// Somebody who hears what `sender` said in a recorded conversation.
