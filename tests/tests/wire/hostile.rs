@@ -164,7 +164,7 @@ impl Random {
         usize::try_from(self.next() % end).unwrap_or_default()
     }
 
-    fn byte(&mut self) -> u8 {
+    pub(crate) fn byte(&mut self) -> u8 {
         self.next().to_le_bytes()[3]
     }
 

@@ -3,6 +3,7 @@
 mod conversation;
 mod fingerprint;
 mod hostile;
+mod payloads;
 mod protocols;
 mod roles;
 mod round_trip;
