@@ -9,8 +9,7 @@ use pnet_protocol::{
     failure::Failure,
     packet::Packet,
     protocol::{Incoming, Protocol, Side},
-    reply::{IntoReply, Reply, Verdict},
-    unknown::Unknown,
+    reply::{IntoReply, Verdict},
     words::{Words, same},
 };
 
@@ -110,10 +109,9 @@ pub const fn entry<H: Entry<S, M>, S: Service, M>() -> EntryOf<S> {
 pub const fn is_handler<S: Service>(entry: &EntryOf<S>, name: &str) {
     // check: plain-function
     if matches!(entry, EntryOf::Plain) {
-        let text = Words::new()
-            .add("`")
-            .add(name)
-            .add("` is not a handler: put `#[action(\"NAME\")]` on the function, with the action of the packet it takes");
+        let text = Words::new().add("`").add(name).add(
+            "` is not a handler: put `#[action(\"NAME\")]` on the function, with the action of the packet it takes",
+        );
         panic!("{}", text.get())
     }
 }
@@ -282,25 +280,28 @@ pub const fn disconnect<S: Service>(entries: &[EntryOf<S>]) -> Option<Disconnect
 pub struct Probe<A>(PhantomData<A>);
 
 impl<A: Packet> Probe<A> {
-    /// A packet.
-    pub const IS_PACKET: bool = true;
+    /// A packet, with this action and name.
+    pub const PACKET: Option<(&'static str, &'static str)> = Some((A::ACTION, A::TYPE));
 }
 
 /// See [`Probe`].
 pub trait MaybePacket {
     /// Not a packet.
-    const IS_PACKET: bool = false;
+    const PACKET: Option<(&'static str, &'static str)> = None;
 }
 
 impl<A> MaybePacket for Probe<A> {}
 
+/// What [`Probe`] found about each argument taken by value.
+type Probed = [Option<(&'static str, &'static str)>];
+
 /// Position of the one packet among the arguments taken by value; [`NONE`] if there is none, or more than one.
 #[must_use]
-pub const fn pick(packets: &[bool]) -> usize {
+pub const fn pick(packets: &Probed) -> usize {
     let mut found = NONE;
     let mut i = 0;
     while i < packets.len() {
-        if packets[i] {
+        if packets[i].is_some() {
             if found != NONE {
                 return NONE;
             }
@@ -316,7 +317,7 @@ pub const NONE: usize = usize::MAX;
 
 /// How argument `index` is made, for [`Arg`].
 #[must_use]
-pub const fn mode(packets: &[bool], index: usize) -> u8 {
+pub const fn mode(packets: &Probed, index: usize) -> u8 {
     match pick(packets) {
         NONE => BROKEN,
         packet if packet == index => PACKET,
@@ -328,10 +329,28 @@ const EXTRACT: u8 = 0;
 const PACKET: u8 = 1;
 const BROKEN: u8 = 2;
 
-/// An argument taken by value, of a handler whose packet is `P`.
-pub trait Arg<S: Service, P: Packet, const MODE: u8> {
-    /// The argument as the function takes it; the packet may borrow from its payload.
+/// An argument taken by value as the function takes it. Apart from [`Arg`], so that the compiler can always tell the type.
+pub trait Form<const MODE: u8> {
+    /// The argument; the packet may borrow from its payload.
     type At<'f>;
+}
+
+impl<P: Packet> Form<PACKET> for P {
+    type At<'f> = P::At<'f>;
+}
+
+impl<A> Form<EXTRACT> for A {
+    type At<'f> = A;
+}
+
+impl<A> Form<BROKEN> for A {
+    type At<'f> = A;
+}
+
+/// An argument taken by value, of a handler of service `S` that returns `T`. Only the packet has an id and an answer.
+pub trait Arg<S: Service, T, const MODE: u8>: Form<MODE> {
+    /// The number of the packet's action.
+    const ID: u16;
 
     /// Makes the argument.
     ///
@@ -339,28 +358,52 @@ pub trait Arg<S: Service, P: Packet, const MODE: u8> {
     ///
     /// The failure for the other side: the payload does not decode, or the extractor rejected.
     fn take<'f>(cx: &Cx<S>, payload: &'f [u8]) -> Result<Self::At<'f>, Failure>;
+
+    /// Encodes what the handler returned.
+    ///
+    /// # Errors
+    ///
+    /// The handler's failure, or that of encoding.
+    fn answer(cx: &Cx<S>, returned: T, out: &mut Vec<u8>) -> Result<Verdict, Failure>;
 }
 
-impl<S: Service, P: Packet> Arg<S, P, PACKET> for P {
-    type At<'f> = P::At<'f>;
+#[diagnostic::do_not_recommend]
+impl<S: Service, T, P> Arg<S, T, PACKET> for P
+where
+    P: Packet + Incoming<S::Protocol, S::Side>,
+    T: IntoReply<<P as Incoming<S::Protocol, S::Side>>::Reply>,
+{
+    const ID: u16 = <P as Incoming<S::Protocol, S::Side>>::ID;
 
     fn take<'f>(cx: &Cx<S>, payload: &'f [u8]) -> Result<P::At<'f>, Failure> {
         P::decode(cx.codec_override().unwrap_or(P::CODEC), payload).map_err(|error| malformed(&error))
     }
+
+    fn answer(cx: &Cx<S>, returned: T, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        returned.into_reply(cx.codec_override(), out)
+    }
 }
 
-impl<S: Service, P: Packet, A: Extract<S>> Arg<S, P, EXTRACT> for A {
-    type At<'f> = A;
+impl<S: Service, T, A: Extract<S>> Arg<S, T, EXTRACT> for A {
+    const ID: u16 = u16::MAX;
 
     fn take<'f>(cx: &Cx<S>, _: &'f [u8]) -> Result<A, Failure> {
         A::extract(cx).map_err(Into::into)
     }
+
+    fn answer(_: &Cx<S>, _: T, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        Err(Failure::internal("an extractor has no answer"))
+    }
 }
 
-impl<S: Service, A> Arg<S, Unknown, BROKEN> for A {
-    type At<'f> = A;
+impl<S: Service, T, A> Arg<S, T, BROKEN> for A {
+    const ID: u16 = u16::MAX;
 
     fn take<'f>(_: &Cx<S>, _: &'f [u8]) -> Result<A, Failure> {
+        Err(Failure::internal("a handler without packet does not compile"))
+    }
+
+    fn answer(_: &Cx<S>, _: T, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
         Err(Failure::internal("a handler without packet does not compile"))
     }
 }
@@ -371,10 +414,10 @@ impl<S: Service, A> Arg<S, Unknown, BROKEN> for A {
 ///
 /// If it is one; the compiler shows the text.
 #[track_caller]
-pub const fn has_packet(handler: &str, packets: &[bool]) {
+pub const fn has_packet(handler: &str, packets: &Probed) {
     let mut i = 0;
     while i < packets.len() {
-        if packets[i] {
+        if packets[i].is_some() {
             return;
         }
         i += 1;
@@ -393,18 +436,19 @@ pub const fn has_packet(handler: &str, packets: &[bool]) {
 ///
 /// If it is; the compiler shows the text.
 #[track_caller]
-pub const fn one_packet(handler: &str, types: &[&str], packets: &[bool], index: usize) {
+pub const fn one_packet(handler: &str, packets: &Probed, index: usize) {
+    let Some((_, second)) = packets[index] else { return };
     let mut i = 0;
     while i < index {
         // check: two-packets
-        if packets[i] && packets[index] {
+        if let Some((_, first)) = packets[i] {
             let text = Words::new()
                 .add("handler `")
                 .add(handler)
                 .add("` takes two packets, `")
-                .add(types[i])
+                .add(first)
                 .add("` and `")
-                .add(types[index])
+                .add(second)
                 .add("`: a handler handles one");
             panic!("{}", text.get())
         }
@@ -418,16 +462,22 @@ pub const fn one_packet(handler: &str, types: &[&str], packets: &[bool], index: 
 ///
 /// If it is; the compiler shows the text.
 #[track_caller]
-pub const fn action_is<P: Packet>(name: &str, known: bool) {
+pub const fn action_is(name: &str, packets: &Probed) {
+    let index = pick(packets);
+    if index == NONE {
+        return;
+    }
     // check: action-name
-    if known && !same(name, P::ACTION) {
+    if let Some((action, packet)) = packets[index]
+        && !same(name, action)
+    {
         let text = Words::new()
             .add("#[action(\"")
             .add(name)
             .add("\")] handles packet `")
-            .add(P::TYPE)
+            .add(packet)
             .add("`, whose action is \"")
-            .add(P::ACTION)
+            .add(action)
             .add("\"");
         panic!("{}", text.get())
     }
@@ -446,27 +496,15 @@ fn malformed(error: &pnet_protocol::packet::DecodeError) -> Failure {
     Failure::public(pnet_protocol::failure::code::MALFORMED, text)
 }
 
-/// Encodes what a `fn` handler returned.
-///
-/// # Errors
-///
-/// The failure for the other side.
-pub fn answer<S: Service, P: Incoming<S::Protocol, S::Side>, T: IntoReply<P::Reply>>(
-    cx: &Cx<S>,
-    returned: Result<T, Failure>,
-    out: &mut Vec<u8>,
-) -> Result<Verdict, Failure> {
-    returned?.into_reply(cx.codec_override(), out)
-}
-
-/// Encodes what an `async fn` handler returned into its frame's buffer.
-pub fn finish<S: Service, P: Incoming<S::Protocol, S::Side>, T: IntoReply<P::Reply>>(
+/// What an `async fn` handler gives back: its answer, encoded by `answer` into its frame's buffer.
+pub fn finish<S: Service, T>(
     cx: Cx<S>,
     mut buf: Vec<u8>,
     returned: Result<T, Failure>,
+    answer: fn(&Cx<S>, T, &mut Vec<u8>) -> Result<Verdict, Failure>,
 ) -> Finished<S> {
     buf.clear();
-    let outcome = answer::<S, P, T>(&cx, returned, &mut buf);
+    let outcome = returned.and_then(|returned| answer(&cx, returned, &mut buf));
     Finished { cx, buf, outcome }
 }
 
@@ -499,15 +537,44 @@ impl<M, X: Into<Refused>> IntoMember<M> for Result<M, X> {
     }
 }
 
+/// What a connect handler made, or why it was not run or turned the connection away.
+///
+/// # Errors
+///
+/// The refusal.
+pub fn member<M, T: IntoMember<M>>(returned: Result<T, Failure>) -> Result<M, Refused> {
+    match returned {
+        Ok(returned) => returned.into_member(),
+        Err(failure) => Err(refuse(&failure)),
+    }
+}
+
 /// A connection is turned away because an argument of its connect handler could not be made.
-#[must_use]
-pub fn refuse(failure: &Failure) -> Refused {
+fn refuse(failure: &Failure) -> Refused {
     if failure.message().is_empty() {
         tracing::warn!(failure = %failure.log_text(), "connect handler did not run");
         Refused::new(failure.code().to_owned())
     } else {
         Refused::new(failure.message().to_owned())
     }
+}
+
+/// Makes an argument of a handler that has no packet.
+///
+/// # Errors
+///
+/// The extractor's rejection.
+pub fn extract<S: Service, A: Extract<S>>(cx: &Cx<S>) -> Result<A, Failure> {
+    A::extract(cx).map_err(Into::into)
+}
+
+/// How a disconnect handler ended.
+///
+/// # Errors
+///
+/// Its failure, or the rejection of one of its arguments.
+pub fn end<T: IntoEnd>(returned: Result<T, Failure>) -> Result<(), Failure> {
+    returned?.into_end()
 }
 
 /// What a disconnect handler may return: nothing, or a `Result` of nothing.

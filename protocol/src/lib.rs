@@ -30,7 +30,7 @@ pub mod text;
 pub mod __private {
     pub use crate::{
         packet::{
-            Serde,
+            Serde, is_serde,
             codec::{Coder, Decoder, SerdeMissing},
         },
         schema::check::field,

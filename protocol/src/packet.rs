@@ -94,6 +94,10 @@ pub trait Serde {}
 #[diagnostic::do_not_recommend]
 impl<T: Packet + serde::Serialize> Serde for T where for<'de> T::At<'de>: serde::Deserialize<'de> {}
 
+/// Asks, while compiling, whether serde can write and read packet `T`.
+#[doc(hidden)]
+pub const fn is_serde<T: Serde>() {}
+
 /// Why a packet could not be written. The fault is the caller's: the value, or the type's serde implementation.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]

@@ -1,11 +1,24 @@
 //! Tables and checks that the compiler works out for `protocol!`: numbers, hashes, and errors in words.
 
 use crate::{
-    packet::Codec,
-    protocol::{ActionInfo, Direction, PartInfo, ReplyInfo, Role},
+    packet::{Codec, Packet},
+    protocol::{ActionInfo, Direction, FromClient, FromServer, PartInfo, Protocol, ReplyInfo, Role},
+    reply::Reply,
     schema::{self, Ty},
     words::{Words, before, same},
 };
+
+/// Describes packet `T` as clients of `Pr` send it.
+#[must_use]
+pub const fn from_client<Pr: Protocol, T: Packet + FromClient<Pr>>() -> ActionInfo {
+    ActionInfo::of::<T>(Role::Client, <T::Reply as Reply>::INFO)
+}
+
+/// Describes packet `T` as servers of `Pr` send it.
+#[must_use]
+pub const fn from_server<Pr: Protocol, T: Packet + FromServer<Pr>>() -> ActionInfo {
+    ActionInfo::of::<T>(Role::Server, <T::Reply as Reply>::INFO)
+}
 
 /// The actions sorted by name; their positions are the numbers on the wire.
 #[must_use]

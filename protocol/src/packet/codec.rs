@@ -67,8 +67,9 @@ impl<'de, T: Deserialize<'de>> Decoder<T> {
                     .map_err(|error| DecodeError::Malformed { action, source: error.into() })?;
                 if rest.is_empty() { Ok(value) } else { Err(DecodeError::TrailingBytes { action, extra: rest.len() }) }
             }
-            Codec::Json => serde_json::from_slice(payload)
-                .map_err(|error| DecodeError::Malformed { action, source: error.into() }),
+            Codec::Json => {
+                serde_json::from_slice(payload).map_err(|error| DecodeError::Malformed { action, source: error.into() })
+            }
         }
     }
 }

@@ -35,11 +35,11 @@ pub(crate) mod check;
 mod display;
 mod hash;
 
+pub(crate) use self::hash::{mix, mix_bool, mix_text, mix_u64, start};
 pub use self::{
     check::{codec, has_floats},
     hash::{FORMAT, hash},
 };
-pub(crate) use self::hash::{mix, mix_bool, mix_text, mix_u64, start};
 
 /// A type that a packet may hold: it knows its shape.
 ///

@@ -1,0 +1,110 @@
+//! Functions that cannot be handlers.
+
+use quote::ToTokens;
+use syn::{
+    FnArg, GenericParam, Type, TypeImplTrait,
+    spanned::Spanned,
+    visit::{self, Visit},
+};
+
+use super::model::{Arg, Kind, Model};
+use crate::diagnostics::Errors;
+
+pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
+    let signature = &model.function.sig;
+    // check: method
+    if let Some(FnArg::Receiver(receiver)) = signature.inputs.first() {
+        errors.on(
+            receiver,
+            "a handler is a free function: write it outside of the `impl`, and take the state as `&State`",
+        );
+        return;
+    }
+    for parameter in &signature.generics.params {
+        // check: generic-function
+        if !matches!(parameter, GenericParam::Lifetime(_)) {
+            errors.on(
+                parameter,
+                "a handler is not generic: write the types it is for; `actions!` says which service it belongs to",
+            );
+        }
+    }
+    for (token, what) in [
+        (signature.constness.map(|token| token.span), "const"),
+        (signature.safety_span(), "unsafe"),
+        (signature.abi.as_ref().map(|abi| abi.extern_token.span), "extern"),
+    ] {
+        if let Some(span) = token {
+            errors.at(span, format!("a handler is an ordinary `fn` or `async fn`: take out `{what}`"));
+        }
+    }
+    let mut found = false;
+    for arg in &signature.inputs {
+        let FnArg::Typed(arg) = arg else { continue };
+        for ty in impl_traits(&arg.ty) {
+            found = true;
+            errors.on(ty, "a handler is not generic: write the type of the argument instead of `impl`");
+        }
+    }
+    if let Some(output) = &model.output {
+        // check: return-impl-trait
+        for ty in impl_traits(output) {
+            errors.on(ty, "a handler returns a type that is written out, as its protocol declares it: replace `impl` by the packet");
+        }
+    }
+    if found {
+        return;
+    }
+    for arg in &model.args {
+        if let Arg::Lent { reference, .. } = arg {
+            // check: mutable-reference
+            if let Some(token) = &reference.mutability {
+                errors.at(
+                    token.span(),
+                    "handlers share the state: take `&State`, and put what changes into a `Mutex` or an atomic",
+                );
+            }
+        }
+    }
+    // check: no-arguments
+    if matches!(model.kind, Kind::Action { .. })
+        && model.values().next().is_none()
+        && signature.generics.type_params().next().is_none()
+    {
+        errors.at(
+            model.ident.span(),
+            format!("handler `{}` takes no packet: one argument must be the packet it handles", model.ident),
+        );
+    }
+}
+
+trait SafetySpan {
+    fn safety_span(&self) -> Option<proc_macro2::Span>;
+}
+
+impl SafetySpan for syn::Signature {
+    fn safety_span(&self) -> Option<proc_macro2::Span> {
+        let tokens = self.to_token_stream();
+        tokens
+            .into_iter()
+            .take_while(|token| token.to_string() != "fn")
+            .find(|token| token.to_string() == "unsafe")
+            .map(|token| token.span())
+    }
+}
+
+fn impl_traits(ty: &Type) -> Vec<TypeImplTrait> {
+    struct Find(Vec<TypeImplTrait>);
+
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_type_impl_trait(&mut self, ty: &'ast TypeImplTrait) {
+            self.0.push(ty.clone());
+            visit::visit_type_impl_trait(self, ty);
+        }
+    }
+
+    let mut find = Find(Vec::new());
+    find.visit_type(ty);
+    find.0.truncate(1);
+    find.0
+}

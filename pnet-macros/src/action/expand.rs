@@ -1,0 +1,286 @@
+//! The type that stands for a handler, and its entry in any service that it fits.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Ident, Type, spanned::Spanned};
+
+use super::model::{Arg, Kind, Model};
+
+pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
+    let marker = marker(model);
+    let body = match &model.kind {
+        Kind::Action { name, concurrent, finish } => {
+            let parts = Parts::of(model, "Lend", true);
+            let packet = packet(model, name);
+            let entry = action(model, &parts, *concurrent, *finish);
+            quote!(#packet #entry)
+        }
+        Kind::Connect => connect(model),
+        Kind::Disconnect => disconnect(model),
+        Kind::Broken => TokenStream::new(),
+    };
+    let cfgs = &model.cfgs;
+    quote! {
+        #marker
+        #(#cfgs)*
+        const _: () = { #body };
+    }
+}
+
+/// The type, with an entry that no service reports again.
+pub(crate) fn stub(model: &Model<'_>) -> TokenStream {
+    let (marker, ident, cfgs) = (marker(model), model.ident, &model.cfgs);
+    quote! {
+        #marker
+        #(#cfgs)*
+        #[automatically_derived]
+        impl<__S: ::pnet::__private::Service> ::pnet::__private::Entry<__S, ()> for #ident {
+            const ENTRY: ::pnet::__private::EntryOf<__S> = ::pnet::__private::EntryOf::Broken;
+        }
+    }
+}
+
+/// Functions live among the values, so a type may have the same name; paths and imports then carry both.
+fn marker(model: &Model<'_>) -> TokenStream {
+    let (cfgs, vis, ident) = (&model.cfgs, model.vis, model.ident);
+    quote! {
+        #(#cfgs)*
+        #[doc(hidden)]
+        #[allow(missing_debug_implementations, non_camel_case_types, clippy::empty_structs_with_brackets)]
+        #vis struct #ident {}
+    }
+}
+
+/// Which argument is the packet, worked out from the types, and the checks about it.
+fn packet(model: &Model<'_>, name: &syn::LitStr) -> TokenStream {
+    let handler = model.ident.to_string();
+    let types: Vec<_> = model.values().collect();
+    let probes = types.iter().map(|ty| quote_spanned!(ty.span()=> <::pnet::__private::Probe<#ty>>::PACKET));
+    let suspect = types.iter().find(|ty| !is_handle(ty)).map_or_else(|| model.ident.span(), Spanned::span);
+    let has_packet = quote_spanned!(suspect=> ::pnet::__private::has_packet(#handler, __PNET_PACKETS));
+    let one_packet = types.iter().enumerate().skip(1).map(|(index, ty)| {
+        quote_spanned! {ty.span()=>
+            const _: () = ::pnet::__private::one_packet(#handler, __PNET_PACKETS, #index);
+        }
+    });
+    let action_is = quote_spanned!(name.span()=> ::pnet::__private::action_is(#name, __PNET_PACKETS));
+    quote! {
+        #[allow(unused_imports)]
+        use ::pnet::__private::MaybePacket as _;
+        const __PNET_PACKETS: &[::core::option::Option<(&str, &str)>] = &[#(#probes),*];
+        const __PNET_PICK: usize = ::pnet::__private::pick(__PNET_PACKETS);
+        const _: () = #has_packet;
+        #(#one_packet)*
+        const _: () = #action_is;
+    }
+}
+
+/// Types that are certainly not meant to be the packet.
+fn is_handle(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    path.path
+        .segments
+        .last()
+        .is_some_and(|segment| ["Arc", "Client", "Hub", "Meta", "Peer"].iter().any(|name| segment.ident == name))
+}
+
+/// The pieces that depend on the arguments.
+struct Parts {
+    /// `__W0, __W1`: where the lent arguments come from.
+    markers: Vec<Ident>,
+    bounds: Vec<TokenStream>,
+    /// Expressions for the arguments taken by value, each a `Result`.
+    takes: Vec<TokenStream>,
+    /// Names they are bound to.
+    names: Vec<Ident>,
+    /// The arguments of the call.
+    args: Vec<TokenStream>,
+    /// The arguments that may be the packet, as what they are if they are.
+    packets: Vec<TokenStream>,
+}
+
+impl Parts {
+    fn of(model: &Model<'_>, lend: &str, has_packet: bool) -> Self {
+        let mut parts =
+            Self { markers: vec![], bounds: vec![], takes: vec![], names: vec![], args: vec![], packets: vec![] };
+        let output = output(model);
+        let lend = Ident::new(lend, Span::call_site());
+        for arg in &model.args {
+            match arg {
+                Arg::Lent { ty, reference } => {
+                    let via = format_ident!("__W{}", parts.markers.len());
+                    let span = reference.span();
+                    let (parameters, why) = match lend.to_string().as_str() {
+                        "LendEarly" => (quote!(__S, __S::State, #via), quote!()),
+                        "LendLate" => (quote!(__S, __S::State, __S::Member, #via), quote!(, &__why)),
+                        _ => (quote!(__S, __S::State, __S::Member, #via), quote!()),
+                    };
+                    parts.bounds.push(quote_spanned!(span=> #ty: ::pnet::__private::#lend<#parameters>));
+                    parts.bounds.push(quote!(#via: 'static));
+                    parts.args.push(quote! {
+                        <#ty as ::pnet::__private::#lend<#parameters>>::lend(&__cx #why)
+                    });
+                    parts.markers.push(via);
+                }
+                Arg::Value { ty } => {
+                    let index = parts.takes.len();
+                    let name = format_ident!("__a{index}");
+                    if has_packet {
+                        let mode = quote!({ ::pnet::__private::mode(__PNET_PACKETS, #index) });
+                        let bound = quote!(::pnet::__private::Arg<__S, #output, #mode>);
+                        parts.bounds.push(quote_spanned!(ty.span()=> #ty: #bound));
+                        parts.takes.push(quote!(<#ty as #bound>::take(&__cx, &__payload)?));
+                        parts.packets.push(quote!(<#ty as #bound>));
+                    } else {
+                        parts.bounds.push(quote_spanned!(ty.span()=> #ty: ::pnet::__private::Extract<__S>));
+                        parts.takes.push(quote!(::pnet::__private::extract::<__S, #ty>(&__cx)?));
+                    }
+                    parts.args.push(quote!(#name));
+                    parts.names.push(name);
+                }
+            }
+        }
+        parts
+    }
+
+    /// Makes the arguments, then `then` with them, else `Err` of the failure.
+    fn run(&self, then: &TokenStream) -> TokenStream {
+        let Self { takes, names, .. } = self;
+        if takes.is_empty() {
+            return quote!(::core::result::Result::Ok::<_, ::pnet::__private::Failure>(#then));
+        }
+        quote! {
+            match (|| ::core::result::Result::Ok::<_, ::pnet::__private::Failure>((#(#takes,)*)))() {
+                ::core::result::Result::Ok((#(#names,)*)) => ::core::result::Result::Ok(#then),
+                ::core::result::Result::Err(failure) => ::core::result::Result::Err(failure),
+            }
+        }
+    }
+}
+
+fn output(model: &Model<'_>) -> TokenStream {
+    let span = model.ident.span();
+    model.output.as_ref().map_or_else(|| quote_spanned!(span=> ()), |ty| quote!(#ty))
+}
+
+fn call(model: &Model<'_>, parts: &Parts) -> TokenStream {
+    let (ident, args) = (model.ident, &parts.args);
+    let wait = model.is_async.then(|| quote_spanned!(ident.span()=> .await));
+    quote!(#ident(#(#args),*) #wait)
+}
+
+fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> TokenStream {
+    let ident = model.ident;
+    let Parts { markers, bounds, packets, .. } = parts;
+    let run = parts.run(&call(model, parts));
+    let index = 0..packets.len();
+    let id = quote!(match __PNET_PICK { #(#index => #packets::ID,)* _ => 0 });
+    let (index, last) = (0..packets.len().saturating_sub(1), packets.last());
+    let packets = packets.iter().take(packets.len().saturating_sub(1));
+    let answer = quote!(match __PNET_PICK { #(#index => #packets::answer,)* _ => #last::answer });
+    let how = if model.is_async {
+        quote!(::pnet::__private::Run::Later(::pnet::__private::slot::<__S, Self, (#(#markers,)*)>))
+    } else {
+        quote! {
+            ::pnet::__private::Run::Now(
+                |__cx: &::pnet::__private::Cx<__S>, __payload: &[u8], __out: &mut ::std::vec::Vec<u8>| {
+                    (#answer)(__cx, #run?, __out)
+                },
+            )
+        }
+    };
+    let task = model.is_async.then(|| {
+        let future = quote_spanned!(ident.span()=>
+            impl ::core::future::Future<Output = ::pnet::__private::Finished<__S>> + ::core::marker::Send + 'static
+        );
+        let body = quote_spanned!(ident.span()=> async move {
+            let __returned = #run;
+            ::pnet::__private::finish(__cx, __payload, __returned, #answer)
+        });
+        quote! {
+            #[automatically_derived]
+            impl<__S, #(#markers),*> ::pnet::__private::Task<__S, (#(#markers,)*)> for #ident
+            where
+                __S: ::pnet::__private::Service,
+                #(#bounds,)*
+            {
+                fn run(__cx: ::pnet::__private::Cx<__S>, __payload: ::std::vec::Vec<u8>) -> #future {
+                    #body
+                }
+            }
+        }
+    });
+    quote! {
+        #task
+        #[automatically_derived]
+        impl<__S, #(#markers),*> ::pnet::__private::Entry<__S, (#(#markers,)*)> for #ident
+        where
+            __S: ::pnet::__private::Service,
+            #(#bounds,)*
+        {
+            const ENTRY: ::pnet::__private::EntryOf<__S> = if __PNET_PICK == ::pnet::__private::NONE {
+                ::pnet::__private::EntryOf::Broken
+            } else {
+                ::pnet::__private::EntryOf::Action {
+                    id: #id,
+                    run: #how,
+                    concurrent: #concurrent,
+                    finish: #finish,
+                }
+            };
+        }
+    }
+}
+
+fn connect(model: &Model<'_>) -> TokenStream {
+    let (ident, output) = (model.ident, output(model));
+    let parts = Parts::of(model, "LendEarly", false);
+    let run = parts.run(&call(model, &parts));
+    let Parts { markers, bounds, .. } = &parts;
+    let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoMember<__S::Member>);
+    let body = quote_spanned! {ident.span()=>
+        ::std::boxed::Box::pin(async move {
+            let __returned = #run;
+            ::pnet::__private::member::<__S::Member, #output>(__returned)
+        })
+    };
+    quote! {
+        #[automatically_derived]
+        impl<__S, #(#markers),*> ::pnet::__private::Entry<__S, (#(#markers,)*)> for #ident
+        where
+            __S: ::pnet::__private::Service,
+            #returns,
+            #(#bounds,)*
+        {
+            const ENTRY: ::pnet::__private::EntryOf<__S> =
+                ::pnet::__private::EntryOf::Connect(|__cx: ::pnet::__private::Cx<__S>| #body);
+        }
+    }
+}
+
+fn disconnect(model: &Model<'_>) -> TokenStream {
+    let (ident, output) = (model.ident, output(model));
+    let parts = Parts::of(model, "LendLate", false);
+    let run = parts.run(&call(model, &parts));
+    let Parts { markers, bounds, .. } = &parts;
+    let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoEnd);
+    let body = quote_spanned! {ident.span()=>
+        ::std::boxed::Box::pin(async move {
+            let __returned = #run;
+            ::pnet::__private::end::<#output>(__returned)
+        })
+    };
+    quote! {
+        #[automatically_derived]
+        impl<__S, #(#markers),*> ::pnet::__private::Entry<__S, (#(#markers,)*)> for #ident
+        where
+            __S: ::pnet::__private::Service,
+            #returns,
+            #(#bounds,)*
+        {
+            const ENTRY: ::pnet::__private::EntryOf<__S> = ::pnet::__private::EntryOf::Disconnect(
+                |__cx: ::pnet::__private::Cx<__S>, __why: ::std::sync::Arc<::pnet::__private::Closed>| #body,
+            );
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! `#[action]`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::ItemFn;
+
+use crate::diagnostics::Errors;
+
+mod check;
+mod expand;
+mod model;
+
+pub(crate) fn action(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let function: ItemFn = match syn::parse2(item.clone()) {
+        Ok(function) => function,
+        Err(_) => {
+            let message = "`#[action]` stands on a free function";
+            let error = syn::Error::new_spanned(&item, message).into_compile_error();
+            return quote!(#item #error);
+        }
+    };
+    let mut errors = Errors::default();
+    let kind = model::Kind::parse(attribute, &mut errors);
+    let model = model::Model::new(&function, kind);
+    check::check(&model, &mut errors);
+    if errors.is_empty() {
+        let output = expand::expand(&model);
+        return quote!(#function #output);
+    }
+    let errors = errors.into_tokens();
+    // Inside an `impl` no other items can stand beside the method.
+    let stub = (!model.is_method()).then(|| expand::stub(&model));
+    quote!(#function #errors #stub)
+}

@@ -1,0 +1,170 @@
+//! A handler as it is written.
+
+use proc_macro2::TokenStream;
+use syn::{
+    Attribute, FnArg, Ident, ItemFn, LitStr, ReturnType, Token, Type, TypeReference, Visibility,
+    ext::IdentExt,
+    parse::{ParseStream, Parser},
+};
+
+use crate::{diagnostics::Errors, lifetimes::with_lifetime};
+
+/// What stands in the parentheses of `#[action(…)]`.
+pub(crate) enum Kind {
+    Action {
+        name: LitStr,
+        concurrent: bool,
+        finish: bool,
+    },
+    Connect,
+    Disconnect,
+    /// Something that has been reported.
+    Broken,
+}
+
+/// The function.
+pub(crate) struct Model<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) function: &'a ItemFn,
+    /// Attributes that decide whether it exists.
+    pub(crate) cfgs: Vec<&'a Attribute>,
+    pub(crate) vis: &'a Visibility,
+    pub(crate) ident: &'a Ident,
+    pub(crate) is_async: bool,
+    pub(crate) args: Vec<Arg>,
+    /// What it returns, with `'static` for every lifetime.
+    pub(crate) output: Option<Type>,
+}
+
+/// An argument: its type, with `'static` for every lifetime.
+pub(crate) enum Arg {
+    /// `&T`: the `T`.
+    Lent { ty: Type, reference: TypeReference },
+    /// Anything else.
+    Value { ty: Type },
+}
+
+impl Kind {
+    pub(crate) fn parse(attribute: TokenStream, errors: &mut Errors) -> Self {
+        let parser = |input: ParseStream<'_>| {
+            if input.peek(Ident::peek_any) {
+                let word = input.call(Ident::parse_any)?;
+                let kind = match word.to_string().as_str() {
+                    "connect" => Self::Connect,
+                    "disconnect" => Self::Disconnect,
+                    _ => return Err(syn::Error::new(word.span(), format!("unknown word `{word}`: {EXPECTED}"))),
+                };
+                input.parse::<Option<Token![,]>>()?;
+                if !input.is_empty() {
+                    return Err(input.error(format!("nothing follows `{word}`")));
+                }
+                return Ok(kind);
+            }
+            if !input.peek(LitStr) {
+                return Err(input.error(EXPECTED));
+            }
+            let name = input.parse()?;
+            let (mut concurrent, mut finish) = (false, false);
+            while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
+                let word = input.call(Ident::parse_any)?;
+                match word.to_string().as_str() {
+                    "concurrent" => concurrent = true,
+                    "finish" => finish = true,
+                    _ => {
+                        let message = format!("unknown word `{word}`: beside the name stand `concurrent` and `finish`");
+                        return Err(syn::Error::new(word.span(), message));
+                    }
+                }
+            }
+            if !input.is_empty() {
+                return Err(input.error(EXPECTED));
+            }
+            Ok(Self::Action { name, concurrent, finish })
+        };
+        match parser.parse2(attribute) {
+            Ok(kind) => kind,
+            Err(error) => {
+                errors.push(error);
+                Self::Broken
+            }
+        }
+    }
+}
+
+impl<'a> Model<'a> {
+    pub(crate) fn new(function: &'a ItemFn, kind: Kind) -> Self {
+        let signature = &function.sig;
+        let args = signature.inputs.iter().filter_map(|arg| {
+            let FnArg::Typed(arg) = arg else { return None };
+            let mut ty = with_lifetime(&arg.ty, "'static");
+            while let Type::Paren(inner) = ty {
+                ty = *inner.elem;
+            }
+            Some(match ty {
+                Type::Reference(reference) => Arg::Lent { ty: (*reference.elem).clone(), reference },
+                ty => Arg::Value { ty },
+            })
+        });
+        let output = match &signature.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, ty) => Some(with_lifetime(ty, "'static")),
+        };
+        Self {
+            kind,
+            function,
+            cfgs: function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect(),
+            vis: &function.vis,
+            ident: &signature.ident,
+            is_async: signature.asyncness.is_some(),
+            args: args.collect(),
+            output,
+        }
+    }
+
+    pub(crate) fn is_method(&self) -> bool {
+        self.function.sig.inputs.iter().any(|arg| matches!(arg, FnArg::Receiver(_)))
+    }
+
+    /// The types of the arguments taken by value, in order.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Type> {
+        self.args.iter().filter_map(|arg| match arg {
+            Arg::Value { ty } => Some(ty),
+            Arg::Lent { .. } => None,
+        })
+    }
+}
+
+const EXPECTED: &str =
+    "write `#[action(\"NAME\")]` with the action of the packet, `#[action(connect)]` or `#[action(disconnect)]`";
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::Kind;
+    use crate::diagnostics::Errors;
+
+    #[test]
+    fn reads_what_stands_in_the_attribute() {
+        let check = |tokens, expected: &str| {
+            let mut errors = Errors::default();
+            let kind = match Kind::parse(tokens, &mut errors) {
+                Kind::Action { name, concurrent, finish } => format!("{} {concurrent} {finish}", name.value()),
+                Kind::Connect => "connect".to_owned(),
+                Kind::Disconnect => "disconnect".to_owned(),
+                Kind::Broken => "broken".to_owned(),
+            };
+            assert_eq!((kind.as_str(), errors.is_empty()), (expected, expected != "broken"));
+        };
+        check(quote!("SAY"), "SAY false false");
+        check(quote!("SAY", concurrent), "SAY true false");
+        check(quote!("SAY", finish, concurrent,), "SAY true true");
+        check(quote!(connect), "connect");
+        check(quote!(disconnect), "disconnect");
+        check(quote!(), "broken");
+        check(quote!(conect), "broken");
+        check(quote!("SAY", fast), "broken");
+        check(quote!("SAY" concurrent), "broken");
+        check(quote!(connect, finish), "broken");
+    }
+}

@@ -1,0 +1,85 @@
+//! The service: constants that the compiler works out, and checks.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::model::Model;
+use crate::lifetimes::text;
+
+pub(crate) fn expand(model: &Model) -> TokenStream {
+    let Model { attrs, vis, ident, protocol, .. } = model;
+    let name = ident.to_string();
+    let (side, word) =
+        if model.is_server { (format_ident!("ServerSide"), "server") } else { (format_ident!("ClientSide"), "client") };
+    let state = model.state.as_ref().map_or_else(|| quote!(()), |ty| quote!(#ty));
+    let member = model.member.as_ref().map_or_else(|| quote!(()), |ty| quote!(#ty));
+    let docs = (!attrs.iter().any(|attr| attr.path().is_ident("doc"))).then(|| {
+        let doc = format!("Handlers of a {word} for [`{}`].", text(protocol));
+        quote!(#[doc = #doc])
+    });
+    let entries: Vec<_> = (0..model.handlers.len()).map(|index| format_ident!("__PNET_ENTRY_{index}")).collect();
+    let names: Vec<_> = model.handlers.iter().map(text).collect();
+    let consts = model.handlers.iter().zip(&entries).map(|(path, entry)| {
+        let span = path.segments.last().map_or_else(|| path.span(), |segment| segment.ident.span());
+        let value = quote_spanned!(span=> ::pnet::__private::entry::<__pnet_handler, #ident, _>());
+        let import = quote_spanned!(span=> __pnet_handler);
+        quote! {
+            const #entry: ::pnet::__private::EntryOf<#ident> = {
+                // A function without `#[action]` brings no type of its name; then the glob's stands behind it.
+                #[allow(unused_imports)]
+                use ::pnet::__private::fallback::*;
+                #[allow(unused_imports)]
+                use #path as #import;
+                #value
+            };
+        }
+    });
+    let checks = model.handlers.iter().zip(&entries).zip(&names).enumerate().map(|(index, ((path, entry), name_))| {
+        let span = path.segments.last().map_or_else(|| path.span(), |segment| segment.ident.span());
+        let is_handler = quote_spanned!(span=> ::pnet::__private::is_handler::<#ident>(&#entry, #name_));
+        let once = (index > 0).then(|| {
+            quote_spanned! {span=>
+                const _: () = ::pnet::__private::bound_once::<#ident>(#name, __PNET_ENTRIES, __PNET_NAMES, #index);
+            }
+        });
+        quote!(const _: () = #is_handler; #once)
+    });
+    let complete = quote_spanned!(ident.span()=> ::pnet::__private::complete::<#ident>(#name, __PNET_ENTRIES));
+    let member_is_made = model.member.as_ref().map(|member| {
+        let text = text(member);
+        quote_spanned! {member.span()=>
+            const _: () = ::pnet::__private::member_is_made::<#ident>(#name, #text, __PNET_ENTRIES);
+        }
+    });
+    quote! {
+        #docs
+        #(#attrs)*
+        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+        #vis struct #ident;
+        const _: () = {
+            #(#consts)*
+            const __PNET_ENTRIES: &[::pnet::__private::EntryOf<#ident>] = &[#(#entries),*];
+            const __PNET_NAMES: &[&str] = &[#(#names),*];
+            #(#checks)*
+            const _: () = #complete;
+            #member_is_made
+            #[automatically_derived]
+            impl ::pnet::__private::Service for #ident {
+                type Protocol = #protocol;
+                type Side = ::pnet::__private::#side;
+                type State = #state;
+                type Member = #member;
+                const ROUTES: &'static [::pnet::__private::Route<Self>] =
+                    &::pnet::__private::routes::<Self, { ::pnet::__private::count::<#ident>() }>(
+                        __PNET_ENTRIES,
+                        __PNET_NAMES,
+                    );
+                const CONNECT: ::core::option::Option<::pnet::__private::Connect<Self>> =
+                    ::pnet::__private::connect(__PNET_ENTRIES);
+                const DISCONNECT: ::core::option::Option<::pnet::__private::Disconnect<Self>> =
+                    ::pnet::__private::disconnect(__PNET_ENTRIES);
+            }
+        };
+    }
+}

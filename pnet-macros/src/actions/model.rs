@@ -1,0 +1,81 @@
+//! A list of handlers as it is written.
+
+use syn::{
+    Attribute, Ident, Path, Token, Type, Visibility,
+    ext::IdentExt,
+    parenthesized,
+    parse::{Parse, ParseStream},
+    punctuated::Punctuated,
+    token,
+};
+
+/// `pub server Name(State) for Protocol(Member): a, b, m::c`.
+pub(crate) struct Model {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) is_server: bool,
+    pub(crate) ident: Ident,
+    pub(crate) state: Option<Type>,
+    pub(crate) protocol: Path,
+    pub(crate) member: Option<Type>,
+    pub(crate) handlers: Punctuated<Path, Token![,]>,
+}
+
+impl Parse for Model {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error(EXPECTED));
+        }
+        let side = input.call(Ident::parse_any)?;
+        let is_server = match side.to_string().as_str() {
+            "server" => true,
+            "client" => false,
+            word => {
+                return Err(syn::Error::new(
+                    side.span(),
+                    format!("`server` or `client` stands here, not `{word}`: {EXPECTED}"),
+                ));
+            }
+        };
+        let ident: Ident = input.parse()?;
+        let state = in_parentheses(input)?;
+        if !input.peek(Token![for]) {
+            return Err(input.error(format!("`for` and the protocol follow: {EXPECTED}")));
+        }
+        input.parse::<Token![for]>()?;
+        let protocol = input.call(Path::parse_mod_style)?;
+        let member = in_parentheses(input)?;
+        if !input.is_empty() {
+            if !input.peek(Token![:]) {
+                return Err(input.error(format!("`:` and the list of handlers follow: {EXPECTED}")));
+            }
+            input.parse::<Token![:]>()?;
+        }
+        let handlers = input.parse_terminated(handler, Token![,])?;
+        Ok(Self { attrs, vis, is_server, ident, state, protocol, member, handlers })
+    }
+}
+
+fn in_parentheses(input: ParseStream<'_>) -> syn::Result<Option<Type>> {
+    if !input.peek(token::Paren) {
+        return Ok(None);
+    }
+    let inner;
+    parenthesized!(inner in input);
+    if inner.is_empty() {
+        return Ok(None);
+    }
+    let ty = inner.parse()?;
+    if inner.is_empty() { Ok(Some(ty)) } else { Err(inner.error("one type stands here")) }
+}
+
+fn handler(input: ParseStream<'_>) -> syn::Result<Path> {
+    if !(input.peek(Ident::peek_any) || input.peek(Token![::])) {
+        return Err(input.error("a handler stands here by its path: `login`, `math::add`"));
+    }
+    input.call(Path::parse_mod_style)
+}
+
+const EXPECTED: &str = "write `pub server Name(State) for Protocol(Member): login, math::add`";

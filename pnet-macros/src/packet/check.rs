@@ -1,0 +1,61 @@
+//! Rules about actions and parameters of packets.
+
+use syn::GenericParam;
+
+use super::model::Model;
+use crate::diagnostics::Errors;
+
+pub(crate) fn check(model: &Model, errors: &mut Errors) {
+    let action = model.action.value();
+    let at = model.action.span();
+    // check: action-empty
+    if action.is_empty() {
+        errors.at(
+            at,
+            "an action has a name: write 1 to 64 bytes, or leave `#[packet(…)]` out to get one from the type's name",
+        );
+    }
+    // check: action-long
+    if action.len() > MAX_ACTION {
+        let len = action.len();
+        errors.at(
+            at,
+            format!("an action has at most 64 bytes, and this one {len}: write a shorter name in `#[packet(\"…\")]`"),
+        );
+    }
+    // check: action-control
+    if action.contains(char::is_control) {
+        errors.at(at, "an action holds no control characters: write a name that can be printed on one line");
+    }
+    // check: action-reserved
+    if model.is_named && (RESERVED.contains(&action.as_str()) || action.starts_with("pnet.")) {
+        errors.at(at, format!("the action \"{action}\" is reserved for pnet itself: write another name"));
+    }
+    let mut lifetimes = 0;
+    for parameter in &model.generics.params {
+        match parameter {
+            GenericParam::Lifetime(lifetime) => {
+                lifetimes += 1;
+                // check: two-lifetimes
+                if lifetimes > 1 {
+                    errors.on(
+                        &lifetime.lifetime,
+                        "a packet borrows from the one frame it came in: use one lifetime for all fields",
+                    );
+                }
+            }
+            // check: generic-packet
+            GenericParam::Type(parameter) => errors.on(&parameter.ident, generic(&parameter.ident)),
+            GenericParam::Const(parameter) => errors.on(&parameter.ident, generic(&parameter.ident)),
+        }
+    }
+}
+
+fn generic(parameter: &syn::Ident) -> String {
+    format!(
+        "a packet is not generic, since one action has one shape: replace `{parameter}` by what it stands for, in a packet of its own for each"
+    )
+}
+
+const MAX_ACTION: usize = 64;
+const RESERVED: [&str; 2] = ["handShake", "disconnect"];

@@ -1,0 +1,128 @@
+//! `impl Packet`.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{GenericParam, ext::IdentExt, parse_quote};
+
+use super::model::Model;
+
+pub(crate) fn expand(model: &Model) -> TokenStream {
+    let ident = &model.ident;
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
+    let (action, name) = (&model.action, ident.unraw().to_string());
+    let has_lifetime = model.generics.lifetimes().next().is_some();
+    let of = |lifetime: TokenStream| if has_lifetime { quote!(#ident<#lifetime>) } else { quote!(#ident) };
+    let (at, here, whole) = (of(quote!('__de)), of(quote!('_)), of(quote!('static)));
+    let codec = if model.json {
+        quote!(::pnet::__private::Codec::Json)
+    } else {
+        quote!(::pnet::__private::codec(<Self as ::pnet::__private::Schema>::SCHEMA))
+    };
+    let owned = (!has_lifetime).then(|| {
+        quote! {
+            #[automatically_derived]
+            impl ::pnet::__private::OwnedPacket for #ident #where_clause {
+                fn decode_owned(
+                    codec: ::pnet::__private::Codec,
+                    payload: &[u8],
+                ) -> ::core::result::Result<Self, ::pnet::__private::DecodeError> {
+                    <Self as ::pnet::__private::Packet>::decode(codec, payload)
+                }
+            }
+        }
+    });
+    // check: serde
+    let serde = quote_spanned!(ident.span()=> ::pnet::__private::is_serde::<#whole>());
+    quote! {
+        const _: () = {
+            // Types without serde fall back to this trait's functions; that they may not is said once, below.
+            #[allow(unused_imports)]
+            use ::pnet::__private::SerdeMissing as _;
+            #[automatically_derived]
+            impl #impl_generics ::pnet::__private::Packet for #ident #ty_generics #where_clause {
+                const ACTION: &'static str = #action;
+                const TYPE: &'static str = #name;
+                const CODEC: ::pnet::__private::Codec = #codec;
+                type At<'__de> = #at;
+                fn encode(
+                    &self,
+                    codec: ::pnet::__private::Codec,
+                    out: &mut ::std::vec::Vec<u8>,
+                ) -> ::core::result::Result<(), ::pnet::__private::EncodeError> {
+                    let floats = const { ::pnet::__private::has_floats(<Self as ::pnet::__private::Schema>::SCHEMA) };
+                    ::pnet::__private::Coder::<Self>::write(#action, codec, floats, self, out, |payload| {
+                        <Self as ::pnet::__private::Packet>::decode(codec, payload).map(::core::mem::drop)
+                    })
+                }
+                fn decode(
+                    codec: ::pnet::__private::Codec,
+                    payload: &[u8],
+                ) -> ::core::result::Result<Self::At<'_>, ::pnet::__private::DecodeError> {
+                    ::pnet::__private::Decoder::<#here>::read(#action, codec, payload)
+                }
+            }
+            #owned
+            const _: () = #serde;
+        };
+    }
+}
+
+/// An `impl Packet` that keeps users of a packet with mistakes free of errors.
+pub(crate) fn stub(model: &Model) -> TokenStream {
+    let ident = &model.ident;
+    let mut generics = model.generics.clone();
+    for parameter in generics.type_params_mut() {
+        parameter.bounds.push(parse_quote!(::core::marker::Send));
+        parameter.bounds.push(parse_quote!('static));
+    }
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let (action, name) = (&model.action, ident.unraw().to_string());
+    let arguments = generics.params.iter().map(|parameter| match parameter {
+        GenericParam::Lifetime(_) => quote!('__de),
+        GenericParam::Type(parameter) => {
+            let ident = &parameter.ident;
+            quote!(#ident)
+        }
+        GenericParam::Const(parameter) => {
+            let ident = &parameter.ident;
+            quote!(#ident)
+        }
+    });
+    let at = quote!(#ident<#(#arguments),*>);
+    let owned = generics.lifetimes().next().is_none().then(|| {
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics ::pnet::__private::OwnedPacket for #ident #ty_generics #where_clause {
+                fn decode_owned(
+                    _: ::pnet::__private::Codec,
+                    _: &[u8],
+                ) -> ::core::result::Result<Self, ::pnet::__private::DecodeError> {
+                    ::core::unreachable!()
+                }
+            }
+        }
+    });
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics ::pnet::__private::Packet for #ident #ty_generics #where_clause {
+            const ACTION: &'static str = #action;
+            const TYPE: &'static str = #name;
+            const CODEC: ::pnet::__private::Codec = ::pnet::__private::Codec::Json;
+            type At<'__de> = #at;
+            fn encode(
+                &self,
+                _: ::pnet::__private::Codec,
+                _: &mut ::std::vec::Vec<u8>,
+            ) -> ::core::result::Result<(), ::pnet::__private::EncodeError> {
+                ::core::unreachable!()
+            }
+            fn decode(
+                _: ::pnet::__private::Codec,
+                _: &[u8],
+            ) -> ::core::result::Result<Self::At<'_>, ::pnet::__private::DecodeError> {
+                ::core::unreachable!()
+            }
+        }
+        #owned
+    }
+}

@@ -1,0 +1,33 @@
+//! `#[derive(Packet)]`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::DeriveInput;
+
+use crate::{
+    diagnostics::Errors,
+    schema::{self, Kind},
+};
+
+mod check;
+mod expand;
+mod model;
+
+pub(crate) fn derive(input: TokenStream) -> TokenStream {
+    let input: DeriveInput = match syn::parse2(input) {
+        Ok(input) => input,
+        Err(error) => return error.into_compile_error(),
+    };
+    let mut errors = Errors::default();
+    let shape = schema::Model::new(&input, &mut errors);
+    let packet = model::Model::new(&input, &mut errors);
+    schema::check(&shape, &mut errors);
+    check::check(&packet, &mut errors);
+    if errors.is_empty() {
+        let (schema, packet) = (schema::expand(&shape, Kind::Packet), expand::expand(&packet));
+        quote!(#schema #packet)
+    } else {
+        let (schema, packet, errors) = (schema::stub(&shape), expand::stub(&packet), errors.into_tokens());
+        quote!(#errors #schema #packet)
+    }
+}

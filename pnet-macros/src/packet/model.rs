@@ -1,0 +1,149 @@
+//! What `#[derive(Packet)]` knows beside the schema.
+
+use syn::{
+    DeriveInput, Generics, Ident, LitStr, Token,
+    ext::IdentExt,
+    parse::{Parse, ParseStream},
+    punctuated::Punctuated,
+};
+
+use crate::{diagnostics::Errors, names::shouty_snake};
+
+/// A packet.
+pub(crate) struct Model {
+    pub(crate) ident: Ident,
+    pub(crate) generics: Generics,
+    pub(crate) action: LitStr,
+    /// Whether the user chose the action.
+    pub(crate) is_named: bool,
+    /// `#[packet(json)]`.
+    pub(crate) json: bool,
+}
+
+impl Model {
+    pub(crate) fn new(input: &DeriveInput, errors: &mut Errors) -> Self {
+        let ident = input.ident.clone();
+        let mut action = None;
+        let mut json = false;
+        for attr in input.attrs.iter().filter(|attr| attr.path().is_ident("packet")) {
+            match attr.parse_args_with(Punctuated::<Word, Token![,]>::parse_terminated) {
+                Ok(words) if words.is_empty() => errors.on(attr, EXPECTED),
+                Ok(words) => {
+                    for word in words {
+                        match word {
+                            Word::Action(name) if action.is_some() => errors.on(name, "a packet has one action"),
+                            Word::Action(name) => action = Some(name),
+                            Word::Json => json = true,
+                        }
+                    }
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        let is_named = action.is_some();
+        let action = action.unwrap_or_else(|| LitStr::new(&shouty_snake(&ident.unraw().to_string()), ident.span()));
+        Self { ident, generics: input.generics.clone(), action, is_named, json }
+    }
+}
+
+enum Word {
+    Action(LitStr),
+    Json,
+}
+
+impl Parse for Word {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if input.peek(LitStr) {
+            return input.parse().map(Self::Action);
+        }
+        if input.peek(Ident::peek_any) {
+            let word = input.call(Ident::parse_any)?;
+            if word == "json" {
+                return Ok(Self::Json);
+            }
+            return Err(syn::Error::new(word.span(), format!("unknown word `{word}`: {EXPECTED}")));
+        }
+        Err(input.error(EXPECTED))
+    }
+}
+
+const EXPECTED: &str = "write `#[packet(\"ACTION\")]`, `#[packet(json)]` or `#[packet(\"ACTION\", json)]`";
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::Model;
+    use crate::diagnostics::Errors;
+
+    #[test]
+    fn reads_action_and_codec() {
+        let check = |input: syn::DeriveInput, action: &str, json: bool, ok: bool| {
+            let mut errors = Errors::default();
+            let model = Model::new(&input, &mut errors);
+            assert_eq!((model.action.value().as_str(), model.json, errors.is_empty()), (action, json, ok));
+        };
+        check(
+            parse_quote!(
+                struct PlayerMove;
+            ),
+            "PLAYER_MOVE",
+            false,
+            true,
+        );
+        check(
+            parse_quote!(
+                #[packet("go")]
+                struct PlayerMove;
+            ),
+            "go",
+            false,
+            true,
+        );
+        check(
+            parse_quote!(
+                #[packet("go", json)]
+                struct PlayerMove;
+            ),
+            "go",
+            true,
+            true,
+        );
+        check(
+            parse_quote!(
+                #[packet(json)]
+                struct r#Move;
+            ),
+            "MOVE",
+            true,
+            true,
+        );
+        check(
+            parse_quote!(
+                #[packet(jsn)]
+                struct Move;
+            ),
+            "MOVE",
+            false,
+            false,
+        );
+        check(
+            parse_quote!(
+                #[packet()]
+                struct Move;
+            ),
+            "MOVE",
+            false,
+            false,
+        );
+        check(
+            parse_quote!(
+                #[packet("a", "b")]
+                struct Move;
+            ),
+            "a",
+            false,
+            false,
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! The traits of a protocol, its tables, and the enums of what each side may receive.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{Ident, spanned::Spanned};
+
+use super::{
+    check::variant,
+    model::{Entry, Model, Reply},
+};
+use crate::lifetimes::{first_lifetime, text, with_lifetime};
+
+/// One direction, in the words of the output.
+struct Side<'a> {
+    entries: &'a [Entry],
+    word: &'static str,
+    plural: &'static str,
+    other: &'static str,
+    sends: Ident,
+    arrives: Ident,
+    info: Ident,
+    receiver: Ident,
+    inbox: Ident,
+    list: Ident,
+    sorted: Ident,
+}
+
+pub(crate) fn expand(model: &Model) -> TokenStream {
+    let (attrs, vis, ident) = (&model.attrs, &model.vis, &model.ident);
+    let name = ident.to_string();
+    let client = Side {
+        entries: &model.client,
+        word: "client",
+        plural: "clients",
+        other: "server",
+        sends: format_ident!("ClientSends"),
+        arrives: format_ident!("FromClient"),
+        info: format_ident!("from_client"),
+        receiver: format_ident!("ServerSide"),
+        inbox: format_ident!("{ident}FromClient"),
+        list: format_ident!("__PNET_CLIENT_LIST"),
+        sorted: format_ident!("__PNET_CLIENT"),
+    };
+    let server = Side {
+        entries: &model.server,
+        word: "server",
+        plural: "servers",
+        other: "client",
+        sends: format_ident!("ServerSends"),
+        arrives: format_ident!("FromServer"),
+        info: format_ident!("from_server"),
+        receiver: format_ident!("ClientSide"),
+        inbox: format_ident!("{ident}FromServer"),
+        list: format_ident!("__PNET_SERVER_LIST"),
+        sorted: format_ident!("__PNET_SERVER"),
+    };
+    let docs = (!attrs.iter().any(|attr| attr.path().is_ident("doc"))).then(|| {
+        let doc = format!("The protocol `{name}`.");
+        quote!(#[doc = #doc])
+    });
+    let inboxes = [&client, &server].map(|side| inbox(model, side));
+    let traits = [&client, &server].map(|side| traits(ident, side));
+    let (client, server) = (&client.sorted, &server.sorted);
+    quote! {
+        #docs
+        #(#attrs)*
+        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+        #vis struct #ident;
+        #(#inboxes)*
+        const _: () = {
+            #(#traits)*
+            #[automatically_derived]
+            impl ::pnet::__private::Protocol for #ident {
+                const INFO: &'static ::pnet::__private::ProtocolInfo = &::pnet::__private::ProtocolInfo::new(
+                    #name,
+                    ::pnet::__private::Direction { actions: #client },
+                    ::pnet::__private::Direction { actions: #server },
+                );
+                type Start = Self;
+            }
+            #[automatically_derived]
+            impl ::pnet::__private::Phase for #ident {
+                type Protocol = Self;
+                const NAME: &'static str = #name;
+            }
+        };
+    }
+}
+
+fn traits(protocol: &Ident, side: &Side<'_>) -> TokenStream {
+    let Side { entries, word, sends, arrives, info, list, sorted, .. } = side;
+    let name = protocol.to_string();
+    let count = entries.len();
+    let actions = entries.iter().map(|entry| {
+        let ty = with_lifetime(&entry.ty, "'static");
+        quote_spanned!(ty.span()=> ::pnet::__private::#info::<#protocol, #ty>())
+    });
+    let impls = entries.iter().enumerate().map(|(index, entry)| {
+        let ty = with_lifetime(&entry.ty, "'__p");
+        let lifetime = first_lifetime(&entry.ty).map(|_| quote!(<'__p>));
+        let (kind, reply) = match &entry.reply {
+            Reply::None => (quote!(::pnet::__private::Silent), quote!(::pnet::__private::NoReply)),
+            reply => {
+                let reply = reply_type(reply);
+                (quote!(::pnet::__private::With<#reply>), reply)
+            }
+        };
+        quote! {
+            #[automatically_derived]
+            impl #lifetime ::pnet::__private::#arrives<#protocol> for #ty {
+                const ID: u16 = ::pnet::__private::id(#sorted, #list[#index].action);
+                type Reply = #reply;
+            }
+            #[automatically_derived]
+            impl #lifetime ::pnet::__private::#sends<#protocol> for #ty {
+                const ID: u16 = <Self as ::pnet::__private::#arrives<#protocol>>::ID;
+                type Kind = #kind;
+            }
+        }
+    });
+    let distinct = entries.iter().enumerate().skip(1).map(|(index, entry)| {
+        quote_spanned!(entry.ty.span()=> const _: () = ::pnet::__private::distinct(#name, #word, #list, #index);)
+    });
+    let differs = entries.iter().enumerate().filter_map(|(index, entry)| match &entry.reply {
+        Reply::Result(_, error) => {
+            Some(quote_spanned!(error.span()=> const _: () = ::pnet::__private::reply_differs(#name, &#list[#index]);))
+        }
+        _ => None,
+    });
+    quote! {
+        #(#impls)*
+        const #list: &[::pnet::__private::ActionInfo; #count] = &[#(#actions),*];
+        const #sorted: &[::pnet::__private::ActionInfo] = &::pnet::__private::sorted(*#list);
+        #(#distinct)*
+        #(#differs)*
+    }
+}
+
+fn reply_type(reply: &Reply) -> TokenStream {
+    match reply {
+        Reply::None => quote!(::pnet::__private::NoReply),
+        Reply::Ack => quote!(()),
+        Reply::Packet(ty) => ty.to_token_stream(),
+        Reply::Result(reply, error) => {
+            quote_spanned!(reply.span()=> ::core::result::Result<#reply, #error>)
+        }
+        Reply::Broken => quote!(::pnet::__private::Unknown),
+    }
+}
+
+/// The enum of what one side may receive, and how it is read.
+fn inbox(model: &Model, side: &Side<'_>) -> TokenStream {
+    let (vis, protocol) = (&model.vis, &model.ident);
+    let Side { entries, plural, other, inbox, receiver, .. } = side;
+    let borrows = entries.iter().any(|entry| first_lifetime(&entry.ty).is_some());
+    let (generics, anonymous, at) =
+        if borrows { (quote!(<'de>), quote!(<'_>), quote!(<'__de>)) } else { <_>::default() };
+    let doc = format!("What a {other} may receive in [`{protocol}`]: what {plural} send.");
+    let variants = entries.iter().filter_map(|entry| {
+        let (docs, ident) = (&entry.docs, variant(&entry.ty)?);
+        let ty = with_lifetime(&entry.ty, "'de");
+        let docs = if docs.is_empty() {
+            let doc = format!("`{}`", text(&entry.ty));
+            quote!(#[doc = #doc])
+        } else {
+            quote!(#(#docs)*)
+        };
+        Some(match &entry.reply {
+            Reply::None => quote!(#docs #ident(#ty)),
+            reply => {
+                let reply = reply_type(reply);
+                quote!(#docs #ident(#ty, ::pnet::__private::Responder<#reply>))
+            }
+        })
+    });
+    let names = entries.iter().filter_map(|entry| {
+        let ident = variant(&entry.ty)?;
+        let name = ident.to_string();
+        Some(quote!(Self::#ident(..) => #name))
+    });
+    let arms = entries.iter().filter_map(|entry| {
+        let ident = variant(&entry.ty)?;
+        let ty = with_lifetime(&entry.ty, "'static");
+        let responder = match &entry.reply {
+            Reply::None => TokenStream::new(),
+            _ => quote!(, ::pnet::__private::Responder::new(__asked)),
+        };
+        let arrives = &side.arrives;
+        Some(quote! {
+            <#ty as ::pnet::__private::#arrives<#protocol>>::ID => ::core::result::Result::Ok(#inbox::#ident(
+                <#ty as ::pnet::__private::Packet>::decode(
+                    __codec.unwrap_or(<#ty as ::pnet::__private::Packet>::CODEC),
+                    __payload,
+                )?
+                #responder
+            )),
+        })
+    });
+    let debug = if entries.is_empty() {
+        quote!(match *self {})
+    } else {
+        quote! {
+            let name = match self { #(#names),* };
+            ::core::write!(f, "{name}(..)")
+        }
+    };
+    let f = if entries.is_empty() { format_ident!("_") } else { format_ident!("f") };
+    quote! {
+        #[doc = #doc]
+        #[allow(dead_code, clippy::exhaustive_enums, clippy::large_enum_variant)]
+        #vis enum #inbox #generics { #(#variants),* }
+        const _: () = {
+            #[automatically_derived]
+            impl ::core::fmt::Debug for #inbox #anonymous {
+                fn fmt(&self, #f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    #debug
+                }
+            }
+            #[automatically_derived]
+            impl ::pnet::__private::Receive<::pnet::__private::#receiver> for #protocol {
+                type Packet<'__de> = #inbox #at;
+                #[allow(unreachable_patterns, unused_variables)]
+                fn decode<'__de>(
+                    __id: u16,
+                    __codec: ::core::option::Option<::pnet::__private::Codec>,
+                    __payload: &'__de [u8],
+                    __asked: ::pnet::__private::Asked,
+                ) -> ::core::result::Result<Self::Packet<'__de>, ::pnet::__private::DecodeError> {
+                    match __id {
+                        #(#arms)*
+                        id => ::core::result::Result::Err(::pnet::__private::DecodeError::UnknownAction { id }),
+                    }
+                }
+            }
+        };
+    }
+}

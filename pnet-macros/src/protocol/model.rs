@@ -1,0 +1,208 @@
+//! A protocol as it is written. What cannot be read is reported and left out, so that the rest still is a protocol.
+
+use proc_macro2::TokenStream;
+use syn::{
+    Attribute, GenericArgument, Ident, PathArguments, Token, Type, Visibility, braced,
+    ext::IdentExt,
+    parse::{ParseStream, Parser},
+    token,
+};
+
+use crate::diagnostics::Errors;
+
+/// The protocol.
+pub(crate) struct Model {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) ident: Ident,
+    pub(crate) client: Vec<Entry>,
+    pub(crate) server: Vec<Entry>,
+}
+
+/// A packet in a list, with what answers it.
+pub(crate) struct Entry {
+    pub(crate) docs: Vec<Attribute>,
+    pub(crate) ty: Type,
+    pub(crate) reply: Reply,
+}
+
+/// What stands after `->`.
+pub(crate) enum Reply {
+    None,
+    Ack,
+    Packet(Type),
+    Result(Type, Type),
+    /// Something that has been reported.
+    Broken,
+}
+
+impl Model {
+    pub(crate) fn parse(input: TokenStream, errors: &mut Errors) -> Option<Self> {
+        let parser = |input: ParseStream<'_>| -> syn::Result<Self> {
+            let attrs = input.call(Attribute::parse_outer)?;
+            let vis = input.parse()?;
+            let ident = input.parse()?;
+            let body;
+            braced!(body in input);
+            let mut model = Self { attrs, vis, ident, client: Vec::new(), server: Vec::new() };
+            let (mut client, mut server) = (None, None);
+            while !body.is_empty() {
+                section(&body, &mut model, (&mut client, &mut server), errors)?;
+            }
+            Ok(model)
+        };
+        match parser.parse2(input) {
+            Ok(model) => Some(model),
+            Err(error) => {
+                errors.push(error);
+                None
+            }
+        }
+    }
+}
+
+fn section(
+    body: ParseStream<'_>,
+    model: &mut Model,
+    seen: (&mut Option<()>, &mut Option<()>),
+    errors: &mut Errors,
+) -> syn::Result<()> {
+    if !body.peek(Ident::peek_any) {
+        return Err(body.error(EXPECTED));
+    }
+    let word = body.call(Ident::parse_any)?;
+    let (list, seen) = match word.to_string().as_str() {
+        "client" => (&mut model.client, seen.0),
+        "server" => (&mut model.server, seen.1),
+        name => {
+            // check: not-yet
+            if matches!(name, "phase" | "all") {
+                errors.at(
+                    word.span(),
+                    format!("`{name}` is not available yet: a protocol has one `client` and one `server` list"),
+                );
+            } else {
+                errors.at(word.span(), format!("unknown word `{name}`: {EXPECTED}"));
+            }
+            skip_section(body)?;
+            return Ok(());
+        }
+    };
+    if !body.peek(token::Brace) {
+        return Err(syn::Error::new(
+            word.span(),
+            format!("a list follows: write `{word} {{ Packet, Packet -> Reply }}`"),
+        ));
+    }
+    // check: list-twice
+    if seen.replace(()).is_some() {
+        errors.at(word.span(), format!("there are two `{word}` lists: write all packets into one"));
+    }
+    let entries;
+    braced!(entries in body);
+    while !entries.is_empty() {
+        match entry(&entries, errors) {
+            Ok(entry) => list.push(entry),
+            Err(error) => {
+                errors.push(error);
+                skip_to_comma(&entries)?;
+            }
+        }
+        if !entries.is_empty() && entries.parse::<Option<Token![,]>>()?.is_none() {
+            errors.push(entries.error("a comma stands between two packets: `A, B -> Reply`"));
+            skip_to_comma(&entries)?;
+            entries.parse::<Option<Token![,]>>()?;
+        }
+    }
+    body.parse::<Option<Token![,]>>()?;
+    Ok(())
+}
+
+fn entry(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Entry> {
+    let mut docs = input.call(Attribute::parse_outer)?;
+    docs.retain(|attr| {
+        let is_doc = attr.path().is_ident("doc");
+        if !is_doc {
+            errors.on(attr, "only doc comments stand at the packets of a protocol");
+        }
+        is_doc
+    });
+    let ty = packet(input)?;
+    let mut reply = Reply::None;
+    if input.parse::<Option<Token![->]>>()?.is_some() {
+        reply = self::reply(input, errors)?;
+    }
+    if input.peek(Token![=>]) {
+        let arrow: Token![=>] = input.parse()?;
+        errors.on(arrow, "`=>` is not available yet: phases come with a later version");
+        input.parse::<Type>()?;
+    }
+    Ok(Entry { docs, ty, reply })
+}
+
+fn packet(input: ParseStream<'_>) -> syn::Result<Type> {
+    let ty: Type = input.parse()?;
+    match &ty {
+        Type::Path(_) => Ok(ty),
+        _ => Err(syn::Error::new_spanned(ty, "a packet stands here by its type's name: `Say<'_>`, `third::Move`")),
+    }
+}
+
+fn reply(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Reply> {
+    if input.peek(Ident)
+        && input.fork().call(Ident::parse_any)? == "stream"
+        && !input.peek2(Token![,])
+        && !input.peek2(Token![::])
+    {
+        let word: Ident = input.parse()?;
+        errors.at(word.span(), "`stream` is not available yet: answer with one packet, or send packets one by one");
+        if !input.is_empty() && !input.peek(Token![,]) {
+            input.parse::<Type>()?;
+        }
+        return Ok(Reply::Broken);
+    }
+    let ty: Type = input.parse()?;
+    match &ty {
+        Type::Tuple(tuple) if tuple.elems.is_empty() => return Ok(Reply::Ack),
+        Type::Path(path) => {
+            let Some(segment) = path.path.segments.last() else { return Ok(Reply::Packet(ty)) };
+            if segment.ident != "Result" {
+                return Ok(Reply::Packet(ty));
+            }
+            if let PathArguments::AngleBracketed(arguments) = &segment.arguments {
+                let parts: Vec<_> = arguments.args.iter().collect();
+                if let [GenericArgument::Type(reply), GenericArgument::Type(error)] = parts[..] {
+                    return Ok(Reply::Result(reply.clone(), error.clone()));
+                }
+            }
+        }
+        _ => {}
+    }
+    errors.on(
+        ty,
+        "an answer is a packet, `()`, or a result of two packets: `-> Sum`, `-> ()`, `-> Result<Welcome, Denied>`",
+    );
+    Ok(Reply::Broken)
+}
+
+/// Past the next list in braces.
+fn skip_section(input: ParseStream<'_>) -> syn::Result<()> {
+    while !input.is_empty() {
+        let is_list = input.peek(token::Brace);
+        input.parse::<proc_macro2::TokenTree>()?;
+        if is_list {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<proc_macro2::TokenTree>()?;
+    }
+    Ok(())
+}
+
+const EXPECTED: &str =
+    "a protocol is made of `client { … }` and `server { … }`, each a list of packets: `Say, Add -> Sum`";

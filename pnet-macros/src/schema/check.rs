@@ -1,0 +1,107 @@
+//! Fields that one of the codecs could not carry.
+
+use quote::ToTokens;
+use syn::{GenericArgument, PathArguments, Type, TypeReference, visit::Visit};
+
+use super::model::{Body, Field, Model};
+use crate::diagnostics::Errors;
+
+pub(crate) fn check(model: &Model, errors: &mut Errors) {
+    if let Body::Union(token) = &model.body {
+        errors.on(token, "a union cannot be a packet or in one: nobody can tell which field is meant; write an enum");
+    }
+    for field in model.fields() {
+        if !field.serde.skip && !field.opaque {
+            check_field(field, errors);
+        }
+    }
+}
+
+fn check_field(field: &Field, errors: &mut Errors) {
+    let before = errors_of(&field.ty);
+    let found_reference = !before.is_empty();
+    for error in before {
+        errors.push(error);
+    }
+    if found_reference || field.serde.borrow {
+        return;
+    }
+    // check: cow-without-borrow
+    if let Some((name, is_cow)) = borrows(&field.ty) {
+        let own = if is_cow { "`String` or another owned type" } else { "`pnet::ByteBuf`" };
+        errors.on(
+            &field.ty,
+            format!("a `{name}` field needs `#[serde(borrow)]`, else nothing is borrowed; or make it {own}"),
+        );
+    }
+}
+
+/// `Cow<'a, …>` and `Bytes<'a>` as the type of a field, with a lifetime that is not `'static`.
+fn borrows(ty: &Type) -> Option<(&'static str, bool)> {
+    let Type::Path(path) = ty else { return None };
+    let segment = path.path.segments.last()?;
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+    let is_borrowed = arguments.args.iter().any(|argument| match argument {
+        GenericArgument::Lifetime(lifetime) => lifetime.ident != "static",
+        _ => false,
+    });
+    match segment.ident.to_string().as_str() {
+        "Cow" if is_borrowed => Some(("Cow", true)),
+        "Bytes" if is_borrowed => Some(("Bytes", false)),
+        _ => None,
+    }
+}
+
+/// References, and `Cow<[u8]>`, anywhere in a type.
+fn errors_of(ty: &Type) -> Vec<syn::Error> {
+    struct Find(Vec<syn::Error>);
+
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+            let message = match &*reference.elem {
+                // check: str-field
+                Type::Path(path) if path.path.is_ident("str") => {
+                    "a packet cannot hold `&str`: JSON text with escapes has no borrowed form; write `Cow<'a, str>` with \
+                     `#[serde(borrow)]`, or `String`"
+                }
+                Type::Slice(slice) if is_byte(&slice.elem) => {
+                    "a packet cannot hold `&[u8]`, which JSON does not read back; write `pnet::Bytes<'a>` with \
+                     `#[serde(borrow)]`, or `pnet::ByteBuf`"
+                }
+                _ => {
+                    "a packet cannot hold a reference: whoever receives it has nothing to refer to; write the type itself"
+                }
+            };
+            self.0.push(syn::Error::new_spanned(reference, message));
+        }
+
+        fn visit_path_segment(&mut self, segment: &'ast syn::PathSegment) {
+            if segment.ident == "Cow"
+                && let PathArguments::AngleBracketed(arguments) = &segment.arguments
+                && arguments.args.iter().any(is_bytes)
+            {
+                self.0.push(syn::Error::new_spanned(
+                    segment,
+                    "a packet cannot hold `Cow<[u8]>`, which JSON does not read back; write `pnet::Bytes<'a>` with \
+                     `#[serde(borrow)]`, or `pnet::ByteBuf`",
+                ));
+                return;
+            }
+            syn::visit::visit_path_segment(self, segment);
+        }
+
+        fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {}
+    }
+
+    let mut find = Find(Vec::new());
+    find.visit_type(ty);
+    find.0
+}
+
+fn is_bytes(argument: &GenericArgument) -> bool {
+    matches!(argument, GenericArgument::Type(Type::Slice(slice)) if is_byte(&slice.elem))
+}
+
+fn is_byte(ty: &Type) -> bool {
+    ty.to_token_stream().to_string() == "u8"
+}

@@ -1,0 +1,222 @@
+//! The schema as a constant.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{
+    Generics, Ident, Type, parse_quote, parse_quote_spanned,
+    spanned::Spanned,
+    visit_mut::{self, VisitMut},
+};
+
+use super::model::{Body, Field, Model, Shape, Variant};
+use crate::lifetimes::{text, with_lifetime};
+
+/// How errors about a field name the type that has it.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Packet,
+    Type,
+}
+
+/// `impl Schema`, and the checks of its fields.
+pub(crate) fn expand(model: &Model, kind: Kind) -> TokenStream {
+    let ident = &model.ident;
+    let name = text(ident);
+    let ty = tree(model);
+    let generics = with_bounds(&model.generics);
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let is_generic = generics.type_params().next().is_some() || generics.const_params().next().is_some();
+    let owner = match kind {
+        Kind::Packet => format!("packet `{name}`"),
+        Kind::Type => format!("`{name}`"),
+    };
+    let checks = model.fields().into_iter().filter(|field| is_described(field)).map(|field| {
+        let (written, ty) = (&field.written, own_type(&field.ty, ident, !is_generic));
+        quote_spanned! {field.ty.span()=>
+            ::pnet::__private::field(#owner, #written, <#ty as ::pnet::__private::Schema>::SCHEMA);
+        }
+    });
+    // A generic type's fields are known only where its schema is used.
+    let (inside, outside) = if is_generic {
+        (quote!(#(#checks)*), TokenStream::new())
+    } else {
+        let checks = checks.map(|check| quote!(const _: () = { #check };));
+        (TokenStream::new(), quote!(#(#checks)*))
+    };
+    quote! {
+        const _: () = {
+            #[allow(dead_code)]
+            struct __PnetSelf;
+            impl ::pnet::__private::Schema for __PnetSelf {
+                const SCHEMA: &'static ::pnet::__private::Ty = &::pnet::__private::Ty::Ref(#name);
+            }
+            #[automatically_derived]
+            impl #impl_generics ::pnet::__private::Schema for #ident #ty_generics #where_clause {
+                const SCHEMA: &'static ::pnet::__private::Ty = {
+                    #inside
+                    &::pnet::__private::Ty::Named(#name, #ty)
+                };
+            }
+            #outside
+        };
+    }
+}
+
+/// An `impl Schema` that keeps users of a type with mistakes free of errors.
+pub(crate) fn stub(model: &Model) -> TokenStream {
+    let ident = &model.ident;
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics ::pnet::__private::Schema for #ident #ty_generics #where_clause {
+            const SCHEMA: &'static ::pnet::__private::Ty = &::pnet::__private::Ty::Opaque("");
+        }
+    }
+}
+
+fn with_bounds(generics: &Generics) -> Generics {
+    let mut generics = generics.clone();
+    for parameter in generics.type_params_mut() {
+        parameter.bounds.push(parse_quote!(::pnet::__private::Schema));
+    }
+    generics
+}
+
+fn tree(model: &Model) -> TokenStream {
+    let mut marks = model.serde.marks.clone();
+    if !model.serde.opaque.is_empty() {
+        let text = format!("{} #[serde({})]", model.ident, model.serde.opaque.join(", "));
+        return quote!(&::pnet::__private::Ty::Opaque(#text));
+    }
+    let ty = match &model.body {
+        Body::Union(_) => quote!(&::pnet::__private::Ty::Opaque("")),
+        Body::Struct(shape) => {
+            let transparent = model.serde.transparent.then(|| {
+                let mut parts = shape.fields().iter().filter(|field| !field.serde.skip);
+                (parts.next(), parts.next())
+            });
+            match transparent {
+                Some((Some(field), None)) => field_type(field, &model.ident),
+                // Which of several fields is meant is serde's secret.
+                Some(_) => {
+                    let text = format!("{} #[serde(transparent)]", model.ident);
+                    quote!(&::pnet::__private::Ty::Opaque(#text))
+                }
+                None => self::shape(shape, &model.ident, model.serde.default, &mut marks),
+            }
+        }
+        Body::Enum(variants) => {
+            let variants: Vec<_> =
+                variants.iter().filter_map(|variant| self::variant(variant, &model.ident, &mut marks)).collect();
+            quote!(&::pnet::__private::Ty::Enum(&[#(#variants),*]))
+        }
+    };
+    marked(&marks, ty)
+}
+
+fn variant(variant: &Variant, owner: &Ident, marks: &mut Vec<String>) -> Option<TokenStream> {
+    let name = &variant.name;
+    if variant.serde.skip {
+        // serde counts the variants of the type when it writes, and those it knows when it reads.
+        marks.push(format!("skip {name}"));
+        return None;
+    }
+    let mut own = variant.serde.marks.clone();
+    let body = if variant.serde.opaque.is_empty() {
+        match &variant.shape {
+            Shape::Unit => None,
+            shape => Some(self::shape(shape, owner, false, &mut own)),
+        }
+    } else {
+        let text = format!("{name} #[serde({})]", variant.serde.opaque.join(", "));
+        Some(quote!(&::pnet::__private::Ty::Opaque(#text)))
+    };
+    let body = match body {
+        None if own.is_empty() => quote!(::core::option::Option::None),
+        None => {
+            let body = marked(&own, quote!(&::pnet::__private::Ty::Prim(::pnet::__private::Prim::Unit)));
+            quote!(::core::option::Option::Some(#body))
+        }
+        Some(body) => {
+            let body = marked(&own, body);
+            quote!(::core::option::Option::Some(#body))
+        }
+    };
+    Some(quote!(::pnet::__private::Variant { name: #name, body: #body }))
+}
+
+fn shape(shape: &Shape, owner: &Ident, default: bool, marks: &mut Vec<String>) -> TokenStream {
+    match shape {
+        Shape::Unit => quote!(&::pnet::__private::Ty::Prim(::pnet::__private::Prim::Unit)),
+        Shape::Tuple(fields) => {
+            if fields.iter().any(|field| field.serde.skip) {
+                marks.push("skip".to_owned());
+            }
+            match &fields[..] {
+                [field] => field_type(field, owner),
+                fields => {
+                    let parts = fields.iter().filter(|field| !field.serde.skip).map(|field| field_type(field, owner));
+                    quote!(&::pnet::__private::Ty::Tuple(&[#(#parts),*]))
+                }
+            }
+        }
+        Shape::Named(fields) => {
+            let fields = fields.iter().filter(|field| !field.serde.skip).map(|field| {
+                let (name, ty) = (&field.name, field_type(field, owner));
+                let default = default || field.serde.default;
+                quote!(::pnet::__private::Field { name: #name, ty: #ty, default: #default })
+            });
+            quote!(&::pnet::__private::Ty::Struct(&[#(#fields),*]))
+        }
+    }
+}
+
+fn is_described(field: &Field) -> bool {
+    !field.opaque && !field.serde.skip && field.serde.opaque.is_empty()
+}
+
+fn field_type(field: &Field, owner: &Ident) -> TokenStream {
+    if !is_described(field) {
+        let mut text = text(&field.ty);
+        if !field.serde.opaque.is_empty() {
+            text += &format!(" #[serde({})]", field.serde.opaque.join(", "));
+        }
+        return marked(&field.serde.marks, quote!(&::pnet::__private::Ty::Opaque(#text)));
+    }
+    let ty = own_type(&field.ty, owner, false);
+    let ty = quote_spanned!(field.ty.span()=> <#ty as ::pnet::__private::Schema>::SCHEMA);
+    marked(&field.serde.marks, ty)
+}
+
+fn marked(marks: &[String], ty: TokenStream) -> TokenStream {
+    if marks.is_empty() {
+        return ty;
+    }
+    let text = marks.join(", ");
+    quote!(&::pnet::__private::Ty::Marked(#text, #ty))
+}
+
+/// The type of a field, with the type that has it replaced by a stand-in: a constant must not need itself.
+fn own_type(ty: &Type, owner: &Ident, is_static: bool) -> TokenStream {
+    struct Replace<'a>(&'a Ident);
+
+    impl VisitMut for Replace<'_> {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            if let Type::Path(path) = ty
+                && path.qself.is_none()
+                && path.path.segments.len() == 1
+                && path.path.leading_colon.is_none()
+                && (path.path.segments[0].ident == *self.0 || path.path.segments[0].ident == "Self")
+            {
+                let span = path.span();
+                *ty = parse_quote_spanned!(span=> __PnetSelf);
+            } else {
+                visit_mut::visit_type_mut(self, ty);
+            }
+        }
+    }
+
+    let mut ty = if is_static { with_lifetime(ty, "'static") } else { ty.clone() };
+    Replace(owner).visit_type_mut(&mut ty);
+    ty.into_token_stream()
+}

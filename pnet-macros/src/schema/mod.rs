@@ -1,0 +1,32 @@
+//! `#[derive(Schema)]`, and the schema that `#[derive(Packet)]` includes.
+
+use proc_macro2::TokenStream;
+use syn::DeriveInput;
+
+use crate::diagnostics::Errors;
+
+mod check;
+mod expand;
+mod model;
+
+pub(crate) use self::{
+    check::check,
+    expand::{Kind, expand, stub},
+    model::Model,
+};
+
+pub(crate) fn derive(input: TokenStream) -> TokenStream {
+    let input: DeriveInput = match syn::parse2(input) {
+        Ok(input) => input,
+        Err(error) => return error.into_compile_error(),
+    };
+    let mut errors = Errors::default();
+    let model = Model::new(&input, &mut errors);
+    check(&model, &mut errors);
+    if errors.is_empty() {
+        expand(&model, Kind::Type)
+    } else {
+        let (stub, errors) = (stub(&model), errors.into_tokens());
+        quote::quote!(#errors #stub)
+    }
+}

@@ -1,0 +1,29 @@
+//! What the macros' output calls. Promised to nobody.
+
+pub use pnet_protocol::{
+    __private::{Coder, Decoder, Serde, SerdeMissing, field, is_serde},
+    failure::Failure,
+    packet::{Codec, DecodeError, EncodeError, OwnedPacket, Packet},
+    protocol::{
+        ActionInfo, ClientSends, ClientSide, Direction, FromClient, FromServer, Incoming, Phase, Protocol,
+        ProtocolInfo, ServerSends, ServerSide, Silent, With,
+    },
+    reply::{IntoReply, NoReply, Reply},
+    schema::{Field, Prim, Schema, Ty, Variant, codec, has_floats},
+    table::{distinct, from_client, from_server, id, reply_differs, sorted},
+    unknown::Unknown,
+};
+
+pub use crate::{
+    context::Cx,
+    error::Closed,
+    extract::{Extract, Lend, LendEarly, LendLate},
+    handler::{
+        Arg, Entry, EntryOf, IntoEnd, IntoMember, MaybePacket, NONE, Probe, Task, action_is, bound_once, complete,
+        connect, count, disconnect, end, entry, extract, fallback, finish, has_packet, is_handler, member,
+        member_is_made, mode, one_packet, pick, routes,
+    },
+    inbox::{Asked, Receive, Responder},
+    service::{Connect, Disconnect, Finished, Route, Run, Service},
+    slot::slot,
+};
