@@ -105,7 +105,10 @@ pub struct Calling<R: Reply> {
 
 enum State {
     /// Encoded, not queued.
-    Ready { action: u16, payload: Vec<u8> },
+    Ready {
+        action: u16,
+        payload: Vec<u8>,
+    },
     Refused(EncodeError),
     /// Queued under this id.
     Waiting(u32),

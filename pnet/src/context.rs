@@ -81,7 +81,10 @@ impl<S: Service> Cx<S> {
     /// In an extractor that runs *for* the connect handler, before that state exists.
     #[must_use]
     pub fn member(&self) -> &S::Member {
-        self.link.member.get().expect("the connect handler has made the connection's state before anything is dispatched")
+        self.link
+            .member
+            .get()
+            .expect("the connect handler has made the connection's state before anything is dispatched")
     }
 
     /// The packet's metadata.

@@ -1,13 +1,6 @@
 //! What can go wrong for a user of this crate: one enum per operation, each variant telling whose fault it is.
 
-use std::{
-    borrow::Cow,
-    convert::Infallible,
-    fmt, io,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{borrow::Cow, convert::Infallible, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use pnet_protocol::{
     close::{Close, CloseCode, Retry},
@@ -39,12 +32,7 @@ impl Closed {
     }
 
     pub(crate) fn refused(refused: &Refused) -> Self {
-        Self {
-            code: CloseCode::Refused,
-            reason: refused.reason.clone(),
-            by: ClosedBy::Here,
-            retry: refused.retry,
-        }
+        Self { code: CloseCode::Refused, reason: refused.reason.clone(), by: ClosedBy::Here, retry: refused.retry }
     }
 
     /// The code, as both ends see it.
@@ -232,7 +220,7 @@ pub enum ConnectError {
     },
     /// The two ends do not speak the same protocol, or the other end is no pnet server.
     #[error("the handshake failed")]
-    Handshake(#[from] HandshakeError),
+    Handshake(#[source] HandshakeError),
     /// The server closed the connection instead of welcoming it: refused, overloaded, going away.
     #[error("the server did not take the connection")]
     Refused(#[source] Closed),
@@ -245,6 +233,19 @@ pub enum ConnectError {
         /// How long was waited.
         after: Duration,
     },
+}
+
+impl From<HandshakeError> for ConnectError {
+    /// A close frame instead of a welcome is a refusal; anything else means that the two ends do not understand each
+    /// other.
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::Closed { code, retry, reason } => {
+                Self::Refused(Closed { code, reason: reason.into(), by: ClosedBy::Peer, retry })
+            }
+            error => Self::Handshake(error),
+        }
+    }
 }
 
 /// Why a server could not be bound.
@@ -261,7 +262,9 @@ pub enum BindError {
         source: io::Error,
     },
     /// The address is reachable from the network and nothing encrypts the connections.
-    #[error("{address} is beyond loopback and connections would be plain text; call `.plaintext_on_network()` to allow it")]
+    #[error(
+        "{address} is beyond loopback and connections would be plain text; call `.plaintext_on_network()` to allow it"
+    )]
     PlaintextOnNetwork {
         /// The address that was refused.
         address: SocketAddr,

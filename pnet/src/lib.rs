@@ -50,6 +50,8 @@
 //! A dependency with another name than `pnet` needs `extern crate the_name as pnet;` at the root of the crate that uses
 //! the macros.
 
+#[doc(hidden)]
+pub mod __private;
 mod buffers;
 mod call;
 mod client;
@@ -69,8 +71,9 @@ mod signal;
 mod slot;
 pub mod transport;
 
+pub use pnet_macros::{Packet, Schema, action, actions, protocol};
 pub use pnet_protocol::{
-    bytes::Bytes,
+    bytes::{ByteBuf, Bytes},
     close::{CloseCode, Retry},
     failure::{Failure, code},
     handshake::HandshakeError,
@@ -87,9 +90,7 @@ pub use self::{
     client::{Client, ClientBuilder, InboxBuilder, connect, connect_inbox},
     config::DEFAULT_ADDRESS,
     context::{Cx, Meta},
-    error::{
-        BindError, CallError, Closed, ClosedBy, ConnectError, Refused, SendError, TrySendError, TrySendReason,
-    },
+    error::{BindError, CallError, Closed, ClosedBy, ConnectError, Refused, SendError, TrySendError, TrySendReason},
     extract::{Extract, Provide},
     hub::{Broadcast, Hub},
     inbox::{Inbox, Responder},

@@ -66,7 +66,7 @@ impl<S: Service<Side = ServerSide>> ServerBuilder<S> {
 /// A server in memory. Dropping it ends accepting; connections live on until their client ends them.
 pub struct MemoryServer<P: Phase> {
     connector: Connector,
-    server: Server<P>,
+    server: Server<P, ()>,
 }
 
 impl<P: Phase> MemoryServer<P> {

@@ -51,7 +51,7 @@ use crate::{
 /// # actions! { pub server QuizServer for Quiz: ask }
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let server = pnet::serve(QuizServer, ()).bind("127.0.0.1:0").await?;
-/// println!("listening on {}", server.local_addr().ok_or("no address")?);
+/// println!("listening on {}", server.local_addr());
 /// # let stop = async {};
 /// server.run_until(stop).await; // `pnet::ctrl_c()`, for one
 /// # Ok(()) }
@@ -158,8 +158,9 @@ impl<S: Service<Side = ServerSide>> ServerBuilder<S> {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub fn listen<P>(self, listener: impl Listener) -> Server<P>
+    pub fn listen<P, L>(self, listener: L) -> Server<P, L::Addr>
     where
+        L: Listener,
         P: Phase<Protocol = S::Protocol>,
         S::Protocol: Protocol<Start = P>,
     {
@@ -172,24 +173,25 @@ impl<S: Service<Side = ServerSide>> ServerBuilder<S> {
             core: Arc::clone(&core),
         });
         core.tasks.spawn(server.accept(listener));
-        let handle = ServerHandle { core, hub: Hub::from_core(self.hub), local_addr };
-        Server { handle, grace, closes: true }
+        let handle = ServerHandle { core, hub: Hub::from_core(self.hub) };
+        Server { handle, local_addr, grace, closes: true }
     }
 }
 
 /// A running server. Dropping it closes every connection; to let them finish, use [`shutdown`](ServerHandle::shutdown).
 #[must_use = "dropping a server closes it"]
-pub struct Server<P: Phase> {
+pub struct Server<P: Phase, A = SocketAddr> {
     handle: ServerHandle<P>,
+    local_addr: A,
     grace: Duration,
     closes: bool,
 }
 
-impl<P: Phase> Server<P> {
-    /// The address it is bound to; `None` if its listener has none.
+impl<P: Phase, A: Clone> Server<P, A> {
+    /// The address it listens on; with port 0, the one that was chosen.
     #[must_use]
-    pub const fn local_addr(&self) -> Option<SocketAddr> {
-        self.handle.local_addr
+    pub fn local_addr(&self) -> A {
+        self.local_addr.clone()
     }
 
     /// Every connection.
@@ -240,7 +242,7 @@ impl<P: Phase> Server<P> {
     }
 }
 
-impl<P: Phase> Drop for Server<P> {
+impl<P: Phase, A> Drop for Server<P, A> {
     fn drop(&mut self) {
         if self.closes {
             self.handle.core.stop.cancel();
@@ -256,7 +258,6 @@ impl<P: Phase> Drop for Server<P> {
 pub struct ServerHandle<P: Phase> {
     core: Arc<Core>,
     hub: Hub<P>,
-    local_addr: Option<SocketAddr>,
 }
 
 impl<P: Phase> ServerHandle<P> {
@@ -289,12 +290,6 @@ impl<P: Phase> ServerHandle<P> {
     #[must_use]
     pub fn hub(&self) -> Hub<P> {
         self.hub.clone()
-    }
-
-    /// The address the server is bound to; `None` if its listener has none.
-    #[must_use]
-    pub const fn local_addr(&self) -> Option<SocketAddr> {
-        self.local_addr
     }
 }
 
@@ -505,19 +500,19 @@ impl Default for ServerConfig {
 
 impl<P: Phase> Clone for ServerHandle<P> {
     fn clone(&self) -> Self {
-        Self { core: Arc::clone(&self.core), hub: self.hub.clone(), local_addr: self.local_addr }
+        Self { core: Arc::clone(&self.core), hub: self.hub.clone() }
     }
 }
 
 impl<P: Phase> fmt::Debug for ServerHandle<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerHandle").field("local_addr", &self.local_addr).finish_non_exhaustive()
+        f.debug_struct("ServerHandle").field("hub", &self.hub).finish_non_exhaustive()
     }
 }
 
-impl<P: Phase> fmt::Debug for Server<P> {
+impl<P: Phase, A: fmt::Debug> fmt::Debug for Server<P, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("local_addr", &self.local_addr()).field("hub", &self.hub()).finish()
+        f.debug_struct("Server").field("local_addr", &self.local_addr).field("hub", &self.handle.hub).finish()
     }
 }
 

@@ -99,14 +99,23 @@ pub(crate) struct Driver<D> {
 #[derive(Debug)]
 enum Stage {
     /// The connect handler runs.
-    Joining { deadline: Instant },
+    Joining {
+        deadline: Instant,
+    },
     Open,
     /// What was accepted is finished, then the connection closes.
-    Draining { closed: Closed, deadline: Instant },
+    Draining {
+        closed: Closed,
+        deadline: Instant,
+    },
     /// The last frames are written.
-    Flushing { deadline: Instant },
+    Flushing {
+        deadline: Instant,
+    },
     /// This side has ended its stream and waits for the end of the other, so that no reset destroys the last frames.
-    Lingering { deadline: Instant },
+    Lingering {
+        deadline: Instant,
+    },
     /// The transport is gone; handlers that run to their end, then the disconnect handler.
     Leaving,
 }

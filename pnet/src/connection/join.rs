@@ -4,9 +4,7 @@ use std::io;
 
 use pnet_protocol::{
     close::{Close, CloseCode},
-    handshake::{
-        ClientHandshake, ClientHello, HandshakeError, ServerHandshake, ServerStep, ShapePolicy, Welcomed,
-    },
+    handshake::{ClientHandshake, ClientHello, HandshakeError, ServerHandshake, ServerStep, ShapePolicy, Welcomed},
     limits::Limits,
     protocol::ProtocolInfo,
 };

@@ -128,7 +128,9 @@ impl<S: Service> Lanes<S> {
             return true;
         }
         let Some(index) = self.places.iter().position(|place| {
-            place.as_ref().is_some_and(|running| running.job.kind == JobKind::Call { id } && !finishes::<S>(&running.job))
+            place
+                .as_ref()
+                .is_some_and(|running| running.job.kind == JobKind::Call { id } && !finishes::<S>(&running.job))
         }) else {
             return false;
         };
@@ -158,14 +160,7 @@ impl<S: Service> Lanes<S> {
     }
 
     /// Starts a job: `frame` if it was queued, else `payload` from the read buffer.
-    fn start(
-        &mut self,
-        job: Job,
-        payload: &[u8],
-        frame: Option<Vec<u8>>,
-        waker: &Waker,
-        ended: &mut impl Ended,
-    ) {
+    fn start(&mut self, job: Job, payload: &[u8], frame: Option<Vec<u8>>, waker: &Waker, ended: &mut impl Ended) {
         let Some(route) = S::ROUTES.get(usize::from(job.action)) else {
             ended.ended(&job, Err(unknown_action()), &[]);
             return;

@@ -72,15 +72,11 @@ pub(crate) enum CallState {
     /// Ended; the caller has not looked yet.
     Answered(AnswerBytes),
     /// Cancelled for the caller; the peer answers all the same, and until then the call counts.
-    TimedOut {
-        answer_due: bool,
-    },
+    TimedOut { answer_due: bool },
     /// The caller has gone, the peer's answer is due.
     Abandoned,
     /// No answer can come any more.
-    Lost {
-        sent: bool,
-    },
+    Lost { sent: bool },
 }
 
 impl CallState {
@@ -311,13 +307,7 @@ impl Out {
     }
 
     /// Writes the answer to an incoming call. An answer longer than the peer takes becomes a failure.
-    pub(crate) fn write_answer(
-        &mut self,
-        id: u32,
-        outcome: &Result<Verdict, Failure>,
-        payload: &[u8],
-        action: &str,
-    ) {
+    pub(crate) fn write_answer(&mut self, id: u32, outcome: &Result<Verdict, Failure>, payload: &[u8], action: &str) {
         let frame = match outcome {
             Ok(Verdict::Reply) => Frame::Reply { id, payload },
             Ok(Verdict::Error) => Frame::Error { id, payload },
@@ -411,9 +401,7 @@ impl Out {
 
     /// Whether everything accepted has been handed to the driver, and no caller waits.
     pub(crate) fn is_drained(&mut self) -> bool {
-        self.buf.is_empty()
-            && self.parked.is_empty()
-            && self.calls.iter_mut().all(|(_, slot)| slot.state.has_ended())
+        self.buf.is_empty() && self.parked.is_empty() && self.calls.iter_mut().all(|(_, slot)| slot.state.has_ended())
     }
 
     /// Why no call can be answered, if that is so.

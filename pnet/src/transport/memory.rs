@@ -1,6 +1,6 @@
 //! A transport in memory: the same frames and the same driver, without a socket.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
 use tokio::{
     io::{DuplexStream, duplex},
@@ -39,15 +39,14 @@ pub struct MemoryListener(mpsc::Receiver<DuplexStream>);
 
 impl Listener for MemoryListener {
     type Io = DuplexStream;
+    type Addr = ();
 
     async fn accept(&mut self) -> io::Result<(DuplexStream, PeerAddr)> {
         let stream = self.0.recv().await.ok_or(io::ErrorKind::NotConnected)?;
         Ok((stream, PeerAddr::Memory))
     }
 
-    fn local_addr(&self) -> Option<SocketAddr> {
-        None
-    }
+    fn local_addr(&self) {}
 }
 
 /// Bytes that one direction of a transport in memory holds before the writer waits.

@@ -23,6 +23,9 @@ pub trait Listener: Send + 'static {
     /// What it accepts.
     type Io: Transport;
 
+    /// How peers find it: a socket address for TCP, `()` where there is nothing to find.
+    type Addr: Clone + fmt::Debug + Send + Sync + 'static;
+
     /// Waits for the next transport, and says who is at its other end.
     ///
     /// # Errors
@@ -35,8 +38,8 @@ pub trait Listener: Send + 'static {
     /// Must be cancel safe: no accepted transport may be lost with a dropped future.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, PeerAddr)>> + Send;
 
-    /// The address peers connect to, if there is one.
-    fn local_addr(&self) -> Option<SocketAddr>;
+    /// The address it listens on.
+    fn local_addr(&self) -> Self::Addr;
 }
 
 /// Who is at the other end of a transport.

@@ -7,25 +7,45 @@ use tokio::net::{TcpListener, TcpStream, ToSocketAddrs, lookup_host};
 use super::{Listener, PeerAddr, is_loopback};
 use crate::error::{BindError, ConnectError};
 
-impl Listener for TcpListener {
+/// A bound TCP socket.
+#[derive(Debug)]
+pub struct TcpAcceptor {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+}
+
+impl TryFrom<TcpListener> for TcpAcceptor {
+    type Error = io::Error;
+
+    /// Takes a socket that was bound elsewhere. Whether plain text may travel to where it is reachable from is then the
+    /// caller's to decide.
+    fn try_from(listener: TcpListener) -> io::Result<Self> {
+        let local_addr = listener.local_addr()?;
+        Ok(Self { listener, local_addr })
+    }
+}
+
+impl Listener for TcpAcceptor {
     type Io = TcpStream;
+    type Addr = SocketAddr;
 
     async fn accept(&mut self) -> io::Result<(TcpStream, PeerAddr)> {
-        let (stream, address) = Self::accept(self).await?;
-        // Frames are gathered before they are written; delaying them once more only costs.
-        stream.set_nodelay(true)?;
+        let (stream, address) = self.listener.accept().await?;
+        // Frames are gathered before they are written; delaying them once more only costs. A socket that is gone
+        // already refuses the option, and is noticed when it is read.
+        let _ = stream.set_nodelay(true);
         Ok((stream, PeerAddr::Socket(address)))
     }
 
-    fn local_addr(&self) -> Option<SocketAddr> {
-        Self::local_addr(self).ok()
+    fn local_addr(&self) -> SocketAddr {
+        self.local_addr
     }
 }
 
 pub(crate) async fn bind(
     address: impl ToSocketAddrs + std::fmt::Debug,
     plaintext_on_network: bool,
-) -> Result<TcpListener, BindError> {
+) -> Result<TcpAcceptor, BindError> {
     let name = format!("{address:?}");
     let io_error = |source| BindError::Io { address: name.clone(), source };
     let addresses: Vec<SocketAddr> = lookup_host(address).await.map_err(io_error)?.collect();
@@ -34,7 +54,8 @@ pub(crate) async fn bind(
     {
         return Err(BindError::PlaintextOnNetwork { address });
     }
-    TcpListener::bind(&addresses[..]).await.map_err(io_error)
+    let listener = TcpListener::bind(&addresses[..]).await.map_err(io_error)?;
+    listener.try_into().map_err(io_error)
 }
 
 pub(crate) async fn connect(
