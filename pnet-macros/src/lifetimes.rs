@@ -40,7 +40,7 @@ pub(crate) fn first_lifetime(ty: &Type) -> Option<Span> {
 
     impl<'ast> Visit<'ast> for Find {
         fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
-            self.0.get_or_insert(lifetime.span());
+            self.0.get_or_insert_with(|| lifetime.span());
         }
 
         fn visit_type_reference(&mut self, reference: &'ast TypeReference) {

@@ -17,13 +17,13 @@ pub use pnet_protocol::{
 pub use crate::{
     context::Cx,
     error::Closed,
-    extract::{Extract, Lend, LendEarly, LendLate},
+    extract::{Extract, FromMember, FromRun, FromState, HasClient, HasPeers, Lend, LendEarly, LendLate, SpokenBy},
     handler::{
-        Arg, Entry, EntryOf, IntoEnd, IntoMember, MaybePacket, NONE, Probe, Task, action_is, bound_once, complete,
+        Arg, Entry, EntryOf, Form, IntoEnd, IntoMember, MaybePacket, NONE, Probe, Task, action_is, bound_once, complete,
         connect, count, disconnect, end, entry, extract, fallback, finish, has_packet, is_handler, member,
         member_is_made, mode, one_packet, pick, routes,
     },
     inbox::{Asked, Receive, Responder},
-    service::{Connect, Disconnect, Finished, Route, Run, Service},
+    service::{Connect, Disconnect, Finished, Route, Run, Service, Slot},
     slot::slot,
 };

@@ -387,7 +387,7 @@ where
 impl<S: Service, T, A: Extract<S>> Arg<S, T, EXTRACT> for A {
     const ID: u16 = u16::MAX;
 
-    fn take<'f>(cx: &Cx<S>, _: &'f [u8]) -> Result<A, Failure> {
+    fn take(cx: &Cx<S>, _: &[u8]) -> Result<A, Failure> {
         A::extract(cx).map_err(Into::into)
     }
 
@@ -399,7 +399,7 @@ impl<S: Service, T, A: Extract<S>> Arg<S, T, EXTRACT> for A {
 impl<S: Service, T, A> Arg<S, T, BROKEN> for A {
     const ID: u16 = u16::MAX;
 
-    fn take<'f>(_: &Cx<S>, _: &'f [u8]) -> Result<A, Failure> {
+    fn take(_: &Cx<S>, _: &[u8]) -> Result<A, Failure> {
         Err(Failure::internal("a handler without packet does not compile"))
     }
 

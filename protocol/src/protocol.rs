@@ -34,6 +34,7 @@ pub enum Role {
 
 mod sealed {
     /// Keeps [`Side`](super::Side) to the two there are.
+    #[expect(unnameable_types, reason = "that is its purpose")]
     pub trait Sealed {}
 
     impl Sealed for super::ServerSide {}

@@ -1,0 +1,90 @@
+//! The protocol that UI cases use, so that each of them shows its mistake and nothing else.
+
+use std::borrow::Cow;
+
+use pnet::{Packet, protocol};
+use serde::{Deserialize, Serialize};
+
+/// Answered with [`Welcome`] or [`Denied`].
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Login {
+    /// A name.
+    pub user: String,
+}
+
+/// The answer to [`Login`].
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Words of the day.
+    pub motd: String,
+}
+
+/// The error of [`Login`].
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Denied;
+
+/// One-way, and borrows.
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Say<'a> {
+    /// What is said.
+    #[serde(borrow)]
+    pub text: Cow<'a, str>,
+}
+
+/// Answered with [`Sum`].
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Add {
+    /// One number.
+    pub a: i64,
+    /// And another.
+    pub b: i64,
+}
+
+/// The answer to [`Add`].
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Sum {
+    /// Both together.
+    pub sum: i64,
+}
+
+/// What others said.
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Said {
+    /// What was said.
+    pub text: String,
+}
+
+/// Asked by the server.
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Confirm;
+
+/// The answer to [`Confirm`].
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Answer {
+    /// Whether it is so.
+    pub yes: bool,
+}
+
+protocol! {
+    /// The sample.
+    pub Chat {
+        client { Login -> Result<Welcome, Denied>, Say<'_>, Add -> Sum }
+        server { Said, Confirm -> Answer }
+    }
+}
+
+protocol! {
+    /// Two packets without answers, so that a service is short.
+    pub Small {
+        client { Said, Sum }
+        server { Said }
+    }
+}
+
+protocol! {
+    /// One packet, with an answer.
+    pub Math {
+        client { Add -> Sum }
+        server { }
+    }
+}
