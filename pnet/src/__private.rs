@@ -10,18 +10,20 @@ pub use pnet_protocol::{
     },
     reply::{IntoReply, NoReply, Reply},
     schema::{Field, Prim, Schema, Ty, Variant, codec, has_floats},
-    table::{distinct, from_client, from_server, id, reply_differs, sorted},
+    table::{client_id, distinct, from_client, from_server, id, reply_differs, server_id, sorted},
     unknown::Unknown,
 };
 
 pub use crate::{
     context::Cx,
     error::Closed,
-    extract::{Extract, FromMember, FromRun, FromState, HasClient, HasPeers, Lend, LendEarly, LendLate, SpokenBy},
+    extract::{
+        Extract, FromMember, FromRun, FromState, HasClient, HasPeers, IsState, Lend, LendEarly, LendLate, SpokenBy,
+    },
     handler::{
-        Arg, Entry, EntryOf, Form, IntoEnd, IntoMember, MaybePacket, NONE, Probe, Task, action_is, bound_once, complete,
-        connect, count, disconnect, end, entry, extract, fallback, finish, has_packet, is_handler, member,
-        member_is_made, mode, one_packet, pick, routes,
+        Arg, Entry, EntryOf, Form, IntoEnd, IntoMember, MaybePacket, NONE, NotAnswered, NotReceived, Probe, Received,
+        Task, action_is, bound_once, complete, connect, count, disconnect, end, entry, extract, fallback, finish,
+        has_packet, is_handler, member, member_is_made, mode, one_packet, pick, routes,
     },
     inbox::{Asked, Receive, Responder},
     service::{Connect, Disconnect, Finished, Route, Run, Service, Slot},

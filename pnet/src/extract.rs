@@ -93,11 +93,14 @@ impl<T> Provide<T> for T {
     }
 }
 
-impl<S: Service<State = T>, T> Extract<S> for Arc<T> {
+impl<S: Service, T> Extract<S> for Arc<T>
+where
+    S::State: IsState<T>,
+{
     type Rejection = Infallible;
 
     fn extract(cx: &Cx<S>) -> Result<Self, Infallible> {
-        Ok(cx.state_arc())
+        Ok(<S::State as IsState<T>>::same(cx.state_arc()))
     }
 }
 
@@ -109,49 +112,68 @@ impl<S: Service> Extract<S> for Meta {
     }
 }
 
-impl<S: Service, Ph: SpokenBy<S::Protocol>> Extract<S> for Peer<Ph>
+impl<S: Service, Ph: Phase> Extract<S> for Peer<Ph>
 where
     S::Side: HasPeers,
+    Ph::Protocol: SpokenBy<S::Protocol>,
 {
     type Rejection = Infallible;
 
     fn extract(cx: &Cx<S>) -> Result<Self, Infallible> {
-        Ok(<S::Side as HasPeers>::peer(cx))
+        Ok(Self::new(Arc::clone(&cx.link().conn)))
     }
 }
 
-impl<S: Service, Ph: SpokenBy<S::Protocol>> Extract<S> for Hub<Ph>
+impl<S: Service, Ph: Phase> Extract<S> for Hub<Ph>
 where
     S::Side: HasPeers,
+    Ph::Protocol: SpokenBy<S::Protocol>,
 {
     type Rejection = Infallible;
 
     fn extract(cx: &Cx<S>) -> Result<Self, Infallible> {
-        Ok(<S::Side as HasPeers>::hub(cx))
+        Ok(Self::from_core(Arc::clone(&cx.link().shared.hub)))
     }
 }
 
-impl<S: Service, Ph: SpokenBy<S::Protocol>> Extract<S> for Client<Ph>
+impl<S: Service, Ph: Phase> Extract<S> for Client<Ph>
 where
     S::Side: HasClient,
+    Ph::Protocol: SpokenBy<S::Protocol>,
 {
     type Rejection = Infallible;
 
     fn extract(cx: &Cx<S>) -> Result<Self, Infallible> {
-        Ok(<S::Side as HasClient>::client(cx))
+        Ok(Self::new(Arc::clone(&cx.link().conn)))
     }
 }
 
-/// A phase of protocol `Pr`.
+/// The state of a service, which may be taken as `Arc<T>`: `T` itself. A bound in words, instead of an equality.
+#[diagnostic::on_unimplemented(
+    message = "the service state is `{Self}`, so a handler cannot take `Arc<{T}>`",
+    label = "the state is `{Self}`, a handler wants `Arc<{T}>`",
+    note = "take `Arc<{Self}>`, or borrow a part of it: `&{T}` with `impl Provide<{T}> for {Self}`"
+)]
+pub trait IsState<T> {
+    /// The same.
+    fn same(state: Arc<Self>) -> Arc<T>;
+}
+
+impl<T> IsState<T> for T {
+    fn same(state: Arc<T>) -> Arc<T> {
+        state
+    }
+}
+
+/// The protocol of a service, which its handles must name: `Pr` itself. A bound in words, instead of an equality.
 #[diagnostic::on_unimplemented(
     message = "a handler of this service cannot talk `{Self}`: the service speaks `{Pr}`",
     label = "the handler names `{Self}`, its service `{Pr}`",
     note = "write `{Pr}` between the angle brackets of the handler's `Peer`, `Hub` or `Client`"
 )]
-pub trait SpokenBy<Pr>: Phase<Protocol = Pr> {}
+pub trait SpokenBy<Pr> {}
 
-#[diagnostic::do_not_recommend]
-impl<Ph: Phase> SpokenBy<Ph::Protocol> for Ph {}
+impl<Pr> SpokenBy<Pr> for Pr {}
 
 /// The side whose handlers have a [`Peer`] and a [`Hub`].
 #[diagnostic::on_unimplemented(
@@ -159,23 +181,9 @@ impl<Ph: Phase> SpokenBy<Ph::Protocol> for Ph {}
     label = "takes a `Peer` or `Hub` in a service of `{Self}`",
     note = "take `Client<Protocol>`: the handle that `connect` returned"
 )]
-pub trait HasPeers: Side {
-    /// The other end of the connection.
-    fn peer<S: Service<Side = Self>, Ph: SpokenBy<S::Protocol>>(cx: &Cx<S>) -> Peer<Ph>;
+pub trait HasPeers: Side {}
 
-    /// All connections of the server.
-    fn hub<S: Service<Side = Self>, Ph: SpokenBy<S::Protocol>>(cx: &Cx<S>) -> Hub<Ph>;
-}
-
-impl HasPeers for ServerSide {
-    fn peer<S: Service<Side = Self>, Ph: SpokenBy<S::Protocol>>(cx: &Cx<S>) -> Peer<Ph> {
-        cx.peer()
-    }
-
-    fn hub<S: Service<Side = Self>, Ph: SpokenBy<S::Protocol>>(cx: &Cx<S>) -> Hub<Ph> {
-        cx.hub()
-    }
-}
+impl HasPeers for ServerSide {}
 
 /// The side whose handlers have a [`Client`].
 #[diagnostic::on_unimplemented(
@@ -183,16 +191,9 @@ impl HasPeers for ServerSide {
     label = "takes a `Client` in a service of `{Self}`",
     note = "take `Peer<Protocol>`, the other end of the connection, or `Hub<Protocol>`, all of them"
 )]
-pub trait HasClient: Side {
-    /// The client the handler belongs to.
-    fn client<S: Service<Side = Self>, Ph: SpokenBy<S::Protocol>>(cx: &Cx<S>) -> Client<Ph>;
-}
+pub trait HasClient: Side {}
 
-impl HasClient for ClientSide {
-    fn client<S: Service<Side = Self>, Ph: SpokenBy<S::Protocol>>(cx: &Cx<S>) -> Client<Ph> {
-        cx.client()
-    }
-}
+impl HasClient for ClientSide {}
 
 /// What the handler of an action may take as `&Self`. `Via` says where it comes from and is inferred.
 #[diagnostic::on_unimplemented(
@@ -260,6 +261,7 @@ impl<S: Service> Lend<S, S::State, S::Member, FromRun> for Meta {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Service, T> LendEarly<S, S::State, FromState> for T
 where
     S::State: Provide<T>,

@@ -7,9 +7,10 @@ use std::{fmt, future::Future, marker::PhantomData};
 
 use pnet_protocol::{
     failure::Failure,
-    packet::Packet,
+    packet::{Codec, DecodeError, Packet},
     protocol::{Incoming, Protocol, Side},
     reply::{IntoReply, Verdict},
+    table::has_doubles,
     words::{Words, same},
 };
 
@@ -17,6 +18,7 @@ use crate::{
     context::Cx,
     error::Refused,
     extract::Extract,
+    inbox::{Asked, Responder},
     service::{Connect, Disconnect, Finished, Route, Run, Service},
 };
 
@@ -128,12 +130,15 @@ pub const fn bound_once<S: Service>(service: &str, entries: &[EntryOf<S>], names
         let text = Words::new().add("service `").add(service).add("`: ");
         let text = match (&entries[i], &entries[index]) {
             // check: bound-twice
-            (EntryOf::Action { id: a, .. }, EntryOf::Action { id: b, .. }) if *a == *b => {
+            (EntryOf::Action { id: a, .. }, EntryOf::Action { id: b, .. }) if *a == *b && !has_broken(entries) => {
                 text.add("action \"").add(arriving::<S>()[*a as usize].action).add("\" is bound twice, by `")
             }
             // check: two-connect-handlers
-            (EntryOf::Connect(_), EntryOf::Connect(_)) => text.add("there are two connect handlers, `"),
-            (EntryOf::Disconnect(_), EntryOf::Disconnect(_)) => text.add("there are two disconnect handlers, `"),
+            (EntryOf::Connect(_), EntryOf::Connect(_)) if i < index => text.add("there are two connect handlers, `"),
+            // check: two-disconnect-handlers
+            (EntryOf::Disconnect(_), EntryOf::Disconnect(_)) if i < index => {
+                text.add("there are two disconnect handlers, `")
+            }
             _ => {
                 i += 1;
                 continue;
@@ -207,7 +212,11 @@ pub const fn member_is_made<S: Service>(service: &str, member: &str, entries: &[
     }
 }
 
+/// Whether something about the service has been reported already, so that nothing can be said about the whole.
 const fn has_broken<S: Service>(entries: &[EntryOf<S>]) -> bool {
+    if has_doubles(<S::Protocol as Protocol>::INFO.received_by(<S::Side as Side>::ROLE)) {
+        return true;
+    }
     let mut i = 0;
     while i < entries.len() {
         if matches!(entries[i], EntryOf::Plain | EntryOf::Broken) {
@@ -367,7 +376,6 @@ pub trait Arg<S: Service, T, const MODE: u8>: Form<MODE> {
     fn answer(cx: &Cx<S>, returned: T, out: &mut Vec<u8>) -> Result<Verdict, Failure>;
 }
 
-#[diagnostic::do_not_recommend]
 impl<S: Service, T, P> Arg<S, T, PACKET> for P
 where
     P: Packet + Incoming<S::Protocol, S::Side>,
@@ -416,18 +424,17 @@ impl<S: Service, T, A> Arg<S, T, BROKEN> for A {
 #[track_caller]
 pub const fn has_packet(handler: &str, packets: &Probed) {
     let mut i = 0;
-    while i < packets.len() {
-        if packets[i].is_some() {
-            return;
-        }
+    while i < packets.len() && packets[i].is_none() {
         i += 1;
     }
     // check: no-packet
-    let text = Words::new()
-        .add("handler `")
-        .add(handler)
-        .add("` takes no packet: none of its arguments is a type with `#[derive(Packet, Serialize, Deserialize)]`");
-    panic!("{}", text.get())
+    if i == packets.len() {
+        let text = Words::new()
+            .add("handler `")
+            .add(handler)
+            .add("` takes no packet: none of its arguments is a type with `#[derive(Packet, Serialize, Deserialize)]`");
+        panic!("{}", text.get())
+    }
 }
 
 /// Refuses, while compiling, argument `index` if it is a packet and one before it is, too.
@@ -483,11 +490,53 @@ pub const fn action_is(name: &str, packets: &Probed) {
     }
 }
 
+// ── Receiving without handlers ──
+
+/// Reads a packet for the inbox. The fallback of [`NotReceived`] steps in for types that are no packets, which is
+/// reported elsewhere.
+#[derive(Debug)]
+pub struct Received<T>(PhantomData<T>);
+
+impl<T: Packet> Received<T> {
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// See [`Packet::decode`].
+    pub fn read(codec_override: Option<Codec>, payload: &[u8]) -> Result<T::At<'_>, DecodeError> {
+        T::decode(codec_override.unwrap_or(T::CODEC), payload)
+    }
+}
+
+/// See [`Received`].
+pub trait NotReceived<T> {
+    /// Never runs.
+    ///
+    /// # Errors
+    ///
+    /// Never returns.
+    fn read(_: Option<Codec>, _: &[u8]) -> Result<T, DecodeError> {
+        unreachable!("a protocol of other types than packets does not compile")
+    }
+}
+
+impl<T> NotReceived<T> for Received<T> {}
+
+/// As [`NotReceived`], for an answer that is none.
+pub trait NotAnswered: Sized {
+    /// Never runs.
+    fn new(_: Asked) -> Self {
+        unreachable!("a protocol with other answers than packets does not compile")
+    }
+}
+
+impl<R> NotAnswered for Responder<R> {}
+
 // ── Running ──
 
 /// The failure that answers a payload which does not decode.
 #[cold]
-fn malformed(error: &pnet_protocol::packet::DecodeError) -> Failure {
+fn malformed(error: &DecodeError) -> Failure {
     let mut text = error.to_string();
     if let Some(source) = std::error::Error::source(error) {
         text.push_str(": ");
@@ -496,12 +545,15 @@ fn malformed(error: &pnet_protocol::packet::DecodeError) -> Failure {
     Failure::public(pnet_protocol::failure::code::MALFORMED, text)
 }
 
+/// [`Arg::answer`] of the argument that is the packet.
+type Answer<S, T> = fn(&Cx<S>, T, &mut Vec<u8>) -> Result<Verdict, Failure>;
+
 /// What an `async fn` handler gives back: its answer, encoded by `answer` into its frame's buffer.
 pub fn finish<S: Service, T>(
     cx: Cx<S>,
     mut buf: Vec<u8>,
     returned: Result<T, Failure>,
-    answer: fn(&Cx<S>, T, &mut Vec<u8>) -> Result<Verdict, Failure>,
+    answer: Answer<S, T>,
 ) -> Finished<S> {
     buf.clear();
     let outcome = returned.and_then(|returned| answer(&cx, returned, &mut buf));
@@ -573,7 +625,7 @@ pub fn extract<S: Service, A: Extract<S>>(cx: &Cx<S>) -> Result<A, Failure> {
 /// # Errors
 ///
 /// Its failure, or the rejection of one of its arguments.
-pub fn end<T: IntoEnd>(returned: Result<T, Failure>) -> Result<(), Failure> {
+pub fn end<S: Service, T: IntoEnd<S>>(returned: Result<T, Failure>) -> Result<(), Failure> {
     returned?.into_end()
 }
 
@@ -583,7 +635,7 @@ pub fn end<T: IntoEnd>(returned: Result<T, Failure>) -> Result<(), Failure> {
     label = "returns something",
     note = "return nothing, or `Result<(), Failure>`"
 )]
-pub trait IntoEnd {
+pub trait IntoEnd<S> {
     /// The outcome, for the log.
     ///
     /// # Errors
@@ -592,14 +644,14 @@ pub trait IntoEnd {
     fn into_end(self) -> Result<(), Failure>;
 }
 
-impl IntoEnd for () {
+impl<S> IntoEnd<S> for () {
     fn into_end(self) -> Result<(), Failure> {
         Ok(())
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<X: Into<Failure>> IntoEnd for Result<(), X> {
+impl<S, X: Into<Failure>> IntoEnd<S> for Result<(), X> {
     fn into_end(self) -> Result<(), Failure> {
         self.map_err(Into::into)
     }

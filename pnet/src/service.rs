@@ -91,7 +91,7 @@ impl<S: Service> fmt::Debug for Route<S> {
 }
 
 /// A `fn` handler: decodes `payload`, runs, and appends the answer to `out`.
-pub type Now<S> = fn(cx: &Cx<S>, payload: &[u8], out: &mut Vec<u8>) -> Result<Verdict, Failure>;
+pub(crate) type Now<S> = fn(cx: &Cx<S>, payload: &[u8], out: &mut Vec<u8>) -> Result<Verdict, Failure>;
 
 /// How a handler runs.
 #[expect(clippy::exhaustive_enums, reason = "the driver must know every way")]

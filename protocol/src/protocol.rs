@@ -158,7 +158,7 @@ impl<T, R: Reply> Answered<T> for With<R> {
     label = "`{Self}` never arrives at a server of `{Pr}`",
     note = "only packets in the `client {{ … }}` list of `{Pr}` can have a handler in a server"
 )]
-pub trait FromClient<Pr: Protocol> {
+pub trait FromClient<Pr: Protocol>: Packet {
     /// The packet's number among what clients send.
     const ID: u16;
 
@@ -172,7 +172,7 @@ pub trait FromClient<Pr: Protocol> {
     label = "`{Self}` never arrives at a client of `{Pr}`",
     note = "only packets in the `server {{ … }}` list of `{Pr}` can have a handler in a client"
 )]
-pub trait FromServer<Pr: Protocol> {
+pub trait FromServer<Pr: Protocol>: Packet {
     /// The packet's number among what servers send.
     const ID: u16;
 

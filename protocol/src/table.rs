@@ -1,7 +1,7 @@
 //! Tables and checks that the compiler works out for `protocol!`: numbers, hashes, and errors in words.
 
 use crate::{
-    packet::{Codec, Packet},
+    packet::Codec,
     protocol::{ActionInfo, Direction, FromClient, FromServer, PartInfo, Protocol, ReplyInfo, Role},
     reply::Reply,
     schema::{self, Ty},
@@ -10,14 +10,26 @@ use crate::{
 
 /// Describes packet `T` as clients of `Pr` send it.
 #[must_use]
-pub const fn from_client<Pr: Protocol, T: Packet + FromClient<Pr>>() -> ActionInfo {
+pub const fn from_client<Pr: Protocol, T: FromClient<Pr>>() -> ActionInfo {
     ActionInfo::of::<T>(Role::Client, <T::Reply as Reply>::INFO)
 }
 
 /// Describes packet `T` as servers of `Pr` send it.
 #[must_use]
-pub const fn from_server<Pr: Protocol, T: Packet + FromServer<Pr>>() -> ActionInfo {
+pub const fn from_server<Pr: Protocol, T: FromServer<Pr>>() -> ActionInfo {
     ActionInfo::of::<T>(Role::Server, <T::Reply as Reply>::INFO)
+}
+
+/// The number of packet `T` among what clients of `Pr` send.
+#[must_use]
+pub const fn client_id<Pr: Protocol, T: FromClient<Pr>>() -> u16 {
+    T::ID
+}
+
+/// The number of packet `T` among what servers of `Pr` send.
+#[must_use]
+pub const fn server_id<Pr: Protocol, T: FromServer<Pr>>() -> u16 {
+    T::ID
 }
 
 /// The actions sorted by name; their positions are the numbers on the wire.
@@ -169,4 +181,17 @@ const fn fold(hash: u64, direction: &Direction) -> u64 {
         i += 1;
     }
     hash
+}
+
+/// Whether two packets of a direction have the same action, which [`distinct`] reports.
+#[must_use]
+pub const fn has_doubles(direction: &Direction) -> bool {
+    let mut i = 1;
+    while i < direction.actions.len() {
+        if same(direction.actions[i - 1].action, direction.actions[i].action) {
+            return true;
+        }
+        i += 1;
+    }
+    false
 }

@@ -1,51 +1,18 @@
-//! A stand-in for a packet that could not be found: whatever is asked of it holds.
+//! A stand-in for an answer that could not be understood: any handler may give it.
 //!
-//! Where a macro has reported that a handler has no packet, the code it still emits must not cause further errors.
+//! Where `protocol!` has reported a mistake, the code it still emits must not cause further errors.
 
 use crate::{
     failure::Failure,
-    packet::{Codec, DecodeError, EncodeError, Packet},
-    protocol::{FromClient, FromServer, Protocol, ReplyInfo},
+    packet::{Codec, DecodeError},
+    protocol::ReplyInfo,
     reply::{IntoReply, Reply, Verdict},
-    schema::{Schema, Ty},
 };
 
-/// Arrives in every protocol and is answered with anything; never exists.
+/// What any value answers; never exists.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "it has no values")]
 pub enum Unknown {}
-
-impl Schema for Unknown {
-    const SCHEMA: &'static Ty = &Ty::Opaque("");
-}
-
-impl Packet for Unknown {
-    const ACTION: &'static str = "";
-    const TYPE: &'static str = "";
-    const CODEC: Codec = Codec::Json;
-
-    type At<'de> = Self;
-
-    fn encode(&self, _: Codec, _: &mut Vec<u8>) -> Result<(), EncodeError> {
-        match *self {}
-    }
-
-    fn decode(_: Codec, payload: &[u8]) -> Result<Self, DecodeError> {
-        Err(DecodeError::Unexpected { len: payload.len() })
-    }
-}
-
-impl<Pr: Protocol> FromClient<Pr> for Unknown {
-    const ID: u16 = u16::MAX;
-
-    type Reply = Self;
-}
-
-impl<Pr: Protocol> FromServer<Pr> for Unknown {
-    const ID: u16 = u16::MAX;
-
-    type Reply = Self;
-}
 
 impl Reply for Unknown {
     type Ok = Self;
@@ -65,6 +32,6 @@ impl Reply for Unknown {
 #[diagnostic::do_not_recommend]
 impl<T> IntoReply<Unknown> for T {
     fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
-        Err(Failure::internal("a handler without packet does not compile"))
+        Err(Failure::internal("a protocol with mistakes does not compile"))
     }
 }

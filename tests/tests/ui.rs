@@ -142,7 +142,11 @@ impl Crates {
                     let end = usize::try_from(span["byte_end"].as_u64().unwrap()).unwrap();
                     let token = source.get(start..end).filter(|_| is_here).unwrap_or("(elsewhere)");
                     let token = token.lines().next().unwrap_or_default().to_owned();
-                    (span["line_start"].as_u64().unwrap(), span["column_start"].as_u64().unwrap(), format!("`{token}` {text}"))
+                    (
+                        span["line_start"].as_u64().unwrap(),
+                        span["column_start"].as_u64().unwrap(),
+                        format!("`{token}` {text}"),
+                    )
                 }
                 None => (0, 0, text.to_owned()),
             });

@@ -48,7 +48,7 @@ pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
     }
     if let Some(output) = &model.output {
         // check: return-impl-trait
-        for ty in impl_traits(output) {
+        if let Some(ty) = impl_traits(output).first() {
             errors.on(ty, "a handler returns a type that is written out, as its protocol declares it: replace `impl` by the packet");
         }
     }
@@ -73,7 +73,7 @@ pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
     {
         errors.at(
             model.ident.span(),
-            format!("handler `{}` takes no packet: one argument must be the packet it handles", model.ident),
+            format!("handler `{}` takes no packet: one argument must be the packet it handles, by value", model.ident),
         );
     }
 }
@@ -91,6 +91,10 @@ impl SafetySpan for syn::Signature {
             .find(|token| token.to_string() == "unsafe")
             .map(|token| token.span())
     }
+}
+
+pub(super) fn has_impl_trait(ty: &Type) -> bool {
+    !impl_traits(ty).is_empty()
 }
 
 fn impl_traits(ty: &Type) -> Vec<TypeImplTrait> {

@@ -40,6 +40,19 @@ pub(crate) fn stub(model: &Model<'_>) -> TokenStream {
     }
 }
 
+/// The function itself; a generic one is replaced, since `actions!` could not say which of its instances is meant.
+pub(crate) fn without_parameters(model: &Model<'_>) -> TokenStream {
+    let (function, cfgs, vis, ident) = (model.function, &model.cfgs, model.vis, model.ident);
+    if !model.is_generic() {
+        return quote!(#function);
+    }
+    quote! {
+        #(#cfgs)*
+        #[allow(dead_code)]
+        #vis fn #ident() {}
+    }
+}
+
 /// Functions live among the values, so a type may have the same name; paths and imports then carry both.
 fn marker(model: &Model<'_>) -> TokenStream {
     let (cfgs, vis, ident) = (&model.cfgs, model.vis, model.ident);
@@ -263,11 +276,11 @@ fn disconnect(model: &Model<'_>) -> TokenStream {
     let parts = Parts::of(model, "LendLate", false);
     let run = parts.run(&call(model, &parts));
     let Parts { markers, bounds, .. } = &parts;
-    let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoEnd);
+    let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoEnd<__S>);
     let body = quote_spanned! {ident.span()=>
         ::std::boxed::Box::pin(async move {
             let __returned = #run;
-            ::pnet::__private::end::<#output>(__returned)
+            ::pnet::__private::end::<__S, #output>(__returned)
         })
     };
     quote! {

@@ -15,7 +15,7 @@ pub(crate) fn action(attribute: TokenStream, item: TokenStream) -> TokenStream {
         Ok(function) => function,
         Err(_) => {
             let message = "`#[action]` stands on a free function";
-            let error = syn::Error::new_spanned(&item, message).into_compile_error();
+            let error = syn::Error::new(proc_macro2::Span::call_site(), message).into_compile_error();
             return quote!(#item #error);
         }
     };
@@ -29,6 +29,9 @@ pub(crate) fn action(attribute: TokenStream, item: TokenStream) -> TokenStream {
     }
     let errors = errors.into_tokens();
     // Inside an `impl` no other items can stand beside the method.
-    let stub = (!model.is_method()).then(|| expand::stub(&model));
+    if model.is_method() {
+        return quote!(#function #errors);
+    }
+    let (function, stub) = (expand::without_parameters(&model), expand::stub(&model));
     quote!(#function #errors #stub)
 }

@@ -47,6 +47,9 @@ pub(crate) enum Arg {
 impl Kind {
     pub(crate) fn parse(attribute: TokenStream, errors: &mut Errors) -> Self {
         let parser = |input: ParseStream<'_>| {
+            if input.is_empty() {
+                return Err(syn::Error::new(proc_macro2::Span::call_site(), EXPECTED));
+            }
             if input.peek(Ident::peek_any) {
                 let word = input.call(Ident::parse_any)?;
                 let kind = match word.to_string().as_str() {
@@ -123,6 +126,17 @@ impl<'a> Model<'a> {
 
     pub(crate) fn is_method(&self) -> bool {
         self.function.sig.inputs.iter().any(|arg| matches!(arg, FnArg::Receiver(_)))
+    }
+
+    /// Whether it has parameters beside lifetimes, by name or by `impl`.
+    pub(crate) fn is_generic(&self) -> bool {
+        let signature = &self.function.sig;
+        signature.generics.type_params().next().is_some()
+            || signature.generics.const_params().next().is_some()
+            || signature.inputs.iter().any(|arg| match arg {
+                FnArg::Typed(arg) => super::check::has_impl_trait(&arg.ty),
+                FnArg::Receiver(_) => false,
+            })
     }
 
     /// The types of the arguments taken by value, in order.

@@ -31,6 +31,8 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
                 use ::pnet::__private::fallback::*;
                 #[allow(unused_imports)]
                 use #path as #import;
+                // A name that does not exist has been reported; this keeps it from being taken for such a function.
+                let _ = #import;
                 #value
             };
         }

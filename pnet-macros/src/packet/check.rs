@@ -1,6 +1,6 @@
 //! Rules about actions and parameters of packets.
 
-use syn::GenericParam;
+use syn::{ConstParam, GenericParam, TypeParam};
 
 use super::model::Model;
 use crate::diagnostics::Errors;
@@ -44,9 +44,11 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
                     );
                 }
             }
-            // check: generic-packet
-            GenericParam::Type(parameter) => errors.on(&parameter.ident, generic(&parameter.ident)),
-            GenericParam::Const(parameter) => errors.on(&parameter.ident, generic(&parameter.ident)),
+            GenericParam::Type(_) | GenericParam::Const(_) => {}
+        }
+        // check: generic-packet
+        if let GenericParam::Type(TypeParam { ident, .. }) | GenericParam::Const(ConstParam { ident, .. }) = parameter {
+            errors.on(ident, generic(ident));
         }
     }
 }

@@ -31,7 +31,6 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
             }
         }
     });
-    // check: serde
     let serde = quote_spanned!(ident.span()=> ::pnet::__private::is_serde::<#whole>());
     quote! {
         const _: () = {
@@ -62,6 +61,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
                 }
             }
             #owned
+            // check: serde
             const _: () = #serde;
         };
     }

@@ -19,6 +19,7 @@ struct Side<'a> {
     sends: Ident,
     arrives: Ident,
     info: Ident,
+    number: Ident,
     receiver: Ident,
     inbox: Ident,
     list: Ident,
@@ -36,6 +37,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         sends: format_ident!("ClientSends"),
         arrives: format_ident!("FromClient"),
         info: format_ident!("from_client"),
+        number: format_ident!("client_id"),
         receiver: format_ident!("ServerSide"),
         inbox: format_ident!("{ident}FromClient"),
         list: format_ident!("__PNET_CLIENT_LIST"),
@@ -49,6 +51,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         sends: format_ident!("ServerSends"),
         arrives: format_ident!("FromServer"),
         info: format_ident!("from_server"),
+        number: format_ident!("server_id"),
         receiver: format_ident!("ClientSide"),
         inbox: format_ident!("{ident}FromServer"),
         list: format_ident!("__PNET_SERVER_LIST"),
@@ -113,7 +116,7 @@ fn traits(protocol: &Ident, side: &Side<'_>) -> TokenStream {
             }
             #[automatically_derived]
             impl #lifetime ::pnet::__private::#sends<#protocol> for #ty {
-                const ID: u16 = <Self as ::pnet::__private::#arrives<#protocol>>::ID;
+                const ID: u16 = ::pnet::__private::id(#sorted, #list[#index].action);
                 type Kind = #kind;
             }
         }
@@ -183,17 +186,19 @@ fn inbox(model: &Model, side: &Side<'_>) -> TokenStream {
         let ty = with_lifetime(&entry.ty, "'static");
         let responder = match &entry.reply {
             Reply::None => TokenStream::new(),
-            _ => quote!(, ::pnet::__private::Responder::new(__asked)),
+            reply => {
+                let reply = reply_type(reply);
+                quote!(, ::pnet::__private::Responder::<#reply>::new(__asked))
+            }
         };
-        let arrives = &side.arrives;
+        let number = &side.number;
         Some(quote! {
-            <#ty as ::pnet::__private::#arrives<#protocol>>::ID => ::core::result::Result::Ok(#inbox::#ident(
-                <#ty as ::pnet::__private::Packet>::decode(
-                    __codec.unwrap_or(<#ty as ::pnet::__private::Packet>::CODEC),
-                    __payload,
-                )?
-                #responder
-            )),
+            if __id == ::pnet::__private::#number::<#protocol, #ty>() {
+                return ::core::result::Result::Ok(#inbox::#ident(
+                    ::pnet::__private::Received::<#ty>::read(__codec, __payload)?
+                    #responder
+                ));
+            }
         })
     });
     let debug = if entries.is_empty() {
@@ -210,6 +215,9 @@ fn inbox(model: &Model, side: &Side<'_>) -> TokenStream {
         #[allow(dead_code, clippy::exhaustive_enums, clippy::large_enum_variant)]
         #vis enum #inbox #generics { #(#variants),* }
         const _: () = {
+            // What is no packet falls back to these; that it may not is said at the packet.
+            #[allow(unused_imports)]
+            use ::pnet::__private::{NotAnswered as _, NotReceived as _};
             #[automatically_derived]
             impl ::core::fmt::Debug for #inbox #anonymous {
                 fn fmt(&self, #f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -219,17 +227,15 @@ fn inbox(model: &Model, side: &Side<'_>) -> TokenStream {
             #[automatically_derived]
             impl ::pnet::__private::Receive<::pnet::__private::#receiver> for #protocol {
                 type Packet<'__de> = #inbox #at;
-                #[allow(unreachable_patterns, unused_variables)]
+                #[allow(unused_variables)]
                 fn decode<'__de>(
                     __id: u16,
                     __codec: ::core::option::Option<::pnet::__private::Codec>,
                     __payload: &'__de [u8],
                     __asked: ::pnet::__private::Asked,
                 ) -> ::core::result::Result<Self::Packet<'__de>, ::pnet::__private::DecodeError> {
-                    match __id {
-                        #(#arms)*
-                        id => ::core::result::Result::Err(::pnet::__private::DecodeError::UnknownAction { id }),
-                    }
+                    #(#arms)*
+                    ::core::result::Result::Err(::pnet::__private::DecodeError::UnknownAction { id: __id })
                 }
             }
         };

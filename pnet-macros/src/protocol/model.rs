@@ -133,6 +133,7 @@ fn entry(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Entry> {
     if input.parse::<Option<Token![->]>>()?.is_some() {
         reply = self::reply(input, errors)?;
     }
+    // check: arrow
     if input.peek(Token![=>]) {
         let arrow: Token![=>] = input.parse()?;
         errors.on(arrow, "`=>` is not available yet: phases come with a later version");

@@ -7,6 +7,7 @@ use super::model::{Body, Field, Model};
 use crate::diagnostics::Errors;
 
 pub(crate) fn check(model: &Model, errors: &mut Errors) {
+    // check: union
     if let Body::Union(token) = &model.body {
         errors.on(token, "a union cannot be a packet or in one: nobody can tell which field is meant; write an enum");
     }
@@ -64,6 +65,7 @@ fn errors_of(ty: &Type) -> Vec<syn::Error> {
                     "a packet cannot hold `&str`: JSON text with escapes has no borrowed form; write `Cow<'a, str>` with \
                      `#[serde(borrow)]`, or `String`"
                 }
+                // check: bytes-field
                 Type::Slice(slice) if is_byte(&slice.elem) => {
                     "a packet cannot hold `&[u8]`, which JSON does not read back; write `pnet::Bytes<'a>` with \
                      `#[serde(borrow)]`, or `pnet::ByteBuf`"
@@ -76,6 +78,7 @@ fn errors_of(ty: &Type) -> Vec<syn::Error> {
         }
 
         fn visit_path_segment(&mut self, segment: &'ast syn::PathSegment) {
+            // check: cow-bytes
             if segment.ident == "Cow"
                 && let PathArguments::AngleBracketed(arguments) = &segment.arguments
                 && arguments.args.iter().any(is_bytes)

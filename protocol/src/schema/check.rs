@@ -155,7 +155,7 @@ pub const fn field(owner: &str, name: &str, ty: &Ty) {
         Ty::Map(key, value) => {
             // check: map-key
             if !is_key(key) {
-                let text = start(owner, name).add("is a map with keys of type ");
+                let text = start(owner, name).add("is a map whose keys are ");
                 let text = describe(text, key)
                     .add(", which JSON cannot carry: use a string, an integer, a char, a uuid or an enum without fields, ")
                     .add("or a list of pairs");

@@ -1,1 +1,316 @@
-//! x
+//! Everything the macros generate, in a crate that denies what pnet itself denies, clippy's pedantic group, and missing docs.
+//!
+//! It also holds what must compile: packets of other crates, one packet in two protocols and in both directions with
+//! different replies, handlers of other modules and crates by path and by renamed import, private types in `pub`
+//! handlers, arguments in any order, extractors of one's own, parts of the state, and handlers called as functions.
+
+#![deny(warnings, missing_docs, unreachable_pub, unnameable_types, missing_debug_implementations)]
+#![deny(unused_qualifications, elided_lifetimes_in_paths, clippy::all, clippy::pedantic)]
+#![deny(clippy::use_self, clippy::exhaustive_enums, clippy::or_fun_call, clippy::todo, clippy::print_stdout)]
+
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
+
+use pnet::{
+    Bytes, Client, Closed, Cx, Extract, Failure, Hub, Meta, Packet, Peer, Provide, Refused, Schema, Service, action,
+    actions, protocol,
+};
+use serde::{Deserialize, Serialize};
+use third::{Move, Moved, double, inner::halve as shrink};
+
+/// Borrows text and bytes, and holds a type of its own.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Say<'a> {
+    /// What is said.
+    #[serde(borrow)]
+    pub text: Cow<'a, str>,
+    /// Something beside it.
+    #[serde(borrow)]
+    pub data: Bytes<'a>,
+    /// To whom.
+    pub to: Vec<Target>,
+}
+
+/// Owned, with a map.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+#[packet("said")]
+pub struct Said {
+    /// What was said.
+    pub text: String,
+    /// How often each word.
+    #[serde(default)]
+    pub words: HashMap<String, u32>,
+}
+
+/// Nothing but a name.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Ping;
+
+/// Forced to be JSON text.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+#[packet(json)]
+#[non_exhaustive]
+pub enum Note {
+    /// Short.
+    Short(String),
+    /// Long.
+    Long {
+        /// A line each.
+        lines: Vec<String>,
+    },
+}
+
+/// Refers to itself, and holds a type without a schema.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Tree {
+    /// Branches.
+    pub branches: Vec<Self>,
+    /// Not described.
+    #[schema(opaque)]
+    pub rest: Undescribed,
+}
+
+/// A type without a schema.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Undescribed(pub u8);
+
+/// Generic types may be in packets.
+#[derive(Debug, Schema, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+}
+
+/// Holds a generic type.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Pages {
+    /// One of them.
+    pub page: Page<Target>,
+}
+
+/// A nested type.
+#[derive(Debug, Schema, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Target {
+    /// Everyone.
+    All,
+    /// One.
+    One(u32),
+}
+
+protocol! {
+    /// With both directions, and a packet in both of them with different replies.
+    pub Talk {
+        client {
+            /// Something is said.
+            Say<'_>,
+            Ping -> (),
+            Move -> Moved,
+            Tree -> Result<Pages, Ping>,
+            Note,
+        }
+        server { Said, Move, Ping -> Said, Say<'_> -> Note }
+    }
+}
+
+protocol! {
+    /// The same packets once more, with other replies, and all of another crate.
+    pub Other {
+        client { Move -> Moved, Ping }
+        server { }
+    }
+}
+
+protocol! {
+    /// Only a server talks; the client has nothing to say.
+    Quiet {
+        server { Said }
+    }
+}
+
+/// The state.
+#[derive(Debug, Default)]
+pub struct App {
+    part: Part,
+}
+
+/// A part of it.
+#[derive(Debug, Default)]
+pub struct Part {
+    limit: u32,
+}
+
+impl Provide<Part> for App {
+    fn provide(&self) -> &Part {
+        &self.part
+    }
+}
+
+/// What each connection has.
+#[derive(Debug)]
+pub struct Member {
+    name: String,
+}
+
+/// An extractor of this crate.
+#[derive(Debug)]
+pub struct Limit(u32);
+
+impl<S: Service<State = App>> Extract<S> for Limit {
+    type Rejection = Failure;
+
+    fn extract(cx: &Cx<S>) -> Result<Self, Failure> {
+        match cx.state().part.limit {
+            0 => Err(Failure::public("no-limit", "nothing is allowed")),
+            limit => Ok(Self(limit)),
+        }
+    }
+}
+
+/// An error that nobody else can name.
+#[derive(Debug)]
+struct Private;
+
+impl std::fmt::Display for Private {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("private")
+    }
+}
+
+impl std::error::Error for Private {}
+
+#[action(connect)]
+async fn joined(peer: Peer<Talk>, app: &App, limit: Limit) -> Result<Member, Refused> {
+    let _ = (peer, app, limit);
+    std::future::ready(()).await;
+    Ok(Member { name: "someone".to_owned() })
+}
+
+#[action(disconnect)]
+fn left(why: &Closed, member: &Member, part: &Part, hub: Hub<Talk>) {
+    let _ = (why, &member.name, part.limit, hub);
+}
+
+#[action("SAY", concurrent, finish)]
+async fn say(
+    member: &Member,
+    hub: Hub<Talk>,
+    p: Say<'_>,
+    part: &Part,
+    meta: Meta,
+    app: Arc<App>,
+) -> Result<(), Failure> {
+    let _ = (&member.name, hub, part, meta, app);
+    std::future::ready(()).await;
+    if p.text.is_empty() { Err(Failure::public("empty", "say something")) } else { Ok(()) }
+}
+
+#[action("PING")]
+fn ping(meta: &Meta, _p: Ping) {
+    let _ = meta.action();
+}
+
+#[action("TREE")]
+fn tree(limit: Limit, p: Tree) -> Result<Pages, Failure> {
+    if p.branches.len() > limit.0 as usize {
+        return Err(Failure::public("too-many", "too many branches"));
+    }
+    drop((limit, p));
+    Ok(Pages { page: Page { items: Vec::new() } })
+}
+
+/// Handlers of a module.
+pub mod notes {
+    use pnet::action;
+
+    use super::{Note, Private};
+
+    /// Takes a note, and fails with a private error.
+    #[action("NOTE")]
+    #[expect(private_interfaces, reason = "that is what is tried here")]
+    #[expect(clippy::missing_errors_doc, reason = "that is what is tried here")]
+    pub fn take(p: Note) -> Result<(), Private> {
+        match p {
+            Note::Short(text) => {
+                drop(text);
+                Ok(())
+            }
+            Note::Long { lines } => {
+                drop(lines);
+                Err(Private)
+            }
+        }
+    }
+}
+
+actions! {
+    /// The server.
+    pub server TalkServer(App) for Talk(Member): joined, left, say, ping, double, tree, self::notes::take
+}
+
+#[action("said")]
+async fn said(p: Said, client: Client<Talk>) {
+    let _ = client.send(Say { text: p.text.into(), data: Vec::new().into(), to: vec![Target::All] }).await;
+}
+
+#[action("MOVE")]
+#[expect(clippy::needless_pass_by_value, reason = "a handler owns its packet")]
+fn moved(p: Move) {
+    let _ = p.x;
+}
+
+#[action("PING")]
+fn pinged(_p: Ping) -> Said {
+    Said { text: String::new(), words: HashMap::new() }
+}
+
+#[action("SAY")]
+async fn asked(p: Say<'_>) -> Note {
+    std::future::ready(()).await;
+    Note::Short(p.text.into_owned())
+}
+
+actions! {
+    /// The client.
+    pub client TalkClient for Talk: said, crate::moved, pinged, asked
+}
+
+#[action("PING")]
+fn other_ping(_p: Ping) {}
+
+actions! {
+    /// A handler of another crate, under another name.
+    pub server OtherServer for Other: shrink, other_ping
+}
+
+actions! { pub(crate) client QuietClient for Quiet: quiet }
+
+#[action("said")]
+fn quiet(p: Said) {
+    drop(p);
+}
+
+/// A loop over the generated enum is checked like a `match`.
+#[must_use]
+pub fn name(packet: &TalkFromServer<'_>) -> &'static str {
+    match packet {
+        TalkFromServer::Said(_) => "said",
+        TalkFromServer::Move(_) => "move",
+        TalkFromServer::Ping(_, _) => "ping",
+        TalkFromServer::Say(_, _) => "say",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limit, Move, Moved, Page, Pages, QuietClient, Tree, Undescribed, double, shrink, tree};
+
+    #[tokio::test]
+    async fn handlers_are_functions() {
+        assert_eq!(double(Move { x: 3 }), Moved { by: 6 });
+        assert_eq!(shrink(Move { x: 6 }).await, Moved { by: 3 });
+        let Pages { page: Page { items } } =
+            tree(Limit(1), Tree { branches: vec![], rest: Undescribed(0) }).expect("the tree is taken");
+        assert!(items.is_empty());
+        let _ = QuietClient;
+    }
+}

@@ -1,0 +1,6 @@
+//! `#[action]` on something else.
+
+use pnet::action;
+
+#[action("ADD")]
+pub struct Add;

@@ -1,0 +1,12 @@
+//! A handler is listed twice.
+
+use pnet::{action, actions};
+use sample::{Said, Small, Sum};
+
+#[action("SAID")]
+fn said(_p: Said) {}
+
+#[action("SUM")]
+fn sum(_p: Sum) {}
+
+actions! { pub server Server for Small: said, sum, said }

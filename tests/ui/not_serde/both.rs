@@ -1,0 +1,8 @@
+//! A packet without serde's derives.
+
+use pnet::Packet;
+
+#[derive(Packet)]
+pub struct Move {
+    pub x: i32,
+}

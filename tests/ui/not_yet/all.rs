@@ -1,0 +1,12 @@
+//! A word kept for a later version.
+
+use pnet::protocol;
+use sample::{Add, Said, Sum};
+
+protocol! {
+    pub Net {
+        client { Add -> Sum }
+        all { Said }
+        server { Said, Sum, Add }
+    }
+}

@@ -1,0 +1,11 @@
+//! A word kept for a later version.
+
+use pnet::protocol;
+use sample::{Add, Said, Sum};
+
+protocol! {
+    pub Net {
+        client { Add -> Sum => Member }
+        server { Said, Sum, Add }
+    }
+}

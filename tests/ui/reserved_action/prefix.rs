@@ -1,0 +1,8 @@
+//! An action that pnet needs itself.
+
+use pnet::Packet;
+use serde::{Deserialize, Serialize};
+
+#[derive(Packet, Serialize, Deserialize)]
+#[packet("pnet.ping")]
+pub struct Mine;

@@ -1,0 +1,12 @@
+//! A word that `#[action]` does not know, instead of a name.
+
+use pnet::{action, actions};
+use sample::{Said, Small, Sum};
+
+#[action(said)]
+fn said(_p: Said) {}
+
+#[action("SUM")]
+fn sum(_p: Sum) {}
+
+actions! { pub server Server for Small: said, sum }
