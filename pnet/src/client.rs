@@ -266,7 +266,14 @@ where
     let mut joining = Joining::new(io);
     let handshake = joining.client(Pr::INFO, &config.credentials, &config.limits, shapes);
     let after = config.handshake_timeout;
-    let welcomed = tokio::time::timeout(after, handshake).await.map_err(|_| ConnectError::TimedOut { after })??;
+    let welcomed = match tokio::time::timeout(after, handshake).await {
+        Ok(Ok(welcomed)) => welcomed,
+        Ok(Err(error)) => {
+            joining.last_words().await;
+            return Err(error);
+        }
+        Err(_) => return Err(ConnectError::TimedOut { after }),
+    };
     let conn = Conn::new(welcomed.connection_id, peer, Pr::INFO, &welcomed.limits, config.call_timeout);
     let client = Client::new(Arc::clone(&conn));
     let driver = Driver::new(

@@ -373,6 +373,7 @@ impl<S: Service<Side = ServerSide>> Serving<S> {
             }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "no connection");
+                joining.last_words().await;
                 return;
             }
             Err(_) => {

@@ -1,1 +1,3 @@
-//! Tests of behaviour across crates; the README is compiled here.
+//! Tests of behaviour across crates, and what they share.
+
+pub mod talk;

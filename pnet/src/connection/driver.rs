@@ -84,6 +84,8 @@ pub(crate) struct Driver<D> {
     welcome: Vec<u8>,
     /// The beginning of a frame that is not whole yet.
     tail: Vec<u8>,
+    /// Whether `tail` came with the handshake and was never looked at.
+    unread: bool,
     pong: Option<u64>,
     created: Option<SystemTime>,
     /// The time of the current read, looked up once.
@@ -145,6 +147,7 @@ impl<D: Dispatch> Driver<D> {
             batch: Vec::new(),
             written: 0,
             welcome,
+            unread: !tail.is_empty(),
             tail,
             pong: None,
             created: None,
@@ -165,11 +168,11 @@ impl<D: Dispatch> Driver<D> {
     fn poll(&mut self, task: &mut Context<'_>) -> Poll<()> {
         for _ in 0..TURNS {
             self.now = None;
+            let mut progress = self.join(task);
             self.obey(task);
             if matches!(self.stage, Stage::Leaving) {
                 return self.poll_leave(task);
             }
-            let mut progress = self.join(task);
             progress |= self.work(task);
             progress |= self.read(task);
             progress |= self.write(task);
@@ -265,6 +268,12 @@ impl<D: Dispatch> Driver<D> {
     fn read(&mut self, task: &mut Context<'_>) -> bool {
         if self.eof || matches!(self.stage, Stage::Leaving) {
             return false;
+        }
+        if std::mem::take(&mut self.unread) {
+            let tail = std::mem::take(&mut self.tail);
+            let used = self.handle(&tail, task);
+            self.tail.extend_from_slice(tail.get(used..).unwrap_or_default());
+            return true;
         }
         let Some(io) = &mut self.io else { return false };
         // A long frame that has begun to arrive is read on where it is; anything else goes through the thread's buffer.

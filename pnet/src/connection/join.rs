@@ -36,7 +36,7 @@ impl Joining {
         Self { io: Box::new(io), tail: Vec::new(), out: Vec::new() }
     }
 
-    /// The client's side, until the server's welcome.
+    /// The client's side, until the server's welcome. After an error, `last_words` is due.
     pub(crate) async fn client(
         &mut self,
         info: &'static ProtocolInfo,
@@ -48,10 +48,9 @@ impl Joining {
         self.write().await.map_err(ConnectError::Broken)?;
         loop {
             let step = machine.handle(&self.tail, &mut self.out);
-            if let Err(error) = self.write().await
-                && step.is_ok()
-            {
-                return Err(ConnectError::Broken(error));
+            // What goes with an error is left to `last_words`.
+            if step.is_ok() {
+                self.write().await.map_err(ConnectError::Broken)?;
             }
             match step {
                 Ok((used, welcomed)) => {
@@ -60,10 +59,7 @@ impl Joining {
                         return Ok(welcomed);
                     }
                 }
-                Err(error) => {
-                    self.end().await;
-                    return Err(error.into());
-                }
+                Err(error) => return Err(error.into()),
             }
             if self.read().await.map_err(ConnectError::Broken)? == 0 {
                 return Err(machine.ended().into());
@@ -72,7 +68,8 @@ impl Joining {
     }
 
     /// The server's side, up to where the protocols are known to be the same and the client may be welcomed.
-    /// `authorize` judges the credentials, and says how much of the schema this peer may learn.
+    /// `authorize` judges the credentials, and says how much of the schema this peer may learn. After an error,
+    /// `last_words` is due.
     pub(crate) async fn server(
         &mut self,
         machine: &mut ServerHandshake,
@@ -87,8 +84,6 @@ impl Joining {
                         let Some(shapes) = authorize(&hello.credentials) else {
                             let close = Close::new(CloseCode::Unauthorized, "the credentials were not accepted");
                             machine.refuse(close, &mut self.out);
-                            self.write().await?;
-                            self.end().await;
                             return Err(JoinError::Unauthorized);
                         };
                         if hello.matches {
@@ -101,11 +96,7 @@ impl Joining {
                     }
                     self.write().await?;
                 }
-                Err(error) => {
-                    self.write().await?;
-                    self.end().await;
-                    return Err(error.into());
-                }
+                Err(error) => return Err(error.into()),
             }
             if self.read().await? == 0 {
                 return Err(machine.ended().into());
@@ -126,7 +117,10 @@ impl Joining {
     }
 
     /// Writes what is left and ends the stream; bounded in time, as the peer may not read.
-    async fn last_words(&mut self) {
+    pub(crate) async fn last_words(&mut self) {
+        if self.out.is_empty() {
+            return;
+        }
         let _ = tokio::time::timeout(LINGER, async {
             if self.write().await.is_ok() {
                 self.end().await;
@@ -147,8 +141,8 @@ impl Joining {
         self.io.flush().await
     }
 
-    /// Ends this side's stream and reads to the end of the other, so that no reset destroys the last words. The caller's
-    /// handshake timeout bounds it in time, and this bounds it in bytes.
+    /// Ends this side's stream and reads to the end of the other, so that no reset destroys the last words. The caller
+    /// bounds it in time, and this in bytes.
     async fn end(&mut self) {
         if self.io.shutdown().await.is_err() {
             return;

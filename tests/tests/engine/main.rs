@@ -1,0 +1,12 @@
+//! The run time: order, cancellation, back-pressure, faults, and how connections begin and end. Mostly in memory, with
+//! the clock paused: nothing sleeps, and what takes 30 s here takes no time.
+
+mod begin_and_end;
+mod calls;
+mod cancellation;
+mod faults;
+mod inbox_and_hub;
+mod order;
+mod pressure;
+mod support;
+mod tcp;
