@@ -18,7 +18,7 @@ use crate::{
     config,
     connection::{
         Conn,
-        driver::{Dispatch, Driver},
+        driver::{Dispatch, Driver, Opening},
         join::Joining,
         lanes::Pool,
         served::Served,
@@ -75,7 +75,6 @@ where
 /// println!("{}", clock.closed().await);
 /// # Ok(()) }
 /// ```
-#[must_use]
 pub fn connect_inbox<P: Receive<ClientSide>>() -> InboxBuilder<P> {
     InboxBuilder { config: ClientConfig::default(), protocol: PhantomData }
 }
@@ -276,17 +275,16 @@ where
     };
     let conn = Conn::new(welcomed.connection_id, peer, Pr::INFO, &welcomed.limits, config.call_timeout);
     let client = Client::new(Arc::clone(&conn));
-    let driver = Driver::new(
-        joining.io,
-        Arc::clone(&conn),
-        dispatch(conn),
-        Role::Client,
-        &config.limits,
-        config::times(config::GRACE),
-        Vec::new(),
-        joining.tail,
-        Instant::now() + config.handshake_timeout,
-    );
+    let opening = Opening {
+        io: joining.io,
+        role: Role::Client,
+        limits: config.limits,
+        times: config::times(config::GRACE),
+        welcome: Vec::new(),
+        tail: joining.tail,
+        deadline: Instant::now() + config.handshake_timeout,
+    };
+    let driver = Driver::new(opening, Arc::clone(&conn), dispatch(conn));
     let span = tracing::debug_span!("connection", id = %client.id(), peer = %client.conn.addr, role = "client");
     tokio::spawn(driver.run().instrument(span));
     Ok(client)

@@ -25,7 +25,7 @@ use crate::{
     config,
     connection::{
         Conn,
-        driver::Driver,
+        driver::{Driver, Opening},
         join::{JoinError, Joining},
         lanes::Pool,
         served::Served,
@@ -395,11 +395,17 @@ impl<S: Service<Side = ServerSide>> Serving<S> {
         let link =
             Arc::new(Link { shared: Arc::clone(&self.shared), conn: Arc::clone(&conn), member: OnceLock::new() });
         let dispatch = Served::new(link, places(&self.config.limits));
-        let times = config::times(self.config.grace);
-        let Joining { io, tail, .. } = joining;
-        let limits = &self.config.limits;
         let span = tracing::debug_span!("connection", %id, peer = %conn.addr, role = "server");
-        let driver = Driver::new(io, conn, dispatch, Role::Server, limits, times, welcome, tail, deadline);
+        let opening = Opening {
+            io: joining.io,
+            role: Role::Server,
+            limits: self.config.limits,
+            times: config::times(self.config.grace),
+            welcome,
+            tail: joining.tail,
+            deadline,
+        };
+        let driver = Driver::new(opening, conn, dispatch);
         let core = Arc::clone(&self.core);
         self.core.tasks.spawn(async move {
             driver.run().instrument(span).await;

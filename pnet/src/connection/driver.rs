@@ -67,7 +67,23 @@ pub(crate) struct Times {
     pub(crate) grace: Duration,
 }
 
-/// One connection's task. Poll it with [`std::future::poll_fn`].
+/// A connection at the end of its handshake.
+pub(crate) struct Opening {
+    pub(crate) io: Box<dyn Transport>,
+    /// This side's.
+    pub(crate) role: Role,
+    /// What this side takes.
+    pub(crate) limits: Limits,
+    pub(crate) times: Times,
+    /// Written first, once the connect handler lets the connection in.
+    pub(crate) welcome: Vec<u8>,
+    /// Read behind the handshake.
+    pub(crate) tail: Vec<u8>,
+    /// When the connect handler has to be done.
+    pub(crate) deadline: Instant,
+}
+
+/// One connection's task.
 pub(crate) struct Driver<D> {
     /// `None` once the connection is over and only handlers are left.
     io: Option<Box<dyn Transport>>,
@@ -123,25 +139,15 @@ enum Stage {
 }
 
 impl<D: Dispatch> Driver<D> {
-    /// `welcome` is written first; `tail` was read behind the handshake.
-    pub(crate) fn new(
-        io: Box<dyn Transport>,
-        conn: Arc<Conn>,
-        dispatch: D,
-        role: Role,
-        limits: &Limits,
-        times: Times,
-        welcome: Vec<u8>,
-        tail: Vec<u8>,
-        deadline: Instant,
-    ) -> Self {
+    pub(crate) fn new(opening: Opening, conn: Arc<Conn>, dispatch: D) -> Self {
+        let Opening { io, role, limits, times, welcome, tail, deadline } = opening;
         let incoming = conn.info.received_by(role);
         Self {
             io: Some(io),
             conn,
             dispatch,
             stage: Stage::Joining { deadline },
-            inbound: Inbound::new(limits),
+            inbound: Inbound::new(&limits),
             incoming,
             max_frame_len: limits.max_frame_len,
             batch: Vec::new(),
@@ -334,7 +340,7 @@ impl<D: Dispatch> Driver<D> {
     }
 
     /// Handles the whole frames of `bytes`; how many bytes they were.
-    fn handle(&mut self, bytes: &[u8], task: &mut Context<'_>) -> usize {
+    fn handle(&mut self, bytes: &[u8], task: &Context<'_>) -> usize {
         let mut used = 0;
         while let Some(rest) = bytes.get(used..) {
             if !matches!(self.stage, Stage::Joining { .. } | Stage::Open | Stage::Draining { .. }) {
@@ -358,7 +364,7 @@ impl<D: Dispatch> Driver<D> {
         used
     }
 
-    fn handle_frame(&mut self, frame: Frame<'_>, task: &mut Context<'_>) {
+    fn handle_frame(&mut self, frame: Frame<'_>, task: &Context<'_>) {
         let event = match self.inbound.handle(frame) {
             Ok(event) => event,
             Err(violation) => {
@@ -388,13 +394,7 @@ impl<D: Dispatch> Driver<D> {
                 }
                 wakers.into_iter().for_each(Waker::wake);
             }
-            Event::Cancel { id } => {
-                if self.dispatch.cancel(id) {
-                    self.inbound.call_finished(id);
-                    let failure = Failure::public(code::CANCELLED, "the caller did not wait");
-                    self.conn.answer(id, &Err(failure), &[], "");
-                }
-            }
+            Event::Cancel { id } => self.cancel(id),
             Event::Credit { packets, bytes } => {
                 let mut wakers = Vec::new();
                 let credited = {
@@ -412,6 +412,15 @@ impl<D: Dispatch> Driver<D> {
             Event::Ping { nonce } => self.pong = Some(nonce),
             Event::Close(close) => self.leave(Closed::from_peer(&close)),
             _ => {}
+        }
+    }
+
+    /// The caller does not wait any more. It is answered all the same: until then the call counts at both ends.
+    fn cancel(&mut self, id: u32) {
+        if self.dispatch.cancel(id) {
+            self.inbound.call_finished(id);
+            let failure = Failure::public(code::CANCELLED, "the caller did not wait");
+            self.conn.answer(id, &Err(failure), &[], "");
         }
     }
 
