@@ -1,4 +1,4 @@
-//! The macros of `pnet`; use them through it. What they accept and refuse is described at their re-exports there.
+//! The macros of `pnet`; use them through it.
 //!
 //! Each macro is a pipeline: tokens become a `model` (our structs, spans kept), `check` looks for mistakes across its
 //! parts, `expand` writes the output without further decisions. All mistakes of one use are reported together, each at the smallest
@@ -18,31 +18,127 @@ mod packet;
 mod protocol;
 mod schema;
 
-/// Makes a type a packet. See `pnet::Packet`.
+/// Makes a struct or enum a packet: a value that goes over the wire under an action name.
+///
+/// Stands beside serde's own derives, and includes `Schema`:
+///
+/// ```ignore
+/// #[derive(Packet, Serialize, Deserialize)]
+/// pub struct PlayerMove { pub x: i32, pub y: i32 }              // action "PLAYER_MOVE"
+///
+/// #[derive(Packet, Serialize, Deserialize)]
+/// #[packet("SAY")]
+/// pub struct SayToAll<'a> {
+///     #[serde(borrow)]
+///     pub text: Cow<'a, str>,                                   // borrows from the received frame
+/// }
+/// ```
+///
+/// - `#[packet("NAME")]` chooses the action: 1 to 64 bytes without control characters; `handShake`, `disconnect` and what
+///   begins with `pnet.` are reserved. Else it is made from the type's name: words in capitals joined by `_`, where
+///   acronyms stay whole and digits belong to the word before them (`HTTPRequest` is `HTTP_REQUEST`, `Add2` is `ADD2`).
+/// - `#[packet(json)]` writes the payload as JSON text in native frames, too. Otherwise that is chosen only where postcard
+///   could not carry the type: with serde attributes that change its form (`flatten`, `tag`, `untagged`, `with`,
+///   `skip_serializing_if`, …), opaque fields, and types that refer to themselves.
+/// - `#[schema(opaque)]` on a field leaves its type undescribed, for types without `Schema`. Types that refer to each other
+///   in a circle need it at one place; a type that refers to itself does not.
+///
+/// A packet must pass as JSON and as postcard, so some fields are refused: references (`Cow<'a, str>` or `Bytes<'a>` with
+/// `#[serde(borrow)]`, `String` or `ByteBuf` instead), maps whose keys are no text, number, char, uuid, address or enum
+/// without fields, and options of options. A packet has at most one lifetime, and no other parameters.
 #[proc_macro_derive(Packet, attributes(packet, schema))]
 pub fn derive_packet(input: TokenStream) -> TokenStream {
     packet::derive(input.into()).into()
 }
 
-/// Describes a type that packets hold. See `pnet::Schema`.
+/// Describes a struct or enum that packets hold; type parameters are allowed.
+///
+/// ```ignore
+/// #[derive(Schema, Serialize, Deserialize)]
+/// pub enum Reason { Spam, Other(String) }
+/// ```
+///
+/// serde's attributes are honoured, `#[schema(opaque)]` leaves a field undescribed; see `Packet`, which includes it.
 #[proc_macro_derive(Schema, attributes(schema))]
 pub fn derive_schema(input: TokenStream) -> TokenStream {
     schema::derive(input.into()).into()
 }
 
 /// Declares a protocol: who sends what, and what answers it.
+///
+/// ```ignore
+/// protocol! {
+///     /// The chat.
+///     pub Chat {
+///         client {
+///             Login -> Result<Welcome, Denied>,    // answered with one of two packets
+///             Say<'_>,                             // not answered; a packet with a lifetime is written with `<'_>`
+///             Add -> Sum,                          // answered with a packet
+///             third::Save -> (),                   // answered when it is done; packets may come from any crate
+///         }
+///         server { Said, Confirm -> Answer }       // the server may ask, too
+///     }
+/// }
+/// ```
+///
+/// Either list may be empty or absent. A packet may stand in both, with different answers, and in several protocols.
+/// Beside the type `Chat` it makes the enums of what each side may receive, `ChatFromClient` and `ChatFromServer`: a variant
+/// for each packet, named after it, with a `Responder` where an answer is due. Doc comments are kept.
+///
+/// Refused are packets of one direction with the same action, an answer and its error with the same action, answers with a
+/// lifetime, and types that are no packets. `stream`, `phase`, `all` and `=>` are kept for later versions.
 #[proc_macro]
 pub fn protocol(input: TokenStream) -> TokenStream {
     protocol::protocol(input.into()).into()
 }
 
-/// Makes a free function the handler of an action.
+/// Makes a free function, `async` or not, the handler of an action. It stays a function that tests can call.
+///
+/// ```ignore
+/// #[action(connect)]
+/// async fn joined(peer: Peer<Chat>, app: &App) -> Result<Member, Refused> { … }
+///
+/// #[action("SAY")]
+/// async fn say(p: Say<'_>, member: &Member, hub: Hub<Chat>) { … }
+///
+/// #[action("ADD")]
+/// fn add(p: Add) -> Sum { … }
+///
+/// #[action(disconnect)]
+/// fn left(member: &Member, why: &Closed) { … }
+/// ```
+///
+/// - `#[action("NAME")]`: the action of the packet it takes. `concurrent` beside the name lets packets after a one-way one
+///   start before its handler is done; `finish` runs the handler to its end although the caller is gone.
+/// - `#[action(connect)]` runs before anything else on a connection. What it returns (or its `Ok`) is the connection's own
+///   state, declared as `for Chat(Member)` in `actions!`; an error turns the connection away.
+/// - `#[action(disconnect)]` runs last, once.
+///
+/// Arguments in any order: the packet by value; `&State`, or a part of it by `Provide`; the connection's own `&Member`
+/// (not in connect handlers); `&Meta`; `&Closed` (in disconnect handlers); by value `Arc<State>`, `Peer<P>` and `Hub<P>` on
+/// servers, `Client<P>` on clients, `Meta`, and what implements `Extract`. If `&T` could come from the state and from the
+/// connection, because both are the same type, the compiler asks for type annotations: give one of them a type of its own.
+///
+/// It returns what the protocol declares, or a `Result` of that with an error that becomes a `Failure`. Its future must be
+/// `Send`. A `fn` costs half of what an `async fn` does.
+///
+/// Beside the function stands a hidden type of the same name, so paths and renamed imports carry both.
 #[proc_macro_attribute]
 pub fn action(attribute: TokenStream, item: TokenStream) -> TokenStream {
     action::action(attribute.into(), item.into()).into()
 }
 
-/// Puts handlers together to a service.
+/// Puts handlers together to a service: one side's handlers for one protocol.
+///
+/// ```ignore
+/// actions! { pub server ChatServer(App) for Chat(Member): joined, left, login, say, math::add }
+/// actions! { pub client ChatUi(Ui) for Chat: said, confirm }
+/// ```
+///
+/// `(App)` is the state all handlers share and `(Member)` what each connection has; both are `()` if left out. Handlers are
+/// listed by path, in any order. The list must be complete: one error names all actions without a handler. A handler
+/// that is listed twice, that handles what the other side never sends, or that does not fit the service is refused at its place
+/// in the list.
 #[proc_macro]
 pub fn actions(input: TokenStream) -> TokenStream {
     actions::actions(input.into()).into()

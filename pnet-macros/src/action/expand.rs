@@ -162,10 +162,17 @@ impl Parts {
         if takes.is_empty() {
             return quote!(::core::result::Result::Ok::<_, ::pnet::__private::Failure>(#then));
         }
+        // The arguments are locals that are moved as a whole: parts of a `Result` would be kept while the handler runs.
         quote! {
-            match (|| ::core::result::Result::Ok::<_, ::pnet::__private::Failure>((#(#takes,)*)))() {
-                ::core::result::Result::Ok((#(#names,)*)) => ::core::result::Result::Ok(#then),
-                ::core::result::Result::Err(failure) => ::core::result::Result::Err(failure),
+            '__pnet: {
+                let (#(#names,)*) =
+                    match (|| ::core::result::Result::Ok::<_, ::pnet::__private::Failure>((#(#takes,)*)))() {
+                        ::core::result::Result::Ok(arguments) => arguments,
+                        ::core::result::Result::Err(failure) => {
+                            break '__pnet ::core::result::Result::Err(failure);
+                        }
+                    };
+                ::core::result::Result::Ok(#then)
             }
         }
     }

@@ -6,25 +6,25 @@ use pnet::{Packet, protocol};
 use serde::{Deserialize, Serialize};
 
 /// Answered with [`Welcome`] or [`Denied`].
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Login {
     /// A name.
     pub user: String,
 }
 
 /// The answer to [`Login`].
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Welcome {
     /// Words of the day.
     pub motd: String,
 }
 
 /// The error of [`Login`].
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Denied;
 
 /// One-way, and borrows.
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Say<'a> {
     /// What is said.
     #[serde(borrow)]
@@ -32,7 +32,7 @@ pub struct Say<'a> {
 }
 
 /// Answered with [`Sum`].
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Add {
     /// One number.
     pub a: i64,
@@ -41,25 +41,25 @@ pub struct Add {
 }
 
 /// The answer to [`Add`].
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Sum {
     /// Both together.
     pub sum: i64,
 }
 
 /// What others said.
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Said {
     /// What was said.
     pub text: String,
 }
 
 /// Asked by the server.
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Confirm;
 
 /// The answer to [`Confirm`].
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Answer {
     /// Whether it is so.
     pub yes: bool,

@@ -1,0 +1,70 @@
+//! What the macros make of handlers: the table of a service, and futures that hold nothing twice.
+
+use pnet::{
+    __private::{Cx, Finished, Run, Task},
+    Packet, Peer, Service, action, actions, protocol,
+};
+use serde::{Deserialize, Serialize};
+
+#[derive(Packet, Serialize, Deserialize)]
+struct Big {
+    data: [u64; 32],
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+struct Small {
+    number: u8,
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+struct Last;
+
+protocol! {
+    Sizes {
+        client { Small -> (), Big, Last }
+    }
+}
+
+#[action("BIG", concurrent)]
+async fn big(p: Big) {
+    std::future::ready(()).await;
+    let _ = p.data;
+}
+
+#[action("SMALL", finish)]
+async fn small(app: &u32, p: Small, _peer: Peer<Sizes>) {
+    std::future::ready(()).await;
+    let _ = (app, p.number);
+}
+
+#[action("LAST")]
+fn last(_p: Last) {}
+
+actions! { server Server(u32) for Sizes: small, last, big }
+
+#[test]
+fn the_table_is_sorted_by_action() {
+    let routes: Vec<_> = Server::ROUTES.iter().map(|route| (route.handler, route.concurrent, route.finish)).collect();
+    assert_eq!(routes, [("big", true, false), ("last", false, false), ("small", false, true)]);
+    assert!(matches!(Server::ROUTES[0].run, Run::Later(_)));
+    assert!(matches!(Server::ROUTES[1].run, Run::Now(_)));
+}
+
+#[test]
+fn a_running_handler_is_stored_once() {
+    fn own<A, F: Future>(_: fn(A) -> F) -> usize {
+        size_of::<F>()
+    }
+    fn own3<A, B, C, F: Future>(_: fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+    fn task<M, H: Task<Server, M>>(_: H) -> usize {
+        fn size<F: Future<Output = Finished<Server>>>(_: fn(Cx<Server>, Vec<u8>) -> F) -> usize {
+            size_of::<F>()
+        }
+        size(H::run)
+    }
+    let around = size_of::<Cx<Server>>() + size_of::<Vec<u8>>() + 32;
+    assert!(task(big {}) <= own(big) + around, "{} for {}", task(big {}), own(big));
+    assert!(task(small {}) <= own3(small) + around, "{} for {}", task(small {}), own3(small));
+}
