@@ -66,11 +66,6 @@ pub trait Packet: Schema {
 /// A packet without a lifetime, which may outlive the buffer it was read from: what a reply has to be.
 ///
 /// `#[derive(Packet)]` implements it for types without a lifetime parameter.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be kept: it is no packet, or borrows from the buffer it was read from",
-    label = "not a packet without lifetime",
-    note = "put `#[derive(Packet, Serialize, Deserialize)]` on a type without a lifetime"
-)]
 pub trait OwnedPacket: Packet + Send + 'static {
     /// As [`Packet::decode`], but gives the type itself.
     ///

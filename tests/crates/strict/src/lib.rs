@@ -302,7 +302,27 @@ pub fn name(packet: &TalkFromServer<'_>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use pnet::{Service, action, actions};
+
     use super::{Limit, Move, Moved, Page, Pages, QuietClient, Tree, Undescribed, double, shrink, tree};
+
+    #[test]
+    fn services_may_live_in_functions() {
+        #[action("MOVE")]
+        #[expect(clippy::needless_pass_by_value, reason = "a handler owns its packet")]
+        fn turn(p: Move) -> Moved {
+            Moved { by: -p.x }
+        }
+
+        #[action("PING")]
+        async fn nothing(_p: super::Ping) {
+            std::future::ready(()).await;
+        }
+
+        actions! { server Local for super::Other: turn, nothing }
+        assert_eq!(Local::ROUTES.len(), 2);
+        assert_eq!(turn(Move { x: 1 }), Moved { by: -1 });
+    }
 
     #[tokio::test]
     async fn handlers_are_functions() {
