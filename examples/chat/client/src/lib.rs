@@ -9,7 +9,7 @@ use std::{
 
 use chat_protocol::{
     Chat, Delivered, Joined, Left, Login, Notice, People, Renamed, Said, Say, Tell, Told, Welcome, Who, check_name,
-    check_text,
+    check_text, shown,
 };
 use pnet::{CallError, Client, action, actions};
 use tokio::sync::mpsc;
@@ -39,12 +39,6 @@ impl fmt::Debug for Screen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Screen").finish()
     }
-}
-
-/// The text as it may be written to a terminal: control characters are replaced.
-#[must_use]
-pub fn shown(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }
 
 #[action("JOINED")]

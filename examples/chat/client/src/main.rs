@@ -19,6 +19,7 @@
 use std::{error::Error, io, process::ExitCode};
 
 use chat_client::{ChatUi, Screen, enter, talk};
+use chat_protocol::explained;
 use tokio::sync::mpsc;
 
 #[tokio::main]
@@ -26,14 +27,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // With its causes: an error's text does not repeat them.
-            let mut text = error.to_string();
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                text = format!("{text}: {error}");
-                cause = error.source();
-            }
-            eprintln!("chat-client: {}", chat_client::shown(&text));
+            eprintln!("chat-client: {}", explained(&*error));
             ExitCode::FAILURE
         }
     }

@@ -1,7 +1,7 @@
 //! What the chat's clients and its server say to each other. Both depend on this package, so neither can say anything
 //! that the other does not understand.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, error::Error, fmt};
 
 use pnet::{Packet, Schema, protocol};
 use serde::{Deserialize, Serialize};
@@ -208,6 +208,23 @@ pub fn check_text(text: &str) -> Result<(), BadText> {
     }
 }
 
+/// An error as a program tells it to its user: with its causes, which its own text does not repeat, and with no control
+/// character, as some of the words may be a peer's.
+pub fn explained(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    shown(&text)
+}
+
+/// The text as it may be written to a terminal: control characters are replaced.
+pub fn shown(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
 /// Most characters of a name.
 pub const MAX_NAME: usize = 20;
 
@@ -260,6 +277,11 @@ mod tests {
         assert_eq!(check_name("a b"), Err(BadName::Characters));
         assert_eq!(check_name("a\u{1b}"), Err(BadName::Characters));
         assert_eq!(check_name("Guest-7"), Err(BadName::Reserved));
+    }
+
+    #[test]
+    fn a_terminal_gets_no_control_characters() {
+        assert_eq!(shown("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
     }
 
     #[test]

@@ -14,12 +14,23 @@
 
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, process::ExitCode, time::Duration};
 
+use chat_protocol::explained;
 use chat_server::{Room, server};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chat-server: {}", explained(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().unwrap_or_else(|| pnet::DEFAULT_ADDRESS.to_owned());
     if address.starts_with('-') || arguments.next().is_some() {
