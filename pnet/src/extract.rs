@@ -240,6 +240,7 @@ pub struct FromMember(());
 #[derive(Debug)]
 pub struct FromRun(());
 
+#[diagnostic::do_not_recommend]
 impl<S: Service, T> Lend<S, S::State, S::Member, FromState> for T
 where
     S::State: Provide<T>,
@@ -271,6 +272,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Service, T> LendLate<S, S::State, S::Member, FromState> for T
 where
     S::State: Provide<T>,

@@ -151,11 +151,12 @@ fn packet(input: ParseStream<'_>) -> syn::Result<Type> {
 }
 
 fn reply(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Reply> {
-    if input.peek(Ident)
+    let is_stream = input.peek(Ident)
         && input.fork().call(Ident::parse_any)? == "stream"
         && !input.peek2(Token![,])
-        && !input.peek2(Token![::])
-    {
+        && !input.peek2(Token![::]);
+    // check: stream
+    if is_stream {
         let word: Ident = input.parse()?;
         errors.at(word.span(), "`stream` is not available yet: answer with one packet, or send packets one by one");
         if !input.is_empty() && !input.peek(Token![,]) {
