@@ -5,7 +5,7 @@ use std::{
     marker::PhantomData,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -34,11 +34,13 @@ use crate::{
 pub struct Sending {
     conn: Arc<Conn>,
     frame: Result<Vec<u8>, Option<EncodeError>>,
+    /// In the queue for room.
+    ticket: Option<u64>,
 }
 
 impl Sending {
     pub(crate) fn new<T: Packet>(conn: &Arc<Conn>, id: u16, packet: &T) -> Self {
-        Self { conn: Arc::clone(conn), frame: packet_frame(id, packet).map_err(Some) }
+        Self { conn: Arc::clone(conn), frame: packet_frame(id, packet).map_err(Some), ticket: None }
     }
 }
 
@@ -62,7 +64,7 @@ impl Future for Sending {
             match out.packet(frame) {
                 Enqueued::Taken(waker) => waker,
                 Enqueued::Full => {
-                    out.wait_for_room(task.waker());
+                    out.wait_for_room(&mut this.ticket, task.waker());
                     drop(out);
                     waiting::note(&this.conn);
                     return Poll::Pending;
@@ -74,6 +76,14 @@ impl Future for Sending {
         buffers::give(std::mem::take(frame));
         this.frame = Err(None);
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.conn.out().leave_queue(ticket);
+        }
     }
 }
 
@@ -100,6 +110,8 @@ pub struct Calling<R: Reply> {
     timeout: Option<Duration>,
     /// Ends the wait for room in the queue; the wait for the answer is timed by the driver.
     no_room: Option<Pin<Box<Sleep>>>,
+    /// In the queue for room.
+    ticket: Option<u64>,
     reply: PhantomData<fn() -> R>,
 }
 
@@ -122,7 +134,14 @@ impl<R: Reply> Calling<R> {
             Ok(()) => State::Ready { action, payload },
             Err(error) => State::Refused(error),
         };
-        Self { conn: Arc::clone(conn), state, timeout: conn.call_timeout, no_room: None, reply: PhantomData }
+        Self {
+            conn: Arc::clone(conn),
+            state,
+            timeout: conn.call_timeout,
+            no_room: None,
+            ticket: None,
+            reply: PhantomData,
+        }
     }
 
     /// Waits at most `timeout` for the answer, instead of the connection's default (30 s unless set). Counted from the
@@ -166,7 +185,7 @@ impl<R: Reply> Calling<R> {
             }
             Err(Enqueued::TooLong { len, max }) => Err(CallError::TooLong { len, max }),
             Err(_) => {
-                out.wait_for_room(task.waker());
+                out.wait_for_room(&mut self.ticket, task.waker());
                 drop(out);
                 self.state = State::Ready { action, payload };
                 if let Some(after) = self.timeout {
@@ -224,10 +243,13 @@ impl<R: Reply> Future for Calling<R> {
 
 impl<R: Reply> Drop for Calling<R> {
     fn drop(&mut self) {
+        let mut wakers = Vec::new();
         if let State::Waiting(id) = self.state {
-            let waker = self.conn.out().cancel_call(id);
-            wake(waker);
+            self.conn.out().cancel_call(id, &mut wakers);
+        } else if let Some(ticket) = self.ticket {
+            self.conn.out().leave_queue(ticket);
         }
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -10,7 +10,7 @@ use pnet_protocol::{
     packet::Packet,
     protocol::{Answered, ClientSends, ClientSide, OneWay, Phase, Protocol, Role},
 };
-use tokio::{net::ToSocketAddrs, time::Instant};
+use tokio::net::ToSocketAddrs;
 use tracing::Instrument;
 
 use crate::{
@@ -282,7 +282,7 @@ where
         times: config::times(config::GRACE),
         welcome: Vec::new(),
         tail: joining.tail,
-        deadline: Instant::now() + config.handshake_timeout,
+        deadline: config::after(config.handshake_timeout),
     };
     let driver = Driver::new(opening, Arc::clone(&conn), dispatch(conn));
     let span = tracing::debug_span!("connection", id = %client.id(), peer = %client.conn.addr, role = "client");
@@ -376,8 +376,8 @@ impl<P: Phase> Client<P> {
     ///
     /// The connection closes even if the future is dropped.
     pub async fn close(&self) -> Arc<Closed> {
-        let deadline = Instant::now() + config::GRACE;
-        self.conn.request_drain(Closed::new(CloseCode::Normal, "", ClosedBy::Here), deadline);
+        let closed = Closed::new(CloseCode::Normal, "", ClosedBy::Here);
+        self.conn.request_drain(closed, config::after(config::GRACE));
         self.conn.closed().await
     }
 

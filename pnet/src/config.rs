@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::connection::driver::Times;
 
 /// Where servers listen unless told otherwise: `127.0.0.1:25565`.
@@ -15,8 +17,8 @@ pub(crate) const HANDSHAKE: Duration = Duration::from_secs(5);
 pub(crate) const CALL: Duration = Duration::from_secs(30);
 /// A write without progress.
 pub(crate) const WRITE: Duration = Duration::from_secs(10);
-/// Announced to clients; the time between two signs of life.
-pub(crate) const HEARTBEAT_MS: u32 = 15_000;
+/// Announced to clients: no signs of life are sent or expected.
+pub(crate) const HEARTBEAT_MS: u32 = 0;
 /// Connections of a server.
 pub(crate) const CONNECTIONS: usize = 10_000;
 /// Connections whose handshake is not done: in all, and from one address that is not loopback.
@@ -26,3 +28,12 @@ pub(crate) const HALF_OPEN_PER_ADDRESS: usize = 32;
 pub(crate) const fn times(grace: Duration) -> Times {
     Times { write: WRITE, grace }
 }
+
+/// The time so much later, or as late as the clock goes.
+pub(crate) fn after(duration: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(duration).unwrap_or_else(|| now + FAR)
+}
+
+/// Beyond the life of any process, and within what every platform's clock can say.
+const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);

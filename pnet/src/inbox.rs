@@ -3,6 +3,7 @@
 use std::{
     fmt,
     marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -20,7 +21,7 @@ use crate::{
     connection::{
         Conn,
         driver::Dispatch,
-        lanes::{Ended, Job, JobKind},
+        lanes::{Ended, Job, JobKind, panicked},
     },
     context::Meta,
     error::{Closed, Refused},
@@ -83,6 +84,20 @@ impl<P: Receive<ClientSide>> Inbox<P> {
                 self.conn.packet_finished(frame_len);
             }
             buffers::give(item.payload);
+        }
+    }
+}
+
+/// What was not read gives its credit back, and calls are told that nobody reads.
+impl<P: Receive<ClientSide>> Drop for Inbox<P> {
+    fn drop(&mut self) {
+        self.finish_current();
+        self.items.close();
+        while let Ok(Item { job, .. }) = self.items.try_recv() {
+            match job.kind {
+                JobKind::OneWay { frame_len } => self.conn.packet_finished(frame_len),
+                JobKind::Call { .. } => Asked::new(&self.conn, &job).answer(&Err(nobody_reads()), &[]),
+            }
         }
     }
 }
@@ -190,15 +205,21 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
         // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
         // decoded may borrow from the payload; a program that minds takes handlers.
         let nobody = Asked { due: None, action: job.meta.action };
-        if let Err(error) = P::decode(job.action, None, payload, nobody) {
-            ended.ended(&job, Err(Failure::malformed(&error)), &[]);
+        let trial = catch_unwind(AssertUnwindSafe(|| P::decode(job.action, None, payload, nobody).map(drop)));
+        let failure = match trial {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(Failure::malformed(&error)),
+            Err(panic) => Some(panicked("Deserialize", &*panic)),
+        };
+        if let Some(failure) = failure {
+            ended.ended(&job, Err(failure), &[]);
             return;
         }
         let mut item = Item { job, payload: buffers::take() };
         item.payload.extend_from_slice(payload);
         if let Err(refused) = self.items.try_send(item) {
             let (TrySendError::Full(item) | TrySendError::Closed(item)) = refused;
-            ended.ended(&item.job, Err(Failure::public(code::UNSUPPORTED, "nobody reads the inbox")), &[]);
+            ended.ended(&item.job, Err(nobody_reads()), &[]);
         }
     }
 
@@ -228,4 +249,8 @@ impl<P> fmt::Debug for Feed<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Feed").finish_non_exhaustive()
     }
+}
+
+fn nobody_reads() -> Failure {
+    Failure::public(code::UNSUPPORTED, "nobody reads the inbox")
 }

@@ -16,7 +16,7 @@ use pnet_protocol::{
     limits::Limits,
     protocol::{Phase, Protocol, Role, ServerSide},
 };
-use tokio::{net::ToSocketAddrs, time::Instant};
+use tokio::net::ToSocketAddrs;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
@@ -270,13 +270,13 @@ impl<P: Phase> ServerHandle<P> {
     ///
     /// If the future is dropped, the shutdown goes on, but nothing is cut off at the end of the grace.
     pub async fn shutdown(&self, grace: Duration) -> Shutdown {
-        let deadline = Instant::now() + grace;
+        let deadline = config::after(grace);
         self.core.stop.cancel();
         self.core.tasks.close();
         let conns: Vec<_> = self.core.live().values().cloned().collect();
         // The last words need some of the grace, too.
         let work = grace.saturating_sub((grace / 4).min(LAST_WORDS));
-        let drain_until = Instant::now() + work;
+        let drain_until = config::after(work);
         for conn in &conns {
             conn.request_drain(going_away(), drain_until);
         }
@@ -343,7 +343,11 @@ impl<S: Service<Side = ServerSide>> Serving<S> {
                     let span = tracing::debug_span!("handshake", %addr);
                     self.core.tasks.spawn(Arc::clone(&self).join(io, addr, place).instrument(span));
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::NotConnected => return,
+                Err(error) if error.kind() == std::io::ErrorKind::NotConnected => {
+                    // Whoever waits for the server's end waits for the connections that there are.
+                    self.core.tasks.close();
+                    return;
+                }
                 Err(error) => {
                     // Out of file descriptors, most likely; some will be free again.
                     tracing::error!(%error, "cannot accept");
@@ -356,7 +360,7 @@ impl<S: Service<Side = ServerSide>> Serving<S> {
     /// The handshake of one transport; at its end the driver takes over, in a task of its own that is as small as
     /// possible.
     async fn join(self: Arc<Self>, io: impl Transport, addr: PeerAddr, place: Place) {
-        let deadline = Instant::now() + self.config.handshake_timeout;
+        let deadline = config::after(self.config.handshake_timeout);
         let mut joining = Joining::new(io);
         let mut machine = ServerHandshake::new(S::Protocol::INFO, &self.config.limits);
         let authorize = |credentials: &[u8]| self.authorize(credentials, &addr);
@@ -385,11 +389,11 @@ impl<S: Service<Side = ServerSide>> Serving<S> {
         drop(place);
         let id = ConnectionId::random();
         let conn = Conn::new(id, addr, S::Protocol::INFO, &hello.limits, self.config.call_timeout);
-        if !self.enlist(&conn) {
+        let Some(listed) = self.enlist(&conn) else {
             tracing::warn!("too many connections");
             joining.refuse(&mut machine, Close::new(CloseCode::Overloaded, "too many connections")).await;
             return;
-        }
+        };
         let mut welcome = Vec::new();
         machine.welcome(id, &SessionToken::random(), config::HEARTBEAT_MS, &mut welcome);
         let link =
@@ -406,10 +410,9 @@ impl<S: Service<Side = ServerSide>> Serving<S> {
             deadline,
         };
         let driver = Driver::new(opening, conn, dispatch);
-        let core = Arc::clone(&self.core);
         self.core.tasks.spawn(async move {
+            let _listed = listed;
             driver.run().instrument(span).await;
-            core.live().remove(&id);
         });
     }
 
@@ -426,18 +429,30 @@ impl<S: Service<Side = ServerSide>> Serving<S> {
     }
 
     /// Counts the connection in, if there is a place. A shutdown that began meanwhile reaches it, too.
-    fn enlist(&self, conn: &Arc<Conn>) -> bool {
+    fn enlist(&self, conn: &Arc<Conn>) -> Option<Listed> {
         {
             let mut live = self.core.live();
             if live.len() >= self.config.max_connections {
-                return false;
+                return None;
             }
             live.insert(conn.id, Arc::clone(conn));
         }
         if self.core.stop.is_cancelled() {
             conn.request_close(going_away());
         }
-        true
+        Some(Listed { core: Arc::clone(&self.core), id: conn.id })
+    }
+}
+
+/// A connection in the server's list, until this is dropped.
+struct Listed {
+    core: Arc<Core>,
+    id: ConnectionId,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.core.live().remove(&self.id);
     }
 }
 

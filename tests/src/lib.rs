@@ -1,3 +1,9 @@
 //! Tests of behaviour across crates, and what they share.
 
 pub mod talk;
+
+/// The README's programs, which are compiled and run as this crate's doctests; they would not be found from a published
+/// package.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -32,7 +32,7 @@ use super::{
     lanes::{Ended, Job, JobKind},
 };
 use crate::{
-    buffers,
+    buffers, config,
     context::Meta,
     error::{Closed, ClosedBy, Refused},
     transport::Transport,
@@ -109,6 +109,7 @@ pub(crate) struct Driver<D> {
     eof: bool,
     stalled_since: Option<Instant>,
     mistakes: Mistakes,
+    cancellations: Mistakes,
     timer: Option<Pin<Box<Sleep>>>,
     times: Times,
 }
@@ -160,7 +161,8 @@ impl<D: Dispatch> Driver<D> {
             now: None,
             eof: false,
             stalled_since: None,
-            mistakes: Mistakes::new(),
+            mistakes: Mistakes::new("mistakes", MISTAKES, MISTAKES_WINDOW_MS),
+            cancellations: Mistakes::new("cancellations", CANCELLATIONS, CANCELLATIONS_WINDOW_MS),
             timer: None,
             times,
         }
@@ -187,6 +189,8 @@ impl<D: Dispatch> Driver<D> {
                 return Poll::Pending;
             }
         }
+        // A peer that keeps this side busy does not stop the clock.
+        self.fall_asleep(task);
         task.waker().wake_by_ref();
         Poll::Pending
     }
@@ -200,7 +204,10 @@ impl<D: Dispatch> Driver<D> {
                 self.inbound.call_finished(id);
             }
             for frame_len in std::mem::take(&mut out.finished_packets) {
-                self.inbound.packet_finished(frame_len, &mut out.buf);
+                // Nothing follows a close frame.
+                if out.gone.is_none() {
+                    self.inbound.packet_finished(frame_len, &mut out.buf);
+                }
             }
             (out.close.take(), out.drain.take(), out.kill)
         };
@@ -246,8 +253,8 @@ impl<D: Dispatch> Driver<D> {
     }
 
     fn release_welcome(&mut self) {
-        debug_assert!(self.batch.is_empty(), "nothing is written before the welcome");
         if !self.welcome.is_empty() {
+            debug_assert!(self.batch.is_empty(), "nothing is written before the welcome");
             self.batch = std::mem::take(&mut self.welcome);
         }
     }
@@ -312,7 +319,7 @@ impl<D: Dispatch> Driver<D> {
                 true
             }
             Poll::Ready(Ok(())) if read == 0 => {
-                self.ended();
+                self.ended(filled > 0);
                 true
             }
             Poll::Ready(Ok(())) => {
@@ -322,7 +329,8 @@ impl<D: Dispatch> Driver<D> {
                 if own {
                     buffer.truncate(filled);
                     buffer.drain(..used);
-                    self.tail = buffer;
+                    // A frame that was whole leaves its memory to others.
+                    self.tail = if buffer.is_empty() { Vec::new() } else { buffer };
                     return true;
                 }
                 if used < filled {
@@ -417,6 +425,7 @@ impl<D: Dispatch> Driver<D> {
 
     /// The caller does not wait any more. It is answered all the same: until then the call counts at both ends.
     fn cancel(&mut self, id: u32) {
+        self.cancellations.count();
         if self.dispatch.cancel(id) {
             self.inbound.call_finished(id);
             let failure = Failure::public(code::CANCELLED, "the caller did not wait");
@@ -442,6 +451,10 @@ impl<D: Dispatch> Driver<D> {
                 ended.ended(&job, Err(failure), &[]);
             }
             Some(_) if draining => {
+                if hold {
+                    // It asks for more without having read what it got.
+                    ended.mistakes.count();
+                }
                 let failure = Failure::public(code::GOING_AWAY, "this side is shutting down and takes nothing new");
                 ended.ended(&job, Err(failure), &[]);
             }
@@ -511,7 +524,9 @@ impl<D: Dispatch> Driver<D> {
         let mut wakers = Vec::new();
         let taken = {
             let mut out = self.conn.out();
-            if let Some(nonce) = self.pong.take() {
+            if let Some(nonce) = self.pong.take()
+                && out.gone.is_none()
+            {
                 Frame::Pong { nonce }.encode(&mut out.buf);
             }
             out.unpark(&mut wakers);
@@ -596,7 +611,13 @@ impl<D: Dispatch> Driver<D> {
             Stage::Open | Stage::Leaving => None,
         };
         let stalled = self.stalled_since.map(|since| since + self.times.write);
-        let calls = self.conn.out().earliest;
+        let calls = {
+            let out = self.conn.out();
+            if out.has_requests() {
+                return true;
+            }
+            out.earliest
+        };
         let Some(due) = [stage, stalled, calls].into_iter().flatten().min() else { return false };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         if timer.deadline() != due {
@@ -654,12 +675,12 @@ impl<D: Dispatch> Driver<D> {
     }
 
     /// The peer has ended its stream. It may still read: what was accepted is finished and answered.
-    fn ended(&mut self) {
+    fn ended(&mut self, in_a_frame: bool) {
         self.eof = true;
-        let reason = if self.tail.is_empty() {
-            "the peer ended its stream without a close frame"
-        } else {
+        let reason = if in_a_frame {
             "the peer ended its stream in the middle of a frame"
+        } else {
+            "the peer ended its stream without a close frame"
         };
         let closed = Closed::new(CloseCode::Lost, reason, ClosedBy::Peer);
         self.tail = Vec::new();
@@ -670,7 +691,7 @@ impl<D: Dispatch> Driver<D> {
                 let mut wakers = Vec::new();
                 self.conn.out().deafen(&Arc::new(closed.clone()), &mut wakers);
                 wakers.into_iter().for_each(Waker::wake);
-                self.stage = Stage::Draining { closed, deadline: Instant::now() + self.times.grace };
+                self.stage = Stage::Draining { closed, deadline: config::after(self.times.grace) };
             }
             Stage::Draining { .. } => {
                 let mut wakers = Vec::new();
@@ -714,7 +735,14 @@ impl<D: Dispatch> Driver<D> {
 
     /// The connection is over: handlers that run to their end, then the disconnect handler.
     fn poll_leave(&mut self, task: &mut Context<'_>) -> Poll<()> {
-        while !self.dispatch.is_idle() {
+        for turn in 0.. {
+            if self.dispatch.is_idle() {
+                break;
+            }
+            if turn == TURNS {
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let (dispatch, mut ended) = self.split();
             if !dispatch.poll(false, task.waker(), &mut ended) {
                 self.conn.out().rest();
@@ -735,7 +763,7 @@ impl<D: Dispatch> Driver<D> {
     }
 
     fn check_mistakes(&mut self) {
-        if let Some(violation) = self.mistakes.too_many.take() {
+        if let Some(violation) = self.mistakes.too_many.take().or(self.cancellations.too_many.take()) {
             self.punish(&violation);
         }
     }
@@ -786,8 +814,8 @@ struct Mistakes {
 }
 
 impl Mistakes {
-    fn new() -> Self {
-        Self { rate: Rate::new("mistakes", MISTAKES, MISTAKES_WINDOW_MS), start: Instant::now(), too_many: None }
+    fn new(what: &'static str, limit: u32, window_ms: u64) -> Self {
+        Self { rate: Rate::new(what, limit, window_ms), start: Instant::now(), too_many: None }
     }
 
     fn count(&mut self) {
@@ -795,6 +823,13 @@ impl Mistakes {
         if let Err(violation) = self.rate.hit(now_ms) {
             self.too_many = Some(violation);
         }
+    }
+}
+
+/// A driver that is dropped half-way, with its runtime for one, leaves nobody waiting.
+impl<D> Drop for Driver<D> {
+    fn drop(&mut self) {
+        self.conn.set_gone(Closed::new(CloseCode::Lost, "the connection's task has ended", ClosedBy::Here));
     }
 }
 
@@ -819,3 +854,6 @@ const LINGER: Duration = Duration::from_secs(1);
 /// The peer's mistakes in one window, beyond which the connection is closed as abuse.
 const MISTAKES: u32 = 32;
 const MISTAKES_WINDOW_MS: u64 = 60_000;
+/// Cancelled calls in one window: each costs the peer less than this side.
+const CANCELLATIONS: u32 = 200;
+const CANCELLATIONS_WINDOW_MS: u64 = 1_000;

@@ -328,7 +328,7 @@ pub(crate) fn panicked(handler: &str, panic: &(dyn Any + Send)) -> Failure {
 }
 
 /// Drops what a panic has left behind; a second panic ends here.
-fn drop_quietly<T>(value: T) {
+pub(crate) fn drop_quietly<T>(value: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
 }
 

@@ -34,6 +34,7 @@ use tokio::sync::Notify;
 
 pub(crate) use self::out::{AnswerBytes, CallState, Enqueued, Out};
 use crate::{
+    config,
     error::{Closed, ClosedBy},
     transport::PeerAddr,
 };
@@ -85,7 +86,7 @@ impl Conn {
                 return;
             }
             out.close = Some(closed);
-            out.wake_driver()
+            out.wake_anyway()
         };
         wake(waker);
     }
@@ -98,7 +99,7 @@ impl Conn {
                 return;
             }
             out.drain = Some((closed, deadline));
-            out.wake_driver()
+            out.wake_anyway()
         };
         wake(waker);
     }
@@ -108,7 +109,7 @@ impl Conn {
         let waker = {
             let mut out = self.out();
             out.kill = true;
-            out.wake_driver()
+            out.wake_anyway()
         };
         wake(waker);
     }
@@ -185,12 +186,8 @@ impl Conn {
 
     pub(crate) fn drop_client(&self) {
         if self.clients.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let deadline = tokio_deadline(crate::config::GRACE);
             let closed = Closed::new(CloseCode::Normal, "the last client handle was dropped", ClosedBy::Here);
-            match deadline {
-                Some(deadline) => self.request_drain(closed, deadline),
-                None => self.request_close(closed),
-            }
+            self.request_drain(closed, config::after(config::GRACE));
         }
     }
 }
@@ -205,9 +202,4 @@ pub(crate) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
     }
-}
-
-/// `None` where no runtime is left to measure time.
-fn tokio_deadline(after: std::time::Duration) -> Option<tokio::time::Instant> {
-    tokio::runtime::Handle::try_current().ok().map(|_| tokio::time::Instant::now() + after)
 }

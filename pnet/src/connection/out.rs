@@ -49,8 +49,9 @@ pub(crate) struct Out {
     /// Packets and calls that wait for credit, for a call's place or for room in `buf`; in order.
     parked: VecDeque<Parked>,
     parked_bytes: usize,
-    /// Senders that wait for a place in `parked`.
-    room: Vec<Waker>,
+    /// Senders that wait for a place in `parked`, each with its ticket.
+    room: Vec<(u64, Waker)>,
+    tickets: u64,
     /// Whether this batch has its TIME frame.
     timed: bool,
 }
@@ -143,6 +144,7 @@ impl Out {
             parked: VecDeque::new(),
             parked_bytes: 0,
             room: Vec::new(),
+            tickets: 0,
             timed: false,
         }
     }
@@ -199,7 +201,9 @@ impl Out {
         let Some(id) = self.calls.insert(CallSlot { deadline, waker: Some(waker.clone()), state }) else {
             return Err(Enqueued::Full);
         };
+        let mut sooner = false;
         if let Some(deadline) = deadline {
+            sooner = self.earliest.is_none_or(|earliest| deadline < earliest);
             self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
         }
         let frame = Frame::Call { id, action, timeout_ms, payload };
@@ -212,27 +216,37 @@ impl Out {
             frame.encode(&mut bytes);
             self.park(Parked { frame: bytes.into(), call: Some(id) });
         }
-        // Also for a parked call: its timeout may be the driver's next.
-        Ok((id, self.wake_driver()))
+        // A driver that sleeps until a later time has to know, also of a parked call, also while a write is refused.
+        Ok((id, if sooner { self.wake_anyway() } else { self.wake_driver() }))
     }
 
     /// The caller has gone: the peer's handler is told to stop. The place is free once the peer has answered even so.
-    pub(crate) fn cancel_call(&mut self, id: u32) -> Option<Waker> {
-        let slot = self.calls.get_mut(id)?;
+    pub(crate) fn cancel_call(&mut self, id: u32, wakers: &mut Vec<Waker>) {
+        let Some(slot) = self.calls.get_mut(id) else { return };
         match slot.state {
             CallState::Sent if self.gone.is_none() && self.deaf.is_none() => {
                 slot.state = CallState::Abandoned;
                 slot.waker = None;
                 Frame::Cancel { id }.encode(&mut self.buf);
-                return self.wake_driver();
+                wakers.extend(self.wake_driver());
             }
             CallState::TimedOut { answer_due: true } => slot.state = CallState::Abandoned,
             CallState::Abandoned => {}
+            CallState::Parked => {
+                self.calls.remove(id);
+                if let Some(index) = self.parked.iter().position(|parked| parked.call == Some(id)) {
+                    self.parked_bytes -= self.parked.remove(index).map_or(0, |parked| parked.frame.len());
+                }
+                // What was behind it may have waited for nothing else.
+                self.unpark(wakers);
+                if !self.buf.is_empty() {
+                    wakers.extend(self.wake_driver());
+                }
+            }
             _ => {
                 self.calls.remove(id);
             }
         }
-        None
     }
 
     /// The outcome of a call, for its caller; `None` while there is none.
@@ -357,7 +371,7 @@ impl Out {
             }
         }
         if !self.room.is_empty() && self.has_room(0) {
-            wakers.append(&mut self.room);
+            wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
         }
     }
 
@@ -381,15 +395,40 @@ impl Out {
         }
     }
 
+    /// The driver's waker, whatever it does now: for what does not concern the buffer. A turn that has begun may not see
+    /// it any more, and a write that is refused may last.
+    pub(crate) fn wake_anyway(&mut self) -> Option<Waker> {
+        self.busy = true;
+        self.driver.clone()
+    }
+
+    /// Whether something was left for the driver since it looked last.
+    pub(crate) fn has_requests(&self) -> bool {
+        self.close.is_some()
+            || self.drain.is_some()
+            || !self.finished_calls.is_empty()
+            || !self.finished_packets.is_empty()
+    }
+
     /// The driver's waker, unless somebody is going to flush anyway.
     pub(crate) fn wake_driver(&mut self) -> Option<Waker> {
         if std::mem::replace(&mut self.busy, true) { None } else { self.driver.clone() }
     }
 
-    pub(crate) fn wait_for_room(&mut self, waker: &Waker) {
-        if !self.room.iter().any(|known| known.will_wake(waker)) {
-            self.room.push(waker.clone());
+    /// Queues up for room. The ticket is the sender's, who gives it back if it does not wait any more.
+    pub(crate) fn wait_for_room(&mut self, ticket: &mut Option<u64>, waker: &Waker) {
+        let number = *ticket.get_or_insert_with(|| {
+            self.tickets += 1;
+            self.tickets
+        });
+        match self.room.iter_mut().find(|(known, _)| *known == number) {
+            Some((_, known)) => known.clone_from(waker),
+            None => self.room.push((number, waker.clone())),
         }
+    }
+
+    pub(crate) fn leave_queue(&mut self, ticket: u64) {
+        self.room.retain(|(known, _)| *known != ticket);
     }
 
     /// The driver is about to sleep without taking the buffer: from now on it wants to be woken. `true`: there is
@@ -421,7 +460,7 @@ impl Out {
         self.gone = Some(Arc::clone(closed));
         self.parked.clear();
         self.parked_bytes = 0;
-        wakers.append(&mut self.room);
+        wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
         self.lose_calls(wakers);
     }
 

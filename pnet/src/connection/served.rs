@@ -11,7 +11,7 @@ use pnet_protocol::failure::Failure;
 
 use super::{
     driver::Dispatch,
-    lanes::{Ended, Job, Lanes, panicked},
+    lanes::{Ended, Job, Lanes, drop_quietly, panicked},
 };
 use crate::{
     context::{Cx, Link, Meta},
@@ -60,10 +60,19 @@ impl<S: Service> Served<S> {
     }
 }
 
+/// A driver that is dropped half-way, with its runtime for one, leaves no name in the hub.
+impl<S: Service> Drop for Served<S> {
+    fn drop(&mut self) {
+        if self.joined && !self.left {
+            self.lanes.link().shared.hub.remove(self.lanes.link().conn.id);
+        }
+    }
+}
+
 impl<S: Service> Dispatch for Served<S> {
     fn poll_join(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Refused>> {
         let done = std::task::ready!(self.poll_connect(task));
-        self.joining = None;
+        drop_quietly(self.joining.take());
         if done.is_ok() {
             self.joined = true;
             let link = self.lanes.link();
@@ -86,12 +95,12 @@ impl<S: Service> Dispatch for Served<S> {
     }
 
     fn cancel_all(&mut self) {
-        self.joining = None;
+        drop_quietly(self.joining.take());
         self.lanes.cancel_all();
     }
 
     fn kill(&mut self) {
-        self.joining = None;
+        drop_quietly(self.joining.take());
         self.lanes.kill();
     }
 
@@ -125,7 +134,7 @@ impl<S: Service> Dispatch for Served<S> {
                 }
             }
         }
-        self.leaving = None;
+        drop_quietly(self.leaving.take());
         self.left = true;
         Poll::Ready(())
     }
