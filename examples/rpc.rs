@@ -56,7 +56,7 @@ pub struct Receipt {
     number: u32,
 }
 
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct SoldOut {
     left: u32,
 }

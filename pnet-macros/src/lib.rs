@@ -22,7 +22,7 @@ mod schema;
 ///
 /// Stands beside serde's own derives, and includes `Schema`:
 ///
-/// ```ignore
+/// ```text
 /// #[derive(Packet, Serialize, Deserialize)]
 /// pub struct PlayerMove { pub x: i32, pub y: i32 }              // action "PLAYER_MOVE"
 ///
@@ -53,7 +53,7 @@ pub fn derive_packet(input: TokenStream) -> TokenStream {
 
 /// Describes a struct or enum that packets hold; type parameters are allowed.
 ///
-/// ```ignore
+/// ```text
 /// #[derive(Schema, Serialize, Deserialize)]
 /// pub enum Reason { Spam, Other(String) }
 /// ```
@@ -66,7 +66,7 @@ pub fn derive_schema(input: TokenStream) -> TokenStream {
 
 /// Declares a protocol: who sends what, and what answers it.
 ///
-/// ```ignore
+/// ```text
 /// protocol! {
 ///     /// The chat.
 ///     pub Chat {
@@ -94,7 +94,7 @@ pub fn protocol(input: TokenStream) -> TokenStream {
 
 /// Makes a free function, `async` or not, the handler of an action. It stays a function that tests can call.
 ///
-/// ```ignore
+/// ```text
 /// #[action(connect)]
 /// async fn joined(peer: Peer<Chat>, app: &App) -> Result<Member, Refused> { … }
 ///
@@ -120,7 +120,7 @@ pub fn protocol(input: TokenStream) -> TokenStream {
 /// connection, because both are the same type, the compiler asks for type annotations: give one of them a type of its own.
 ///
 /// It returns what the protocol declares, or a `Result` of that with an error that becomes a `Failure`. Its future must be
-/// `Send`. A `fn` costs half of what an `async fn` does.
+/// `Send`. A `fn` has no future: it runs on the spot.
 ///
 /// Beside the function stands a hidden type of the same name, so paths and renamed imports carry both.
 #[proc_macro_attribute]
@@ -130,7 +130,7 @@ pub fn action(attribute: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Puts handlers together to a service: one side's handlers for one protocol.
 ///
-/// ```ignore
+/// ```text
 /// actions! { pub server ChatServer(App) for Chat(Member): joined, left, login, say, math::add }
 /// actions! { pub client ChatUi(Ui) for Chat: said, confirm }
 /// ```

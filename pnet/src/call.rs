@@ -215,10 +215,12 @@ impl<R: Reply> Future for Calling<R> {
             Ok(Poll::Ready(())) => {}
         }
         let State::Waiting(id) = this.state else { panic!("a call was polled after it was ready") };
+        let mut wakers = Vec::new();
         let outcome = {
             let mut out = this.conn.out();
-            out.take_outcome(id, task.waker()).map(|state| (state, out.unanswerable().cloned()))
+            out.take_outcome(id, task.waker(), &mut wakers).map(|state| (state, out.unanswerable().cloned()))
         };
+        wakers.into_iter().for_each(Waker::wake);
         let Some((state, closed)) = outcome else {
             waiting::note(&this.conn);
             return Poll::Pending;

@@ -117,9 +117,10 @@ impl Default for ClientConfig {
 /// The settings that both builders have.
 macro_rules! settings {
     () => {
-        /// What this side takes from the server: frame length, open calls, unhandled packets. See [`Limits`].
-        pub const fn limits(mut self, limits: Limits) -> Self {
-            self.config.limits = limits;
+        /// What this side takes from the server: frame length, open calls, unhandled packets. See [`Limits`]; more than
+        /// 32,768 calls or packets are lowered to that.
+        pub fn limits(mut self, limits: Limits) -> Self {
+            self.config.limits = config::bounded(limits);
             self
         }
 
@@ -291,9 +292,8 @@ where
 }
 
 /// As many handlers as the limits let the peer keep busy.
-pub(crate) fn places(limits: &Limits) -> usize {
-    let places = u64::from(limits.calls) + u64::from(limits.packets);
-    usize::try_from(places).unwrap_or(usize::MAX).min(MAX_PLACES)
+pub(crate) const fn places(limits: &Limits) -> usize {
+    limits.calls as usize + limits.packets as usize
 }
 
 /// The client's end of a connection: sends what the `client { … }` list of the protocol allows.
@@ -370,7 +370,9 @@ impl<P: Phase> Client<P> {
         Calling::new(&self.conn, T::ID, &packet)
     }
 
-    /// Closes the connection: what was queued is written, the server learns that it was meant. Returns once it is gone.
+    /// Closes the connection: what was accepted is finished, within 10 s, what was queued is written, and the server
+    /// learns that it was meant. Returns once that is done. A handler of this very connection must not wait for it:
+    /// handlers are part of what is finished.
     ///
     /// # Cancel safety
     ///
@@ -378,7 +380,7 @@ impl<P: Phase> Client<P> {
     pub async fn close(&self) -> Arc<Closed> {
         let closed = Closed::new(CloseCode::Normal, "", ClosedBy::Here);
         self.conn.request_drain(closed, config::after(config::GRACE));
-        self.conn.closed().await
+        self.conn.written().await
     }
 
     /// Whether the connection is gone.
@@ -426,6 +428,3 @@ impl<P> fmt::Debug for InboxBuilder<P> {
         f.debug_struct("InboxBuilder").finish_non_exhaustive()
     }
 }
-
-/// More handlers than this do not run side by side on one connection, whatever the limits say.
-const MAX_PLACES: usize = 65_536;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pnet_protocol::limits::Limits;
 use tokio::time::Instant;
 
 use crate::connection::driver::Times;
@@ -34,6 +35,15 @@ pub(crate) fn after(duration: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(duration).unwrap_or_else(|| now + FAR)
 }
+
+/// Limits that the places for handlers and the queues can be made for.
+pub(crate) fn bounded(mut limits: Limits) -> Limits {
+    let (calls, packets) = (limits.calls.min(MAX_PLACES), limits.packets.min(MAX_PLACES));
+    limits.calls(calls).packets(packets);
+    limits
+}
+
+const MAX_PLACES: u32 = 32_768;
 
 /// Beyond the life of any process, and within what every platform's clock can say.
 const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);

@@ -95,7 +95,7 @@ pub enum ClosedBy {
 #[derive(Debug, thiserror::Error)]
 pub enum CallError<E = Infallible> {
     /// The handler answered with the declared error: `A -> Result<B, E>`.
-    #[error("the call was answered with its declared error")]
+    #[error("the call was answered with its declared error: {0:?}")]
     Declared(E),
     /// The handler failed, or could not be run: the peer's fault, or this packet's.
     #[error("the peer could not answer: {message} ({code})")]

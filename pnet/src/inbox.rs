@@ -201,7 +201,7 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
         Poll::Ready(Ok(()))
     }
 
-    fn admit(&mut self, job: Job, payload: &[u8], _: bool, _: &Waker, ended: &mut impl Ended) {
+    fn admit(&mut self, job: Job, payload: &[u8], _: &Waker, ended: &mut impl Ended) {
         // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
         // decoded may borrow from the payload; a program that minds takes handlers.
         let nobody = Asked { due: None, action: job.meta.action };
@@ -223,7 +223,7 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
         }
     }
 
-    fn poll(&mut self, _: bool, _: &Waker, _: &mut impl Ended) -> bool {
+    fn poll(&mut self, _: &Waker, _: &mut impl Ended) -> bool {
         false
     }
 

@@ -71,7 +71,83 @@ mod signal;
 mod slot;
 pub mod transport;
 
-pub use pnet_macros::{Packet, Schema, action, actions, protocol};
+/// # Examples
+///
+/// ```
+/// use std::borrow::Cow;
+///
+/// use pnet::Packet;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Packet, Serialize, Deserialize)]
+/// struct HttpRequest {
+///     path: String,
+/// }
+/// assert_eq!(HttpRequest::ACTION, "HTTP_REQUEST");
+///
+/// #[derive(Packet, Serialize, Deserialize)]
+/// #[packet("SAY")]
+/// struct Said<'a> {
+///     #[serde(borrow)]
+///     text: Cow<'a, str>,
+/// }
+/// assert_eq!(Said::ACTION, "SAY");
+/// ```
+pub use pnet_macros::Packet;
+/// # Examples
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use pnet::{Packet, Schema};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Schema, Serialize, Deserialize)]
+/// enum Reason {
+///     Spam,
+///     Other(String),
+/// }
+///
+/// #[derive(Packet, Serialize, Deserialize)]
+/// struct Kicked {
+///     why: Reason,
+///     by: Option<String>,
+///     votes: BTreeMap<String, u32>,
+/// }
+/// ```
+pub use pnet_macros::Schema;
+/// # Examples
+///
+/// The function stays a function, which a test can call:
+///
+/// ```
+/// use pnet::{Packet, action};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Packet, Serialize, Deserialize)]
+/// struct Add {
+///     a: i64,
+///     b: i64,
+/// }
+///
+/// #[derive(Debug, PartialEq, Packet, Serialize, Deserialize)]
+/// struct Sum {
+///     sum: i64,
+/// }
+///
+/// struct App {
+///     offset: i64,
+/// }
+///
+/// #[action("ADD")]
+/// fn add(p: Add, app: &App) -> Sum {
+///     Sum { sum: p.a + p.b + app.offset }
+/// }
+///
+/// assert_eq!(add(Add { a: 1, b: 2 }, &App { offset: 0 }), Sum { sum: 3 });
+/// ```
+pub use pnet_macros::action;
+pub use pnet_macros::{actions, protocol};
 pub use pnet_protocol::{
     bytes::{ByteBuf, Bytes},
     close::{CloseCode, Retry},

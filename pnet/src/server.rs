@@ -91,9 +91,10 @@ impl<S: Service<Side = ServerSide>> ServerBuilder<S> {
         self
     }
 
-    /// What this side takes from a client: frame length, open calls, unhandled packets. See [`Limits`].
-    pub const fn limits(mut self, limits: Limits) -> Self {
-        self.config.limits = limits;
+    /// What this side takes from a client: frame length, open calls, unhandled packets. See [`Limits`]; more than 32,768
+    /// calls or packets are lowered to that.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.config.limits = config::bounded(limits);
         self
     }
 
@@ -263,7 +264,7 @@ pub struct ServerHandle<P: Phase> {
 impl<P: Phase> ServerHandle<P> {
     /// Stops accepting, lets the calls and packets that were accepted finish, tells every client, and closes.
     ///
-    /// New calls are answered `going-away`. When `grace` is over, what still runs is dropped, `finish` handlers too;
+    /// New calls are answered `going-away`; so a handler must not wait for this, as handlers are what is waited for. When `grace` is over, what still runs is dropped, `finish` handlers too;
     /// only disconnect handlers that wait run on. Ready when everything is gone, and never later than `grace`.
     ///
     /// # Cancel safety

@@ -30,8 +30,9 @@ pub mod text;
 pub mod __private {
     pub use crate::{
         packet::{
-            Serde, is_serde,
+            Serde,
             codec::{Coder, Decoder, SerdeMissing},
+            is_serde,
         },
         schema::check::field,
     };

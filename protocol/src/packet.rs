@@ -25,7 +25,7 @@ pub enum Codec {
 ///
 /// Implemented by `#[derive(Packet)]` only, beside serde's own derives:
 ///
-/// ```ignore
+/// ```text
 /// #[derive(Packet, Serialize, Deserialize)]
 /// pub struct Login { pub user: String, pub password: String }   // action "LOGIN"
 /// ```

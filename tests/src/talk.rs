@@ -111,6 +111,7 @@ pub struct Break {
 }
 
 /// Ways to go wrong.
+#[expect(clippy::exhaustive_enums, reason = "the tests name every way")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, pnet::Schema, Serialize, Deserialize)]
 pub enum How {
     /// Panics at once.

@@ -42,10 +42,10 @@ use crate::{
 pub(crate) trait Dispatch: Send + Unpin + 'static {
     /// Runs the connect handler; nothing is started before it is done.
     fn poll_join(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Refused>>;
-    /// Takes a job. `hold`: do not start it yet, its answer would find no room.
-    fn admit(&mut self, job: Job, payload: &[u8], hold: bool, waker: &Waker, ended: &mut impl Ended);
+    /// Takes a job.
+    fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended);
     /// Goes on with what was woken. `true` if anything happened.
-    fn poll(&mut self, hold: bool, waker: &Waker, ended: &mut impl Ended) -> bool;
+    fn poll(&mut self, waker: &Waker, ended: &mut impl Ended) -> bool;
     /// The caller does not wait any more. `true` if the call is gone, `false` if it runs on.
     fn cancel(&mut self, id: u32) -> bool;
     /// The peer is gone: drops everything but handlers that run to their end.
@@ -91,6 +91,7 @@ pub(crate) struct Driver<D> {
     dispatch: D,
     stage: Stage,
     inbound: Inbound,
+    role: Role,
     incoming: &'static Direction,
     max_frame_len: u32,
     /// The batch that is being written, from `written` on.
@@ -149,6 +150,7 @@ impl<D: Dispatch> Driver<D> {
             dispatch,
             stage: Stage::Joining { deadline },
             inbound: Inbound::new(&limits),
+            role,
             incoming,
             max_frame_len: limits.max_frame_len,
             batch: Vec::new(),
@@ -215,15 +217,11 @@ impl<D: Dispatch> Driver<D> {
             self.dispatch.kill();
             self.leave(Closed::new(CloseCode::GoingAway, "the grace of the shutdown is over", ClosedBy::Here));
         } else if let Some(closed) = close {
-            if matches!(self.stage, Stage::Joining { .. }) {
-                self.unwelcome();
-            }
             self.close(closed);
         } else if let Some((closed, deadline)) = drain
             && matches!(self.stage, Stage::Joining { .. } | Stage::Open | Stage::Draining { .. })
         {
             if matches!(self.stage, Stage::Joining { .. }) {
-                self.unwelcome();
                 self.close(closed);
             } else {
                 self.stage = Stage::Draining { closed, deadline };
@@ -244,7 +242,6 @@ impl<D: Dispatch> Driver<D> {
             }
             Poll::Ready(Err(refused)) => {
                 tracing::debug!(reason = refused.reason(), "the connect handler refuses");
-                self.unwelcome();
                 self.close(Closed::refused(&refused));
                 true
             }
@@ -261,8 +258,11 @@ impl<D: Dispatch> Driver<D> {
 
     /// A client that was not welcomed yet hears only the close frame, behind the preface, and its `connect` fails.
     fn unwelcome(&mut self) {
-        self.welcome.truncate(frame::PREFACE.len());
-        self.release_welcome();
+        if !self.welcome.is_empty() {
+            self.welcome.truncate(frame::PREFACE.len());
+            self.release_welcome();
+            self.conn.out().buf.clear();
+        }
     }
 
     /// Lets handlers go on.
@@ -270,9 +270,8 @@ impl<D: Dispatch> Driver<D> {
         if matches!(self.stage, Stage::Flushing { .. } | Stage::Lingering { .. } | Stage::Leaving) {
             return false;
         }
-        let hold = self.conn.out().buf.len() >= HOLD_ABOVE;
         let (dispatch, mut ended) = self.split();
-        let progress = dispatch.poll(hold, task.waker(), &mut ended);
+        let progress = dispatch.poll(task.waker(), &mut ended);
         self.check_mistakes();
         progress
     }
@@ -441,8 +440,9 @@ impl<D: Dispatch> Driver<D> {
             .then(|| *self.now.get_or_insert_with(Instant::now) + Duration::from_millis(u64::from(timeout_ms)));
         let meta = Meta { action: known.map_or("", |info| info.action), created: self.created, deadline, call };
         let job = Job { action, kind, meta };
-        let draining = matches!(self.stage, Stage::Draining { .. });
-        let hold = self.conn.out().buf.len() >= HOLD_ABOVE;
+        // A client that ends goes on serving while it waits for answers itself: they may depend on it.
+        let draining = matches!(self.stage, Stage::Draining { .. })
+            && !(matches!(self.role, Role::Client) && self.conn.out().awaits_answers());
         let (dispatch, mut ended) = self.split();
         match known {
             None => {
@@ -451,7 +451,7 @@ impl<D: Dispatch> Driver<D> {
                 ended.ended(&job, Err(failure), &[]);
             }
             Some(_) if draining => {
-                if hold {
+                if ended.conn.out().is_overfull() {
                     // It asks for more without having read what it got.
                     ended.mistakes.count();
                 }
@@ -467,7 +467,7 @@ impl<D: Dispatch> Driver<D> {
                 };
                 ended.ended(&job, Err(failure), &[]);
             }
-            Some(_) => dispatch.admit(job, payload, hold, task.waker(), &mut ended),
+            Some(_) => dispatch.admit(job, payload, task.waker(), &mut ended),
         }
     }
 
@@ -584,6 +584,7 @@ impl<D: Dispatch> Driver<D> {
                 match Pin::new(io).poll_shutdown(task) {
                     Poll::Pending => false,
                     Poll::Ready(Ok(())) if !self.eof => {
+                        self.conn.set_written();
                         self.stage = Stage::Lingering { deadline };
                         true
                     }
@@ -646,7 +647,6 @@ impl<D: Dispatch> Driver<D> {
         }
         match &self.stage {
             Stage::Joining { deadline } if *deadline <= now => {
-                self.unwelcome();
                 let reason = "the connect handler did not finish in time";
                 self.close(Closed::new(CloseCode::HandshakeTimeout, reason, ClosedBy::Here));
             }
@@ -667,6 +667,7 @@ impl<D: Dispatch> Driver<D> {
         tracing::debug!(%closed, "closing");
         self.dispatch.cancel_all();
         let closed = self.conn.set_gone(closed);
+        self.unwelcome();
         let mut frame = buffers::take();
         close_frame(&closed).encode(&mut frame);
         self.conn.out().buf.extend_from_slice(&frame);
@@ -730,6 +731,7 @@ impl<D: Dispatch> Driver<D> {
         self.timer = None;
         self.stalled_since = None;
         self.conn.out().buf = Vec::new();
+        self.conn.set_written();
         self.stage = Stage::Leaving;
     }
 
@@ -744,7 +746,7 @@ impl<D: Dispatch> Driver<D> {
                 return Poll::Pending;
             }
             let (dispatch, mut ended) = self.split();
-            if !dispatch.poll(false, task.waker(), &mut ended) {
+            if !dispatch.poll(task.waker(), &mut ended) {
                 self.conn.out().rest();
                 return Poll::Pending;
             }
@@ -763,7 +765,7 @@ impl<D: Dispatch> Driver<D> {
     }
 
     fn check_mistakes(&mut self) {
-        if let Some(violation) = self.mistakes.too_many.take().or(self.cancellations.too_many.take()) {
+        if let Some(violation) = self.mistakes.too_many.take().or_else(|| self.cancellations.too_many.take()) {
             self.punish(&violation);
         }
     }
@@ -830,6 +832,7 @@ impl Mistakes {
 impl<D> Drop for Driver<D> {
     fn drop(&mut self) {
         self.conn.set_gone(Closed::new(CloseCode::Lost, "the connection's task has ended", ClosedBy::Here));
+        self.conn.set_written();
     }
 }
 
@@ -847,8 +850,6 @@ fn system_time(micros: i64) -> Option<SystemTime> {
 
 /// Turns before other tasks get theirs.
 const TURNS: usize = 8;
-/// New work is not started while this much waits to be written.
-const HOLD_ABOVE: usize = 1024 * 1024;
 /// Time to write the last frames, and then to wait for the peer's end.
 const LINGER: Duration = Duration::from_secs(1);
 /// The peer's mistakes in one window, beyond which the connection is closed as abuse.

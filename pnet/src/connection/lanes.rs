@@ -89,10 +89,9 @@ impl<S: Service> Lanes<S> {
         self.held = false;
     }
 
-    /// Takes a job; `payload` is the read buffer's. `hold`: queue it even if nothing is before it, because its answer
-    /// would not find room.
-    pub(crate) fn admit(&mut self, job: Job, payload: &[u8], hold: bool, waker: &Waker, ended: &mut impl Ended) {
-        if self.held || hold || self.ordered.is_some() || !self.queue.is_empty() {
+    /// Takes a job; `payload` is the read buffer's.
+    pub(crate) fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended) {
+        if self.is_held() || self.ordered.is_some() || !self.queue.is_empty() {
             let mut frame = buffers::take();
             frame.extend_from_slice(payload);
             self.queue.push_back((job, frame));
@@ -102,7 +101,7 @@ impl<S: Service> Lanes<S> {
     }
 
     /// Runs what was woken, and starts what no longer waits. `true` if anything happened.
-    pub(crate) fn poll(&mut self, hold: bool, waker: &Waker, ended: &mut impl Ended) -> bool {
+    pub(crate) fn poll(&mut self, waker: &Waker, ended: &mut impl Ended) -> bool {
         let mut progress = false;
         if let Some(ready) = &self.ready {
             ready.set_driver(waker);
@@ -113,7 +112,7 @@ impl<S: Service> Lanes<S> {
             }
             self.woken = woken;
         }
-        while !self.held && !hold && self.ordered.is_none() {
+        while !self.queue.is_empty() && self.ordered.is_none() && !self.is_held() {
             let Some((job, frame)) = self.queue.pop_front() else { break };
             self.start(job, &[], Some(frame), waker, ended);
             progress = true;
@@ -157,6 +156,11 @@ impl<S: Service> Lanes<S> {
 
     pub(crate) fn link(&self) -> &Arc<Link<S>> {
         self.cx.link()
+    }
+
+    /// Whether nothing is started now: before the connect handler is done, and while answers would find no room.
+    fn is_held(&self) -> bool {
+        self.held || self.link().conn.out().is_overfull()
     }
 
     /// Starts a job: `frame` if it was queued, else `payload` from the read buffer.

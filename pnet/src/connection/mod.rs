@@ -15,7 +15,7 @@ pub(crate) mod waiting;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Waker,
     time::SystemTime,
@@ -49,6 +49,8 @@ pub(crate) struct Conn {
     pub(crate) call_timeout: Option<std::time::Duration>,
     out: Mutex<Out>,
     ended: Notify,
+    /// Whether the last frame was written, or never will be.
+    written: AtomicBool,
     clients: AtomicUsize,
 }
 
@@ -68,6 +70,7 @@ impl Conn {
             call_timeout,
             out: Mutex::new(Out::new(peer_limits)),
             ended: Notify::new(),
+            written: AtomicBool::new(false),
             clients: AtomicUsize::new(0),
         })
     }
@@ -133,6 +136,25 @@ impl Conn {
 
     pub(crate) fn gone(&self) -> Option<Arc<Closed>> {
         self.out().gone.clone()
+    }
+
+    /// Nothing more will be written.
+    pub(crate) fn set_written(&self) {
+        self.written.store(true, Ordering::Release);
+        self.ended.notify_waiters();
+    }
+
+    /// Waits until the connection is gone, its last frame included.
+    pub(crate) async fn written(&self) -> Arc<Closed> {
+        loop {
+            let ended = self.ended.notified();
+            if self.written.load(Ordering::Acquire)
+                && let Some(closed) = self.gone()
+            {
+                return closed;
+            }
+            ended.await;
+        }
     }
 
     pub(crate) async fn closed(&self) -> Arc<Closed> {

@@ -250,7 +250,7 @@ impl Out {
     }
 
     /// The outcome of a call, for its caller; `None` while there is none.
-    pub(crate) fn take_outcome(&mut self, id: u32, waker: &Waker) -> Option<CallState> {
+    pub(crate) fn take_outcome(&mut self, id: u32, waker: &Waker, wakers: &mut Vec<Waker>) -> Option<CallState> {
         let Some(slot) = self.calls.get_mut(id) else { return Some(CallState::Lost { sent: true }) };
         if !slot.state.has_ended() {
             if !slot.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
@@ -261,6 +261,8 @@ impl Out {
         if matches!(slot.state, CallState::TimedOut { answer_due: true }) {
             return Some(std::mem::replace(&mut slot.state, CallState::Abandoned));
         }
+        // Somebody may wait for nothing but a free slot.
+        wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
         self.calls.remove(id).map(|slot| slot.state)
     }
 
@@ -440,7 +442,7 @@ impl Out {
 
     /// Whether everything accepted has been handed to the driver, and no caller waits.
     pub(crate) fn is_drained(&mut self) -> bool {
-        self.buf.is_empty() && self.parked.is_empty() && self.calls.iter_mut().all(|(_, slot)| slot.state.has_ended())
+        self.buf.is_empty() && self.parked.is_empty() && !self.awaits_answers()
     }
 
     /// Why no call can be answered, if that is so.
@@ -453,7 +455,18 @@ impl Out {
         self.deaf = Some(Arc::clone(closed));
         self.parked.retain(|parked| parked.call.is_none());
         self.parked_bytes = self.parked.iter().map(|parked| parked.frame.len()).sum();
+        wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
         self.lose_calls(wakers);
+    }
+
+    /// Whether a call of this side waits for its answer.
+    pub(crate) fn awaits_answers(&mut self) -> bool {
+        self.calls.iter_mut().any(|(_, slot)| !slot.state.has_ended())
+    }
+
+    /// Whether so much waits to be written that no new work should be started.
+    pub(crate) const fn is_overfull(&self) -> bool {
+        self.buf.len() >= HOLD_ABOVE
     }
 
     pub(crate) fn set_gone(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
@@ -524,6 +537,8 @@ fn micros_since_1970(time: SystemTime) -> i64 {
 
 /// The out-buffer is not filled beyond this; what comes later is parked.
 const HIGH_WATER: usize = 256 * 1024;
+/// New work is not started while this much waits to be written.
+const HOLD_ABOVE: usize = 1024 * 1024;
 /// Bounds of what is queued for one connection: bytes in all, and packets that wait.
 const QUEUE_BYTES: usize = 1024 * 1024;
 const QUEUE_PACKETS: usize = 1024;

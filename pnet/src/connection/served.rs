@@ -82,12 +82,12 @@ impl<S: Service> Dispatch for Served<S> {
         Poll::Ready(done)
     }
 
-    fn admit(&mut self, job: Job, payload: &[u8], hold: bool, waker: &Waker, ended: &mut impl Ended) {
-        self.lanes.admit(job, payload, hold, waker, ended);
+    fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended) {
+        self.lanes.admit(job, payload, waker, ended);
     }
 
-    fn poll(&mut self, hold: bool, waker: &Waker, ended: &mut impl Ended) -> bool {
-        self.lanes.poll(hold, waker, ended)
+    fn poll(&mut self, waker: &Waker, ended: &mut impl Ended) -> bool {
+        self.lanes.poll(waker, ended)
     }
 
     fn cancel(&mut self, id: u32) -> bool {

@@ -46,7 +46,7 @@ pub(crate) async fn bind(
     address: impl ToSocketAddrs + std::fmt::Debug,
     plaintext_on_network: bool,
 ) -> Result<TcpAcceptor, BindError> {
-    let name = format!("{address:?}");
+    let name = name(&address);
     let io_error = |source| BindError::Io { address: name.clone(), source };
     let addresses: Vec<SocketAddr> = lookup_host(address).await.map_err(io_error)?.collect();
     if let Some(&address) = addresses.iter().find(|address| !is_loopback(address.ip()))
@@ -62,7 +62,7 @@ pub(crate) async fn connect(
     address: impl ToSocketAddrs + std::fmt::Debug,
     plaintext_on_network: bool,
 ) -> Result<(TcpStream, PeerAddr), ConnectError> {
-    let name = format!("{address:?}");
+    let name = name(&address);
     let io_error = |source| ConnectError::Io { address: name.clone(), source };
     let addresses: Vec<SocketAddr> = lookup_host(address).await.map_err(io_error)?.collect();
     if let Some(&address) = addresses.iter().find(|address| !is_loopback(address.ip()))
@@ -74,4 +74,9 @@ pub(crate) async fn connect(
     stream.set_nodelay(true).map_err(io_error)?;
     let peer = stream.peer_addr().map_err(io_error)?;
     Ok((stream, PeerAddr::Socket(peer)))
+}
+
+/// The address as it was given; `Debug` is what all kinds of addresses have in common.
+fn name(address: &impl std::fmt::Debug) -> String {
+    format!("{address:?}").trim_matches('"').to_owned()
 }

@@ -63,23 +63,26 @@ fn who(_: Who, member: &Member) -> You {
     You { number: member.number }
 }
 
+/// What a visitor knows.
+struct Knows(&'static str);
+
 #[action("PASSWORD")]
-fn password(_: Password, word: &String) -> Word {
-    Word { word: word.clone() }
+fn password(_: Password, knows: &Knows) -> Word {
+    Word { word: knows.0.to_owned() }
 }
 
 actions! { server ClubServer(Book) for Club(Member): joined, gone, who }
-actions! { client Visitor(String) for Club: password }
+actions! { client Visitor(Knows) for Club: password }
 
 #[tokio::test(start_paused = true)]
 async fn the_connect_handler_makes_each_connections_own_state() {
     let book = Arc::new(Book::default());
     let server = pnet::memory::serve(ClubServer, Arc::clone(&book));
-    let first = server.connect(Visitor, String::new()).await.expect("is let in");
-    let second = server.connect(Visitor, String::new()).await.expect("is let in");
+    let first = server.connect(Visitor, Knows("")).await.expect("is let in");
+    let second = server.connect(Visitor, Knows("")).await.expect("is let in");
     assert_eq!(second.call(Who {}).await.expect("is told"), You { number: 2 });
     assert_eq!(first.call(Who {}).await.expect("is told"), You { number: 1 });
-    let refused = server.connect(Visitor, String::new()).await.expect_err("is not let in");
+    let refused = server.connect(Visitor, Knows("")).await.expect_err("is not let in");
     let ConnectError::Refused(closed) = refused else { panic!("{refused:?}") };
     assert_eq!((closed.code(), closed.reason()), (CloseCode::Refused, "the club is full"));
     first.close().await;
@@ -96,9 +99,9 @@ async fn a_connect_handler_may_ask_the_client_first() {
     let book = Arc::new(Book::default());
     book.open(1);
     let server = pnet::memory::serve(ClubServer, Arc::clone(&book));
-    let member = server.connect(Visitor, "swordfish".to_owned()).await.expect("is asked");
+    let member = server.connect(Visitor, Knows("swordfish")).await.expect("is asked");
     assert_eq!(member.call(Who {}).await.expect("knows the word"), You { number: 1 });
-    let stranger = server.connect(Visitor, "herring".to_owned()).await.expect("is asked");
+    let stranger = server.connect(Visitor, Knows("herring")).await.expect("is asked");
     let error = stranger.call(Who {}).await.expect_err("does not know the word");
     assert!(matches!(error, CallError::Disconnected { .. }), "{error:?}");
     let closed = stranger.closed().await;

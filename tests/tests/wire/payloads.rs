@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pnet::{Packet, Schema};
-use pnet_protocol::packet::{Codec, OwnedPacket, Packet as _};
+use pnet_protocol::packet::{Codec, OwnedPacket};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
