@@ -8,5 +8,6 @@ mod faults;
 mod inbox_and_hub;
 mod order;
 mod pressure;
+mod stress;
 mod support;
 mod tcp;
