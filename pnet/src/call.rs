@@ -102,7 +102,8 @@ impl fmt::Debug for Sending {
 /// # Cancel safety
 ///
 /// Dropping it cancels the call: the handler at the other end stops at its next `.await`, unless it is marked
-/// `finish`. Whether it had run by then is unknown.
+/// `finish`. Whether it had run by then is unknown. Of more than 100 calls dropped in a second, the others' handlers run
+/// on, as peers close connections that cancel too much.
 #[must_use = "a call is made when this is awaited"]
 pub struct Calling<R: Reply> {
     conn: Arc<Conn>,

@@ -265,11 +265,8 @@ impl<D: Dispatch> Driver<D> {
         }
     }
 
-    /// Lets handlers go on.
+    /// Lets handlers go on; when the connection ends, only those are left that run to their end.
     fn work(&mut self, task: &Context<'_>) -> bool {
-        if matches!(self.stage, Stage::Flushing { .. } | Stage::Lingering { .. } | Stage::Leaving) {
-            return false;
-        }
         let (dispatch, mut ended) = self.split();
         let progress = dispatch.poll(task.waker(), &mut ended);
         self.check_mistakes();
@@ -801,7 +798,11 @@ impl Ended for Sink<'_> {
                 self.conn.answer(id, &outcome, payload, job.meta.action);
             }
             JobKind::OneWay { frame_len } => {
-                self.inbound.packet_finished(frame_len, &mut self.conn.out().buf);
+                let mut out = self.conn.out();
+                // Nothing follows a close frame.
+                if out.gone.is_none() {
+                    self.inbound.packet_finished(frame_len, &mut out.buf);
+                }
             }
         }
     }

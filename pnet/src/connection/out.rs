@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::Arc,
     task::Waker,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -52,8 +52,18 @@ pub(crate) struct Out {
     /// Senders that wait for a place in `parked`, each with its ticket.
     room: Vec<(u64, Waker)>,
     tickets: u64,
-    /// Whether this batch has its TIME frame.
+    /// Whether this batch has its TIME frame: it holds a packet or a call.
     timed: bool,
+    /// The peer closes connections that cancel too often, so this side does not.
+    cancels: Cancels,
+}
+
+/// CANCEL frames of this side: in this batch, and in the second that began at `since`.
+#[derive(Debug, Default)]
+struct Cancels {
+    in_batch: u32,
+    in_second: u32,
+    since: Option<Instant>,
 }
 
 /// One open call of this side.
@@ -146,6 +156,7 @@ impl Out {
             room: Vec::new(),
             tickets: 0,
             timed: false,
+            cancels: Cancels::default(),
         }
     }
 
@@ -227,7 +238,7 @@ impl Out {
             CallState::Sent if self.gone.is_none() && self.deaf.is_none() => {
                 slot.state = CallState::Abandoned;
                 slot.waker = None;
-                Frame::Cancel { id }.encode(&mut self.buf);
+                self.write_cancel(id);
                 wakers.extend(self.wake_driver());
             }
             CallState::TimedOut { answer_due: true } => slot.state = CallState::Abandoned,
@@ -314,7 +325,7 @@ impl Out {
         }
         self.earliest = earliest;
         for id in cancelled {
-            Frame::Cancel { id }.encode(&mut self.buf);
+            self.write_cancel(id);
         }
     }
 
@@ -381,6 +392,7 @@ impl Out {
     /// until somebody wakes the driver.
     pub(crate) fn take_batch(&mut self, empty: &mut Vec<u8>) -> bool {
         self.timed = false;
+        self.cancels.in_batch = 0;
         if self.buf.is_empty() {
             self.busy = false;
             return false;
@@ -434,10 +446,10 @@ impl Out {
     }
 
     /// The driver is about to sleep without taking the buffer: from now on it wants to be woken. `true`: there is
-    /// something in the buffer already.
-    pub(crate) fn rest(&mut self) -> bool {
+    /// a packet or a call in the buffer already.
+    pub(crate) const fn rest(&mut self) -> bool {
         self.busy = false;
-        !self.buf.is_empty()
+        self.timed
     }
 
     /// Whether everything accepted has been handed to the driver, and no caller waits.
@@ -503,6 +515,19 @@ impl Out {
         }
     }
 
+    /// Tells the peer that nobody waits for a call, unless too much of that was told already: then the handler runs on.
+    fn write_cancel(&mut self, id: u32) {
+        let now = Instant::now();
+        if self.cancels.since.is_none_or(|since| now.duration_since(since) >= SECOND) {
+            self.cancels = Cancels { in_second: 0, since: Some(now), ..self.cancels };
+        }
+        if self.cancels.in_batch < CANCELS && self.cancels.in_second < CANCELS {
+            self.cancels.in_batch += 1;
+            self.cancels.in_second += 1;
+            Frame::Cancel { id }.encode(&mut self.buf);
+        }
+    }
+
     fn park(&mut self, parked: Parked) {
         self.parked_bytes += parked.frame.len();
         self.parked.push_back(parked);
@@ -543,3 +568,6 @@ const HOLD_ABOVE: usize = 1024 * 1024;
 const QUEUE_BYTES: usize = 1024 * 1024;
 const QUEUE_PACKETS: usize = 1024;
 const LENGTH_FIELD: usize = 4;
+/// Half of what a peer takes in a second, as its seconds are not this side's.
+const CANCELS: u32 = 100;
+const SECOND: Duration = Duration::from_secs(1);

@@ -74,6 +74,25 @@ async fn cancelled_calls_give_their_places_back() {
         pair.book.after(round * 128 + 64).await;
         drop(calls);
         pair.book.after((round + 1) * 128).await;
+        // More than a hundred in a second would not be told to the peer.
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
     }
     pair.client.call(Touch {}).await.expect("none is answered busy");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_cancels_a_lot_is_not_taken_for_an_attacker() {
+    let pair = pair().await;
+    pair.book.open(10_000);
+    for n in 0..1_000 {
+        let mut call = Box::pin(pair.client.call(Hold { n }));
+        poll_fn(|task| {
+            assert!(call.as_mut().poll(task).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        drop(call);
+        tokio::task::yield_now().await;
+    }
+    pair.client.call(Touch {}).await.expect("the connection lives");
 }

@@ -8,6 +8,7 @@ mod faults;
 mod inbox_and_hub;
 mod order;
 mod pressure;
+mod regressions;
 mod stress;
 mod support;
 mod tcp;
