@@ -63,8 +63,8 @@ impl<P: Phase> Hub<P> {
         Self { core, phase: PhantomData }
     }
 
-    pub(crate) const fn core(&self) -> &Arc<HubCore> {
-        &self.core
+    pub(crate) fn into_core(self) -> Arc<HubCore> {
+        self.core
     }
 
     /// The connection with this id, if it is still there.

@@ -86,8 +86,8 @@ type Authenticate = dyn Fn(&[u8], &PeerAddr) -> bool + Send + Sync;
 
 impl<S: Service<Side = ServerSide>> ServerBuilder<S> {
     /// Uses a hub that was made before, so that the state can hold it, too.
-    pub fn hub<P: Phase<Protocol = S::Protocol>>(mut self, hub: &Hub<P>) -> Self {
-        self.hub = Arc::clone(hub.core());
+    pub fn hub<P: Phase<Protocol = S::Protocol>>(mut self, hub: Hub<P>) -> Self {
+        self.hub = hub.into_core();
         self
     }
 

@@ -162,22 +162,15 @@ impl Out {
 
     /// Takes a one-way packet, given as its whole frame.
     pub(crate) fn packet(&mut self, frame: &[u8]) -> Enqueued {
-        if let Some(too_long) = self.too_long(frame) {
-            return too_long;
-        }
-        if self.parked.is_empty() && self.outbound.can_send_packet() && self.buf.len() < HIGH_WATER {
-            self.write_packet(frame);
-            return Enqueued::Taken(self.wake_driver());
-        }
-        if !self.has_room(frame.len()) {
-            return Enqueued::Full;
-        }
-        self.park(Parked { frame: Bytes::copy_from_slice(frame), call: None });
-        Enqueued::Taken(None)
+        self.packet_or_park(frame, || Bytes::copy_from_slice(frame))
     }
 
     /// The same for a frame shared by many connections.
     pub(crate) fn shared_packet(&mut self, frame: &Bytes) -> Enqueued {
+        self.packet_or_park(frame, || frame.clone())
+    }
+
+    fn packet_or_park(&mut self, frame: &[u8], keep: impl FnOnce() -> Bytes) -> Enqueued {
         if let Some(too_long) = self.too_long(frame) {
             return too_long;
         }
@@ -188,7 +181,7 @@ impl Out {
         if !self.has_room(frame.len()) {
             return Enqueued::Full;
         }
-        self.park(Parked { frame: frame.clone(), call: None });
+        self.park(Parked { frame: keep(), call: None });
         Enqueued::Taken(None)
     }
 

@@ -1,0 +1,176 @@
+//! How a connection ends: by this side's will, by the peer's, or because the transport broke.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use pnet_protocol::{
+    close::{CloseCode, close_for},
+    connection::Violation,
+};
+use tokio::{io::AsyncWrite, time::Instant};
+
+use super::{super::close_frame, Dispatch, Driver, Stage, TURNS};
+use crate::{
+    buffers, config,
+    error::{Closed, ClosedBy},
+};
+
+impl<D: Dispatch> Driver<D> {
+    /// Ends the connection by this side's will: the peer is told, after what was already accepted for it.
+    pub(super) fn close(&mut self, closed: Closed) {
+        if matches!(self.stage, Stage::Flushing { .. } | Stage::Lingering { .. } | Stage::Leaving) {
+            return;
+        }
+        tracing::debug!(%closed, "closing");
+        self.dispatch.cancel_all();
+        let closed = self.conn.set_gone(closed);
+        self.unwelcome();
+        let mut frame = buffers::take();
+        close_frame(&closed).encode(&mut frame);
+        self.conn.out().buf.extend_from_slice(&frame);
+        buffers::give(frame);
+        self.stage = Stage::Flushing { deadline: Instant::now() + LINGER };
+    }
+
+    /// The peer has ended its stream. It may still read: what was accepted is finished and answered.
+    pub(super) fn ended(&mut self, in_a_frame: bool) {
+        self.eof = true;
+        let reason = if in_a_frame {
+            "the peer ended its stream in the middle of a frame"
+        } else {
+            "the peer ended its stream without a close frame"
+        };
+        let closed = Closed::new(CloseCode::Lost, reason, ClosedBy::Peer);
+        self.tail = Vec::new();
+        match self.stage {
+            Stage::Joining { .. } => self.leave(closed),
+            Stage::Open => {
+                tracing::debug!(%closed, "draining");
+                let mut wakers = Vec::new();
+                self.conn.out().deafen(&Arc::new(closed.clone()), &mut wakers);
+                wakers.into_iter().for_each(Waker::wake);
+                self.stage = Stage::Draining { closed, deadline: config::after(self.times.grace) };
+            }
+            Stage::Draining { .. } => {
+                let mut wakers = Vec::new();
+                self.conn.out().deafen(&Arc::new(closed), &mut wakers);
+                wakers.into_iter().for_each(Waker::wake);
+            }
+            Stage::Flushing { .. } | Stage::Lingering { .. } | Stage::Leaving => {}
+        }
+    }
+
+    /// The transport failed: nobody is left to be told anything.
+    pub(super) fn broken(&mut self, error: &io::Error) {
+        if matches!(self.stage, Stage::Flushing { .. } | Stage::Lingering { .. }) {
+            self.forsake();
+            return;
+        }
+        tracing::debug!(%error, "the transport broke");
+        self.leave(Closed::new(CloseCode::Lost, error.to_string(), ClosedBy::Transport));
+    }
+
+    /// Ends the connection without another word to the peer.
+    pub(super) fn leave(&mut self, closed: Closed) {
+        self.dispatch.cancel_all();
+        let closed = self.conn.set_gone(closed);
+        tracing::debug!(%closed, "gone");
+        self.forsake();
+    }
+
+    /// Lets go of the transport. The reason is known already.
+    pub(super) fn forsake(&mut self) {
+        self.io = None;
+        self.tail = Vec::new();
+        self.batch = Vec::new();
+        self.welcome = Vec::new();
+        self.written = 0;
+        self.timer = None;
+        self.stalled_since = None;
+        self.conn.out().buf = Vec::new();
+        self.conn.set_written();
+        self.stage = Stage::Leaving;
+    }
+
+    /// Moves on to the next stage when this one is done.
+    pub(super) fn advance(&mut self, task: &mut Context<'_>) -> bool {
+        let all_written = self.written == self.batch.len();
+        match &mut self.stage {
+            Stage::Draining { closed, .. } => {
+                if all_written && self.dispatch.is_idle() && self.conn.out().is_drained() {
+                    let closed = closed.clone();
+                    self.close(closed);
+                    return true;
+                }
+                false
+            }
+            Stage::Flushing { deadline } => {
+                if !all_written || !self.conn.out().buf.is_empty() {
+                    return false;
+                }
+                let deadline = *deadline;
+                let Some(io) = &mut self.io else { return false };
+                match Pin::new(io).poll_shutdown(task) {
+                    Poll::Pending => false,
+                    Poll::Ready(Ok(())) if !self.eof => {
+                        self.conn.set_written();
+                        self.stage = Stage::Lingering { deadline };
+                        true
+                    }
+                    Poll::Ready(_) => {
+                        self.forsake();
+                        true
+                    }
+                }
+            }
+            Stage::Lingering { .. } if self.eof => {
+                self.forsake();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The connection is over: handlers that run to their end, then the disconnect handler.
+    pub(super) fn poll_leave(&mut self, task: &mut Context<'_>) -> Poll<()> {
+        for turn in 0.. {
+            if self.dispatch.is_idle() {
+                break;
+            }
+            if turn == TURNS {
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let (dispatch, mut ended) = self.split();
+            if !dispatch.poll(task.waker(), &mut ended) {
+                self.conn.out().rest();
+                return Poll::Pending;
+            }
+        }
+        let Some(closed) = self.conn.gone() else { return Poll::Ready(()) };
+        let left = self.dispatch.poll_leave(&closed, task);
+        self.conn.out().rest();
+        left
+    }
+
+    /// The peer breaks the protocol: the connection is closed with the code for it.
+    pub(super) fn punish(&mut self, violation: &Violation) {
+        tracing::warn!(%violation, "the peer breaks the protocol");
+        let (code, reason) = close_for(violation);
+        self.close(Closed::new(code, reason, ClosedBy::Here));
+    }
+
+    pub(super) fn check_mistakes(&mut self) {
+        if let Some(violation) = self.mistakes.too_many.take().or_else(|| self.cancellations.too_many.take()) {
+            self.punish(&violation);
+        }
+    }
+}
+
+/// Time to write the last frames, and then to wait for the peer's end.
+const LINGER: Duration = Duration::from_secs(1);

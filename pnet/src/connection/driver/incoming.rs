@@ -1,0 +1,232 @@
+//! The driver's reading half: bytes to frames, frames to what they ask for.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use pnet_protocol::{
+    close::close_for,
+    connection::Event,
+    failure::{Failure, code},
+    frame::{self, Frame},
+    protocol::{ReplyInfo, Role},
+};
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    time::Instant,
+};
+
+use super::{
+    super::lanes::{Ended, Job, JobKind},
+    Dispatch, Driver, Stage,
+};
+use crate::{
+    buffers,
+    context::Meta,
+    error::{Closed, ClosedBy},
+};
+
+impl<D: Dispatch> Driver<D> {
+    /// One read, and every whole frame in it.
+    pub(super) fn read(&mut self, task: &mut Context<'_>) -> bool {
+        if self.eof || matches!(self.stage, Stage::Leaving) {
+            return false;
+        }
+        if std::mem::take(&mut self.unread) {
+            let tail = std::mem::take(&mut self.tail);
+            let used = self.handle(&tail, task);
+            self.tail.extend_from_slice(tail.get(used..).unwrap_or_default());
+            return true;
+        }
+        let Some(io) = &mut self.io else { return false };
+        // A long frame that has begun to arrive is read on where it is; anything else goes through the thread's buffer.
+        let mut filled = self.tail.len();
+        let own = filled >= buffers::READ_LEN / 2;
+        let mut buffer = if own {
+            let mut buffer = std::mem::take(&mut self.tail);
+            buffer.resize(filled + buffers::READ_LEN, 0);
+            buffer
+        } else {
+            let mut buffer = buffers::take_read();
+            buffer[..filled].copy_from_slice(&self.tail);
+            buffer
+        };
+        let mut space = ReadBuf::new(&mut buffer[filled..]);
+        let polled = Pin::new(io).poll_read(task, &mut space);
+        let read = space.filled().len();
+        let progress = match polled {
+            Poll::Pending => {
+                if own {
+                    buffer.truncate(filled);
+                    self.tail = buffer;
+                } else {
+                    buffers::give_read(buffer);
+                }
+                return false;
+            }
+            Poll::Ready(Err(error)) => {
+                self.broken(&error);
+                true
+            }
+            Poll::Ready(Ok(())) if read == 0 => {
+                self.ended(filled > 0);
+                true
+            }
+            Poll::Ready(Ok(())) => {
+                filled += read;
+                let used = self.handle(&buffer[..filled], task);
+                self.tail.clear();
+                if own {
+                    buffer.truncate(filled);
+                    buffer.drain(..used);
+                    // A frame that was whole leaves its memory to others.
+                    self.tail = if buffer.is_empty() { Vec::new() } else { buffer };
+                    return true;
+                }
+                if used < filled {
+                    self.tail.extend_from_slice(&buffer[used..filled]);
+                } else {
+                    self.tail = Vec::new();
+                }
+                true
+            }
+        };
+        if !own {
+            buffers::give_read(buffer);
+        }
+        progress
+    }
+
+    /// Handles the whole frames of `bytes`; how many bytes they were.
+    fn handle(&mut self, bytes: &[u8], task: &Context<'_>) -> usize {
+        let mut used = 0;
+        while let Some(rest) = bytes.get(used..) {
+            if !matches!(self.stage, Stage::Joining { .. } | Stage::Open | Stage::Draining { .. }) {
+                // The connection is ending: what still arrives is not looked at.
+                return bytes.len();
+            }
+            match frame::decode(rest, self.max_frame_len) {
+                Ok(Some((frame, len))) => {
+                    used += len;
+                    self.handle_frame(frame, task);
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    let (code, reason) = close_for(&error);
+                    tracing::warn!(%error, "the peer's bytes are no frame");
+                    self.close(Closed::new(code, reason, ClosedBy::Here));
+                }
+            }
+        }
+        self.check_mistakes();
+        used
+    }
+
+    fn handle_frame(&mut self, frame: Frame<'_>, task: &Context<'_>) {
+        let event = match self.inbound.handle(frame) {
+            Ok(event) => event,
+            Err(violation) => {
+                self.punish(&violation);
+                return;
+            }
+        };
+        match event {
+            Event::Time { micros } => self.created = system_time(micros),
+            Event::Packet { action, payload, frame_len } => {
+                self.admit(action, JobKind::OneWay { frame_len }, 0, payload, task);
+            }
+            Event::Call { id, action, timeout_ms, payload } => {
+                self.admit(action, JobKind::Call { id }, timeout_ms, payload, task);
+            }
+            Event::Busy { id } => {
+                let failure = Failure::public(code::BUSY, "too many calls are open");
+                self.conn.answer(id, &Err(failure), &[], "");
+                self.mistakes.count();
+            }
+            Event::Answer { id, answer } => {
+                let mut wakers = Vec::new();
+                {
+                    let mut out = self.conn.out();
+                    wakers.extend(out.answered(id, &answer));
+                    out.unpark(&mut wakers);
+                }
+                wakers.into_iter().for_each(Waker::wake);
+            }
+            Event::Cancel { id } => self.cancel(id),
+            Event::Credit { packets, bytes } => {
+                let mut wakers = Vec::new();
+                let credited = {
+                    let mut out = self.conn.out();
+                    let credited = out.credit(packets, bytes);
+                    out.unpark(&mut wakers);
+                    credited
+                };
+                wakers.into_iter().for_each(Waker::wake);
+                if let Err(violation) = credited {
+                    self.punish(&violation);
+                }
+            }
+            // Only the newest matters, so a flood of pings makes one pong.
+            Event::Ping { nonce } => self.pong = Some(nonce),
+            Event::Close(close) => self.leave(Closed::from_peer(&close)),
+            _ => {}
+        }
+    }
+
+    /// Hands a packet or call to its handler, if this side knows the action.
+    fn admit(&mut self, action: u16, kind: JobKind, timeout_ms: u32, payload: &[u8], task: &Context<'_>) {
+        let known = self.incoming.get(action);
+        let call = matches!(kind, JobKind::Call { .. });
+        let deadline = (timeout_ms != 0)
+            .then(|| *self.now.get_or_insert_with(Instant::now) + Duration::from_millis(u64::from(timeout_ms)));
+        let meta = Meta { action: known.map_or("", |info| info.action), created: self.created, deadline, call };
+        let job = Job { action, kind, meta };
+        // A client that ends goes on serving while it waits for answers itself: they may depend on it.
+        let draining = matches!(self.stage, Stage::Draining { .. })
+            && !(matches!(self.role, Role::Client) && self.conn.out().awaits_answers());
+        let (dispatch, mut ended) = self.split();
+        match known {
+            None => {
+                ended.mistakes.count();
+                let failure = Failure::public(code::UNKNOWN_ACTION, "this side knows no such action");
+                ended.ended(&job, Err(failure), &[]);
+            }
+            Some(_) if draining => {
+                if ended.conn.out().is_overfull() {
+                    // It asks for more without having read what it got.
+                    ended.mistakes.count();
+                }
+                let failure = Failure::public(code::GOING_AWAY, "this side is shutting down and takes nothing new");
+                ended.ended(&job, Err(failure), &[]);
+            }
+            Some(info) if call == matches!(info.reply, ReplyInfo::None) => {
+                ended.mistakes.count();
+                let failure = if call {
+                    Failure::public(code::NO_REPLY, "this action has no answer")
+                } else {
+                    Failure::public(code::MALFORMED, "this action is a call")
+                };
+                ended.ended(&job, Err(failure), &[]);
+            }
+            Some(_) => dispatch.admit(job, payload, task.waker(), &mut ended),
+        }
+    }
+
+    /// The caller does not wait any more. It is answered all the same: until then the call counts at both ends.
+    fn cancel(&mut self, id: u32) {
+        self.cancellations.count();
+        if self.dispatch.cancel(id) {
+            self.inbound.call_finished(id);
+            let failure = Failure::public(code::CANCELLED, "the caller did not wait");
+            self.conn.answer(id, &Err(failure), &[], "");
+        }
+    }
+}
+
+/// The peer's clock, as far as this side can represent it.
+fn system_time(micros: i64) -> Option<SystemTime> {
+    let distance = Duration::from_micros(micros.unsigned_abs());
+    if micros < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
+}

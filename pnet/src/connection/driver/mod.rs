@@ -1,0 +1,352 @@
+//! Drives one connection: the only task that touches its transport.
+//!
+//! A [`Driver`] is polled, never awaited, so nothing of it can be cancelled half-way. One turn handles every whole frame
+//! of a read, lets handlers run, and writes what has gathered in one go; after some turns it yields to other tasks.
+//! Reading never stops while the connection is open: answers, credit and cancellations must get through, and what new
+//! work may arrive is bounded by the limits.
+
+mod ending;
+mod incoming;
+mod outgoing;
+mod sink;
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::{Duration, SystemTime},
+};
+
+use pnet_protocol::{
+    close::CloseCode,
+    connection::Inbound,
+    frame,
+    limits::Limits,
+    protocol::{Direction, Role},
+};
+use tokio::time::{Instant, Sleep};
+
+use self::sink::{Mistakes, Sink};
+use super::{
+    Conn,
+    lanes::{Ended, Job},
+};
+use crate::{
+    error::{Closed, ClosedBy, Refused},
+    transport::Transport,
+};
+
+/// What becomes of the packets and calls that arrive: a service's handlers, or an inbox.
+pub(crate) trait Dispatch: Send + Unpin + 'static {
+    /// Runs the connect handler; nothing is started before it is done.
+    fn poll_join(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Refused>>;
+    /// Takes a job.
+    fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended);
+    /// Goes on with what was woken. `true` if anything happened.
+    fn poll(&mut self, waker: &Waker, ended: &mut impl Ended) -> bool;
+    /// The caller does not wait any more. `true` if the call is gone, `false` if it runs on.
+    fn cancel(&mut self, id: u32) -> bool;
+    /// The peer is gone: drops everything but handlers that run to their end.
+    fn cancel_all(&mut self);
+    /// Drops everything.
+    fn kill(&mut self);
+    /// Whether nothing runs and nothing waits.
+    fn is_idle(&self) -> bool;
+    /// Runs the disconnect handler, last and once.
+    fn poll_leave(&mut self, closed: &Arc<Closed>, task: &mut Context<'_>) -> Poll<()>;
+}
+
+/// How long things may take on one connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// A write that makes no progress.
+    pub(crate) write: Duration,
+    /// Work that was accepted before the peer ended its stream.
+    pub(crate) grace: Duration,
+}
+
+/// A connection at the end of its handshake.
+pub(crate) struct Opening {
+    pub(crate) io: Box<dyn Transport>,
+    /// This side's.
+    pub(crate) role: Role,
+    /// What this side takes.
+    pub(crate) limits: Limits,
+    pub(crate) times: Times,
+    /// Written first, once the connect handler lets the connection in.
+    pub(crate) welcome: Vec<u8>,
+    /// Read behind the handshake.
+    pub(crate) tail: Vec<u8>,
+    /// When the connect handler has to be done.
+    pub(crate) deadline: Instant,
+}
+
+/// One connection's task.
+pub(crate) struct Driver<D> {
+    /// `None` once the connection is over and only handlers are left.
+    io: Option<Box<dyn Transport>>,
+    conn: Arc<Conn>,
+    dispatch: D,
+    stage: Stage,
+    inbound: Inbound,
+    role: Role,
+    incoming: &'static Direction,
+    max_frame_len: u32,
+    /// The batch that is being written, from `written` on.
+    batch: Vec<u8>,
+    written: usize,
+    /// What precedes the first batch: the handshake's last words, held back until the connect handler is done.
+    welcome: Vec<u8>,
+    /// The beginning of a frame that is not whole yet.
+    tail: Vec<u8>,
+    /// Whether `tail` came with the handshake and was never looked at.
+    unread: bool,
+    pong: Option<u64>,
+    created: Option<SystemTime>,
+    /// The time of the current read, looked up once.
+    now: Option<Instant>,
+    eof: bool,
+    stalled_since: Option<Instant>,
+    mistakes: Mistakes,
+    cancellations: Mistakes,
+    timer: Option<Pin<Box<Sleep>>>,
+    times: Times,
+}
+
+/// Where the connection's life is.
+#[derive(Debug)]
+enum Stage {
+    /// The connect handler runs.
+    Joining {
+        deadline: Instant,
+    },
+    Open,
+    /// What was accepted is finished, then the connection closes.
+    Draining {
+        closed: Closed,
+        deadline: Instant,
+    },
+    /// The last frames are written.
+    Flushing {
+        deadline: Instant,
+    },
+    /// This side has ended its stream and waits for the end of the other, so that no reset destroys the last frames.
+    Lingering {
+        deadline: Instant,
+    },
+    /// The transport is gone; handlers that run to their end, then the disconnect handler.
+    Leaving,
+}
+
+impl<D: Dispatch> Driver<D> {
+    pub(crate) fn new(opening: Opening, conn: Arc<Conn>, dispatch: D) -> Self {
+        let Opening { io, role, limits, times, welcome, tail, deadline } = opening;
+        let incoming = conn.info.received_by(role);
+        Self {
+            io: Some(io),
+            conn,
+            dispatch,
+            stage: Stage::Joining { deadline },
+            inbound: Inbound::new(&limits),
+            role,
+            incoming,
+            max_frame_len: limits.max_frame_len,
+            batch: Vec::new(),
+            written: 0,
+            welcome,
+            unread: !tail.is_empty(),
+            tail,
+            pong: None,
+            created: None,
+            now: None,
+            eof: false,
+            stalled_since: None,
+            mistakes: Mistakes::in_packets(),
+            cancellations: Mistakes::in_cancelling(),
+            timer: None,
+            times,
+        }
+    }
+
+    /// Runs the connection to its end.
+    pub(crate) async fn run(mut self) {
+        std::future::poll_fn(move |task| self.poll(task)).await;
+    }
+
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..TURNS {
+            self.now = None;
+            let mut progress = self.join(task);
+            self.obey(task);
+            if matches!(self.stage, Stage::Leaving) {
+                return self.poll_leave(task);
+            }
+            progress |= self.work(task);
+            progress |= self.read(task);
+            progress |= self.write(task);
+            progress |= self.advance(task);
+            if !progress && !self.fall_asleep(task) {
+                return Poll::Pending;
+            }
+        }
+        // A peer that keeps this side busy does not stop the clock.
+        self.fall_asleep(task);
+        task.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Does what handles have asked for since the last turn.
+    fn obey(&mut self, task: &Context<'_>) {
+        let (close, drain, kill) = {
+            let mut out = self.conn.out();
+            out.driver_runs(task.waker());
+            for id in std::mem::take(&mut out.finished_calls) {
+                self.inbound.call_finished(id);
+            }
+            for frame_len in std::mem::take(&mut out.finished_packets) {
+                // Nothing follows a close frame.
+                if out.gone.is_none() {
+                    self.inbound.packet_finished(frame_len, &mut out.buf);
+                }
+            }
+            (out.close.take(), out.drain.take(), out.kill)
+        };
+        if kill {
+            self.dispatch.kill();
+            self.leave(Closed::new(CloseCode::GoingAway, "the grace of the shutdown is over", ClosedBy::Here));
+        } else if let Some(closed) = close {
+            self.close(closed);
+        } else if let Some((closed, deadline)) = drain
+            && matches!(self.stage, Stage::Joining { .. } | Stage::Open | Stage::Draining { .. })
+        {
+            if matches!(self.stage, Stage::Joining { .. }) {
+                self.close(closed);
+            } else {
+                self.stage = Stage::Draining { closed, deadline };
+            }
+        }
+    }
+
+    /// Goes on with the connect handler.
+    fn join(&mut self, task: &mut Context<'_>) -> bool {
+        if !matches!(self.stage, Stage::Joining { .. }) {
+            return false;
+        }
+        match self.dispatch.poll_join(task) {
+            Poll::Ready(Ok(())) => {
+                self.stage = Stage::Open;
+                self.release_welcome();
+                true
+            }
+            Poll::Ready(Err(refused)) => {
+                tracing::debug!(reason = refused.reason(), "the connect handler refuses");
+                self.close(Closed::refused(&refused));
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    fn release_welcome(&mut self) {
+        if !self.welcome.is_empty() {
+            debug_assert!(self.batch.is_empty(), "nothing is written before the welcome");
+            self.batch = std::mem::take(&mut self.welcome);
+        }
+    }
+
+    /// A client that was not welcomed yet hears only the close frame, behind the preface, and its `connect` fails.
+    fn unwelcome(&mut self) {
+        if !self.welcome.is_empty() {
+            self.welcome.truncate(frame::PREFACE.len());
+            self.release_welcome();
+            self.conn.out().buf.clear();
+        }
+    }
+
+    /// Lets handlers go on; when the connection ends, only those are left that run to their end.
+    fn work(&mut self, task: &Context<'_>) -> bool {
+        let (dispatch, mut ended) = self.split();
+        let progress = dispatch.poll(task.waker(), &mut ended);
+        self.check_mistakes();
+        progress
+    }
+
+    /// Arms the timer for whatever is due next. `true` if something is due already.
+    fn fall_asleep(&mut self, task: &mut Context<'_>) -> bool {
+        let stage = match &self.stage {
+            Stage::Joining { deadline }
+            | Stage::Draining { deadline, .. }
+            | Stage::Flushing { deadline }
+            | Stage::Lingering { deadline } => Some(*deadline),
+            Stage::Open | Stage::Leaving => None,
+        };
+        let stalled = self.stalled_since.map(|since| since + self.times.write);
+        let calls = {
+            let out = self.conn.out();
+            if out.has_requests() {
+                return true;
+            }
+            out.earliest
+        };
+        let Some(due) = [stage, stalled, calls].into_iter().flatten().min() else { return false };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        if timer.deadline() != due {
+            timer.as_mut().reset(due);
+        }
+        if timer.as_mut().poll(task).is_pending() {
+            return false;
+        }
+        self.time_is_up(Instant::now());
+        true
+    }
+
+    /// Ends what has waited long enough.
+    fn time_is_up(&mut self, now: Instant) {
+        let mut wakers = Vec::new();
+        {
+            let mut out = self.conn.out();
+            out.expire_calls(now, &mut wakers);
+            out.unpark(&mut wakers);
+        }
+        wakers.into_iter().for_each(Waker::wake);
+        if self.stalled_since.is_some_and(|since| since + self.times.write <= now) {
+            tracing::warn!("the peer does not read");
+            self.leave(Closed::new(CloseCode::SlowConsumer, "the peer does not read", ClosedBy::Here));
+            return;
+        }
+        match &self.stage {
+            Stage::Joining { deadline } if *deadline <= now => {
+                let reason = "the connect handler did not finish in time";
+                self.close(Closed::new(CloseCode::HandshakeTimeout, reason, ClosedBy::Here));
+            }
+            Stage::Draining { closed, deadline } if *deadline <= now => {
+                let closed = closed.clone();
+                self.close(closed);
+            }
+            Stage::Flushing { deadline } | Stage::Lingering { deadline } if *deadline <= now => self.forsake(),
+            _ => {}
+        }
+    }
+
+    fn split(&mut self) -> (&mut D, Sink<'_>) {
+        let sink = Sink { conn: &self.conn, inbound: &mut self.inbound, mistakes: &mut self.mistakes };
+        (&mut self.dispatch, sink)
+    }
+}
+
+/// A driver that is dropped half-way, with its runtime for one, leaves nobody waiting.
+impl<D> Drop for Driver<D> {
+    fn drop(&mut self) {
+        self.conn.set_gone(Closed::new(CloseCode::Lost, "the connection's task has ended", ClosedBy::Here));
+        self.conn.set_written();
+    }
+}
+
+impl<D> std::fmt::Debug for Driver<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").field("conn", &self.conn.id).field("stage", &self.stage).finish_non_exhaustive()
+    }
+}
+
+/// Turns before other tasks get theirs.
+const TURNS: usize = 8;

@@ -1,0 +1,107 @@
+//! The driver's writing half: what has gathered goes out in one go.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use pnet_protocol::frame::Frame;
+use tokio::{io::AsyncWrite, time::Instant};
+
+use super::{Dispatch, Driver, Stage};
+use crate::buffers;
+
+impl<D: Dispatch> Driver<D> {
+    /// Writes until the transport refuses or nothing is left.
+    pub(super) fn write(&mut self, task: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        loop {
+            if self.written == self.batch.len() && !self.next_batch() {
+                return progress | self.flush(task);
+            }
+            let Some(io) = &mut self.io else { return progress };
+            let Some(rest) = self.batch.get(self.written..) else { return progress };
+            match Pin::new(io).poll_write(task, rest) {
+                Poll::Pending => {
+                    self.stalled_since.get_or_insert_with(Instant::now);
+                    return progress;
+                }
+                Poll::Ready(Ok(0)) => {
+                    self.broken(&io::ErrorKind::WriteZero.into());
+                    return true;
+                }
+                Poll::Ready(Ok(written)) => {
+                    self.written += written;
+                    self.stalled_since = None;
+                    progress = true;
+                }
+                Poll::Ready(Err(error)) => {
+                    self.broken(&error);
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Takes what has gathered. `false`: nothing.
+    fn next_batch(&mut self) -> bool {
+        self.batch.clear();
+        self.written = 0;
+        if matches!(self.stage, Stage::Lingering { .. } | Stage::Leaving) {
+            return false;
+        }
+        if !self.welcome.is_empty() {
+            // Held back until the connect handler is done, unless it has something to say: that needs a client that
+            // listens.
+            let speaks = self.conn.out().rest();
+            if speaks {
+                self.release_welcome();
+            }
+            return speaks;
+        }
+        if self.batch.capacity() == 0 {
+            self.batch = buffers::take();
+        }
+        let mut wakers = Vec::new();
+        let taken = {
+            let mut out = self.conn.out();
+            if let Some(nonce) = self.pong.take()
+                && out.gone.is_none()
+            {
+                Frame::Pong { nonce }.encode(&mut out.buf);
+            }
+            out.unpark(&mut wakers);
+            let taken = out.take_batch(&mut self.batch);
+            if taken {
+                // The buffer is empty again, so what was parked for want of room may follow.
+                out.unpark(&mut wakers);
+            }
+            taken
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        if !taken {
+            buffers::give(std::mem::take(&mut self.batch));
+        }
+        taken
+    }
+
+    /// Everything was handed over; some transports hold it back until told.
+    fn flush(&mut self, task: &mut Context<'_>) -> bool {
+        let Some(io) = &mut self.io else { return false };
+        match Pin::new(io).poll_flush(task) {
+            Poll::Pending => {
+                self.stalled_since.get_or_insert_with(Instant::now);
+                false
+            }
+            Poll::Ready(Ok(())) => {
+                self.stalled_since = None;
+                false
+            }
+            Poll::Ready(Err(error)) => {
+                self.broken(&error);
+                true
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What becomes of a job's end: the answer, the credit, and the account of the peer's mistakes.
+
+use pnet_protocol::{
+    connection::{Inbound, Rate, Violation},
+    failure::{Failure, code},
+    reply::Verdict,
+};
+use tokio::time::Instant;
+
+use super::super::{
+    Conn,
+    lanes::{Ended, Job, JobKind},
+};
+
+/// What happens when a job ends.
+pub(super) struct Sink<'a> {
+    pub(super) conn: &'a Conn,
+    pub(super) inbound: &'a mut Inbound,
+    pub(super) mistakes: &'a mut Mistakes,
+}
+
+impl Ended for Sink<'_> {
+    fn ended(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
+        if let Err(failure) = &outcome {
+            if failure.is_malformed() {
+                self.mistakes.count();
+                tracing::warn!(action = job.meta.action, failure = %failure.log_text(), "malformed packet");
+            } else if failure.code() == code::INTERNAL {
+                tracing::error!(action = job.meta.action, failure = %failure.log_text(), "a handler failed");
+            } else {
+                tracing::debug!(action = job.meta.action, failure = %failure.log_text(), "not handled");
+            }
+        }
+        match job.kind {
+            JobKind::Call { id } => {
+                self.inbound.call_finished(id);
+                self.conn.answer(id, &outcome, payload, job.meta.action);
+            }
+            JobKind::OneWay { frame_len } => {
+                let mut out = self.conn.out();
+                // Nothing follows a close frame.
+                if out.gone.is_none() {
+                    self.inbound.packet_finished(frame_len, &mut out.buf);
+                }
+            }
+        }
+    }
+}
+
+/// Counts the peer's mistakes that do not end a connection by themselves.
+#[derive(Debug)]
+pub(super) struct Mistakes {
+    rate: Rate,
+    start: Instant,
+    pub(super) too_many: Option<Violation>,
+}
+
+impl Mistakes {
+    /// Packets that cannot be handled: more than 32 a minute are abuse.
+    pub(super) fn in_packets() -> Self {
+        Self::new(Rate::new("mistakes", 32, 60_000))
+    }
+
+    /// Cancelled calls, each of which costs the peer less than this side: more than 200 a second are abuse.
+    pub(super) fn in_cancelling() -> Self {
+        Self::new(Rate::new("cancellations", 200, 1_000))
+    }
+
+    fn new(rate: Rate) -> Self {
+        Self { rate, start: Instant::now(), too_many: None }
+    }
+
+    pub(super) fn count(&mut self) {
+        let now_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if let Err(violation) = self.rate.hit(now_ms) {
+            self.too_many = Some(violation);
+        }
+    }
+}
