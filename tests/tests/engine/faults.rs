@@ -6,13 +6,12 @@ use pnet::{CallError, CloseCode, HandshakeError, Protocol, code, memory::MemoryS
 use pnet_protocol::{
     close::Close,
     frame::{self, Frame, PREFACE},
-    handshake::{ClientHandshake, ShapePolicy},
     limits::Limits,
 };
 use pnet_tests::talk::{Book, Break, How, Note, Stumble, Talk, TalkServer, Touch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use super::support::pair;
+use super::support::{id_of, pair, shake};
 
 /// A peer that is not pnet's own client: it shakes hands properly and then writes what the test wants.
 struct Raw {
@@ -33,19 +32,9 @@ enum Seen {
 
 impl Raw {
     async fn connect(server: &MemoryServer<Talk>) -> Self {
-        let mut raw = Self { io: server.connector().open().await.expect("memory connects"), read: Vec::new() };
-        let mut out = Vec::new();
-        let mut machine = ClientHandshake::new(Talk::INFO, b"", &Limits::default(), ShapePolicy::Names, &mut out);
-        loop {
-            raw.write(&out).await;
-            out.clear();
-            assert_ne!(raw.io.read_buf(&mut raw.read).await.expect("memory reads"), 0);
-            let (used, welcomed) = machine.handle(&raw.read, &mut out).expect("the handshake is fine");
-            raw.read.drain(..used);
-            if welcomed.is_some() {
-                return raw;
-            }
-        }
+        let mut io = server.connector().open().await.expect("memory connects");
+        let read = shake(&mut io, Talk::INFO, &Limits::default()).await;
+        Self { io, read }
     }
 
     async fn write(&mut self, bytes: &[u8]) {
@@ -101,10 +90,6 @@ impl Raw {
 fn server() -> (MemoryServer<Talk>, Arc<Book>) {
     let book = Arc::new(Book::default());
     (pnet::memory::serve(TalkServer, Arc::clone(&book)), book)
-}
-
-fn id_of(action: &str) -> u16 {
-    Talk::INFO.client.find(action).expect("the protocol has it")
 }
 
 #[tokio::test(start_paused = true)]

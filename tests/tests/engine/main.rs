@@ -4,6 +4,7 @@
 mod begin_and_end;
 mod calls;
 mod cancellation;
+mod edges;
 mod faults;
 mod inbox_and_hub;
 mod order;

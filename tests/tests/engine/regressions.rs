@@ -1,7 +1,6 @@
 //! What went wrong once: each test failed before its fix.
 
 use std::{
-    future::poll_fn,
     io,
     pin::Pin,
     sync::Arc,
@@ -21,41 +20,7 @@ use pnet_tests::talk::{Ask, AskBack, Book, Done, Echo, Hold, Note, Push, Talk, T
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
-use super::support::pair;
-
-async fn once(mut future: Pin<&mut impl Future>) -> bool {
-    poll_fn(|task| Poll::Ready(future.as_mut().poll(task).is_ready())).await
-}
-
-fn id_of(action: &str) -> u16 {
-    Talk::INFO.client.find(action).expect("the protocol has it")
-}
-
-async fn settle() {
-    for _ in 0..200 {
-        tokio::task::yield_now().await;
-    }
-}
-
-async fn shake(
-    io: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    info: &'static pnet_protocol::protocol::ProtocolInfo,
-    limits: &Limits,
-) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut read = Vec::new();
-    let mut machine = ClientHandshake::new(info, b"", limits, ShapePolicy::Names, &mut out);
-    loop {
-        io.write_all(&out).await.expect("memory writes");
-        out.clear();
-        assert_ne!(io.read_buf(&mut read).await.expect("memory reads"), 0);
-        let (used, welcomed) = machine.handle(&read, &mut out).expect("the handshake is fine");
-        read.drain(..used);
-        if welcomed.is_some() {
-            return read;
-        }
-    }
-}
+use super::support::{Handed, id_of, pair, poll_once, settle, shake};
 
 /// A server in memory whose one client speaks to it over a pipe that the test has stopped reading.
 async fn stuck() -> (MemoryServer<Talk>, Arc<Book>, Peer<Talk>, DuplexStream) {
@@ -111,11 +76,11 @@ async fn a_call_dropped_while_it_is_parked_blocks_nothing() {
     let pair = pair().await;
     let mut calls: Vec<_> = (0..64).map(|n| Box::pin(pair.client.call(Hold { n }).without_timeout())).collect();
     for call in &mut calls {
-        assert!(!once(call.as_mut()).await);
+        assert!(!poll_once(call.as_mut()).await);
     }
     pair.book.after(64).await;
     let mut parked = Box::pin(pair.client.call(Touch {}).without_timeout());
-    assert!(!once(parked.as_mut()).await);
+    assert!(!poll_once(parked.as_mut()).await);
     settle().await;
     drop(parked);
     pair.client.send(Note { n: 7 }).await.expect("is sent");
@@ -373,21 +338,10 @@ async fn greet(peer: Peer<Chatty>) {
 fn hi3(_: Hi) {}
 actions! { server ChattyServer(u8) for Chatty: greet, hi3 }
 
-/// Takes what its sender sends.
-struct From(tokio::sync::mpsc::Receiver<DuplexStream>);
-impl pnet::transport::Listener for From {
-    type Io = DuplexStream;
-    type Addr = ();
-    async fn accept(&mut self) -> io::Result<(Self::Io, PeerAddr)> {
-        Ok((self.0.recv().await.ok_or(io::ErrorKind::NotConnected)?, PeerAddr::Memory))
-    }
-    fn local_addr(&self) {}
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_connect_handler_speaks_over_a_narrow_pipe() {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    let _server = pnet::serve(ChattyServer, 0_u8).listen(From(receiver));
+    let _server = pnet::serve(ChattyServer, 0_u8).listen(Handed(receiver));
     let (here, there) = duplex(1);
     sender.send(there).await.unwrap();
     let (client, mut inbox) = pnet::connect_inbox::<Chatty>().over(here, PeerAddr::Memory).await.expect("connects");
@@ -433,7 +387,7 @@ async fn a_long_frame_cut_off_is_named() {
 #[tokio::test(start_paused = true)]
 async fn run_ends_with_its_listener() {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    let server = pnet::serve(TalkServer, Book::default()).listen(From(receiver));
+    let server = pnet::serve(TalkServer, Book::default()).listen(Handed(receiver));
     drop(sender);
     assert!(tokio::time::timeout(Duration::from_secs(100), server.run()).await.is_ok(), "run() never ends");
 }
@@ -482,7 +436,7 @@ async fn a_finish_handler_that_wakes_itself_starves_nobody() {
     let server = pnet::memory::serve(SpinServer, Arc::clone(&book));
     let (client, _inbox) = server.connect_inbox().await.unwrap();
     let mut call = Box::pin(client.call(Spin {}));
-    assert!(!once(call.as_mut()).await);
+    assert!(!poll_once(call.as_mut()).await);
     book.after(1).await;
     let peer = server.hub().peers().pop().unwrap();
     peer.close("x");
@@ -560,7 +514,7 @@ async fn a_freed_slot_wakes_who_waits_for_one() {
     let client = server.connect(TalkClient, Book::default()).await.unwrap();
     let mut calls: Vec<_> = (0..4_096).map(|n| Box::pin(client.call(Hold { n }).without_timeout())).collect();
     for (n, call) in calls.iter_mut().enumerate() {
-        assert!(!once(call.as_mut()).await);
+        assert!(!poll_once(call.as_mut()).await);
         if n % 100 == 0 {
             settle().await;
         }
@@ -614,7 +568,7 @@ async fn calls_that_wait_for_room_learn_of_the_peers_end() {
 async fn close_returns_when_the_close_frame_is_written() {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let book = Arc::new(Book::default());
-    let _server = pnet::serve(TalkServer, Arc::clone(&book)).listen(From(receiver));
+    let _server = pnet::serve(TalkServer, Arc::clone(&book)).listen(Handed(receiver));
     let (here, there) = duplex(4);
     sender.send(there).await.unwrap();
     let other = std::thread::spawn(move || {
