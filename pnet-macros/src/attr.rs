@@ -23,6 +23,8 @@ pub(crate) struct Serde {
     pub(crate) marks: Vec<String>,
     /// Attributes after which the types say nothing.
     pub(crate) opaque: Vec<String>,
+    /// Whether there are words that serde did not know when this was written: it may report them, and make no code.
+    pub(crate) unknown: bool,
 }
 
 impl Serde {
@@ -64,7 +66,12 @@ impl Serde {
             | "skip_serializing"
             | "skip_deserializing"
             | "skip_serializing_if" => self.marks.push(written),
-            _ => self.opaque.push(written),
+            "with" | "serialize_with" | "deserialize_with" | "from" | "try_from" | "into" | "remote" | "getter"
+            | "variant_identifier" | "field_identifier" => self.opaque.push(written),
+            _ => {
+                self.unknown = true;
+                self.opaque.push(written);
+            }
         }
         Ok(())
     }
@@ -162,5 +169,6 @@ mod tests {
         let serde = Serde::parse(&[parse_quote!(#[serde(flatten, with = "m", invented)])]);
         assert_eq!(serde.marks, ["flatten"]);
         assert_eq!(serde.opaque, [r#"with = "m""#, "invented"]);
+        assert!(serde.unknown);
     }
 }

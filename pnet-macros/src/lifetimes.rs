@@ -56,6 +56,15 @@ pub(crate) fn first_lifetime(ty: &Type) -> Option<Span> {
     find.0
 }
 
+/// The type without what encloses it: parentheses, and the invisible group around a `$ty` of `macro_rules!`.
+pub(crate) fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => bare(&group.elem),
+        Type::Paren(inner) => bare(&inner.elem),
+        ty => ty,
+    }
+}
+
 /// Tokens as a person writes them: `Cow<'_, str>`, not `Cow < '_ , str >`.
 pub(crate) fn text(tokens: &impl ToTokens) -> String {
     let spaced = tokens.to_token_stream().to_string();

@@ -8,7 +8,7 @@ use syn::{
 };
 
 use super::model::{Arg, Kind, Model};
-use crate::diagnostics::Errors;
+use crate::{diagnostics::Errors, lifetimes::bare};
 
 pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
     let signature = &model.function.sig;
@@ -38,6 +38,9 @@ pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
             errors.at(span, format!("a handler is an ordinary `fn` or `async fn`: take out `{what}`"));
         }
     }
+    if !errors.is_empty() {
+        return;
+    }
     let mut found = false;
     for arg in &signature.inputs {
         let FnArg::Typed(arg) = arg else { continue };
@@ -55,6 +58,29 @@ pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
     if found {
         return;
     }
+    // check: no-arguments
+    if matches!(model.kind, Kind::Action { .. }) && model.values().next().is_none() {
+        errors.at(
+            model.ident.span(),
+            format!("handler `{}` takes no packet: one argument must be the packet it handles, by value", model.ident),
+        );
+        return;
+    }
+    for arg in &signature.inputs {
+        let FnArg::Typed(arg) = arg else { continue };
+        // check: conditional-argument
+        if let Some(attr) = arg.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
+            errors.on(attr, "an argument of a handler is always there: put `#[cfg(…)]` on the function, and write another for the other case");
+        }
+        if let Type::Reference(reference) = bare(&arg.ty)
+            && let Some(lifetime) = &reference.lifetime
+        {
+            // check: static-reference
+            if lifetime.ident == "static" {
+                errors.on(lifetime, "a handler borrows while it runs: write `&State`, or take `Arc<State>` to keep it");
+            }
+        }
+    }
     for arg in &model.args {
         if let Arg::Lent { reference, .. } = arg {
             // check: mutable-reference
@@ -65,16 +91,6 @@ pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
                 );
             }
         }
-    }
-    // check: no-arguments
-    if matches!(model.kind, Kind::Action { .. })
-        && model.values().next().is_none()
-        && signature.generics.type_params().next().is_none()
-    {
-        errors.at(
-            model.ident.span(),
-            format!("handler `{}` takes no packet: one argument must be the packet it handles, by value", model.ident),
-        );
     }
 }
 

@@ -1,17 +1,15 @@
 //! `#[action]`.
 
+use crate::diagnostics::Errors;
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::ItemFn;
-
-use crate::diagnostics::Errors;
 
 mod check;
 mod expand;
 mod model;
 
 pub(crate) fn action(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    let function: ItemFn = match syn::parse2(item.clone()) {
+    let mut function: model::Function = match syn::parse2(item.clone()) {
         Ok(function) => function,
         Err(_) => {
             let message = "`#[action]` stands on a free function";
@@ -21,6 +19,14 @@ pub(crate) fn action(attribute: TokenStream, item: TokenStream) -> TokenStream {
     };
     let mut errors = Errors::default();
     let kind = model::Kind::parse(attribute, &mut errors);
+    function.attrs.retain(|attr| {
+        let is_again = attr.path().segments.last().is_some_and(|segment| segment.ident == "action");
+        // check: action-twice
+        if is_again {
+            errors.on(attr, "a function handles one action: take this out, and write a function of its own for each");
+        }
+        !is_again
+    });
     let model = model::Model::new(&function, kind);
     check::check(&model, &mut errors);
     if errors.is_empty() {

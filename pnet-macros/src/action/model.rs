@@ -1,13 +1,47 @@
 //! A handler as it is written.
 
 use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
 use syn::{
-    Attribute, FnArg, Ident, ItemFn, LitStr, ReturnType, Token, Type, TypeReference, Visibility,
+    Attribute, FnArg, Ident, LitStr, ReturnType, Signature, Token, Type, TypeReference, Visibility,
     ext::IdentExt,
-    parse::{ParseStream, Parser},
+    parse::{Parse, ParseStream, Parser},
+    token,
 };
 
-use crate::{diagnostics::Errors, lifetimes::with_lifetime};
+use crate::{
+    diagnostics::Errors,
+    lifetimes::{bare, with_lifetime},
+};
+
+/// A function whose body is left to the compiler: while it is being written it may be anything.
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    body: TokenStream,
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let (attrs, vis, sig) = (input.call(Attribute::parse_outer)?, input.parse()?, input.parse()?);
+        if !input.peek(token::Brace) {
+            return Err(input.error("a function has a body"));
+        }
+        Ok(Self { attrs, vis, sig, body: input.parse()? })
+    }
+}
+
+impl ToTokens for Function {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { attrs, vis, sig, body } = self;
+        // A handler owns its packet and its handles, whether it uses them up or not.
+        tokens.extend(quote! {
+            #[allow(clippy::needless_pass_by_value)]
+            #(#attrs)* #vis #sig #body
+        });
+    }
+}
 
 /// What stands in the parentheses of `#[action(…)]`.
 pub(crate) enum Kind {
@@ -25,7 +59,7 @@ pub(crate) enum Kind {
 /// The function.
 pub(crate) struct Model<'a> {
     pub(crate) kind: Kind,
-    pub(crate) function: &'a ItemFn,
+    pub(crate) function: &'a Function,
     /// Attributes that decide whether it exists.
     pub(crate) cfgs: Vec<&'a Attribute>,
     pub(crate) vis: &'a Visibility,
@@ -55,6 +89,10 @@ impl Kind {
                 let kind = match word.to_string().as_str() {
                     "connect" => Self::Connect,
                     "disconnect" => Self::Disconnect,
+                    "concurrent" | "finish" => {
+                        let message = format!("the name comes first: `#[action(\"NAME\", {word})]`");
+                        return Err(syn::Error::new(word.span(), message));
+                    }
                     _ => return Err(syn::Error::new(word.span(), format!("unknown word `{word}`: {EXPECTED}"))),
                 };
                 input.parse::<Option<Token![,]>>()?;
@@ -69,6 +107,11 @@ impl Kind {
             let name = input.parse()?;
             let (mut concurrent, mut finish) = (false, false);
             while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
+                if !input.peek(Ident::peek_any) {
+                    return Err(
+                        input.error("beside the name stand `concurrent` and `finish`: a handler handles one packet")
+                    );
+                }
                 let word = input.call(Ident::parse_any)?;
                 match word.to_string().as_str() {
                     "concurrent" => concurrent = true,
@@ -95,15 +138,11 @@ impl Kind {
 }
 
 impl<'a> Model<'a> {
-    pub(crate) fn new(function: &'a ItemFn, kind: Kind) -> Self {
+    pub(crate) fn new(function: &'a Function, kind: Kind) -> Self {
         let signature = &function.sig;
         let args = signature.inputs.iter().filter_map(|arg| {
             let FnArg::Typed(arg) = arg else { return None };
-            let mut ty = with_lifetime(&arg.ty, "'static");
-            while let Type::Paren(inner) = ty {
-                ty = *inner.elem;
-            }
-            Some(match ty {
+            Some(match with_lifetime(bare(&arg.ty), "'static") {
                 Type::Reference(reference) => Arg::Lent { ty: (*reference.elem).clone(), reference },
                 ty => Arg::Value { ty },
             })

@@ -1,8 +1,8 @@
 //! The service: constants that the compiler works out, and checks.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
+use syn::{Ident, spanned::Spanned};
 
 use super::model::Model;
 use crate::lifetimes::text;
@@ -12,8 +12,13 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let name = ident.to_string();
     let (side, word) =
         if model.is_server { (format_ident!("ServerSide"), "server") } else { (format_ident!("ClientSide"), "client") };
-    let state = model.state.as_ref().map_or_else(|| quote!(()), |ty| quote!(#ty));
-    let member = model.member.as_ref().map_or_else(|| quote!(()), |ty| quote!(#ty));
+    // Spanned where the types are, since a type that is more private than the service is reported under all of the item.
+    let part = |name: &str, ty: Option<&syn::Type>| {
+        let name = Ident::new(name, Span::call_site());
+        ty.map_or_else(|| quote!(type #name = ();), |ty| quote_spanned!(ty.span()=> type #name = #ty;))
+    };
+    let (state, member) = (part("State", model.state.as_ref()), part("Member", model.member.as_ref()));
+    let protocol_is = quote_spanned!(protocol.span()=> type Protocol = #protocol;);
     let docs = (!attrs.iter().any(|attr| attr.path().is_ident("doc"))).then(|| {
         let doc = format!("Handlers of a {word} for [`{}`].", text(protocol));
         quote!(#[doc = #doc])
@@ -68,10 +73,10 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
             #member_is_made
             #[automatically_derived]
             impl ::pnet::__private::Service for #ident {
-                type Protocol = #protocol;
+                #protocol_is
                 type Side = ::pnet::__private::#side;
-                type State = #state;
-                type Member = #member;
+                #state
+                #member
                 const ROUTES: &'static [::pnet::__private::Route<Self>] =
                     &::pnet::__private::routes::<Self, { ::pnet::__private::count::<#ident>() }>(
                         __PNET_ENTRIES,

@@ -39,7 +39,10 @@ impl Parse for Model {
                 ));
             }
         };
-        let ident: Ident = input.parse()?;
+        if !input.peek(Ident) {
+            return Err(input.error(format!("the service's name follows: {EXPECTED}")));
+        }
+        let ident = input.parse()?;
         let state = in_parentheses(input)?;
         if !input.peek(Token![for]) {
             return Err(input.error(format!("`for` and the protocol follow: {EXPECTED}")));
@@ -53,7 +56,17 @@ impl Parse for Model {
             }
             input.parse::<Token![:]>()?;
         }
-        let handlers = input.parse_terminated(handler, Token![,])?;
+        let mut handlers = Punctuated::new();
+        while !input.is_empty() {
+            handlers.push_value(handler(input)?);
+            if input.is_empty() {
+                break;
+            }
+            if !input.peek(Token![,]) {
+                return Err(input.error(HANDLER));
+            }
+            handlers.push_punct(input.parse()?);
+        }
         Ok(Self { attrs, vis, is_server, ident, state, protocol, member, handlers })
     }
 }
@@ -73,9 +86,11 @@ fn in_parentheses(input: ParseStream<'_>) -> syn::Result<Option<Type>> {
 
 fn handler(input: ParseStream<'_>) -> syn::Result<Path> {
     if !(input.peek(Ident::peek_any) || input.peek(Token![::])) {
-        return Err(input.error("a handler stands here by its path: `login`, `math::add`"));
+        return Err(input.error(HANDLER));
     }
-    input.call(Path::parse_mod_style)
+    input.call(Path::parse_mod_style).map_err(|error| syn::Error::new(error.span(), HANDLER))
 }
+
+const HANDLER: &str = "handlers stand here by their paths, with commas between: `login, math::add`";
 
 const EXPECTED: &str = "write `pub server Name(State) for Protocol(Member): login, math::add`";

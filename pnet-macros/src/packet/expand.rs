@@ -6,7 +6,7 @@ use syn::{GenericParam, ext::IdentExt, parse_quote};
 
 use super::model::Model;
 
-pub(crate) fn expand(model: &Model) -> TokenStream {
+pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
     let ident = &model.ident;
     let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
     let (action, name) = (&model.action, ident.unraw().to_string());
@@ -32,6 +32,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         }
     });
     let serde = quote_spanned!(ident.span()=> ::pnet::__private::is_serde::<#whole>());
+    let serde = ask_serde.then(|| quote!(const _: () = #serde;));
     quote! {
         const _: () = {
             // Types without serde fall back to this trait's functions; that they may not is said once, below.
@@ -62,7 +63,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
             }
             #owned
             // check: serde
-            const _: () = #serde;
+            #serde
         };
     }
 }

@@ -24,7 +24,8 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
     schema::check(&shape, &mut errors);
     check::check(&packet, &mut errors);
     if errors.is_empty() {
-        let (schema, packet) = (schema::expand(&shape, Kind::Packet), expand::expand(&packet));
+        let (schema, packet) =
+            (schema::expand(&shape, Kind::Packet), expand::expand(&packet, !shape.has_unknown_words()));
         quote!(#schema #packet)
     } else {
         let (schema, packet, errors) = (schema::stub(&shape), expand::stub(&packet), errors.into_tokens());

@@ -1,7 +1,7 @@
 //! What `#[derive(Packet)]` knows beside the schema.
 
 use syn::{
-    DeriveInput, Generics, Ident, LitStr, Token,
+    Attribute, Data, DeriveInput, Fields, Generics, Ident, LitStr, Meta, Token,
     ext::IdentExt,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
@@ -25,7 +25,18 @@ impl Model {
         let ident = input.ident.clone();
         let mut action = None;
         let mut json = false;
+        // check: packet-inside
+        if let Some(attr) = inside(input).into_iter().find(|attr| attr.path().is_ident("packet")) {
+            errors.on(
+                attr,
+                "`#[packet(…)]` stands on the whole type; a field or variant is renamed by `#[serde(rename = \"…\")]`",
+            );
+        }
         for attr in input.attrs.iter().filter(|attr| attr.path().is_ident("packet")) {
+            if !matches!(attr.meta, Meta::List(_)) {
+                errors.on(attr, EXPECTED);
+                continue;
+            }
             match attr.parse_args_with(Punctuated::<Word, Token![,]>::parse_terminated) {
                 Ok(words) if words.is_empty() => errors.on(attr, EXPECTED),
                 Ok(words) => {
@@ -43,6 +54,20 @@ impl Model {
         let is_named = action.is_some();
         let action = action.unwrap_or_else(|| LitStr::new(&shouty_snake(&ident.unraw().to_string()), ident.span()));
         Self { ident, generics: input.generics.clone(), action, is_named, json }
+    }
+}
+
+/// The attributes of fields and variants.
+fn inside(input: &DeriveInput) -> Vec<&Attribute> {
+    fn attrs(fields: &Fields) -> Vec<&Attribute> {
+        fields.iter().flat_map(|field| &field.attrs).collect()
+    }
+    match &input.data {
+        Data::Struct(data) => attrs(&data.fields),
+        Data::Enum(data) => {
+            data.variants.iter().flat_map(|variant| variant.attrs.iter().chain(attrs(&variant.fields))).collect()
+        }
+        Data::Union(_) => Vec::new(),
     }
 }
 

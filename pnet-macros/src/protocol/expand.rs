@@ -1,6 +1,6 @@
 //! The traits of a protocol, its tables, and the enums of what each side may receive.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Ident, spanned::Spanned};
 
@@ -108,16 +108,22 @@ fn traits(protocol: &Ident, side: &Side<'_>) -> TokenStream {
                 (quote!(::pnet::__private::With<#reply>), reply)
             }
         };
+        // An answer that is more private than the protocol is reported under all of these items.
+        let span = Span::call_site().located_at(match &entry.reply {
+            Reply::Packet(ty) | Reply::Result(_, ty) => ty.span(),
+            Reply::None | Reply::Ack | Reply::Broken => entry.ty.span(),
+        });
+        let (reply, kind) = (quote_spanned!(span=> type Reply = #reply;), quote_spanned!(span=> type Kind = #kind;));
         quote! {
             #[automatically_derived]
             impl #lifetime ::pnet::__private::#arrives<#protocol> for #ty {
                 const ID: u16 = ::pnet::__private::id(#sorted, #list[#index].action);
-                type Reply = #reply;
+                #reply
             }
             #[automatically_derived]
             impl #lifetime ::pnet::__private::#sends<#protocol> for #ty {
                 const ID: u16 = ::pnet::__private::id(#sorted, #list[#index].action);
-                type Kind = #kind;
+                #kind
             }
         }
     });

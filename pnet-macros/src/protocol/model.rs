@@ -8,7 +8,7 @@ use syn::{
     token,
 };
 
-use crate::diagnostics::Errors;
+use crate::{diagnostics::Errors, lifetimes::bare};
 
 /// The protocol.
 pub(crate) struct Model {
@@ -42,9 +42,20 @@ impl Model {
         let parser = |input: ParseStream<'_>| -> syn::Result<Self> {
             let attrs = input.call(Attribute::parse_outer)?;
             let vis = input.parse()?;
+            if !input.peek(Ident) {
+                return Err(input.error(format!("the protocol's name stands here: {WHOLE}")));
+            }
             let ident = input.parse()?;
+            if !input.peek(token::Brace) {
+                return Err(input.error(format!("the protocol's lists follow its name: {WHOLE}")));
+            }
             let body;
             braced!(body in input);
+            if !input.is_empty() {
+                return Err(
+                    input.error("nothing follows the protocol: write another one into a `protocol!` of its own")
+                );
+            }
             let mut model = Self { attrs, vis, ident, client: Vec::new(), server: Vec::new() };
             let (mut client, mut server) = (None, None);
             while !body.is_empty() {
@@ -143,10 +154,10 @@ fn entry(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Entry> {
 }
 
 fn packet(input: ParseStream<'_>) -> syn::Result<Type> {
-    let ty: Type = input.parse()?;
+    let ty = bare(&ty(input, PACKET)?).clone();
     match &ty {
         Type::Path(_) => Ok(ty),
-        _ => Err(syn::Error::new_spanned(ty, "a packet stands here by its type's name: `Say<'_>`, `third::Move`")),
+        _ => Err(syn::Error::new_spanned(ty, PACKET)),
     }
 }
 
@@ -164,7 +175,7 @@ fn reply(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Reply> {
         }
         return Ok(Reply::Broken);
     }
-    let ty: Type = input.parse()?;
+    let ty = bare(&ty(input, ANSWER)?).clone();
     match &ty {
         Type::Tuple(tuple) if tuple.elems.is_empty() => return Ok(Reply::Ack),
         Type::Path(path) => {
@@ -181,11 +192,13 @@ fn reply(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Reply> {
         }
         _ => {}
     }
-    errors.on(
-        ty,
-        "an answer is a packet, `()`, or a result of two packets: `-> Sum`, `-> ()`, `-> Result<Welcome, Denied>`",
-    );
+    errors.on(ty, ANSWER);
     Ok(Reply::Broken)
+}
+
+/// A type; where none stands, `expected` says what belongs there.
+fn ty(input: ParseStream<'_>, expected: &str) -> syn::Result<Type> {
+    input.parse().map_err(|error: syn::Error| syn::Error::new(error.span(), expected))
 }
 
 /// Past the next list in braces.
@@ -206,6 +219,13 @@ fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
     }
     Ok(())
 }
+
+const PACKET: &str = "a packet stands here by its type's name: `Say<'_>`, `third::Move`";
+
+const ANSWER: &str =
+    "an answer is a packet, `()`, or a result of two packets: `-> Sum`, `-> ()`, `-> Result<Welcome, Denied>`";
+
+const WHOLE: &str = "`pub Chat { client { Say, Add -> Sum } server { Said } }`";
 
 const EXPECTED: &str =
     "a protocol is made of `client { … }` and `server { … }`, each a list of packets: `Say, Add -> Sum`";

@@ -1,10 +1,10 @@
 //! Fields that one of the codecs could not carry.
 
 use quote::ToTokens;
-use syn::{GenericArgument, PathArguments, Type, TypeReference, visit::Visit};
+use syn::{GenericArgument, Lifetime, PathArguments, Type, TypeReference, visit::Visit};
 
 use super::model::{Body, Field, Model};
-use crate::diagnostics::Errors;
+use crate::{diagnostics::Errors, lifetimes::bare};
 
 pub(crate) fn check(model: &Model, errors: &mut Errors) {
     // check: union
@@ -27,12 +27,21 @@ fn check_field(field: &Field, errors: &mut Errors) {
     if found_reference || field.serde.borrow {
         return;
     }
+    let ty = bare(&field.ty);
     // check: cow-without-borrow
-    if let Some((name, is_cow)) = borrows(&field.ty) {
+    if let Some((name, is_cow)) = borrows(ty) {
         let own = if is_cow { "`String` or another owned type" } else { "`pnet::ByteBuf`" };
         errors.on(
             &field.ty,
             format!("a `{name}` field needs `#[serde(borrow)]`, else nothing is borrowed; or make it {own}"),
+        );
+    // check: lifetime-without-borrow
+    } else if field.serde.opaque.is_empty()
+        && let Some(lifetime) = borrowed_inside(ty)
+    {
+        errors.on(
+            lifetime,
+            "a field that borrows needs `#[serde(borrow)]`; without it, serde could not read the type from the frame",
         );
     }
 }
@@ -51,6 +60,31 @@ fn borrows(ty: &Type) -> Option<(&'static str, bool)> {
         "Bytes" if is_borrowed => Some(("Bytes", false)),
         _ => None,
     }
+}
+
+/// The first lifetime in a type, outside of `Cow`, which serde reads into an owned value where it is not asked to borrow.
+fn borrowed_inside(ty: &Type) -> Option<Lifetime> {
+    struct Find(Option<Lifetime>);
+
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+            if lifetime.ident != "static" {
+                self.0.get_or_insert_with(|| lifetime.clone());
+            }
+        }
+
+        fn visit_path_segment(&mut self, segment: &'ast syn::PathSegment) {
+            if segment.ident != "Cow" && segment.ident != "PhantomData" {
+                syn::visit::visit_path_segment(self, segment);
+            }
+        }
+
+        fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {}
+    }
+
+    let mut find = Find(None);
+    find.visit_type(ty);
+    find.0
 }
 
 /// References, and `Cow<[u8]>`, anywhere in a type.

@@ -82,6 +82,15 @@ impl Model {
     }
 }
 
+impl Model {
+    /// Whether serde itself may have something to say about its attributes.
+    pub(crate) fn has_unknown_words(&self) -> bool {
+        self.serde.unknown
+            || self.fields().iter().any(|field| field.serde.unknown)
+            || matches!(&self.body, Body::Enum(variants) if variants.iter().any(|variant| variant.serde.unknown))
+    }
+}
+
 impl Shape {
     fn new(fields: &Fields, rename: impl Fn(&str) -> String, errors: &mut Errors) -> Self {
         let list = fields.iter().enumerate().map(|(index, field)| {
@@ -114,6 +123,10 @@ fn rename(rule: Option<crate::names::Rename>, name: &str) -> String {
 fn schema_words(attrs: &[Attribute], errors: &mut Errors, on_field: bool) -> bool {
     let mut opaque = false;
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("schema")) {
+        if !matches!(attr.meta, syn::Meta::List(_)) {
+            errors.on(attr, "write `#[schema(opaque)]`, on a field whose type has no schema");
+            continue;
+        }
         let parsed = attr.parse_nested_meta(|meta| {
             if on_field && meta.path.is_ident("opaque") {
                 opaque = true;

@@ -253,7 +253,6 @@ async fn said(p: Said, client: Client<Talk>) {
 }
 
 #[action("MOVE")]
-#[expect(clippy::needless_pass_by_value, reason = "a handler owns its packet")]
 fn moved(p: Move) {
     let _ = p.x;
 }
@@ -309,7 +308,6 @@ mod tests {
     #[test]
     fn services_may_live_in_functions() {
         #[action("MOVE")]
-        #[expect(clippy::needless_pass_by_value, reason = "a handler owns its packet")]
         fn turn(p: Move) -> Moved {
             Moved { by: -p.x }
         }

@@ -1,0 +1,11 @@
+//! A handler is called in the list.
+
+use pnet::{action, actions};
+use sample::{Add, Math, Sum};
+
+#[action("ADD")]
+fn add(p: Add) -> Sum {
+    Sum { sum: p.a + p.b }
+}
+
+actions! { pub server Server for Math: add() }

@@ -1,0 +1,9 @@
+//! Actions by their names in `protocol!`.
+
+use pnet::protocol;
+
+protocol! {
+    pub Net {
+        client { "ADD" }
+    }
+}
