@@ -75,6 +75,10 @@ impl<P: Phase> MemoryServer<P> {
     /// # Errors
     ///
     /// [`ConnectError`], as [`ClientBuilder::to`]: the connect handler may refuse, for one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt; the server may have seen a connection.
     pub async fn connect<S>(&self, service: S, state: impl Into<Arc<S::State>>) -> Result<Client<P>, ConnectError>
     where
         S: Service<Side = ClientSide, Protocol = P::Protocol>,
@@ -88,6 +92,10 @@ impl<P: Phase> MemoryServer<P> {
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt; the server may have seen a connection.
     pub async fn connect_with<S>(&self, builder: ClientBuilder<S>) -> Result<Client<P>, ConnectError>
     where
         S: Service<Side = ClientSide, Protocol = P::Protocol>,
@@ -102,6 +110,10 @@ impl<P: Phase> MemoryServer<P> {
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt; the server may have seen a connection.
     pub async fn connect_inbox(&self) -> Result<(Client<P>, Inbox<P::Protocol>), ConnectError>
     where
         P::Protocol: Receive<ClientSide> + Protocol<Start = P>,
@@ -114,6 +126,10 @@ impl<P: Phase> MemoryServer<P> {
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt; the server may have seen a connection.
     pub async fn connect_inbox_with(
         &self,
         builder: InboxBuilder<P::Protocol>,
@@ -144,6 +160,10 @@ impl<P: Phase> MemoryServer<P> {
     }
 
     /// Shuts down: see [`ServerHandle::shutdown`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`ServerHandle::shutdown`].
     pub async fn shutdown(self, grace: Duration) -> Shutdown {
         self.server.handle().shutdown(grace).await
     }

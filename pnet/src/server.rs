@@ -145,6 +145,10 @@ impl<S: Service<Side = ServerSide>> ServerBuilder<S> {
     /// # Errors
     ///
     /// [`BindError`]: the address cannot be bound, or is beyond loopback and that was not allowed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, nothing is bound.
     pub async fn bind<P>(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Server<P>, BindError>
     where
         P: Phase<Protocol = S::Protocol>,

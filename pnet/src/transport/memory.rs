@@ -26,6 +26,10 @@ impl Connector {
     /// # Errors
     ///
     /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if nobody listens any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, nothing is opened.
     pub async fn open(&self) -> io::Result<DuplexStream> {
         let (here, there) = duplex(PIPE_LEN);
         self.0.send(there).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
