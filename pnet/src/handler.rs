@@ -384,7 +384,7 @@ where
     const ID: u16 = <P as Incoming<S::Protocol, S::Side>>::ID;
 
     fn take<'f>(cx: &Cx<S>, payload: &'f [u8]) -> Result<P::At<'f>, Failure> {
-        P::decode(cx.codec_override().unwrap_or(P::CODEC), payload).map_err(|error| malformed(&error))
+        P::decode(cx.codec_override().unwrap_or(P::CODEC), payload).map_err(|error| Failure::malformed(&error))
     }
 
     fn answer(cx: &Cx<S>, returned: T, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
@@ -533,17 +533,6 @@ pub trait NotAnswered: Sized {
 impl<R> NotAnswered for Responder<R> {}
 
 // ── Running ──
-
-/// The failure that answers a payload which does not decode.
-#[cold]
-fn malformed(error: &DecodeError) -> Failure {
-    let mut text = error.to_string();
-    if let Some(source) = std::error::Error::source(error) {
-        text.push_str(": ");
-        text.extend(source.to_string().chars().take(256));
-    }
-    Failure::public(pnet_protocol::failure::code::MALFORMED, text)
-}
 
 /// [`Arg::answer`] of the argument that is the packet.
 type Answer<S, T> = fn(&Cx<S>, T, &mut Vec<u8>) -> Result<Verdict, Failure>;

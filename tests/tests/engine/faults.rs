@@ -140,6 +140,23 @@ async fn a_malformed_payload_is_answered_with_what_is_wrong() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn too_many_malformed_payloads_end_the_connection() {
+    for (action, id) in [("DIVIDE", Some(1)), ("NOTE", None), ("WAIT", None)] {
+        let (server, _) = server();
+        let mut raw = Raw::connect(&server).await;
+        for _ in 0..33 {
+            match id {
+                Some(id) => {
+                    raw.frame(Frame::Call { id, action: id_of(action), timeout_ms: 0, payload: &[0xff; 11] }).await;
+                }
+                None => raw.frame(Frame::Packet { action: id_of(action), payload: &[0xff; 11] }).await,
+            }
+        }
+        assert_eq!(raw.closed().await.0, CloseCode::Abuse, "{action}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_to_a_one_way_action_and_the_reverse_are_mistakes() {
     let (server, book) = server();
     let mut raw = Raw::connect(&server).await;
