@@ -1,11 +1,14 @@
 //! Hashes as `docs/wire.md` §7.3 says, computed once more from that text alone, and its example.
 
 use pnet_protocol::packet::{Codec, DecodeError, EncodeError, Packet};
-use pnet_protocol::protocol::{ActionInfo, Direction, ProtocolInfo, ReplyInfo, Role};
-use pnet_protocol::schema::{Field, Prim, Schema, Ty};
+use pnet_protocol::protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo, Role};
+use pnet_protocol::schema::{Field, Prim, Schema, Ty, Variant};
 
 struct Move;
 struct Ping;
+struct Say;
+struct Yes;
+struct No;
 
 impl Schema for Move {
     const SCHEMA: &'static Ty = &Ty::Struct(&[
@@ -18,12 +21,46 @@ impl Schema for Ping {
     const SCHEMA: &'static Ty = &Ty::Struct(&[]);
 }
 
+impl Schema for Say {
+    const SCHEMA: &'static Ty = &Ty::Named(
+        "Say",
+        &Ty::Struct(&[
+            field("kind", &KIND),
+            field("list", &Ty::Seq(&Ty::Prim(Prim::U16))),
+            field("three", &Ty::Array(&Ty::Prim(Prim::I8), 3)),
+            field("map", &Ty::Map(&Ty::Prim(Prim::Str), &Ty::Prim(Prim::F64))),
+            field("pair", &Ty::Tuple(&[&Ty::Prim(Prim::Unit), &Ty::Prim(Prim::Char)])),
+            Field { name: "rest", ty: &Ty::Option(&Ty::Prim(Prim::Bytes)), default: true },
+            field("next", &Ty::Seq(&Ty::Ref("Say"))),
+        ]),
+    );
+}
+
+static KIND: Ty = Ty::Enum(&[
+    Variant { name: "A", body: None },
+    Variant { name: "B", body: Some(&Ty::Prim(Prim::U8)) },
+    Variant { name: "C", body: Some(&Ty::Tuple(&[&Ty::Prim(Prim::U8), &Ty::Prim(Prim::Str)])) },
+    Variant { name: "D", body: Some(&Ty::Struct(&[field("x", &Ty::Option(&Ty::Prim(Prim::Bool)))])) },
+]);
+
+const fn field(name: &'static str, ty: &'static Ty) -> Field {
+    Field { name, ty, default: false }
+}
+
+impl Schema for Yes {
+    const SCHEMA: &'static Ty = &Ty::Prim(Prim::U8);
+}
+
+impl Schema for No {
+    const SCHEMA: &'static Ty = &Ty::Struct(&[field("why", &Ty::Prim(Prim::Str))]);
+}
+
 macro_rules! packet {
     ($name:ident, $action:literal) => {
         impl Packet for $name {
             const ACTION: &'static str = $action;
             const TYPE: &'static str = stringify!($name);
-            const CODEC: Codec = Codec::Postcard;
+            const CODEC: Codec = pnet_protocol::schema::codec(Self::SCHEMA);
             type At<'de> = Self;
 
             fn encode(&self, _: Codec, _: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -39,6 +76,9 @@ macro_rules! packet {
 
 packet!(Move, "MOVE");
 packet!(Ping, "PING");
+packet!(Say, "SAY");
+packet!(Yes, "YES");
+packet!(No, "NO");
 
 static INFO: ProtocolInfo = ProtocolInfo::new(
     "Game",
@@ -66,6 +106,40 @@ fn hashes_are_as_documented() {
     for (what, hash) in [("hash of `MOVE`", moved), ("hash of `PING`", pinged), ("fingerprint", INFO.fingerprint)] {
         let row = format!("| {what} | `{hash:#018x}` |");
         assert!(document.contains(&row), "docs/wire.md lacks: {row}");
+    }
+}
+
+#[test]
+fn most_types_are_hashed_as_documented() {
+    let prim = |name: &str| [&[1][..], &text(name)].concat();
+    let kind = [
+        [&[10][..], &number(4)].concat(),
+        [&text("A")[..], &[0]].concat(),
+        [&text("B")[..], &[1], &prim("u8")].concat(),
+        [&text("C")[..], &[1, 8], &number(2), &prim("u8"), &prim("str")].concat(),
+        [&text("D")[..], &[1, 9], &number(1), &text("x"), &[0, 4], &prim("bool")].concat(),
+    ];
+    let say = [
+        [&[9][..], &number(7)].concat(),
+        [&text("kind")[..], &[0], &kind.concat()].concat(),
+        [&text("list")[..], &[0, 5], &prim("u16")].concat(),
+        [&text("three")[..], &[0, 6], &number(3), &prim("i8")].concat(),
+        [&text("map")[..], &[0, 7], &prim("str"), &prim("f64")].concat(),
+        [&text("pair")[..], &[0, 8], &number(2), &prim("()"), &prim("char")].concat(),
+        [&text("rest")[..], &[1, 4], &prim("bytes")].concat(),
+        [&text("next")[..], &[0, 5, 3], &text("Say")].concat(),
+    ];
+    let no = [&text("NO")[..], &[0, 9], &number(1), &text("why"), &[0], &prim("str")].concat();
+    let answer = [&text("result")[..], &text("YES"), &[0], &prim("u8"), &no].concat();
+    let hash = fnv(&[&[1, 1][..], &text("SAY"), &[1], &say.concat(), &answer].concat());
+    let reply = ReplyInfo::Result(PartInfo::of::<Yes>(), PartInfo::of::<No>());
+    let info = ActionInfo::of::<Say>(Role::Server, reply);
+    assert_eq!(info.hash, hash);
+
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/wire.md");
+    let document = std::fs::read_to_string(document).expect("the document is there");
+    for line in [format!("| hash of `SAY` | `{hash:#018x}` |"), info.shape().to_string()] {
+        assert!(document.lines().any(|other| other == line), "docs/wire.md lacks: {line}");
     }
 }
 
