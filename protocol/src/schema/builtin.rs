@@ -15,7 +15,7 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{Prim, Schema, Ty};
+use super::{Prim, Schema, Ty, Variant};
 
 macro_rules! prims {
     ($($($ty:ty)|+ => $prim:ident,)*) => {
@@ -69,6 +69,13 @@ impl<T: Schema + ToOwned + ?Sized> Schema for Cow<'_, T> {
 
 impl<T: Schema> Schema for Option<T> {
     const SCHEMA: &'static Ty = &Ty::Option(T::SCHEMA);
+}
+
+impl<T: Schema, E: Schema> Schema for Result<T, E> {
+    const SCHEMA: &'static Ty = &Ty::Named(
+        "Result",
+        &Ty::Enum(&[Variant { name: "Ok", body: Some(T::SCHEMA) }, Variant { name: "Err", body: Some(E::SCHEMA) }]),
+    );
 }
 
 macro_rules! lists {
