@@ -183,9 +183,15 @@ fn output(model: &Model<'_>) -> TokenStream {
     model.output.as_ref().map_or_else(|| quote_spanned!(span=> ()), |ty| quote!(#ty))
 }
 
+/// Where errors about the running handler belong. The name may come out of a `macro_rules!`, whose locals are its own, so
+/// what the output calls its locals is not to be looked up there.
+fn place(ident: &Ident) -> Span {
+    ident.span().resolved_at(Span::call_site())
+}
+
 fn call(model: &Model<'_>, parts: &Parts) -> TokenStream {
     let (ident, args) = (model.ident, &parts.args);
-    let wait = model.is_async.then(|| quote_spanned!(ident.span()=> .await));
+    let wait = model.is_async.then(|| quote_spanned!(place(ident)=> .await));
     quote!(#ident(#(#args),*) #wait)
 }
 
@@ -210,10 +216,10 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
         }
     };
     let task = model.is_async.then(|| {
-        let future = quote_spanned!(ident.span()=>
+        let future = quote_spanned!(place(ident)=>
             impl ::core::future::Future<Output = ::pnet::__private::Finished<__S>> + ::core::marker::Send + 'static
         );
-        let body = quote_spanned!(ident.span()=> async move {
+        let body = quote_spanned!(place(ident)=> async move {
             let __returned = #run;
             ::pnet::__private::finish(__cx, __payload, __returned, #answer)
         });
@@ -258,7 +264,7 @@ fn connect(model: &Model<'_>) -> TokenStream {
     let run = parts.run(&call(model, &parts));
     let Parts { markers, bounds, .. } = &parts;
     let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoMember<__S::Member>);
-    let body = quote_spanned! {ident.span()=>
+    let body = quote_spanned! {place(ident)=>
         ::std::boxed::Box::pin(async move {
             let __returned = #run;
             ::pnet::__private::member::<__S::Member, #output>(__returned)
@@ -284,7 +290,7 @@ fn disconnect(model: &Model<'_>) -> TokenStream {
     let run = parts.run(&call(model, &parts));
     let Parts { markers, bounds, .. } = &parts;
     let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoEnd<__S>);
-    let body = quote_spanned! {ident.span()=>
+    let body = quote_spanned! {place(ident)=>
         ::std::boxed::Box::pin(async move {
             let __returned = #run;
             ::pnet::__private::end::<__S, #output>(__returned)

@@ -35,9 +35,9 @@ impl Parse for Function {
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let Self { attrs, vis, sig, body } = self;
-        // A handler owns its packet and its handles, whether it uses them up or not.
+        // A handler owns its packet and its handles, whether it uses them up or not, and is an ordinary function.
         tokens.extend(quote! {
-            #[allow(clippy::needless_pass_by_value)]
+            #[allow(clippy::missing_const_for_fn, clippy::needless_pass_by_value)]
             #(#attrs)* #vis #sig #body
         });
     }

@@ -72,11 +72,15 @@ impl Model {
         Self { ident: input.ident.clone(), generics: input.generics.clone(), serde, body }
     }
 
-    /// Every field, those of variants too.
+    /// Every field, those of variants too; a variant that serde skips has none.
     pub(crate) fn fields(&self) -> Vec<&Field> {
         match &self.body {
             Body::Struct(shape) => shape.fields().iter().collect(),
-            Body::Enum(variants) => variants.iter().flat_map(|variant| variant.shape.fields()).collect(),
+            Body::Enum(variants) => variants
+                .iter()
+                .filter(|variant| !variant.serde.skip)
+                .flat_map(|variant| variant.shape.fields())
+                .collect(),
             Body::Union(_) => Vec::new(),
         }
     }

@@ -288,6 +288,105 @@ fn quiet(p: Said) {
     drop(p);
 }
 
+/// Everything out of `macro_rules!`, whose `$ty`s and names are not the tokens they look like.
+pub mod generated {
+    use std::{borrow::Cow, marker::PhantomData, sync::Arc};
+
+    use pnet::{Failure, Meta, Packet, Refused, action, actions, protocol};
+    use serde::{Deserialize, Serialize};
+
+    macro_rules! packets {
+        ($($name:ident<$lifetime:lifetime>($action:literal): $ty:ty;)*) => {
+            $(
+                /// One of them.
+                #[derive(Debug, Packet, Serialize, Deserialize)]
+                #[packet($action)]
+                pub struct $name<$lifetime> {
+                    /// What it holds.
+                    #[serde(borrow)]
+                    pub inner: $ty,
+                }
+            )*
+        };
+    }
+
+    packets! {
+        Shout<'a>("shout"): Cow<'a, str>;
+        Shouts<'a>("shouts"): Vec<Option<Cow<'a, str>>>;
+    }
+
+    /// A variant that is never sent may hold anything.
+    #[derive(Debug, Packet, Serialize, Deserialize)]
+    #[non_exhaustive]
+    pub enum Outcome {
+        /// Of several.
+        Each(Vec<Result<u32, String>>),
+        /// Never sent.
+        #[serde(skip)]
+        Nothing(PhantomData<fn()>),
+    }
+
+    macro_rules! talk {
+        ($name:ident: $silent:ty, $asked:ty => $answer:ty, $tried:ty => $reply:ty | $error:ty) => {
+            protocol! {
+                /// Their protocol.
+                pub $name {
+                    client { $silent, $asked -> $answer, $tried -> Result<$reply, $error> }
+                }
+            }
+        };
+    }
+
+    talk!(Shouting: Shout<'_>, Shouts<'_> => Outcome, super::Move => super::Moved | super::Ping);
+
+    macro_rules! handlers {
+        ($($name:ident($action:literal): $packet:ty, $state:ty => $answer:ty = $value:expr;)*) => {
+            $(
+                #[action($action, concurrent)]
+                async fn $name(packet: $packet, state: $state, meta: &Meta, app: Arc<u8>) -> $answer {
+                    let _ = (packet, state, meta.action(), app);
+                    std::future::ready(()).await;
+                    $value
+                }
+            )*
+        };
+    }
+
+    handlers! {
+        shout("shout"): Shout<'_>, &u8 => () = ();
+        shouts("shouts"): Shouts<'_>, &u8 => Result<Outcome, Failure> = Ok(Outcome::Each(vec![Ok(1)]));
+        moved("MOVE"): super::Move, &u8 => Result<super::Moved, super::Ping> = Err(super::Ping);
+    }
+
+    macro_rules! ends {
+        ($joined:ident, $left:ident, $state:ty) => {
+            #[action(connect)]
+            fn $joined(state: $state) -> Result<(), Refused> {
+                if *state == 0 { Err("nobody is let in".into()) } else { Ok(()) }
+            }
+
+            #[action(disconnect)]
+            async fn $left(state: $state) {
+                let _ = state;
+                std::future::ready(()).await;
+            }
+        };
+    }
+
+    ends!(joined, left, &u8);
+
+    macro_rules! service {
+        ($name:ident($state:ty), $protocol:path: $($handler:path),*) => {
+            actions! {
+                /// Their server.
+                pub server $name($state) for $protocol: $($handler),*
+            }
+        };
+    }
+
+    service!(ShoutingServer(u8), Shouting: joined, left, shout, shouts, self::moved);
+}
+
 /// A loop over the generated enum is checked like a `match`.
 #[must_use]
 pub fn name(packet: &TalkFromServer<'_>) -> &'static str {
