@@ -18,7 +18,8 @@ pub use crate::{
     context::Cx,
     error::Closed,
     extract::{
-        Extract, FromMember, FromRun, FromState, HasClient, HasPeers, IsState, Lend, LendEarly, LendLate, SpokenBy,
+        Connects, Extract, FromMember, FromRun, FromState, HasClient, HasPeers, IsState, Lend, LendEarly, LendLate,
+        Serves, SpokenBy,
     },
     handler::{
         Arg, Entry, EntryOf, Form, IntoEnd, IntoMember, MaybePacket, NONE, NotAnswered, NotReceived, Probe, Received,

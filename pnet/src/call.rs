@@ -11,7 +11,8 @@ use std::{
 
 use pnet_protocol::{
     frame,
-    packet::{EncodeError, Packet},
+    packet::EncodeError,
+    protocol::{Answered, OneWay},
     reply::Reply,
 };
 use tokio::time::{Instant, Sleep};
@@ -39,8 +40,8 @@ pub struct Sending {
 }
 
 impl Sending {
-    pub(crate) fn new<T: Packet>(conn: &Arc<Conn>, id: u16, packet: &T) -> Self {
-        Self { conn: Arc::clone(conn), frame: packet_frame(id, packet).map_err(Some), ticket: None }
+    pub(crate) fn new<T, K: OneWay<T>>(conn: &Arc<Conn>, id: u16, packet: &T) -> Self {
+        Self { conn: Arc::clone(conn), frame: packet_frame::<T, K>(id, packet).map_err(Some), ticket: None }
     }
 }
 
@@ -129,9 +130,9 @@ enum State {
 }
 
 impl<R: Reply> Calling<R> {
-    pub(crate) fn new<T: Packet>(conn: &Arc<Conn>, action: u16, packet: &T) -> Self {
+    pub(crate) fn new<T, K: Answered<T, Reply = R>>(conn: &Arc<Conn>, action: u16, packet: &T) -> Self {
         let mut payload = buffers::take();
-        let state = match packet.encode(T::CODEC, &mut payload) {
+        let state = match K::encode(packet, &mut payload) {
             Ok(()) => State::Ready { action, payload },
             Err(error) => State::Refused(error),
         };
@@ -263,9 +264,9 @@ impl<R: Reply> fmt::Debug for Calling<R> {
 }
 
 /// Queues a packet if there is room.
-pub(crate) fn try_send<T: Packet>(conn: &Conn, id: u16, packet: T) -> Result<(), TrySendError<T>> {
+pub(crate) fn try_send<T, K: OneWay<T>>(conn: &Conn, id: u16, packet: T) -> Result<(), TrySendError<T>> {
     let failed = |packet, error| Err(TrySendError { packet, reason: TrySendReason::Failed(error) });
-    let frame = match packet_frame(id, &packet) {
+    let frame = match packet_frame::<T, K>(id, &packet) {
         Ok(frame) => frame,
         Err(error) => return failed(packet, SendError::Encode(error)),
     };
@@ -290,9 +291,9 @@ pub(crate) fn try_send<T: Packet>(conn: &Conn, id: u16, packet: T) -> Result<(),
 }
 
 /// The whole frame of a one-way packet. User code runs here, under no lock.
-pub(crate) fn packet_frame<T: Packet>(id: u16, packet: &T) -> Result<Vec<u8>, EncodeError> {
+pub(crate) fn packet_frame<T, K: OneWay<T>>(id: u16, packet: &T) -> Result<Vec<u8>, EncodeError> {
     let mut payload = buffers::take();
-    let encoded = packet.encode(T::CODEC, &mut payload);
+    let encoded = K::encode(packet, &mut payload);
     let mut frame = buffers::take();
     if encoded.is_ok() {
         frame::put_packet(&mut frame, id, &payload);

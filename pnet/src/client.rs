@@ -7,7 +7,6 @@ use pnet_protocol::{
     handshake::ShapePolicy,
     id::ConnectionId,
     limits::Limits,
-    packet::Packet,
     protocol::{Answered, ClientSends, ClientSide, OneWay, Phase, Protocol, Role},
 };
 use tokio::net::ToSocketAddrs;
@@ -25,6 +24,7 @@ use crate::{
     },
     context::{Link, Shared},
     error::{Closed, ClosedBy, ConnectError, TrySendError},
+    extract::Connects,
     hub::HubCore,
     inbox::{self, Inbox, Receive},
     service::Service,
@@ -50,7 +50,8 @@ use crate::{
 /// ```
 pub fn connect<S>(service: S, state: impl Into<Arc<S::State>>) -> ClientBuilder<S>
 where
-    S: Service<Side = ClientSide>,
+    S: Service,
+    S::Side: Connects,
 {
     let _ = service;
     ClientBuilder { state: state.into(), config: ClientConfig::default() }
@@ -152,7 +153,7 @@ macro_rules! settings {
     };
 }
 
-impl<S: Service<Side = ClientSide>> ClientBuilder<S> {
+impl<S: Service> ClientBuilder<S> {
     settings!();
 
     /// Connects over TCP.
@@ -331,10 +332,10 @@ impl<P: Phase> Client<P> {
     /// Dropped before it is ready, the packet is not sent.
     pub fn send<T>(&self, packet: T) -> Sending
     where
-        T: Packet + ClientSends<P>,
+        T: ClientSends<P>,
         T::Kind: OneWay<T>,
     {
-        Sending::new(&self.conn, T::ID, &packet)
+        Sending::new::<T, T::Kind>(&self.conn, T::ID, &packet)
     }
 
     /// Sends a packet that has no answer, if there is room for it now.
@@ -344,10 +345,10 @@ impl<P: Phase> Client<P> {
     /// Gives the packet back: the queue is full, or what [`send`](Self::send) would report.
     pub fn try_send<T>(&self, packet: T) -> Result<(), TrySendError<T>>
     where
-        T: Packet + ClientSends<P>,
+        T: ClientSends<P>,
         T::Kind: OneWay<T>,
     {
-        call::try_send(&self.conn, T::ID, packet)
+        call::try_send::<T, T::Kind>(&self.conn, T::ID, packet)
     }
 
     /// Sends a packet and waits for the server's answer.
@@ -364,10 +365,10 @@ impl<P: Phase> Client<P> {
     /// Dropping the future cancels the call: its handler stops at its next `.await`, unless it is marked `finish`.
     pub fn call<T>(&self, packet: T) -> Calling<<T::Kind as Answered<T>>::Reply>
     where
-        T: Packet + ClientSends<P>,
+        T: ClientSends<P>,
         T::Kind: Answered<T>,
     {
-        Calling::new(&self.conn, T::ID, &packet)
+        Calling::new::<T, T::Kind>(&self.conn, T::ID, &packet)
     }
 
     /// Closes the connection: what was accepted is finished, within 10 s, what was queued is written, and the server

@@ -175,6 +175,26 @@ pub trait SpokenBy<Pr> {}
 
 impl<Pr> SpokenBy<Pr> for Pr {}
 
+/// The side of services that `serve` takes. A bound in words, instead of an equality.
+#[diagnostic::on_unimplemented(
+    message = "this service is a client's: a server cannot run it",
+    label = "a service of `{Self}`",
+    note = "`actions! {{ pub server Name(State) for Protocol: … }}` makes a server's service; `connect` takes a client's"
+)]
+pub trait Serves: Side {}
+
+impl Serves for ServerSide {}
+
+/// The side of services that `connect` takes. A bound in words, instead of an equality.
+#[diagnostic::on_unimplemented(
+    message = "this service is a server's: a client cannot run it",
+    label = "a service of `{Self}`",
+    note = "`actions! {{ pub client Name(State) for Protocol: … }}` makes a client's service; `serve` takes a server's"
+)]
+pub trait Connects: Side {}
+
+impl Connects for ClientSide {}
+
 /// The side whose handlers have a [`Peer`] and a [`Hub`].
 #[diagnostic::on_unimplemented(
     message = "a client's handler has no `Peer` and no `Hub`",

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use pnet_protocol::{
     close::CloseCode,
     id::ConnectionId,
-    packet::{EncodeError, Packet},
+    packet::EncodeError,
     protocol::{OneWay, Phase, ServerSends},
 };
 
@@ -102,7 +102,7 @@ impl<P: Phase> Hub<P> {
     /// Dropped before it is ready, the packet is not sent.
     pub async fn send_to<T>(&self, id: ConnectionId, packet: T) -> Result<(), SendError>
     where
-        T: Packet + ServerSends<P>,
+        T: ServerSends<P>,
         T::Kind: OneWay<T>,
     {
         match self.get(id) {
@@ -118,7 +118,7 @@ impl<P: Phase> Hub<P> {
     /// Queues a packet for every connection. It is encoded once; nothing waits for slow peers, see [`Broadcast`].
     pub fn broadcast<T>(&self, packet: &T) -> Broadcast
     where
-        T: Packet + ServerSends<P>,
+        T: ServerSends<P>,
         T::Kind: OneWay<T>,
     {
         self.broadcast_if(packet, |_| true)
@@ -127,7 +127,7 @@ impl<P: Phase> Hub<P> {
     /// The same for every connection but one.
     pub fn broadcast_except<T>(&self, except: ConnectionId, packet: &T) -> Broadcast
     where
-        T: Packet + ServerSends<P>,
+        T: ServerSends<P>,
         T::Kind: OneWay<T>,
     {
         self.broadcast_if(packet, |peer| peer.id() != except)
@@ -136,11 +136,11 @@ impl<P: Phase> Hub<P> {
     /// The same for the connections that `wanted` says yes to.
     pub fn broadcast_if<T>(&self, packet: &T, wanted: impl Fn(&Peer<P>) -> bool) -> Broadcast
     where
-        T: Packet + ServerSends<P>,
+        T: ServerSends<P>,
         T::Kind: OneWay<T>,
     {
         let mut result = Broadcast::default();
-        let frame = match packet_frame(T::ID, packet) {
+        let frame = match packet_frame::<T, T::Kind>(T::ID, packet) {
             Ok(frame) => Bytes::from(frame),
             Err(error) => {
                 tracing::error!(%error, "a broadcast cannot be encoded");

@@ -28,6 +28,11 @@ use crate::{
 };
 
 /// Implemented by `protocol!`: the enum of what side `Si` may receive.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a protocol",
+    label = "no `protocol!` declares `{Self}`",
+    note = "an inbox is of the protocol itself: `connect_inbox::<Chat>()` for `protocol! {{ pub Chat {{ … }} }}`"
+)]
 pub trait Receive<Si: Side>: Protocol {
     /// The generated enum.
     type Packet<'de>;

@@ -18,11 +18,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use pnet_protocol::protocol::{ClientSide, Phase, Protocol, ServerSide};
+use pnet_protocol::protocol::{ClientSide, Phase, Protocol};
 
 use crate::{
     client::{Client, ClientBuilder, InboxBuilder, connect, connect_inbox},
     error::ConnectError,
+    extract::{Connects, Serves},
     hub::Hub,
     inbox::{Inbox, Receive},
     server::{Server, ServerBuilder, ServerHandle, Shutdown, serve as serve_anywhere},
@@ -40,14 +41,15 @@ use crate::{
 /// Outside of a tokio runtime.
 pub fn serve<S, P>(service: S, state: impl Into<Arc<S::State>>) -> MemoryServer<P>
 where
-    S: Service<Side = ServerSide>,
+    S: Service,
+    S::Side: Serves,
     P: Phase<Protocol = S::Protocol>,
     S::Protocol: Protocol<Start = P>,
 {
     serve_anywhere(service, state).in_memory()
 }
 
-impl<S: Service<Side = ServerSide>> ServerBuilder<S> {
+impl<S: Service> ServerBuilder<S> {
     /// Serves in memory. Must be called in a tokio runtime.
     ///
     /// # Panics
@@ -81,7 +83,8 @@ impl<P: Phase> MemoryServer<P> {
     /// Dropping the future ends the attempt; the server may have seen a connection.
     pub async fn connect<S>(&self, service: S, state: impl Into<Arc<S::State>>) -> Result<Client<P>, ConnectError>
     where
-        S: Service<Side = ClientSide, Protocol = P::Protocol>,
+        S: Service<Protocol = P::Protocol>,
+        S::Side: Connects,
         P::Protocol: Protocol<Start = P>,
     {
         self.connect_with(connect(service, state)).await
@@ -98,7 +101,7 @@ impl<P: Phase> MemoryServer<P> {
     /// Dropping the future ends the attempt; the server may have seen a connection.
     pub async fn connect_with<S>(&self, builder: ClientBuilder<S>) -> Result<Client<P>, ConnectError>
     where
-        S: Service<Side = ClientSide, Protocol = P::Protocol>,
+        S: Service<Protocol = P::Protocol>,
         P::Protocol: Protocol<Start = P>,
     {
         let io = self.connector.open().await.map_err(no_listener)?;

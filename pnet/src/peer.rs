@@ -5,7 +5,6 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::SystemTime};
 use pnet_protocol::{
     close::CloseCode,
     id::ConnectionId,
-    packet::Packet,
     protocol::{Answered, OneWay, Phase, ServerSends},
 };
 
@@ -61,10 +60,10 @@ impl<P: Phase> Peer<P> {
     /// Dropped before it is ready, the packet is not sent.
     pub fn send<T>(&self, packet: T) -> Sending
     where
-        T: Packet + ServerSends<P>,
+        T: ServerSends<P>,
         T::Kind: OneWay<T>,
     {
-        Sending::new(&self.conn, T::ID, &packet)
+        Sending::new::<T, T::Kind>(&self.conn, T::ID, &packet)
     }
 
     /// Sends a packet that has no answer, if there is room for it now.
@@ -74,10 +73,10 @@ impl<P: Phase> Peer<P> {
     /// Gives the packet back: the queue is full, or what [`send`](Self::send) would report.
     pub fn try_send<T>(&self, packet: T) -> Result<(), TrySendError<T>>
     where
-        T: Packet + ServerSends<P>,
+        T: ServerSends<P>,
         T::Kind: OneWay<T>,
     {
-        call::try_send(&self.conn, T::ID, packet)
+        call::try_send::<T, T::Kind>(&self.conn, T::ID, packet)
     }
 
     /// Sends a packet and waits for the client's answer.
@@ -94,10 +93,10 @@ impl<P: Phase> Peer<P> {
     /// Dropping the future cancels the call: its handler stops at its next `.await`, unless it is marked `finish`.
     pub fn call<T>(&self, packet: T) -> Calling<<T::Kind as Answered<T>>::Reply>
     where
-        T: Packet + ServerSends<P>,
+        T: ServerSends<P>,
         T::Kind: Answered<T>,
     {
-        Calling::new(&self.conn, T::ID, &packet)
+        Calling::new::<T, T::Kind>(&self.conn, T::ID, &packet)
     }
 
     /// Closes the connection now: what was queued is written, handlers stop, the client learns the reason.

@@ -14,7 +14,7 @@ use pnet_protocol::{
     handshake::{ServerHandshake, ShapePolicy},
     id::{ConnectionId, SessionToken},
     limits::Limits,
-    protocol::{Phase, Protocol, Role, ServerSide},
+    protocol::{Phase, Protocol, Role},
 };
 use tokio::net::ToSocketAddrs;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -32,6 +32,7 @@ use crate::{
     },
     context::{Link, Shared},
     error::{BindError, Closed, ClosedBy},
+    extract::Serves,
     hub::{Hub, HubCore},
     service::Service,
     transport::{Listener, PeerAddr, Transport, tcp},
@@ -58,7 +59,8 @@ use crate::{
 /// ```
 pub fn serve<S>(service: S, state: impl Into<Arc<S::State>>) -> ServerBuilder<S>
 where
-    S: Service<Side = ServerSide>,
+    S: Service,
+    S::Side: Serves,
 {
     let _ = service;
     ServerBuilder { state: state.into(), hub: Arc::default(), config: ServerConfig::default() }
@@ -84,7 +86,7 @@ struct ServerConfig {
 
 type Authenticate = dyn Fn(&[u8], &PeerAddr) -> bool + Send + Sync;
 
-impl<S: Service<Side = ServerSide>> ServerBuilder<S> {
+impl<S: Service> ServerBuilder<S> {
     /// Uses a hub that was made before, so that the state can hold it, too.
     pub fn hub<P: Phase<Protocol = S::Protocol>>(mut self, hub: Hub<P>) -> Self {
         self.hub = hub.into_core();
@@ -331,7 +333,7 @@ struct Serving<S: Service> {
     core: Arc<Core>,
 }
 
-impl<S: Service<Side = ServerSide>> Serving<S> {
+impl<S: Service> Serving<S> {
     async fn accept(self: Arc<Self>, mut listener: impl Listener) {
         loop {
             let accepted = tokio::select! {

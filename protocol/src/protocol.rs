@@ -6,7 +6,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::{
-    packet::{Codec, Packet},
+    packet::{Codec, EncodeError, Packet},
     reply::Reply,
     schema::Ty,
     table,
@@ -133,9 +133,21 @@ pub struct With<R>(std::marker::PhantomData<fn() -> R>);
     label = "`send` does not wait for the answer of `{T}`",
     note = "`.send(…)` is for packets that the protocol declares without `->`"
 )]
-pub trait OneWay<T> {}
+pub trait OneWay<T> {
+    /// Appends the packet, in its own codec. It stands here so that `send` needs no second bound, which would be a second
+    /// error where the first is not met.
+    ///
+    /// # Errors
+    ///
+    /// See [`Packet::encode`].
+    fn encode(packet: &T, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+}
 
-impl<T> OneWay<T> for Silent {}
+impl<T: Packet> OneWay<T> for Silent {
+    fn encode(packet: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        packet.encode(T::CODEC, out)
+    }
+}
 
 /// The [`Kind`](ClientSends::Kind) of packets that `call` takes; `T` is the packet.
 #[diagnostic::on_unimplemented(
@@ -146,10 +158,21 @@ impl<T> OneWay<T> for Silent {}
 pub trait Answered<T> {
     /// What the protocol declares after `->`.
     type Reply: Reply;
+
+    /// As [`OneWay::encode`].
+    ///
+    /// # Errors
+    ///
+    /// See [`Packet::encode`].
+    fn encode(packet: &T, out: &mut Vec<u8>) -> Result<(), EncodeError>;
 }
 
-impl<T, R: Reply> Answered<T> for With<R> {
+impl<T: Packet, R: Reply> Answered<T> for With<R> {
     type Reply = R;
+
+    fn encode(packet: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        packet.encode(T::CODEC, out)
+    }
 }
 
 /// What arrives at servers of a protocol; the packet is `Self`.
