@@ -3,6 +3,19 @@
 use super::{Prim, Ty};
 use crate::{packet::Codec, words::Words};
 
+/// Whether something holds for every element of a slice, as `Iterator::all` cannot say in a `const fn`.
+macro_rules! all {
+    ($elements:expr, |$element:ident| $holds:expr) => {{
+        let mut rest: &[_] = $elements;
+        let mut all = true;
+        while let [$element, others @ ..] = rest {
+            all = all && $holds;
+            rest = others;
+        }
+        all
+    }};
+}
+
 /// The codec of a packet of this shape: postcard if the schema says everything about its bytes, else JSON text.
 #[must_use]
 pub const fn codec(ty: &Ty) -> Codec {
@@ -20,38 +33,12 @@ const fn is_binary(ty: &Ty) -> bool {
         // Tuples and arrays have as many elements as their type says.
         Ty::Array(ty, _) => is_binary(ty),
         Ty::Map(key, value) => is_binary(key) && is_binary(value) && !is_empty(key),
-        Ty::Tuple(parts) => {
-            let mut i = 0;
-            while i < parts.len() {
-                if !is_binary(parts[i]) {
-                    return false;
-                }
-                i += 1;
-            }
-            true
-        }
-        Ty::Struct(fields) => {
-            let mut i = 0;
-            while i < fields.len() {
-                if !is_binary(fields[i].ty) {
-                    return false;
-                }
-                i += 1;
-            }
-            true
-        }
-        Ty::Enum(variants) => {
-            let mut i = 0;
-            while i < variants.len() {
-                if let Some(body) = variants[i].body
-                    && !is_binary(body)
-                {
-                    return false;
-                }
-                i += 1;
-            }
-            true
-        }
+        Ty::Tuple(parts) => all!(parts, |part| is_binary(part)),
+        Ty::Struct(fields) => all!(fields, |field| is_binary(field.ty)),
+        Ty::Enum(variants) => all!(variants, |variant| match variant.body {
+            Some(body) => is_binary(body),
+            None => true,
+        }),
     }
 }
 
@@ -62,26 +49,8 @@ const fn is_empty(ty: &Ty) -> bool {
         Ty::Opaque(_) | Ty::Ref(_) | Ty::Option(_) | Ty::Seq(_) | Ty::Map(..) | Ty::Enum(_) => false,
         Ty::Array(ty, len) => *len == 0 || is_empty(ty),
         Ty::Named(_, ty) | Ty::Marked(_, ty) => is_empty(ty),
-        Ty::Tuple(parts) => {
-            let mut i = 0;
-            while i < parts.len() {
-                if !is_empty(parts[i]) {
-                    return false;
-                }
-                i += 1;
-            }
-            true
-        }
-        Ty::Struct(fields) => {
-            let mut i = 0;
-            while i < fields.len() {
-                if !is_empty(fields[i].ty) {
-                    return false;
-                }
-                i += 1;
-            }
-            true
-        }
+        Ty::Tuple(parts) => all!(parts, |part| is_empty(part)),
+        Ty::Struct(fields) => all!(fields, |field| is_empty(field.ty)),
     }
 }
 
@@ -95,38 +64,12 @@ pub const fn has_floats(ty: &Ty) -> bool {
         Ty::Ref(_) => false,
         Ty::Option(ty) | Ty::Seq(ty) | Ty::Array(ty, _) | Ty::Named(_, ty) | Ty::Marked(_, ty) => has_floats(ty),
         Ty::Map(key, value) => has_floats(key) || has_floats(value),
-        Ty::Tuple(parts) => {
-            let mut i = 0;
-            while i < parts.len() {
-                if has_floats(parts[i]) {
-                    return true;
-                }
-                i += 1;
-            }
-            false
-        }
-        Ty::Struct(fields) => {
-            let mut i = 0;
-            while i < fields.len() {
-                if has_floats(fields[i].ty) {
-                    return true;
-                }
-                i += 1;
-            }
-            false
-        }
-        Ty::Enum(variants) => {
-            let mut i = 0;
-            while i < variants.len() {
-                if let Some(body) = variants[i].body
-                    && has_floats(body)
-                {
-                    return true;
-                }
-                i += 1;
-            }
-            false
-        }
+        Ty::Tuple(parts) => !all!(parts, |part| !has_floats(part)),
+        Ty::Struct(fields) => !all!(fields, |field| !has_floats(field.ty)),
+        Ty::Enum(variants) => !all!(variants, |variant| match variant.body {
+            Some(body) => !has_floats(body),
+            None => true,
+        }),
     }
 }
 
@@ -197,16 +140,7 @@ const fn is_key(ty: &Ty) -> bool {
     match ty {
         Ty::Prim(prim) => !matches!(prim, Prim::Unit | Prim::F32 | Prim::F64 | Prim::Duration | Prim::Time),
         Ty::Named(_, ty) => is_key(ty),
-        Ty::Enum(variants) => {
-            let mut i = 0;
-            while i < variants.len() {
-                if variants[i].body.is_some() {
-                    return false;
-                }
-                i += 1;
-            }
-            true
-        }
+        Ty::Enum(variants) => all!(variants, |variant| variant.body.is_none()),
         _ => false,
     }
 }
