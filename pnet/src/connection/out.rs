@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use pnet_protocol::{
-    connection::{Answer, Calls, Outbound, SendRefused, Violation},
+    connection::{Answer, Calls, MAX_CALLS, Outbound, SendRefused, Violation},
     failure::{Failure, code},
     frame::Frame,
     limits::Limits,
@@ -265,8 +265,10 @@ impl Out {
         if matches!(slot.state, CallState::TimedOut { answer_due: true }) {
             return Some(std::mem::replace(&mut slot.state, CallState::Abandoned));
         }
-        // Somebody may wait for nothing but a free slot.
-        wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
+        if self.calls.len() >= MAX_CALLS {
+            // Somebody may wait for nothing but a free slot.
+            wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
+        }
         self.calls.remove(id).map(|slot| slot.state)
     }
 
