@@ -127,6 +127,22 @@ async fn an_unknown_action_is_answered_and_too_many_end_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn thousands_of_mistakes_in_one_read_are_not_all_answered() {
+    let (server, _) = server();
+    let mut raw = Raw::connect(&server).await;
+    let mut bytes = Vec::new();
+    for id in 1..=3_000 {
+        Frame::Call { id, action: 999, timeout_ms: 0, payload: b"" }.encode(&mut bytes);
+    }
+    raw.write(&bytes).await;
+    let mut failures = 0;
+    while let Seen::Failure(..) = raw.see().await {
+        failures += 1;
+    }
+    assert_eq!(failures, 33, "the last one is the one too many");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_malformed_payload_is_answered_with_what_is_wrong() {
     let (server, _) = server();
     let mut raw = Raw::connect(&server).await;

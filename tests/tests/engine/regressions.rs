@@ -8,10 +8,7 @@ use std::{
     time::Duration,
 };
 
-use pnet::{
-    CallError, Client, Limits, Packet, Peer, Protocol, action, actions, memory::MemoryServer, protocol,
-    transport::PeerAddr,
-};
+use pnet::{CallError, Client, Limits, Packet, Peer, Protocol, action, actions, protocol, transport::PeerAddr};
 use pnet_protocol::{
     frame::{self, Frame},
     handshake::{ClientHandshake, ShapePolicy},
@@ -20,32 +17,11 @@ use pnet_tests::talk::{Ask, AskBack, Book, Done, Echo, Hold, Note, Push, Talk, T
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
-use super::support::{Handed, id_of, pair, poll_once, settle, shake};
-
-/// A server in memory whose one client speaks to it over a pipe that the test has stopped reading.
-async fn stuck() -> (MemoryServer<Talk>, Arc<Book>, Peer<Talk>, DuplexStream) {
-    let book = Arc::new(Book::default());
-    let server = pnet::memory::serve(TalkServer, Arc::clone(&book));
-    let mut io = server.connector().open().await.expect("opens");
-    shake(&mut io, Talk::INFO, &Limits::default()).await;
-    let payload = {
-        let mut bytes = Vec::new();
-        Packet::encode(&Echo { data: pnet::Bytes::from(vec![0_u8; 40_000]) }, Echo::CODEC, &mut bytes).unwrap();
-        bytes
-    };
-    let mut bytes = Vec::new();
-    for id in 1..=4 {
-        Frame::Call { id, action: id_of("ECHO"), timeout_ms: 0, payload: &payload }.encode(&mut bytes);
-    }
-    io.write_all(&bytes).await.expect("writes");
-    settle().await;
-    let peer = server.hub().peers().pop().expect("there");
-    (server, book, peer, io)
-}
+use super::support::{Handed, id_of, pair, poll_once, settle, shake, stuck};
 
 #[tokio::test(start_paused = true)]
 async fn a_call_times_out_while_the_peer_does_not_read() {
-    let (_server, _book, peer, _io) = stuck().await;
+    let (_server, peer, _io) = stuck().await;
     let started = tokio::time::Instant::now();
     let error = peer.call(Ask { n: 1 }).timeout(Duration::from_millis(250)).await.expect_err("nobody");
     assert!(matches!(error, CallError::TimedOut { .. }), "{error:?} after {:?}", started.elapsed());
@@ -54,7 +30,7 @@ async fn a_call_times_out_while_the_peer_does_not_read() {
 
 #[tokio::test(start_paused = true)]
 async fn close_works_while_the_peer_does_not_read() {
-    let (_server, _book, peer, _io) = stuck().await;
+    let (_server, peer, _io) = stuck().await;
     let started = tokio::time::Instant::now();
     peer.close("enough");
     let closed = peer.closed().await;
@@ -64,7 +40,7 @@ async fn close_works_while_the_peer_does_not_read() {
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_works_while_the_peer_does_not_read() {
-    let (server, _book, peer, _io) = stuck().await;
+    let (server, peer, _io) = stuck().await;
     let done = server.handle().shutdown(Duration::from_secs(2)).await;
     let at = tokio::time::Instant::now();
     let closed = peer.closed().await;

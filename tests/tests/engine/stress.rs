@@ -9,22 +9,21 @@ use std::{
 };
 
 use pnet::{
-    Bytes, CallError, Client, Failure, Limits, Packet, Peer, Protocol, action, actions, code, memory::MemoryServer,
-    protocol, transport::PeerAddr,
+    CallError, Client, Failure, Limits, Packet, Peer, Protocol, action, actions, code, protocol, transport::PeerAddr,
 };
 use pnet_protocol::{
     frame::{self, Frame},
-    handshake::{ClientHandshake, ServerHandshake, ServerStep, ShapePolicy},
+    handshake::{ServerHandshake, ServerStep},
     id::{ConnectionId, SessionToken},
 };
 use pnet_tests::talk::{
-    Ask, AskBack, Book, Divide, Done, Echo, Hold, Note, Push, Quotient, Read, Talk, TalkClient, TalkFromServer,
-    TalkServer, Touch, Wait,
+    Ask, AskBack, Book, Divide, Done, Hold, Note, Push, Quotient, Read, Talk, TalkClient, TalkFromServer, TalkServer,
+    Touch, Wait,
 };
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-use super::support::{pair, poll_once, settle};
+use super::support::{pair, poll_once, settle, stuck};
 
 #[tokio::test(start_paused = true)]
 async fn timeouts_may_be_nothing_and_endless() {
@@ -122,34 +121,6 @@ async fn a_call_dropped_while_it_waits_for_a_place_leaves_the_line() {
     drop(in_line);
     pair.client.send(Note { n: 7 }).await.expect("is sent");
     pair.book.line("note 7").await;
-}
-
-/// A server one of whose clients has stopped reading while four long answers are on their way to it.
-async fn stuck() -> (MemoryServer<Talk>, Peer<Talk>, DuplexStream) {
-    let server = pnet::memory::serve(TalkServer, Book::default());
-    let mut io = server.connector().open().await.expect("memory connects");
-    let (mut out, mut read) = (Vec::new(), Vec::new());
-    let mut machine = ClientHandshake::new(Talk::INFO, b"", &Limits::default(), ShapePolicy::Names, &mut out);
-    loop {
-        io.write_all(&out).await.expect("memory writes");
-        out.clear();
-        assert_ne!(io.read_buf(&mut read).await.expect("memory reads"), 0);
-        let (used, welcomed) = machine.handle(&read, &mut out).expect("the handshake is fine");
-        read.drain(..used);
-        if welcomed.is_some() {
-            break;
-        }
-    }
-    let mut payload = Vec::new();
-    Echo { data: Bytes::from(vec![0; 40_000]) }.encode(Echo::CODEC, &mut payload).expect("encodes");
-    let action = Talk::INFO.client.find("ECHO").expect("the protocol has it");
-    for id in 1..=4 {
-        Frame::Call { id, action, timeout_ms: 0, payload: &payload }.encode(&mut out);
-    }
-    io.write_all(&out).await.expect("memory writes");
-    settle().await;
-    let peer = server.hub().peers().pop().expect("the client is there");
-    (server, peer, io)
 }
 
 #[tokio::test(start_paused = true)]

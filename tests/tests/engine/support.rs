@@ -3,15 +3,16 @@
 use std::{future::poll_fn, io, pin::Pin, sync::Arc, task::Poll};
 
 use pnet::{
-    Client, Limits, Protocol,
+    Bytes, Client, Limits, Packet, Peer, Protocol,
     memory::MemoryServer,
     transport::{Listener, PeerAddr},
 };
 use pnet_protocol::{
+    frame::Frame,
     handshake::{ClientHandshake, ShapePolicy},
     protocol::ProtocolInfo,
 };
-use pnet_tests::talk::{Book, Talk, TalkClient, TalkServer};
+use pnet_tests::talk::{Book, Echo, Talk, TalkClient, TalkServer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
     sync::mpsc,
@@ -84,4 +85,21 @@ pub(crate) async fn settle() {
     for _ in 0..200 {
         tokio::task::yield_now().await;
     }
+}
+
+/// A server one of whose clients has stopped reading while four long answers are on their way to it.
+pub(crate) async fn stuck() -> (MemoryServer<Talk>, Peer<Talk>, DuplexStream) {
+    let server = pnet::memory::serve(TalkServer, Book::default());
+    let mut io = server.connector().open().await.expect("opens");
+    shake(&mut io, Talk::INFO, &Limits::default()).await;
+    let mut payload = Vec::new();
+    Echo { data: Bytes::from(vec![0; 40_000]) }.encode(Echo::CODEC, &mut payload).expect("encodes");
+    let mut bytes = Vec::new();
+    for id in 1..=4 {
+        Frame::Call { id, action: id_of("ECHO"), timeout_ms: 0, payload: &payload }.encode(&mut bytes);
+    }
+    io.write_all(&bytes).await.expect("writes");
+    settle().await;
+    let peer = server.hub().peers().pop().expect("there");
+    (server, peer, io)
 }

@@ -111,6 +111,8 @@ impl<D: Dispatch> Driver<D> {
                 Ok(Some((frame, len))) => {
                     used += len;
                     self.handle_frame(frame, task);
+                    // At each frame: one read holds thousands, and every mistake is answered.
+                    self.check_mistakes();
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -120,7 +122,6 @@ impl<D: Dispatch> Driver<D> {
                 }
             }
         }
-        self.check_mistakes();
         used
     }
 
