@@ -10,10 +10,12 @@ use std::{
 };
 
 use pnet_protocol::{
-    frame,
+    dialect::Dialect,
+    failure::code,
     packet::EncodeError,
-    protocol::{Answered, OneWay},
+    protocol::{ActionInfo, Answered, OneWay},
     reply::Reply,
+    wire,
 };
 use tokio::time::{Instant, Sleep};
 
@@ -41,7 +43,11 @@ pub struct Sending {
 
 impl Sending {
     pub(crate) fn new<T, K: OneWay<T>>(conn: &Arc<Conn>, id: u16, packet: &T) -> Self {
-        Self { conn: Arc::clone(conn), frame: packet_frame::<T, K>(id, packet).map_err(Some), ticket: None }
+        Self {
+            conn: Arc::clone(conn),
+            frame: packet_frame::<T, K>(conn.dialect, conn.action(id), id, packet).map_err(Some),
+            ticket: None,
+        }
     }
 }
 
@@ -71,6 +77,7 @@ impl Future for Sending {
                     return Poll::Pending;
                 }
                 Enqueued::TooLong { len, max } => return Poll::Ready(Err(SendError::TooLong { len, max })),
+                Enqueued::Unsupported => return Poll::Ready(Err(SendError::Unsupported)),
             }
         };
         wake(waker);
@@ -132,7 +139,7 @@ enum State {
 impl<R: Reply> Calling<R> {
     pub(crate) fn new<T, K: Answered<T, Reply = R>>(conn: &Arc<Conn>, action: u16, packet: &T) -> Self {
         let mut payload = buffers::take();
-        let state = match K::encode(packet, &mut payload) {
+        let state = match K::encode(packet, conn.dialect.codec_override(), &mut payload) {
             Ok(()) => State::Ready { action, payload },
             Err(error) => State::Refused(error),
         };
@@ -177,7 +184,7 @@ impl<R: Reply> Calling<R> {
         if let Some(closed) = out.unanswerable() {
             return Err(CallError::Disconnected { sent: false, why: Arc::clone(closed) });
         }
-        match out.call(action, &payload, timeout_ms, deadline, task.waker()) {
+        match out.call((action, self.conn.action(action)), &payload, timeout_ms, deadline, task.waker()) {
             Ok((id, waker)) => {
                 drop(out);
                 wake(waker);
@@ -186,6 +193,10 @@ impl<R: Reply> Calling<R> {
                 Ok(Poll::Ready(()))
             }
             Err(Enqueued::TooLong { len, max }) => Err(CallError::TooLong { len, max }),
+            Err(Enqueued::Unsupported) => {
+                let message = "a peer of the old form cannot answer this call".to_owned();
+                Err(CallError::Failed { code: code::UNSUPPORTED.to_owned(), message })
+            }
             Err(_) => {
                 out.wait_for_room(&mut self.ticket, task.waker());
                 drop(out);
@@ -229,10 +240,12 @@ impl<R: Reply> Future for Calling<R> {
         };
         this.state = State::Done;
         Poll::Ready(match state {
-            // The codec is the packets' own: frames are native.
-            CallState::Answered(AnswerBytes::Reply(payload)) => R::decode_ok(None, &payload).map_err(CallError::Decode),
+            CallState::Answered(AnswerBytes::Reply(payload)) => {
+                R::decode_ok(this.conn.dialect.codec_override(), &payload).map_err(CallError::Decode)
+            }
             CallState::Answered(AnswerBytes::Error(payload)) => {
-                Err(R::decode_err(None, &payload).map_or_else(CallError::Decode, CallError::Declared))
+                Err(R::decode_err(this.conn.dialect.codec_override(), &payload)
+                    .map_or_else(CallError::Decode, CallError::Declared))
             }
             CallState::Answered(AnswerBytes::Failure { code, message }) => Err(CallError::Failed { code, message }),
             CallState::TimedOut { .. } => Err(CallError::TimedOut { after: this.timeout.unwrap_or_default() }),
@@ -266,7 +279,7 @@ impl<R: Reply> fmt::Debug for Calling<R> {
 /// Queues a packet if there is room.
 pub(crate) fn try_send<T, K: OneWay<T>>(conn: &Conn, id: u16, packet: T) -> Result<(), TrySendError<T>> {
     let failed = |packet, error| Err(TrySendError { packet, reason: TrySendReason::Failed(error) });
-    let frame = match packet_frame::<T, K>(id, &packet) {
+    let frame = match packet_frame::<T, K>(conn.dialect, conn.action(id), id, &packet) {
         Ok(frame) => frame,
         Err(error) => return failed(packet, SendError::Encode(error)),
     };
@@ -287,16 +300,22 @@ pub(crate) fn try_send<T, K: OneWay<T>>(conn: &Conn, id: u16, packet: T) -> Resu
         }
         Enqueued::Full => Err(TrySendError { packet, reason: TrySendReason::Full }),
         Enqueued::TooLong { len, max } => failed(packet, SendError::TooLong { len, max }),
+        Enqueued::Unsupported => failed(packet, SendError::Unsupported),
     }
 }
 
-/// The whole frame of a one-way packet. User code runs here, under no lock.
-pub(crate) fn packet_frame<T, K: OneWay<T>>(id: u16, packet: &T) -> Result<Vec<u8>, EncodeError> {
+/// A one-way packet as it waits to be written. User code runs here, under no lock.
+pub(crate) fn packet_frame<T, K: OneWay<T>>(
+    dialect: Dialect,
+    action: &ActionInfo,
+    id: u16,
+    packet: &T,
+) -> Result<Vec<u8>, EncodeError> {
     let mut payload = buffers::take();
-    let encoded = K::encode(packet, &mut payload);
+    let encoded = K::encode(packet, dialect.codec_override(), &mut payload);
     let mut frame = buffers::take();
     if encoded.is_ok() {
-        frame::put_packet(&mut frame, id, &payload);
+        wire::packet_frame(dialect, action, id, &payload, &mut frame);
     }
     buffers::give(payload);
     encoded.map(|()| frame)

@@ -4,10 +4,13 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use pnet_protocol::{
     close::CloseCode,
+    dialect::Dialect,
     handshake::ShapePolicy,
     id::ConnectionId,
+    json::{JsonReader, JsonWriter},
     limits::Limits,
-    protocol::{Answered, ClientSends, ClientSide, OneWay, Phase, Protocol, Role},
+    protocol::{Answered, ClientSends, ClientSide, OneWay, Phase, Protocol, ProtocolInfo, Role},
+    wire::{Reader, Writer},
 };
 use tokio::net::ToSocketAddrs;
 use tracing::Instrument;
@@ -97,6 +100,7 @@ pub struct InboxBuilder<P> {
 #[derive(Clone, Debug)]
 struct ClientConfig {
     limits: Limits,
+    dialect: Dialect,
     credentials: Vec<u8>,
     call_timeout: Option<Duration>,
     handshake_timeout: Duration,
@@ -107,6 +111,7 @@ impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            dialect: Dialect::Native,
             credentials: Vec::new(),
             call_timeout: Some(config::CALL),
             handshake_timeout: config::HANDSHAKE,
@@ -125,8 +130,21 @@ macro_rules! settings {
             self
         }
 
+        /// How packets look on this connection: native unless this says otherwise. The packets, the handlers and the
+        /// promises are the same in both dialects.
+        ///
+        /// [`Dialect::Json`] is for servers that are not made with pnet, and for reading along. Such a client listens for
+        /// 0.2 s whether the server speaks first, as the Python library's does; then it says `handShake`, and after 2 s
+        /// without an answer takes the server for one that has no handshake. Answers without `re` are told by their
+        /// action, and a server of the old form is sent one packet at a time: `docs/wire.md` §9.7.
+        pub const fn dialect(mut self, dialect: Dialect) -> Self {
+            self.config.dialect = dialect;
+            self
+        }
+
         /// What the server's [`authenticate`](crate::ServerBuilder::authenticate) gets; at most 1 KiB, longer ones are
-        /// refused by the server. They travel in plain text.
+        /// refused by the server. In JSON they are text: others are a [`ConnectError::Credentials`]. They travel in plain
+        /// text.
         pub fn credentials(mut self, credentials: impl Into<Vec<u8>>) -> Self {
             self.config.credentials = credentials.into();
             self
@@ -265,31 +283,64 @@ where
     // What the server's schema looks like is its own business; what this side's looks like is told on the same terms.
     let shapes = if peer.is_local() { ShapePolicy::Shapes } else { ShapePolicy::Names };
     let mut joining = Joining::new(io);
-    let handshake = joining.client(Pr::INFO, &config.credentials, &config.limits, shapes);
     let after = config.handshake_timeout;
-    let welcomed = match tokio::time::timeout(after, handshake).await {
-        Ok(Ok(welcomed)) => welcomed,
+    let shaken = match config.dialect {
+        Dialect::Json => tokio::time::timeout(after, shake_json(&mut joining, Pr::INFO, &config)).await,
+        _ => tokio::time::timeout(after, shake(&mut joining, Pr::INFO, &config, shapes)).await,
+    };
+    let (id, reader, writer) = match shaken {
+        Ok(Ok(shaken)) => shaken,
         Ok(Err(error)) => {
             joining.last_words().await;
             return Err(error);
         }
         Err(_) => return Err(ConnectError::TimedOut { after }),
     };
-    let conn = Conn::new(welcomed.connection_id, peer, Pr::INFO, &welcomed.limits, config.call_timeout);
+    let conn = Conn::new(id, peer, (Role::Client, Pr::INFO), writer, config.call_timeout);
     let client = Client::new(Arc::clone(&conn));
     let opening = Opening {
         io: joining.io,
         role: Role::Client,
-        limits: config.limits,
+        reader,
         times: config::times(config::GRACE),
         welcome: Vec::new(),
+        preface_len: 0,
         tail: joining.tail,
         deadline: config::after(config.handshake_timeout),
+        silent: None,
     };
     let driver = Driver::new(opening, Arc::clone(&conn), dispatch(conn));
-    let span = tracing::debug_span!("connection", id = %client.id(), peer = %client.conn.addr, role = "client");
+    let dialect = config.dialect;
+    let span =
+        tracing::debug_span!("connection", id = %client.id(), peer = %client.conn.addr, %dialect, role = "client");
     tokio::spawn(driver.run().instrument(span));
     Ok(client)
+}
+
+type Shaken = (ConnectionId, Reader, Writer);
+
+async fn shake(
+    joining: &mut Joining,
+    info: &'static ProtocolInfo,
+    config: &ClientConfig,
+    shapes: ShapePolicy,
+) -> Result<Shaken, ConnectError> {
+    let welcomed = joining.client(info, &config.credentials, &config.limits, shapes).await?;
+    Ok((welcomed.connection_id, Reader::native(&config.limits), Writer::native(&welcomed.limits)))
+}
+
+async fn shake_json(
+    joining: &mut Joining,
+    info: &'static ProtocolInfo,
+    config: &ClientConfig,
+) -> Result<Shaken, ConnectError> {
+    let credentials = str::from_utf8(&config.credentials).map_err(|_| ConnectError::Credentials)?;
+    let welcome = joining.json_client(info, credentials, &config.limits).await?;
+    let reader = JsonReader::client(info, &config.limits, welcome.form);
+    let writer = JsonWriter::client(info, &welcome);
+    // A server of the old form names no connections.
+    let id = welcome.connection_id.unwrap_or_else(ConnectionId::random);
+    Ok((id, Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer))))
 }
 
 /// As many handlers as the limits let the peer keep busy.
@@ -312,7 +363,14 @@ impl<P: Phase> Client<P> {
         Self { conn, phase: PhantomData }
     }
 
-    /// The connection's public id, as the server knows it.
+    /// How packets look on this connection.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.conn.dialect
+    }
+
+    /// The connection's public id, as the server knows it; towards a JSON server that names no connections, one of this
+    /// side's own.
     #[must_use]
     pub fn id(&self) -> ConnectionId {
         self.conn.id

@@ -22,9 +22,19 @@ pub(crate) const WRITE: Duration = Duration::from_secs(10);
 pub(crate) const HEARTBEAT_MS: u32 = 0;
 /// Connections of a server.
 pub(crate) const CONNECTIONS: usize = 10_000;
-/// Connections whose handshake is not done: in all, and from one address that is not loopback.
+/// Connections that have not sent a byte, and as many whose handshake is not done; beyond that the oldest has to go. As
+/// long as even the oldest came less than this ago, there may be more.
 pub(crate) const HALF_OPEN: usize = 256;
+pub(crate) const HALF_OPEN_SPARED: Duration = Duration::from_millis(500);
+pub(crate) const HALF_OPEN_CROWD: usize = 1024;
+/// Both together, from one address that is not loopback.
 pub(crate) const HALF_OPEN_PER_ADDRESS: usize = 32;
+/// A server speaks first, where it may, to a client that has said nothing for so long.
+pub(crate) const SILENCE: Duration = Duration::from_secs(2);
+/// So long a JSON client listens whether the server speaks first.
+pub(crate) const LISTEN: Duration = Duration::from_millis(200);
+/// So long it waits for the answer to its own handshake, before it takes the server for one that has none.
+pub(crate) const NO_HANDSHAKE: Duration = Duration::from_secs(2);
 
 pub(crate) const fn times(grace: Duration) -> Times {
     Times { write: WRITE, grace }

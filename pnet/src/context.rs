@@ -95,8 +95,8 @@ impl<S: Service> Cx<S> {
 
     /// The codec that replaces the packets' own: `None` where frames are native.
     #[must_use]
-    pub const fn codec_override(&self) -> Option<Codec> {
-        None
+    pub fn codec_override(&self) -> Option<Codec> {
+        self.link.conn.dialect.codec_override()
     }
 
     /// The other end of this connection, on a server.

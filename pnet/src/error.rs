@@ -3,7 +3,7 @@
 use std::{borrow::Cow, convert::Infallible, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use pnet_protocol::{
-    close::{Close, CloseCode, Retry},
+    close::{CloseCode, Retry},
     handshake::HandshakeError,
     packet::{DecodeError, EncodeError},
 };
@@ -27,8 +27,8 @@ impl Closed {
         Self { code: CloseCode::Lost, reason: Cow::Borrowed(""), by: ClosedBy::Transport, retry: Retry::Unspecified }
     }
 
-    pub(crate) fn from_peer(close: &Close<'_>) -> Self {
-        Self { code: close.code, reason: close.reason.to_string().into(), by: ClosedBy::Peer, retry: close.retry }
+    pub(crate) fn from_peer(code: CloseCode, retry: Retry, reason: &str) -> Self {
+        Self { code, reason: reason.to_owned().into(), by: ClosedBy::Peer, retry }
     }
 
     pub(crate) fn refused(refused: &Refused) -> Self {
@@ -151,6 +151,9 @@ pub enum SendError {
     /// The connection is gone; the packet was not sent.
     #[error("not sent: the connection is gone")]
     Disconnected(#[source] Arc<Closed>),
+    /// The peer is a JSON client of the old form, which takes answers and nothing else (`docs/wire.md` §9.6).
+    #[error("not sent: the peer is of the old form and takes answers only")]
+    Unsupported,
     /// The packet could not be encoded.
     #[error("the packet cannot be encoded")]
     Encode(#[source] EncodeError),
@@ -218,6 +221,9 @@ pub enum ConnectError {
         /// The address that was refused.
         address: SocketAddr,
     },
+    /// In JSON credentials are text, and these are not UTF-8.
+    #[error("the credentials are not text, which they have to be in the JSON dialect")]
+    Credentials,
     /// The two ends do not speak the same protocol, or the other end is no pnet server.
     #[error("the handshake failed")]
     Handshake(#[source] HandshakeError),

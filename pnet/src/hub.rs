@@ -10,6 +10,7 @@ use std::{
 use bytes::Bytes;
 use pnet_protocol::{
     close::CloseCode,
+    dialect::Dialect,
     id::ConnectionId,
     packet::EncodeError,
     protocol::{OneWay, Phase, ServerSends},
@@ -40,9 +41,10 @@ pub struct Broadcast {
     pub queued: usize,
     /// Connections that were left out: excepted by the caller, or already gone.
     pub skipped: usize,
-    /// Connections whose queue was full, or whose peer takes no packet of that length: they do not get it.
+    /// Connections whose queue was full, whose peer takes no packet of that length, or in whose dialect the packet cannot
+    /// be encoded: they do not get it.
     pub dropped: usize,
-    /// Why nobody gets it: the packet cannot be encoded. Also in the log, as an error.
+    /// Why connections of a dialect do not get it: the packet cannot be encoded. Also in the log, as an error.
     pub error: Option<EncodeError>,
 }
 
@@ -140,29 +142,39 @@ impl<P: Phase> Hub<P> {
         T::Kind: OneWay<T>,
     {
         let mut result = Broadcast::default();
-        let frame = match packet_frame::<T, T::Kind>(T::ID, packet) {
-            Ok(frame) => Bytes::from(frame),
-            Err(error) => {
-                tracing::error!(%error, "a broadcast cannot be encoded");
-                return Broadcast { error: Some(error), ..result };
-            }
-        };
+        // Encoded once for each dialect that is spoken.
+        let mut frames: [Option<Result<Bytes, ()>>; 2] = [None, None];
         for peer in self.peers() {
             if !wanted(&peer) {
                 result.skipped += 1;
                 continue;
             }
-            let mut out = peer.conn().out();
+            let conn = peer.conn();
+            let place = &mut frames[usize::from(conn.dialect != Dialect::Native)];
+            let frame = place.get_or_insert_with(|| {
+                packet_frame::<T, T::Kind>(conn.dialect, conn.action(T::ID), T::ID, packet).map(Bytes::from).map_err(
+                    |error| {
+                        tracing::error!(%error, dialect = %conn.dialect, "a broadcast cannot be encoded");
+                        result.error = Some(error);
+                    },
+                )
+            });
+            let Ok(frame) = frame else {
+                result.dropped += 1;
+                continue;
+            };
+            let mut out = conn.out();
             if out.gone.is_some() {
                 result.skipped += 1;
                 continue;
             }
-            match out.shared_packet(&frame) {
+            match out.shared_packet(frame) {
                 Enqueued::Taken(waker) => {
                     drop(out);
                     wake(waker);
                     result.queued += 1;
                 }
+                Enqueued::Unsupported => result.skipped += 1,
                 Enqueued::Full | Enqueued::TooLong { .. } => result.dropped += 1,
             }
         }

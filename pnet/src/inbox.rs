@@ -9,6 +9,7 @@ use std::{
 };
 
 use pnet_protocol::{
+    connection::ReplyTo,
     failure::{Failure, code},
     packet::{Codec, DecodeError},
     protocol::{ClientSide, Protocol, Side},
@@ -74,7 +75,7 @@ impl<P: Receive<ClientSide>> Inbox<P> {
         let item = self.items.recv().await?;
         let Item { job, payload } = self.current.insert(item);
         // The driver has tried it already, so a packet that does not decode is one whose `Deserialize` changes its mind.
-        P::decode(job.action, None, payload, Asked::new(&self.conn, job)).ok()
+        P::decode(job.action, self.conn.dialect.codec_override(), payload, Asked::new(&self.conn, job)).ok()
     }
 
     /// The metadata of the packet that [`recv`](Self::recv) gave last.
@@ -129,7 +130,8 @@ impl<R: Reply> Responder<R> {
     /// Answers the call with what a handler might return: the declared reply, or a failure.
     pub fn reply(mut self, answer: impl IntoReply<R>) {
         let mut payload = buffers::take();
-        let outcome = answer.into_reply(None, &mut payload);
+        let codec_override = self.asked.due.as_ref().and_then(|(conn, ..)| conn.dialect.codec_override());
+        let outcome = answer.into_reply(codec_override, &mut payload);
         self.asked.answer(&outcome, &payload);
         buffers::give(payload);
     }
@@ -145,21 +147,21 @@ impl<R> fmt::Debug for Responder<R> {
 #[doc(hidden)]
 pub struct Asked {
     /// `None` for one-way packets, for the driver's trial, and once it is answered.
-    due: Option<(Arc<Conn>, u32)>,
+    due: Option<(Arc<Conn>, u32, ReplyTo)>,
     action: &'static str,
 }
 
 impl Asked {
     fn new(conn: &Arc<Conn>, job: &Job) -> Self {
         let due = match job.kind {
-            JobKind::Call { id } => Some((Arc::clone(conn), id)),
+            JobKind::Call { id } => Some((Arc::clone(conn), id, job.to.clone())),
             JobKind::OneWay { .. } => None,
         };
         Self { due, action: job.meta.action }
     }
 
     fn answer(&mut self, outcome: &Result<Verdict, Failure>, payload: &[u8]) {
-        let Some((conn, id)) = self.due.take() else { return };
+        let Some((conn, id, to)) = self.due.take() else { return };
         if let Err(failure) = outcome
             && failure.code() == code::INTERNAL
         {
@@ -167,7 +169,7 @@ impl Asked {
         }
         // First the place, then the answer: who has the answer may use the place.
         conn.call_finished(id);
-        conn.answer(id, outcome, payload, self.action);
+        conn.answer(&to, outcome, payload, self.action);
     }
 }
 
@@ -186,6 +188,7 @@ impl fmt::Debug for Asked {
 /// The driver's end of an inbox.
 pub(crate) struct Feed<P> {
     items: mpsc::Sender<Item>,
+    codec_override: Option<Codec>,
     protocol: PhantomData<fn() -> P>,
 }
 
@@ -198,7 +201,11 @@ struct Item {
 /// `places`: as many packets and calls as the limits let the server have unfinished, so the queue is never full.
 pub(crate) fn channel<P: Receive<ClientSide>>(conn: Arc<Conn>, places: usize) -> (Feed<P>, Inbox<P>) {
     let (sender, items) = mpsc::channel(places.max(1));
-    (Feed { items: sender, protocol: PhantomData }, Inbox { items, conn, current: None, protocol: PhantomData })
+    let codec_override = conn.dialect.codec_override();
+    (
+        Feed { items: sender, codec_override, protocol: PhantomData },
+        Inbox { items, conn, current: None, protocol: PhantomData },
+    )
 }
 
 impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
@@ -210,7 +217,8 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
         // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
         // decoded may borrow from the payload; a program that minds takes handlers.
         let nobody = Asked { due: None, action: job.meta.action };
-        let trial = catch_unwind(AssertUnwindSafe(|| P::decode(job.action, None, payload, nobody).map(drop)));
+        let trial =
+            catch_unwind(AssertUnwindSafe(|| P::decode(job.action, self.codec_override, payload, nobody).map(drop)));
         let failure = match trial {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(Failure::malformed(&error)),

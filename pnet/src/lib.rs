@@ -151,6 +151,7 @@ pub use pnet_macros::{actions, protocol};
 pub use pnet_protocol::{
     bytes::{ByteBuf, Bytes},
     close::{CloseCode, Retry},
+    dialect::Dialect,
     failure::{Failure, code},
     handshake::HandshakeError,
     id::ConnectionId,

@@ -4,6 +4,7 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::SystemTime};
 
 use pnet_protocol::{
     close::CloseCode,
+    dialect::Dialect,
     id::ConnectionId,
     protocol::{Answered, OneWay, Phase, ServerSends},
 };
@@ -38,6 +39,12 @@ impl<P: Phase> Peer<P> {
     #[must_use]
     pub fn addr(&self) -> &PeerAddr {
         &self.conn.addr
+    }
+
+    /// How packets look on this connection; the client chose it.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.conn.dialect
     }
 
     /// When the connection was opened.

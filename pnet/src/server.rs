@@ -1,41 +1,37 @@
 //! Servers: accept transports, shake hands, run a driver for each connection, and end all of it in good order.
 
+mod accept;
+mod waiting;
+
 use std::{
     collections::HashMap,
     fmt,
-    net::{IpAddr, SocketAddr},
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use pnet_protocol::{
-    close::{Close, CloseCode},
-    handshake::{ServerHandshake, ShapePolicy},
-    id::{ConnectionId, SessionToken},
+    close::CloseCode,
+    dialect::Dialect,
+    id::ConnectionId,
     limits::Limits,
-    protocol::{Phase, Protocol, Role},
+    protocol::{Phase, Protocol},
 };
 use tokio::net::ToSocketAddrs;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::Instrument;
 
+pub(crate) use self::waiting::Waiting;
+use self::{accept::Serving, waiting::WaitingRoom};
 use crate::{
-    client::places,
     config,
-    connection::{
-        Conn,
-        driver::{Driver, Opening},
-        join::{JoinError, Joining},
-        lanes::Pool,
-        served::Served,
-    },
-    context::{Link, Shared},
+    connection::{Conn, lanes::Pool},
+    context::Shared,
     error::{BindError, Closed, ClosedBy},
     extract::Serves,
     hub::{Hub, HubCore},
     service::Service,
-    transport::{Listener, PeerAddr, Transport, tcp},
+    transport::{Listener, PeerAddr, tcp},
 };
 
 /// Serves with handlers: `actions! { pub server … }` made the service, `state` is what its handlers share.
@@ -76,12 +72,21 @@ pub struct ServerBuilder<S: Service> {
 
 struct ServerConfig {
     limits: Limits,
+    dialects: Dialects,
+    old_clients: bool,
     authenticate: Option<Box<Authenticate>>,
     call_timeout: Option<Duration>,
     handshake_timeout: Duration,
     grace: Duration,
     max_connections: usize,
     plaintext_on_network: bool,
+}
+
+/// Which dialects are spoken.
+#[derive(Clone, Copy, Debug)]
+struct Dialects {
+    native: bool,
+    json: bool,
 }
 
 type Authenticate = dyn Fn(&[u8], &PeerAddr) -> bool + Send + Sync;
@@ -100,8 +105,46 @@ impl<S: Service> ServerBuilder<S> {
         self
     }
 
+    /// Which dialects clients may speak: both, unless this says otherwise. The client chooses, by its first byte; one that
+    /// chooses what is not among these is told so and closed.
+    ///
+    /// ```
+    /// # use pnet::{Packet, protocol, actions, action, Dialect};
+    /// # use serde::{Serialize, Deserialize};
+    /// # #[derive(Packet, Serialize, Deserialize)] pub struct Ask { n: u8 }
+    /// # protocol! { pub Quiz { client { Ask } } }
+    /// # #[action("ASK")] fn ask(_: Ask) {}
+    /// # actions! { pub server QuizServer for Quiz: ask }
+    /// let builder = pnet::serve(QuizServer, ()).dialects([Dialect::Native]);
+    /// # drop(builder);
+    /// ```
+    pub fn dialects(mut self, dialects: impl IntoIterator<Item = Dialect>) -> Self {
+        self.config.dialects = Dialects { native: false, json: false };
+        for dialect in dialects {
+            match dialect {
+                Dialect::Json => self.config.dialects.json = true,
+                _ => self.config.dialects.native = true,
+            }
+        }
+        self
+    }
+
+    /// Whether the server speaks first to clients from beyond this machine that say nothing for 2 s, as the Python
+    /// library's server does: off unless this says otherwise. Clients on this machine are always spoken to.
+    ///
+    /// A client that was spoken to first, and one whose first packet is a `handShake` of that library, gets answers to what
+    /// it asks and nothing else: `docs/wire.md` §9.6.
+    pub const fn old_clients(mut self, speak_first: bool) -> Self {
+        self.config.old_clients = speak_first;
+        self
+    }
+
     /// Lets only those clients in whose credentials `accept` says yes to. It runs before anything else is told or
     /// dispatched; a panic in it is a no. Without it everybody is let in, whatever credentials they bring.
+    ///
+    /// A JSON client's credentials are the text of `credentials` in the data of its first packet, if that is a `handShake`;
+    /// if there is none, all of that data as it was sent, which is how the Python library's `username` and `password`
+    /// arrive.
     ///
     /// Credentials travel in plain text. Who was accepted here is told the fields of packets that its build has
     /// differently; others learn that only on loopback.
@@ -174,11 +217,8 @@ impl<S: Service> ServerBuilder<S> {
         let local_addr = listener.local_addr();
         let grace = self.config.grace;
         let core = Arc::new(Core::default());
-        let server = Arc::new(Serving::<S> {
-            shared: Arc::new(Shared { state: self.state, hub: Arc::clone(&self.hub), pool: Pool::new() }),
-            config: self.config,
-            core: Arc::clone(&core),
-        });
+        let shared = Arc::new(Shared { state: self.state, hub: Arc::clone(&self.hub), pool: Pool::new() });
+        let server = Arc::new(Serving::<S>::new(shared, self.config, Arc::clone(&core)));
         core.tasks.spawn(server.accept(listener));
         let handle = ServerHandle { core, hub: Hub::from_core(self.hub) };
         Server { handle, local_addr, grace, closes: true }
@@ -315,7 +355,7 @@ pub struct Shutdown {
 struct Core {
     /// Every open connection, joined or not.
     live: Mutex<HashMap<ConnectionId, Arc<Conn>>>,
-    half_open: Mutex<HalfOpen>,
+    waiting: Arc<WaitingRoom>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -326,197 +366,12 @@ impl Core {
     }
 }
 
-/// A server as its own tasks see it.
-struct Serving<S: Service> {
-    shared: Arc<Shared<S>>,
-    config: ServerConfig,
-    core: Arc<Core>,
-}
-
-impl<S: Service> Serving<S> {
-    async fn accept(self: Arc<Self>, mut listener: impl Listener) {
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = self.core.stop.cancelled() => return,
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((io, addr)) => {
-                    let Some(place) = Place::take(&self.core, &addr) else {
-                        tracing::warn!(%addr, "too many connections have not finished their handshake");
-                        continue;
-                    };
-                    let span = tracing::debug_span!("handshake", %addr);
-                    self.core.tasks.spawn(Arc::clone(&self).join(io, addr, place).instrument(span));
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::NotConnected => {
-                    // Whoever waits for the server's end waits for the connections that there are.
-                    self.core.tasks.close();
-                    return;
-                }
-                Err(error) => {
-                    // Out of file descriptors, most likely; some will be free again.
-                    tracing::error!(%error, "cannot accept");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    /// The handshake of one transport; at its end the driver takes over, in a task of its own that is as small as
-    /// possible.
-    async fn join(self: Arc<Self>, io: impl Transport, addr: PeerAddr, place: Place) {
-        let deadline = config::after(self.config.handshake_timeout);
-        let mut joining = Joining::new(io);
-        let mut machine = ServerHandshake::new(S::Protocol::INFO, &self.config.limits);
-        let authorize = |credentials: &[u8]| self.authorize(credentials, &addr);
-        let hello = tokio::select! {
-            biased;
-            () = self.core.stop.cancelled() => return,
-            hello = tokio::time::timeout_at(deadline, joining.server(&mut machine, authorize)) => hello,
-        };
-        let hello = match hello {
-            Ok(Ok(hello)) => hello,
-            Ok(Err(JoinError::Broken(error))) => {
-                tracing::debug!(%error, "the transport broke during the handshake");
-                return;
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "no connection");
-                joining.last_words().await;
-                return;
-            }
-            Err(_) => {
-                tracing::warn!("the handshake took too long");
-                joining.timed_out(&mut machine).await;
-                return;
-            }
-        };
-        drop(place);
-        let id = ConnectionId::random();
-        let conn = Conn::new(id, addr, S::Protocol::INFO, &hello.limits, self.config.call_timeout);
-        let Some(listed) = self.enlist(&conn) else {
-            tracing::warn!("too many connections");
-            joining.refuse(&mut machine, Close::new(CloseCode::Overloaded, "too many connections")).await;
-            return;
-        };
-        let mut welcome = Vec::new();
-        machine.welcome(id, &SessionToken::random(), config::HEARTBEAT_MS, &mut welcome);
-        let link =
-            Arc::new(Link { shared: Arc::clone(&self.shared), conn: Arc::clone(&conn), member: OnceLock::new() });
-        let dispatch = Served::new(link, places(&self.config.limits));
-        let span = tracing::debug_span!("connection", %id, peer = %conn.addr, role = "server");
-        let opening = Opening {
-            io: joining.io,
-            role: Role::Server,
-            limits: self.config.limits,
-            times: config::times(self.config.grace),
-            welcome,
-            tail: joining.tail,
-            deadline,
-        };
-        let driver = Driver::new(opening, conn, dispatch);
-        self.core.tasks.spawn(async move {
-            let _listed = listed;
-            driver.run().instrument(span).await;
-        });
-    }
-
-    /// How much of the schema the peer may learn, or `None` if it is not let in at all.
-    fn authorize(&self, credentials: &[u8], addr: &PeerAddr) -> Option<ShapePolicy> {
-        let Some(accept) = &self.config.authenticate else {
-            return Some(if addr.is_local() { ShapePolicy::Shapes } else { ShapePolicy::Names });
-        };
-        let accepted = catch_unwind(AssertUnwindSafe(|| accept(credentials, addr))).unwrap_or_else(|_| {
-            tracing::error!("`authenticate` panicked");
-            false
-        });
-        accepted.then_some(ShapePolicy::Shapes)
-    }
-
-    /// Counts the connection in, if there is a place. A shutdown that began meanwhile reaches it, too.
-    fn enlist(&self, conn: &Arc<Conn>) -> Option<Listed> {
-        {
-            let mut live = self.core.live();
-            if live.len() >= self.config.max_connections {
-                return None;
-            }
-            live.insert(conn.id, Arc::clone(conn));
-        }
-        if self.core.stop.is_cancelled() {
-            conn.request_close(going_away());
-        }
-        Some(Listed { core: Arc::clone(&self.core), id: conn.id })
-    }
-}
-
-/// A connection in the server's list, until this is dropped.
-struct Listed {
-    core: Arc<Core>,
-    id: ConnectionId,
-}
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        self.core.live().remove(&self.id);
-    }
-}
-
-/// Transports whose handshake is not done.
-#[derive(Debug, Default)]
-struct HalfOpen {
-    all: usize,
-    by_address: HashMap<IpAddr, usize>,
-}
-
-/// One of them; its place is free again when this is dropped.
-struct Place {
-    core: Arc<Core>,
-    /// `None` for local peers, which have no limit of their own.
-    address: Option<IpAddr>,
-}
-
-impl Place {
-    fn take(core: &Arc<Core>, addr: &PeerAddr) -> Option<Self> {
-        let address = addr.ip().filter(|_| !addr.is_local());
-        {
-            let mut half_open = core.half_open.lock().unwrap_or_else(PoisonError::into_inner);
-            if half_open.all >= config::HALF_OPEN {
-                return None;
-            }
-            if let Some(address) = address {
-                let count = half_open.by_address.entry(address).or_default();
-                if *count >= config::HALF_OPEN_PER_ADDRESS {
-                    return None;
-                }
-                *count += 1;
-            }
-            half_open.all += 1;
-        }
-        Some(Self { core: Arc::clone(core), address })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut half_open = self.core.half_open.lock().unwrap_or_else(PoisonError::into_inner);
-        half_open.all -= 1;
-        if let Some(address) = self.address
-            && let Some(count) = half_open.by_address.get_mut(&address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                half_open.by_address.remove(&address);
-            }
-        }
-    }
-}
-
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            dialects: Dialects { native: true, json: true },
+            old_clients: false,
             authenticate: None,
             call_timeout: Some(config::CALL),
             handshake_timeout: config::HANDSHAKE,
@@ -556,4 +411,3 @@ fn going_away() -> Closed {
 }
 
 const LAST_WORDS: Duration = Duration::from_secs(1);
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -13,8 +13,10 @@ use std::fmt;
 use crate::connection::Violation;
 use crate::frame::FrameError;
 use crate::handshake::HandshakeError;
+use crate::json::JsonFault;
 use crate::limits::TEXT_LEN;
 use crate::text::cut;
+use crate::wire::ReadError;
 
 /// Why a connection ends, as a number on the wire and a word in logs.
 ///
@@ -80,6 +82,15 @@ impl CloseCode {
         }
     }
 
+    /// The code that [`Display`](fmt::Display) writes like this; `None` if none does.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let number = match word.strip_prefix("code-") {
+            Some(number) => number.parse().ok()?,
+            None => u16::try_from(WORDS.iter().position(|known| *known == word)?).ok()?,
+        };
+        Some(Self::from_u16(number)).filter(|code| code.to_string() == word)
+    }
+
     /// The number on the wire.
     pub const fn to_u16(self) -> u16 {
         match self {
@@ -103,28 +114,32 @@ impl CloseCode {
     }
 }
 
+/// The words of the codes, by their numbers.
+const WORDS: [&str; 15] = [
+    "normal",
+    "going-away",
+    "refused",
+    "unauthorized",
+    "protocol-mismatch",
+    "version-unsupported",
+    "protocol-error",
+    "frame-too-long",
+    "handshake-timeout",
+    "timeout",
+    "slow-consumer",
+    "overloaded",
+    "abuse",
+    "internal",
+    "lost",
+];
+
 /// The word `docs/wire.md` uses: `slow-consumer`; `code-77` for codes without one.
 impl fmt::Display for CloseCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = match self {
-            Self::Normal => "normal",
-            Self::GoingAway => "going-away",
-            Self::Refused => "refused",
-            Self::Unauthorized => "unauthorized",
-            Self::ProtocolMismatch => "protocol-mismatch",
-            Self::VersionUnsupported => "version-unsupported",
-            Self::ProtocolError => "protocol-error",
-            Self::FrameTooLong => "frame-too-long",
-            Self::HandshakeTimeout => "handshake-timeout",
-            Self::Timeout => "timeout",
-            Self::SlowConsumer => "slow-consumer",
-            Self::Overloaded => "overloaded",
-            Self::Abuse => "abuse",
-            Self::Internal => "internal",
-            Self::Lost => "lost",
-            Self::Other(number) => return write!(f, "code-{number}"),
-        };
-        f.write_str(word)
+        match WORDS.get(usize::from(self.to_u16())) {
+            Some(word) => f.write_str(word),
+            None => write!(f, "code-{}", self.to_u16()),
+        }
     }
 }
 
@@ -174,8 +189,20 @@ pub enum WireError<'a> {
     Frame(&'a FrameError),
     /// The frame was out of place.
     Violation(&'a Violation),
+    /// The bytes were no object.
+    Json(&'a JsonFault),
     /// The handshake failed.
     Handshake(&'a HandshakeError),
+}
+
+impl<'a> From<&'a ReadError> for WireError<'a> {
+    fn from(error: &'a ReadError) -> Self {
+        match error {
+            ReadError::Frame(error) => Self::Frame(error),
+            ReadError::Json(fault) => Self::Json(fault),
+            ReadError::Violation(violation) => Self::Violation(violation),
+        }
+    }
 }
 
 impl<'a> From<&'a FrameError> for WireError<'a> {
@@ -205,12 +232,16 @@ pub fn close_for<'a>(error: impl Into<WireError<'a>>) -> (CloseCode, String) {
         WireError::Violation(error) => {
             let code = match error {
                 Violation::Abuse { .. } => CloseCode::Abuse,
+                Violation::WrongToken => CloseCode::Unauthorized,
+                Violation::Overload { .. } => CloseCode::Overloaded,
                 _ => CloseCode::ProtocolError,
             };
             (code, error.to_string())
         }
+        WireError::Json(fault) => (json_code(fault), fault.to_string()),
         WireError::Handshake(error) => match error {
             HandshakeError::Frame(source) => (frame_code(source), source.to_string()),
+            HandshakeError::Json(source) => (json_code(source), source.to_string()),
             HandshakeError::Version { .. } => (CloseCode::VersionUnsupported, error.to_string()),
             HandshakeError::ProtocolName { .. } => (CloseCode::ProtocolMismatch, error.to_string()),
             HandshakeError::Mismatch(report) => (CloseCode::ProtocolMismatch, report.summary()),
@@ -230,6 +261,13 @@ fn frame_code(error: &FrameError) -> CloseCode {
     }
 }
 
+const fn json_code(fault: &JsonFault) -> CloseCode {
+    match fault {
+        JsonFault::TooLong { .. } => CloseCode::FrameTooLong,
+        _ => CloseCode::ProtocolError,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,7 +275,9 @@ mod tests {
     #[test]
     fn every_number_comes_back() {
         for number in 0..=u16::MAX {
-            assert_eq!(CloseCode::from_u16(number).to_u16(), number);
+            let code = CloseCode::from_u16(number);
+            assert_eq!(code.to_u16(), number);
+            assert_eq!(CloseCode::from_word(&code.to_string()), Some(code));
         }
     }
 
@@ -245,6 +285,10 @@ mod tests {
     fn words_are_those_of_the_document() {
         assert_eq!(CloseCode::SlowConsumer.to_string(), "slow-consumer");
         assert_eq!(CloseCode::from_u16(77).to_string(), "code-77");
+        assert_eq!(CloseCode::from_u16(14), CloseCode::Lost);
+        for word in ["", "Normal", "code-0", "code-077", "code-+77", "code-70000", "code-"] {
+            assert_eq!(CloseCode::from_word(word), None, "{word}");
+        }
     }
 
     #[test]

@@ -109,6 +109,12 @@ impl Failure {
         matches!(self.cause, Cause::Malformed)
     }
 
+    /// Whether the packet was refused before any handler saw it: it did not decode, or this side takes nothing new.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.is_malformed() || matches!(self.code.as_ref(), code::GOING_AWAY | code::MALFORMED | code::UNKNOWN_ACTION)
+    }
+
     /// The code the other side gets.
     #[must_use]
     pub fn code(&self) -> &str {

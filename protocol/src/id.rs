@@ -30,6 +30,11 @@ impl ConnectionId {
         Self(Uuid::from_bytes(bytes))
     }
 
+    /// The id that [`Display`](fmt::Display) shows; `None` if `text` is anything else.
+    pub fn from_text(text: &str) -> Option<Self> {
+        uuid_of(text).map(Self)
+    }
+
     /// The bytes as they go over the wire.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
@@ -65,10 +70,23 @@ impl SessionToken {
         Self(Zeroizing::new(bytes))
     }
 
+    /// The token that the JSON dialect writes as this text: lower-case hexadecimal with hyphens. `None` if it is anything
+    /// else.
+    pub fn from_text(text: &str) -> Option<Self> {
+        uuid_of(text).map(|uuid| Self::from_bytes(uuid.into_bytes()))
+    }
+
     /// Compares without telling by its duration how much was right.
     pub fn ct_eq(&self, other: &Self) -> bool {
         let difference = self.0.iter().zip(other.0.iter()).fold(0, |sum, (a, b)| black_box(sum | (a ^ b)));
         black_box(difference) == 0
+    }
+
+    /// The secret as the JSON dialect writes it; it must not be shown, and is zeroed on drop.
+    pub fn expose_text(&self) -> Zeroizing<[u8; 36]> {
+        let mut text = Zeroizing::new([0; 36]);
+        Uuid::from_bytes(*self.0).hyphenated().encode_lower(&mut *text);
+        text
     }
 
     /// The secret itself, for the WELCOME frame and for hashing; it must not be shown or stored.
@@ -83,9 +101,34 @@ impl fmt::Debug for SessionToken {
     }
 }
 
+/// A uuid in the one form that is written, which has one text for each.
+fn uuid_of(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|_| text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_come_back() {
+        let id = ConnectionId::random();
+        assert_eq!(ConnectionId::from_text(&id.to_string()), Some(id));
+        let token = SessionToken::random();
+        let text = token.expose_text();
+        let text = str::from_utf8(&*text).unwrap();
+        assert!(SessionToken::from_text(text).is_some_and(|read| read.ct_eq(&token)));
+        for wrong in [
+            "",
+            "x",
+            &text[1..],
+            &text.replace('-', ""),
+            &format!("{{{text}}}"),
+            &text.to_uppercase().replace('1', "A"),
+        ] {
+            assert!(SessionToken::from_text(wrong).is_none(), "{wrong}");
+        }
+    }
 
     #[test]
     fn ids_are_random_uuids_of_version_4() {

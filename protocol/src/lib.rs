@@ -19,11 +19,14 @@ pub mod words;
 // What goes over the wire.
 pub mod close;
 pub mod connection;
+pub mod dialect;
 pub mod frame;
 pub mod handshake;
 pub mod id;
+pub mod json;
 pub mod limits;
 pub mod text;
+pub mod wire;
 
 /// What the macros' output calls, through `pnet`. Promised to nobody.
 #[doc(hidden)]

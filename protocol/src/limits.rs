@@ -126,6 +126,19 @@ pub const TEXT_LEN: usize = 1024;
 /// Most bytes of a failure's code; least is one.
 pub const CODE_LEN: usize = 64;
 
+/// Most bytes of a call's id that is a text, in the JSON dialect; least is one.
+pub const CALL_ID_LEN: usize = 64;
+
+/// Most bytes that a JSON peer may send before its first object is whole, whitespace included.
+pub const FIRST_OBJECT_LEN: usize = 4096;
+
+/// Most bytes of an object that a peer of the old form reads, the line end behind it included.
+pub const OLD_OBJECT_LEN: usize = 1024;
+
+/// How many times as many one-way packets as [`Limits::packets`] a JSON peer may have unhandled, since it has no credit
+/// that would tell it to wait.
+pub const UNCREDITED_PACKETS: u32 = 16;
+
 /// Most bytes of an action's name; least is one.
 pub const ACTION_LEN: usize = 64;
 

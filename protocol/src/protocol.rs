@@ -134,18 +134,18 @@ pub struct With<R>(std::marker::PhantomData<fn() -> R>);
     note = "`.send(…)` is for packets that the protocol declares without `->`"
 )]
 pub trait OneWay<T> {
-    /// Appends the packet, in its own codec. It stands here so that `send` needs no second bound, which would be a second
+    /// Appends the packet, in its own codec unless the dialect has one for all. It stands here so that `send` needs no second bound, which would be a second
     /// error where the first is not met.
     ///
     /// # Errors
     ///
     /// See [`Packet::encode`].
-    fn encode(packet: &T, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError>;
 }
 
 impl<T: Packet> OneWay<T> for Silent {
-    fn encode(packet: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        packet.encode(T::CODEC, out)
+    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        packet.encode(codec_override.unwrap_or(T::CODEC), out)
     }
 }
 
@@ -164,14 +164,14 @@ pub trait Answered<T> {
     /// # Errors
     ///
     /// See [`Packet::encode`].
-    fn encode(packet: &T, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError>;
 }
 
 impl<T: Packet, R: Reply> Answered<T> for With<R> {
     type Reply = R;
 
-    fn encode(packet: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        packet.encode(T::CODEC, out)
+    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        packet.encode(codec_override.unwrap_or(T::CODEC), out)
     }
 }
 

@@ -1,16 +1,27 @@
 //! The handshake on a transport, for both roles: moves bytes between the transport and the sans-IO machines.
 
-use std::io;
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use pnet_protocol::{
     close::{Close, CloseCode},
     handshake::{ClientHandshake, ClientHello, HandshakeError, ServerHandshake, ServerStep, ShapePolicy, Welcomed},
+    json::{self, Greeting, JsonHandshake, JsonHello, JsonWelcome},
     limits::Limits,
     protocol::ProtocolInfo,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
+    time::timeout,
+};
 
-use crate::{error::ConnectError, transport::Transport};
+use super::micros_now;
+use crate::{config, error::ConnectError, transport::Transport};
 
 /// A transport in the middle of its handshake.
 pub(crate) struct Joining {
@@ -29,11 +40,60 @@ pub(crate) enum JoinError {
     Handshake(#[from] HandshakeError),
     #[error("the credentials were not accepted")]
     Unauthorized,
+    #[error("the client speaks a dialect that this server was told not to speak")]
+    Dialect,
 }
 
 impl Joining {
     pub(crate) fn new(io: impl Transport) -> Self {
         Self { io: Box::new(io), tail: Vec::new(), out: Vec::new() }
+    }
+
+    /// Waits for the first byte. Nothing is allocated while there is none.
+    pub(crate) async fn first_byte(&mut self) -> io::Result<u8> {
+        let Self { io, tail, .. } = self;
+        poll_fn(|task| {
+            let mut bytes = [0; FIRST_READ_LEN];
+            let mut space = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut *io).poll_read(task, &mut space))?;
+            tail.extend_from_slice(space.filled());
+            Poll::Ready(tail.first().copied().ok_or_else(|| io::ErrorKind::UnexpectedEof.into()))
+        })
+        .await
+    }
+
+    /// The client's side towards a JSON server, until its handshake or the lack of one.
+    pub(crate) async fn json_client(
+        &mut self,
+        info: &'static ProtocolInfo,
+        credentials: &str,
+        limits: &Limits,
+    ) -> Result<JsonWelcome, ConnectError> {
+        let mut machine = JsonHandshake::new(info);
+        if let Ok(welcome) = timeout(config::LISTEN, self.json_welcome(&mut machine)).await {
+            return welcome;
+        }
+        machine.greet(credentials, limits, micros_now(), &mut self.out);
+        self.write().await.map_err(ConnectError::Broken)?;
+        match timeout(config::NO_HANDSHAKE, self.json_welcome(&mut machine)).await {
+            Ok(welcome) => welcome,
+            Err(_) => Ok(machine.give_up()),
+        }
+    }
+
+    /// # Cancel safety
+    ///
+    /// What was read stays in the tail.
+    async fn json_welcome(&mut self, machine: &mut JsonHandshake) -> Result<JsonWelcome, ConnectError> {
+        loop {
+            if let Some((used, welcome)) = machine.handle(&self.tail)? {
+                self.tail.drain(..used);
+                return Ok(welcome);
+            }
+            if self.read().await.map_err(ConnectError::Broken)? == 0 {
+                return Err(HandshakeError::Ended.into());
+            }
+        }
     }
 
     /// The client's side, until the server's welcome. After an error, `last_words` is due.
@@ -104,16 +164,32 @@ impl Joining {
         }
     }
 
-    /// Says goodbye with a close frame, as far as the peer is known to speak native.
-    pub(crate) async fn refuse(&mut self, machine: &mut ServerHandshake, close: Close<'_>) {
-        machine.refuse(close, &mut self.out);
-        self.last_words().await;
+    /// The server's side towards a client that speaks JSON, up to its first whole object.
+    pub(crate) async fn greet_json(&mut self, machine: &mut Greeting) -> Result<JsonHello, JoinError> {
+        loop {
+            if let Some((used, hello)) = machine.handle(&self.tail)? {
+                self.tail.drain(..used);
+                return Ok(hello);
+            }
+            if self.read().await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+        }
     }
 
-    /// The handshake's time is over: says so to a peer that speaks native.
-    pub(crate) async fn timed_out(&mut self, machine: &mut ServerHandshake) {
-        machine.timed_out(&mut self.out);
-        self.last_words().await;
+    /// Prepares a goodbye with a close frame, as far as the peer is known to speak native. `last_words` says it.
+    pub(crate) fn refuse(&mut self, machine: &mut ServerHandshake, close: Close<'_>) {
+        machine.refuse(close, &mut self.out);
+    }
+
+    /// The same for a peer that speaks JSON.
+    pub(crate) fn refuse_json(&mut self, close: Close<'_>) {
+        json::put_close(&mut self.out, close, micros_now());
+    }
+
+    /// The handshake's time is over: prepares to say so to a peer that speaks native.
+    pub(crate) fn timed_out(&mut self, machine: &mut ServerHandshake) -> JoinError {
+        machine.timed_out(&mut self.out).into()
     }
 
     /// Writes what is left and ends the stream; bounded in time, as the peer may not read.
@@ -121,7 +197,7 @@ impl Joining {
         if self.out.is_empty() {
             return;
         }
-        let _ = tokio::time::timeout(LINGER, async {
+        let _ = timeout(LINGER, async {
             if self.write().await.is_ok() {
                 self.end().await;
             }
@@ -160,4 +236,5 @@ impl Joining {
 }
 
 const READ_LEN: usize = 4096;
-const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
+const FIRST_READ_LEN: usize = 1024;
+const LINGER: Duration = Duration::from_secs(1);

@@ -13,6 +13,7 @@ use std::{
 };
 
 use pnet_protocol::{
+    connection::ReplyTo,
     failure::{Failure, code},
     reply::Verdict,
 };
@@ -30,6 +31,8 @@ pub(crate) struct Job {
     pub(crate) action: u16,
     /// The call's id, or the length of the one-way packet's frame.
     pub(crate) kind: JobKind,
+    /// Where its answer goes, or that of its fault.
+    pub(crate) to: ReplyTo,
     pub(crate) meta: Meta,
 }
 
@@ -91,7 +94,7 @@ impl<S: Service> Lanes<S> {
 
     /// Takes a job; `payload` is the read buffer's.
     pub(crate) fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended) {
-        if self.is_held() || self.ordered.is_some() || !self.queue.is_empty() {
+        if self.is_held() || self.ordered.is_some() || !self.queue.is_empty() || !self.has_place() {
             let mut frame = buffers::take();
             frame.extend_from_slice(payload);
             self.queue.push_back((job, frame));
@@ -112,7 +115,7 @@ impl<S: Service> Lanes<S> {
             }
             self.woken = woken;
         }
-        while !self.queue.is_empty() && self.ordered.is_none() && !self.is_held() {
+        while !self.queue.is_empty() && self.ordered.is_none() && self.has_place() && !self.is_held() {
             let Some((job, frame)) = self.queue.pop_front() else { break };
             self.start(job, &[], Some(frame), waker, ended);
             progress = true;
@@ -255,6 +258,11 @@ impl<S: Service> Lanes<S> {
             }
             self.free_place(index);
         }
+    }
+
+    /// Whether another handler may run. Those who have credit keep to it; those who have none wait here.
+    fn has_place(&self) -> bool {
+        !self.free.is_empty() || self.places.len() < self.max_places
     }
 
     /// A free place, if the limits have one.

@@ -23,16 +23,17 @@ use std::{
 
 use pnet_protocol::{
     close::{Close, CloseCode},
+    connection::ReplyTo,
+    dialect::Dialect,
     failure::Failure,
-    frame::Frame,
     id::ConnectionId,
-    limits::Limits,
-    protocol::ProtocolInfo,
+    protocol::{ActionInfo, Direction, ProtocolInfo, Role},
     reply::Verdict,
+    wire::Writer,
 };
 use tokio::sync::Notify;
 
-pub(crate) use self::out::{AnswerBytes, CallState, Enqueued, Out};
+pub(crate) use self::out::{AnswerBytes, CallState, Enqueued, Out, micros_now};
 use crate::{
     config,
     error::{Closed, ClosedBy},
@@ -46,6 +47,9 @@ pub(crate) struct Conn {
     pub(crate) addr: PeerAddr,
     pub(crate) since: SystemTime,
     pub(crate) info: &'static ProtocolInfo,
+    pub(crate) dialect: Dialect,
+    /// What this side sends.
+    outgoing: &'static Direction,
     pub(crate) call_timeout: Option<std::time::Duration>,
     out: Mutex<Out>,
     ended: Notify,
@@ -58,8 +62,8 @@ impl Conn {
     pub(crate) fn new(
         id: ConnectionId,
         addr: PeerAddr,
-        info: &'static ProtocolInfo,
-        peer_limits: &Limits,
+        (role, info): (Role, &'static ProtocolInfo),
+        writer: Writer,
         call_timeout: Option<std::time::Duration>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -67,8 +71,10 @@ impl Conn {
             addr,
             since: SystemTime::now(),
             info,
+            dialect: writer.dialect(),
+            outgoing: info.sent_by(role),
             call_timeout,
-            out: Mutex::new(Out::new(peer_limits)),
+            out: Mutex::new(Out::new(writer)),
             ended: Notify::new(),
             written: AtomicBool::new(false),
             clients: AtomicUsize::new(0),
@@ -167,15 +173,20 @@ impl Conn {
         }
     }
 
-    /// Writes the answer to the incoming call `id`: the payload in `bytes`, or the failure. Both ends of a wrong answer
-    /// learn of it: an answer the peer could not take becomes a failure.
-    pub(crate) fn answer(&self, id: u32, outcome: &Result<Verdict, Failure>, bytes: &[u8], action: &str) {
+    /// The action with this number among those that this side sends.
+    pub(crate) fn action(&self, id: u16) -> &'static ActionInfo {
+        self.outgoing.get(id).expect("`protocol!` numbers the actions it lists")
+    }
+
+    /// Writes the answer to an incoming call: the payload in `bytes`, or the failure. Both ends of a wrong answer learn of
+    /// it: an answer the peer could not take becomes a failure.
+    pub(crate) fn answer(&self, to: &ReplyTo, outcome: &Result<Verdict, Failure>, bytes: &[u8], action: &str) {
         let waker = {
             let mut out = self.out();
             if out.gone.is_some() {
                 return;
             }
-            out.write_answer(id, outcome, bytes, action);
+            out.write_answer(to, outcome, bytes, action);
             out.wake_driver()
         };
         wake(waker);
@@ -214,9 +225,9 @@ impl Conn {
     }
 }
 
-/// The close frame that tells the peer why this side ends the connection.
-pub(crate) fn close_frame(closed: &Closed) -> Frame<'_> {
-    Frame::Close(Close::new(closed.code(), closed.reason()).with_retry(closed.retry()))
+/// What tells the peer why this side ends the connection.
+pub(crate) fn last_words(closed: &Closed) -> Close<'_> {
+    Close::new(closed.code(), closed.reason()).with_retry(closed.retry())
 }
 
 /// Wakes outside of the lock.

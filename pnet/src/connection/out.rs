@@ -9,15 +9,17 @@ use std::{
 
 use bytes::Bytes;
 use pnet_protocol::{
-    connection::{Answer, Calls, MAX_CALLS, Outbound, SendRefused, Violation},
+    close::Close,
+    connection::{Answer, Calls, MAX_CALLS, ReplyTo, SendRefused, Violation},
     failure::{Failure, code},
-    frame::Frame,
-    limits::Limits,
+    json::{Form, JsonWelcome, Named},
+    protocol::ActionInfo,
     reply::Verdict,
+    wire::{Reader, Writer},
 };
 use tokio::time::Instant;
 
-use crate::error::Closed;
+use crate::{buffers, error::Closed};
 
 /// The sending half of a connection.
 #[derive(Debug)]
@@ -44,8 +46,10 @@ pub(crate) struct Out {
     /// The driver's waker, and whether somebody is going to flush anyway.
     driver: Option<Waker>,
     busy: bool,
-    /// What the peer still takes.
-    outbound: Outbound,
+    /// What the peer still takes, and how it is written.
+    writer: Writer,
+    /// A peer that takes one packet at a time has read the last one by then.
+    pub(crate) reads_until: Option<Instant>,
     /// Packets and calls that wait for credit, for a call's place or for room in `buf`; in order.
     parked: VecDeque<Parked>,
     parked_bytes: usize,
@@ -120,8 +124,8 @@ impl AnswerBytes {
 #[derive(Debug)]
 struct Parked {
     frame: Bytes,
-    /// The call's id; `None` for a one-way packet.
-    call: Option<u32>,
+    /// The call's id and action; `None` for a one-way packet.
+    call: Option<(u32, u16)>,
 }
 
 /// What became of a packet.
@@ -133,11 +137,23 @@ pub(crate) enum Enqueued {
     Full,
     /// Never: longer than the peer takes.
     TooLong { len: u64, max: u64 },
+    /// Never: a peer of the old form takes nothing of that kind.
+    Unsupported,
+}
+
+impl From<SendRefused> for Enqueued {
+    fn from(refused: SendRefused) -> Self {
+        match refused {
+            SendRefused::TooLong { len, max } => Self::TooLong { len: len as u64, max: u64::from(max) },
+            _ => Self::Full,
+        }
+    }
 }
 
 impl Out {
-    pub(crate) fn new(peer: &Limits) -> Self {
+    pub(crate) fn new(writer: Writer) -> Self {
         Self {
+            reads_until: writer.awaits_reading().then(|| Instant::now() + READING),
             buf: Vec::new(),
             calls: Calls::new(),
             close: None,
@@ -150,7 +166,7 @@ impl Out {
             earliest: None,
             driver: None,
             busy: false,
-            outbound: Outbound::new(peer),
+            writer,
             parked: VecDeque::new(),
             parked_bytes: 0,
             room: Vec::new(),
@@ -171,10 +187,13 @@ impl Out {
     }
 
     fn packet_or_park(&mut self, frame: &[u8], keep: impl FnOnce() -> Bytes) -> Enqueued {
-        if let Some(too_long) = self.too_long(frame) {
-            return too_long;
+        if !self.writer.can_push() {
+            return Enqueued::Unsupported;
         }
-        if self.parked.is_empty() && self.outbound.can_send_packet() && self.buf.len() < HIGH_WATER {
+        if let Err(refused) = self.writer.check_packet(frame) {
+            return refused.into();
+        }
+        if self.parked.is_empty() && self.writer.can_send_packet() && self.buf.len() < HIGH_WATER {
             self.write_packet(frame);
             return Enqueued::Taken(self.wake_driver());
         }
@@ -188,16 +207,17 @@ impl Out {
     /// Takes a call; on success the id of its slot comes back with the driver's waker.
     pub(crate) fn call(
         &mut self,
-        action: u16,
+        (action, info): (u16, &ActionInfo),
         payload: &[u8],
         timeout_ms: u32,
         deadline: Option<Instant>,
         waker: &Waker,
     ) -> Result<(u32, Option<Waker>), Enqueued> {
-        if let Err(SendRefused::TooLong { len, max }) = self.outbound.check_len(payload.len()) {
-            return Err(Enqueued::TooLong { len: len as u64, max: u64::from(max) });
+        if !self.writer.can_answer(info) {
+            return Err(Enqueued::Unsupported);
         }
-        let direct = self.parked.is_empty() && self.outbound.can_call() && self.buf.len() < HIGH_WATER;
+        self.writer.check_payload(payload.len())?;
+        let direct = self.parked.is_empty() && self.writer.can_call() && self.buf.len() < HIGH_WATER;
         if !direct && !self.has_room(payload.len()) {
             return Err(Enqueued::Full);
         }
@@ -210,15 +230,14 @@ impl Out {
             sooner = self.earliest.is_none_or(|earliest| deadline < earliest);
             self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
         }
-        let frame = Frame::Call { id, action, timeout_ms, payload };
+        let mut frame = buffers::take();
+        self.writer.call_frame(id, info, action, timeout_ms, payload, &mut frame);
         if direct {
             self.begin_batch();
-            self.outbound.call_started();
-            frame.encode(&mut self.buf);
+            self.writer.call(&frame, id, action, &mut self.buf);
+            buffers::give(frame);
         } else {
-            let mut bytes = Vec::with_capacity(payload.len() + 32);
-            frame.encode(&mut bytes);
-            self.park(Parked { frame: bytes.into(), call: Some(id) });
+            self.park(Parked { frame: frame.into(), call: Some((id, action)) });
         }
         // A driver that sleeps until a later time has to know, also of a parked call, also while a write is refused.
         Ok((id, if sooner { self.wake_anyway() } else { self.wake_driver() }))
@@ -238,7 +257,9 @@ impl Out {
             CallState::Abandoned => {}
             CallState::Parked => {
                 self.calls.remove(id);
-                if let Some(index) = self.parked.iter().position(|parked| parked.call == Some(id)) {
+                if let Some(index) =
+                    self.parked.iter().position(|parked| parked.call.is_some_and(|(parked, _)| parked == id))
+                {
                     self.parked_bytes -= self.parked.remove(index).map_or(0, |parked| parked.frame.len());
                 }
                 // What was behind it may have waited for nothing else.
@@ -290,8 +311,14 @@ impl Out {
             }
             _ => return None,
         };
-        self.outbound.call_ended();
+        self.writer.call_ended(id);
         waker
+    }
+
+    /// The same for an object, which may turn out to be no answer: `None`.
+    pub(crate) fn answered_by(&mut self, named: &Named<'_>) -> Option<Option<Waker>> {
+        let (id, answer) = self.writer.answered(named)?;
+        Some(self.answered(id, &answer.as_answer()))
     }
 
     /// Ends the calls whose time is over. Collects wakers, to be woken outside of the lock.
@@ -325,24 +352,65 @@ impl Out {
     }
 
     pub(crate) fn credit(&mut self, packets: u32, bytes: u32) -> Result<(), Violation> {
-        self.outbound.handle_credit(packets, bytes)
+        self.writer.handle_credit(packets, bytes)
+    }
+
+    /// The other side of a JSON connection has shown what it is.
+    pub(crate) const fn set_form(&mut self, form: Form) {
+        self.writer.set_form(form);
+    }
+
+    /// A JSON server's handshake came after the connection was opened without.
+    pub(crate) fn welcomed(&mut self, welcome: &JsonWelcome) {
+        self.writer.welcomed(welcome);
+    }
+
+    /// A JSON client asks for its handshake.
+    pub(crate) fn greet(&mut self, reader: &mut Reader) {
+        reader.greet(micros_now(), &mut self.buf);
+    }
+
+    /// A peer that takes one packet at a time has had time to read the last one.
+    pub(crate) fn read_by(&mut self, now: Instant) {
+        if self.reads_until.is_some_and(|until| until <= now) {
+            self.reads_until = None;
+            self.writer.was_read();
+        }
+    }
+
+    /// Writes the sign of life that was asked for.
+    pub(crate) fn write_pong(&mut self, nonce: Option<u64>) {
+        self.date();
+        self.writer.pong(nonce, &mut self.buf);
+    }
+
+    /// Writes this side's last words; `alone` if nothing else is on its way.
+    pub(crate) fn write_close(&mut self, close: Close<'_>, alone: bool) {
+        self.date();
+        let alone = alone && self.buf.is_empty();
+        self.writer.close(close, alone, &mut self.buf);
     }
 
     /// Writes the answer to an incoming call. An answer longer than the peer takes becomes a failure.
-    pub(crate) fn write_answer(&mut self, id: u32, outcome: &Result<Verdict, Failure>, payload: &[u8], action: &str) {
-        let frame = match outcome {
-            Ok(Verdict::Reply) => Frame::Reply { id, payload },
-            Ok(Verdict::Error) => Frame::Error { id, payload },
-            Ok(_) => Frame::Failure { id, code: code::INTERNAL, message: "the handler gave no answer" },
-            Err(failure) => Frame::Failure { id, code: failure.code(), message: failure.message() },
+    pub(crate) fn write_answer(
+        &mut self,
+        to: &ReplyTo,
+        outcome: &Result<Verdict, Failure>,
+        payload: &[u8],
+        action: &str,
+    ) {
+        let answer = match outcome {
+            Ok(Verdict::Reply) => Answer::Reply(payload),
+            Ok(Verdict::Error) => Answer::Error(payload),
+            Ok(_) => Answer::Failure { code: code::INTERNAL, message: "the handler gave no answer" },
+            Err(failure) => Answer::Failure { code: failure.code(), message: failure.message() },
         };
-        match self.outbound.check_len(payload.len()) {
-            Ok(()) => frame.encode(&mut self.buf),
-            Err(refused) => {
-                tracing::error!(action, %refused, "the answer is longer than the peer takes");
-                let message = refused.to_string();
-                Frame::Failure { id, code: code::TOO_LONG, message: &message }.encode(&mut self.buf);
-            }
+        self.date();
+        if let Err(refused) = self.writer.answer(to, answer, &mut self.buf) {
+            tracing::error!(action, %refused, "the answer is longer than the peer takes");
+            let answer = Answer::Failure { code: code::TOO_LONG, message: &refused.to_string() };
+            let told = self.writer.answer(to, answer, &mut self.buf);
+            debug_assert!(told.is_ok(), "a failure is short: {told:?}");
         }
     }
 
@@ -352,25 +420,24 @@ impl Out {
         while self.buf.len() < HIGH_WATER {
             let Some(front) = self.parked.front() else { break };
             let may_go = match front.call {
-                Some(id) => match self.calls.get_mut(id) {
-                    Some(slot) if matches!(slot.state, CallState::Parked) => self.outbound.can_call(),
+                Some((id, _)) => match self.calls.get_mut(id) {
+                    Some(slot) if matches!(slot.state, CallState::Parked) => self.writer.can_call(),
                     // Dropped or timed out before it was sent.
                     _ => {
                         self.unpark_front();
                         continue;
                     }
                 },
-                None => self.outbound.can_send_packet(),
+                None => self.writer.can_send_packet(),
             };
             if !may_go {
                 break;
             }
             let Some(parked) = self.unpark_front() else { break };
             match parked.call {
-                Some(id) => {
+                Some((id, action)) => {
                     self.begin_batch();
-                    self.outbound.call_started();
-                    self.buf.extend_from_slice(&parked.frame);
+                    self.writer.call(&parked.frame, id, action, &mut self.buf);
                     if let Some(slot) = self.calls.get_mut(id) {
                         slot.state = CallState::Sent;
                     }
@@ -387,6 +454,7 @@ impl Out {
     /// until somebody wakes the driver.
     pub(crate) fn take_batch(&mut self, empty: &mut Vec<u8>) -> bool {
         self.timed = false;
+        self.writer.end_batch();
         self.cancels.in_batch = 0;
         if self.buf.is_empty() {
             self.busy = false;
@@ -498,15 +566,25 @@ impl Out {
     /// Accepts a packet into the buffer. The caller has checked credit and length.
     fn write_packet(&mut self, frame: &[u8]) {
         self.begin_batch();
-        let written = self.outbound.packet_encoded(frame, &mut self.buf);
+        let written = self.writer.packet(frame, &mut self.buf);
         debug_assert!(written.is_ok(), "credit and length were checked: {written:?}");
+        if self.writer.awaits_reading() {
+            self.reads_until = Some(Instant::now() + READING);
+        }
     }
 
     /// The first packet or call of a batch is preceded by the time.
     fn begin_batch(&mut self) {
         if !self.timed {
             self.timed = true;
-            Frame::Time { micros: micros_since_1970(SystemTime::now()) }.encode(&mut self.buf);
+            self.writer.begin_batch(micros_now(), &mut self.buf);
+        }
+    }
+
+    /// Anything else may need the time, too.
+    fn date(&mut self) {
+        if self.writer.needs_time() {
+            self.writer.begin_batch(micros_now(), &mut self.buf);
         }
     }
 
@@ -519,7 +597,8 @@ impl Out {
         if self.cancels.in_batch < CANCELS && self.cancels.in_second < CANCELS {
             self.cancels.in_batch += 1;
             self.cancels.in_second += 1;
-            Frame::Cancel { id }.encode(&mut self.buf);
+            self.date();
+            self.writer.cancel(id, &mut self.buf);
         }
     }
 
@@ -539,12 +618,11 @@ impl Out {
         self.parked.is_empty()
             || self.parked.len() < QUEUE_PACKETS && self.buf.len() + self.parked_bytes + len <= QUEUE_BYTES
     }
+}
 
-    fn too_long(&self, frame: &[u8]) -> Option<Enqueued> {
-        let len = frame.len().saturating_sub(LENGTH_FIELD) as u64;
-        let max = u64::from(self.outbound.max_frame_len());
-        (len > max).then_some(Enqueued::TooLong { len, max })
-    }
+/// The time as the wire has it.
+pub(crate) fn micros_now() -> i64 {
+    micros_since_1970(SystemTime::now())
 }
 
 /// Microseconds since 1970, negative before; saturating.
@@ -562,7 +640,8 @@ const HOLD_ABOVE: usize = 1024 * 1024;
 /// Bounds of what is queued for one connection: bytes in all, and packets that wait.
 const QUEUE_BYTES: usize = 1024 * 1024;
 const QUEUE_PACKETS: usize = 1024;
-const LENGTH_FIELD: usize = 4;
+/// How long a peer that takes one packet at a time, and does not answer it, may need to read it.
+const READING: Duration = Duration::from_secs(1);
 /// Half of what a peer takes in a second, as its seconds are not this side's.
 const CANCELS: u32 = 100;
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,10 +1,13 @@
 //! What the other side may send, and what it has open here.
 
-use crate::close::Close;
+use std::borrow::Cow;
+
+use crate::close::{CloseCode, Retry};
 use crate::frame::{Frame, PACKET_OVERHEAD, put_credit};
+use crate::json::{Named, WelcomeText};
 use crate::limits::Limits;
 
-use super::Violation;
+use super::{ReplyTo, Violation};
 
 /// Turns frames into events and enforces this side's limits on the way.
 ///
@@ -48,10 +51,11 @@ impl Inbound {
         match frame {
             Frame::Packet { action, payload } => self.packet(action, payload),
             Frame::Call { id, action, timeout_ms, payload } => {
+                let to = ReplyTo::Native(id);
                 if !self.open(id)? {
-                    return Ok(Event::Busy { id });
+                    return Ok(Event::Busy { to });
                 }
-                Ok(Event::Call { id, action, timeout_ms, payload })
+                Ok(Event::Call { id, action, timeout_ms, payload, to })
             }
             Frame::Reply { id, payload } => answer(name, id, Answer::Reply(payload)),
             Frame::Error { id, payload } => answer(name, id, Answer::Error(payload)),
@@ -65,11 +69,11 @@ impl Inbound {
             Frame::Item { id: 0, .. } | Frame::End { id: 0, .. } => Err(Violation::ZeroId { frame: name }),
             // Nothing opens streams yet. Credit and items may cross the end of a stream, so they are never a fault.
             Frame::Credit { .. } | Frame::Item { .. } | Frame::End { .. } => Ok(Event::Ignored),
-            Frame::Ping { nonce } => Ok(Event::Ping { nonce }),
+            Frame::Ping { nonce } => Ok(Event::Ping { nonce: Some(nonce) }),
             Frame::Pong { nonce } => Ok(Event::Pong { nonce }),
             Frame::Close(close) => {
                 self.closed = true;
-                Ok(Event::Close(close))
+                Ok(Event::Close { code: close.code, retry: close.retry, reason: close.reason.into() })
             }
             Frame::Hello(_) | Frame::Welcome(_) | Frame::Differ(_) | Frame::Offer(_) | Frame::Shapes(_) => {
                 Err(Violation::Handshake { frame: name })
@@ -142,8 +146,8 @@ impl Inbound {
     }
 }
 
-/// What a frame means in the open state.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// What a frame or an object means in the open state.
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// When what follows in the same batch was written.
@@ -162,7 +166,7 @@ pub enum Event<'a> {
     },
     /// A call; [`Inbound::call_finished`] when its answer is written.
     Call {
-        /// The caller's id for it.
+        /// What it is called here: in frames the caller's id for it.
         id: u32,
         /// Its numeric action, which may be out of range.
         action: u16,
@@ -170,12 +174,31 @@ pub enum Event<'a> {
         timeout_ms: u32,
         /// The packet, still encoded.
         payload: &'a [u8],
+        /// Where its answer goes.
+        to: ReplyTo,
     },
     /// A call above the limit: answer it with the failure `busy`. It is not counted as open.
     Busy {
-        /// The caller's id for it.
-        id: u32,
+        /// Where the failure goes.
+        to: ReplyTo,
     },
+    /// An object that is no packet of this protocol. Answer it with the failure; later objects are unaffected.
+    Refused {
+        /// Where the failure goes.
+        to: ReplyTo,
+        /// For programs.
+        code: &'static str,
+        /// For people.
+        message: Cow<'static, str>,
+    },
+    /// An object that may answer a call of this side:
+    /// [`Writer::answered`](crate::wire::Writer::answered) tells.
+    Named(Named<'a>),
+    /// A client has said `handShake`, and is owed one if it had none yet: [`Reader::greet`](crate::wire::Reader::greet).
+    Greeted,
+    /// A server has said `handShake` after the connection was opened without:
+    /// [`Writer::welcomed`](crate::wire::Writer::welcomed).
+    Welcomed(WelcomeText<'a>),
     /// The answer to a call of this side, which may not know the id any more.
     Answer {
         /// This side's id for the call.
@@ -186,7 +209,7 @@ pub enum Event<'a> {
     /// The caller does not want the answer to a call that is open here. It is still owed: `cancelled`, unless the call
     /// finishes all the same.
     Cancel {
-        /// The caller's id for it.
+        /// What it is called here.
         id: u32,
     },
     /// More one-way packets may be sent: [`Outbound::handle_credit`](super::Outbound::handle_credit).
@@ -198,8 +221,8 @@ pub enum Event<'a> {
     },
     /// To be answered with a PONG frame.
     Ping {
-        /// To be given back.
-        nonce: u64,
+        /// To be given back; in frames there is always one.
+        nonce: Option<u64>,
     },
     /// The answer to a ping.
     Pong {
@@ -207,7 +230,14 @@ pub enum Event<'a> {
         nonce: u64,
     },
     /// The other side ends the connection; nothing may come after it.
-    Close(Close<'a>),
+    Close {
+        /// Why.
+        code: CloseCode,
+        /// Whether to come back.
+        retry: Retry,
+        /// For people, of unknown origin.
+        reason: Cow<'a, str>,
+    },
     /// Nothing to do.
     Ignored,
 }
@@ -239,7 +269,7 @@ fn answer<'a>(frame: &'static str, id: u32, answer: Answer<'a>) -> Result<Event<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::close::CloseCode;
+    use crate::close::Close;
     use crate::connection::Outbound;
     use crate::frame::decode;
 
@@ -261,8 +291,9 @@ mod tests {
         for id in [9, 3] {
             assert!(matches!(inbound.handle(call(id)), Ok(Event::Call { .. })));
         }
-        assert_eq!(inbound.handle(call(5)), Ok(Event::Busy { id: 5 }));
-        assert_eq!(inbound.handle(call(5)), Ok(Event::Busy { id: 5 }), "a busy call is answered at once");
+        let busy = Event::Busy { to: ReplyTo::Native(5) };
+        assert_eq!(inbound.handle(call(5)), Ok(busy.clone()));
+        assert_eq!(inbound.handle(call(5)), Ok(busy), "a busy call is answered at once");
         assert_eq!(inbound.open_calls(), 2);
         inbound.call_finished(9);
         inbound.call_finished(9);
@@ -356,7 +387,8 @@ mod tests {
         let mut inbound = inbound(1, 1, 1);
         assert_eq!(inbound.handle(Frame::Hello(b"")), Err(Violation::Handshake { frame: "HELLO" }));
         let close = Close::new(CloseCode::Normal, "bye");
-        assert_eq!(inbound.handle(Frame::Close(close)), Ok(Event::Close(close)));
+        let event = Event::Close { code: CloseCode::Normal, retry: Retry::Unspecified, reason: "bye".into() };
+        assert_eq!(inbound.handle(Frame::Close(close)), Ok(event));
         assert_eq!(inbound.handle(Frame::Ping { nonce: 1 }), Err(Violation::AfterClose { frame: "PING" }));
     }
 }

@@ -14,11 +14,13 @@ mod calls;
 mod inbound;
 mod outbound;
 mod rate;
+mod reply_to;
 
 pub use self::calls::{Calls, MAX_CALLS};
 pub use self::inbound::{Answer, Event, Inbound};
 pub use self::outbound::{Outbound, SendRefused};
 pub use self::rate::Rate;
+pub use self::reply_to::{ReplyId, ReplyTo};
 
 /// A rule of the open state that the peer broke; the connection has to end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -58,6 +60,17 @@ pub enum Violation {
     AfterClose {
         /// The kind's name.
         frame: &'static str,
+    },
+    /// The peer gave a token that is not this connection's own.
+    #[error("a token that is not this connection's")]
+    WrongToken,
+    /// The peer, which has no credit to go by, sent more one-way packets than this side holds for it.
+    #[error("{packets} packets of {bytes} bytes are not handled yet, and one more came")]
+    Overload {
+        /// Packets that are not handled yet.
+        packets: u32,
+        /// Bytes of them.
+        bytes: u64,
     },
     /// The peer did what is allowed now and then, but too often.
     #[error("too many {what}: more than {limit} in {per_ms} ms")]

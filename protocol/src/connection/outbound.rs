@@ -48,7 +48,7 @@ impl Outbound {
     ///
     /// [`SendRefused`]; nothing is written or spent then.
     pub fn packet_encoded(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), SendRefused> {
-        self.spend(frame.len().saturating_sub(4))?;
+        self.spend(frame.len().saturating_sub(LENGTH_FIELD))?;
         out.extend_from_slice(frame);
         Ok(())
     }
@@ -113,6 +113,16 @@ impl Outbound {
         self.calls < self.max_calls
     }
 
+    /// Compares a whole frame, its length field included, with the longest that the other side takes.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused::TooLong`].
+    pub fn check_frame(&self, frame_len: usize) -> Result<(), SendRefused> {
+        self.length(frame_len.saturating_sub(LENGTH_FIELD))?;
+        Ok(())
+    }
+
     /// Compares a payload with the longest frame the other side takes, as part of a CALL, the kind that adds most.
     ///
     /// # Errors
@@ -170,6 +180,7 @@ impl From<FrameTooLong> for SendRefused {
 }
 
 const MAX_CREDIT: i64 = 1 << 31;
+const LENGTH_FIELD: usize = 4;
 
 #[cfg(test)]
 mod tests {

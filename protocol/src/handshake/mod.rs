@@ -27,6 +27,7 @@ use std::fmt;
 
 use crate::close::{CloseCode, Retry};
 use crate::frame::{FrameError, PREFACE};
+use crate::json::JsonFault;
 
 mod client;
 mod exchange;
@@ -48,7 +49,7 @@ pub const MAX_VERSION: u16 = 1;
 /// What the first byte of a connection says about what follows.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Dialect {
+pub enum FirstByte {
     /// The native dialect: the first byte of [`PREFACE`].
     Native,
     /// A JSON object, or the whitespace before one.
@@ -62,13 +63,13 @@ pub enum Dialect {
 }
 
 /// The dialect that begins with `byte` (`docs/wire.md` §2).
-pub const fn first_byte(byte: u8) -> Dialect {
+pub const fn first_byte(byte: u8) -> FirstByte {
     match byte {
-        0xF5 => Dialect::Native,
-        b'{' | b' ' | b'\t' | b'\n' | b'\r' => Dialect::Json,
-        0x16 => Dialect::Tls,
-        b'G' => Dialect::Http,
-        _ => Dialect::Unknown,
+        0xF5 => FirstByte::Native,
+        b'{' | b' ' | b'\t' | b'\n' | b'\r' => FirstByte::Json,
+        0x16 => FirstByte::Tls,
+        b'G' => FirstByte::Http,
+        _ => FirstByte::Unknown,
     }
 }
 
@@ -91,6 +92,9 @@ pub enum HandshakeError {
     /// side.
     #[error("the other side speaks JSON, not the native dialect")]
     SpeaksJson,
+    /// The other side began with the preface of the native dialect, and this side speaks JSON.
+    #[error("the other side speaks the native dialect, not JSON")]
+    SpeaksNative,
     /// The other side began with a TLS record.
     #[error("the other side speaks TLS, and this side does not")]
     SpeaksTls,
@@ -106,6 +110,9 @@ pub enum HandshakeError {
     /// The other side sent bytes that are no frame; its fault.
     #[error("the handshake could not be read")]
     Frame(#[from] FrameError),
+    /// The other side sent bytes that are no object; its fault.
+    #[error("the handshake could not be read")]
+    Json(#[from] JsonFault),
     /// The other side sent a handshake frame that cannot be read; its fault.
     #[error("malformed {frame} frame: {what}")]
     Malformed {
@@ -174,7 +181,7 @@ impl FirstBytes {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
-    fn of(input: &[u8]) -> Self {
+    pub(crate) fn of(input: &[u8]) -> Self {
         let mut bytes = [0; Self::MAX];
         for (to, from) in bytes.iter_mut().zip(input) {
             *to = *from;
@@ -202,11 +209,11 @@ fn take_preface(input: &[u8]) -> Result<Option<usize>, HandshakeError> {
         return Ok(None);
     };
     match first_byte(first) {
-        Dialect::Native => {}
-        Dialect::Json => return Err(HandshakeError::SpeaksJson),
-        Dialect::Tls => return Err(HandshakeError::SpeaksTls),
-        Dialect::Http => return Err(HandshakeError::SpeaksHttp),
-        Dialect::Unknown => return Err(HandshakeError::NotPnet { first: FirstBytes::of(input) }),
+        FirstByte::Native => {}
+        FirstByte::Json => return Err(HandshakeError::SpeaksJson),
+        FirstByte::Tls => return Err(HandshakeError::SpeaksTls),
+        FirstByte::Http => return Err(HandshakeError::SpeaksHttp),
+        FirstByte::Unknown => return Err(HandshakeError::NotPnet { first: FirstBytes::of(input) }),
     }
     if input.iter().zip(&PREFACE).any(|(got, wanted)| got != wanted) {
         return Err(HandshakeError::NotPnet { first: FirstBytes::of(input) });

@@ -259,10 +259,10 @@ async fn garbage_before_the_handshake_is_not_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_peer_is_closed_after_the_handshake_deadline() {
+async fn a_peer_that_does_not_finish_its_handshake_is_closed_after_the_deadline() {
     let (server, _) = server();
     let started = tokio::time::Instant::now();
-    for first in [&b""[..], &PREFACE] {
+    for first in [&PREFACE[..], b"{\"action\""] {
         let mut io = server.connector().open().await.expect("memory connects");
         io.write_all(first).await.expect("memory writes");
         let mut answer = Vec::new();

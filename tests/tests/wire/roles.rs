@@ -3,7 +3,7 @@
 //! The log depends on the bytes only and not on how they were split, which is what the tests compare.
 
 use pnet_protocol::close::{Close, CloseCode, Retry, close_for};
-use pnet_protocol::connection::{Event, Inbound, Outbound};
+use pnet_protocol::connection::{Event, Inbound, Outbound, ReplyTo};
 use pnet_protocol::frame::{decode, needed, put_close, put_failure, put_pong};
 use pnet_protocol::handshake::{ClientHandshake, HandshakeError, ServerHandshake, ServerStep, ShapePolicy};
 use pnet_protocol::id::{ConnectionId, SessionToken};
@@ -201,14 +201,14 @@ impl Open {
 fn answer(open: &mut Open, event: Event<'_>, out: &mut Vec<u8>) -> bool {
     match event {
         Event::Packet { frame_len, .. } => open.inbound.packet_finished(frame_len, out),
-        Event::Busy { id } => put_failure(out, id, "busy", "too many calls are open"),
+        Event::Busy { to: ReplyTo::Native(id) } => put_failure(out, id, "busy", "too many calls are open"),
         Event::Cancel { id } => {
             put_failure(out, id, "cancelled", "");
             open.inbound.call_finished(id);
         }
         Event::Credit { packets, bytes } => return open.outbound.handle_credit(packets, bytes).is_err(),
-        Event::Ping { nonce } => put_pong(out, nonce),
-        Event::Close(_) => return true,
+        Event::Ping { nonce } => put_pong(out, nonce.unwrap_or_default()),
+        Event::Close { .. } => return true,
         _ => {}
     }
     false

@@ -14,9 +14,9 @@ use pnet_protocol::{
 };
 use tokio::{io::AsyncWrite, time::Instant};
 
-use super::{super::close_frame, Dispatch, Driver, Stage, TURNS};
+use super::{super::last_words, Dispatch, Driver, Stage, TURNS};
 use crate::{
-    buffers, config,
+    config,
     error::{Closed, ClosedBy},
 };
 
@@ -30,10 +30,9 @@ impl<D: Dispatch> Driver<D> {
         self.dispatch.cancel_all();
         let closed = self.conn.set_gone(closed);
         self.unwelcome();
-        let mut frame = buffers::take();
-        close_frame(&closed).encode(&mut frame);
-        self.conn.out().buf.extend_from_slice(&frame);
-        buffers::give(frame);
+        // A peer of the old form understands `disconnect`, but nothing that comes together with something else.
+        let alone = self.written == self.batch.len() && !self.eof;
+        self.conn.out().write_close(last_words(&closed), alone);
         self.stage = Stage::Flushing { deadline: Instant::now() + LINGER };
     }
 

@@ -8,10 +8,12 @@ use std::{
 
 use pnet_protocol::{
     close::close_for,
-    connection::Event,
+    connection::{Event, ReplyTo},
+    dialect::Dialect,
     failure::{Failure, code},
-    frame::{self, Frame},
+    json::Named,
     protocol::{ReplyInfo, Role},
+    wire::ReadError,
 };
 use tokio::{
     io::{AsyncRead, ReadBuf},
@@ -20,7 +22,7 @@ use tokio::{
 
 use super::{
     super::lanes::{Ended, Job, JobKind},
-    Dispatch, Driver, Stage,
+    BEGUN_LEN, Begun, Dispatch, Driver, Stage,
 };
 use crate::{
     buffers,
@@ -38,6 +40,7 @@ impl<D: Dispatch> Driver<D> {
             let tail = std::mem::take(&mut self.tail);
             let used = self.handle(&tail, task);
             self.tail.extend_from_slice(tail.get(used..).unwrap_or_default());
+            self.note_begun(used);
             return true;
         }
         let Some(io) = &mut self.io else { return false };
@@ -75,6 +78,7 @@ impl<D: Dispatch> Driver<D> {
                 true
             }
             Poll::Ready(Ok(())) => {
+                self.silent = None;
                 filled += read;
                 let used = self.handle(&buffer[..filled], task);
                 self.tail.clear();
@@ -83,6 +87,7 @@ impl<D: Dispatch> Driver<D> {
                     buffer.drain(..used);
                     // A frame that was whole leaves its memory to others.
                     self.tail = if buffer.is_empty() { Vec::new() } else { buffer };
+                    self.note_begun(used);
                     return true;
                 }
                 if used < filled {
@@ -90,6 +95,7 @@ impl<D: Dispatch> Driver<D> {
                 } else {
                     self.tail = Vec::new();
                 }
+                self.note_begun(used);
                 true
             }
         };
@@ -97,6 +103,17 @@ impl<D: Dispatch> Driver<D> {
             buffers::give_read(buffer);
         }
         progress
+    }
+
+    /// A frame that is not whole has its time; it starts again with each part worth mentioning.
+    fn note_begun(&mut self, used: usize) {
+        let len = self.tail.len();
+        if len == 0 {
+            self.begun = None;
+        } else if used > 0 || self.begun.as_ref().is_none_or(|begun| len >= begun.len + BEGUN_LEN) {
+            let since = *self.now.get_or_insert_with(Instant::now);
+            self.begun = Some(Begun { since, len });
+        }
     }
 
     /// Handles the whole frames of `bytes`; how many bytes they were.
@@ -107,45 +124,56 @@ impl<D: Dispatch> Driver<D> {
                 // The connection is ending: what still arrives is not looked at.
                 return bytes.len();
             }
-            match frame::decode(rest, self.max_frame_len) {
-                Ok(Some((frame, len))) => {
+            match self.reader.next(rest) {
+                Ok(Some((event, len))) => {
                     used += len;
-                    self.handle_frame(frame, task);
+                    self.handle_event(event, task);
                     // At each frame: one read holds thousands, and every mistake is answered.
                     self.check_mistakes();
                 }
                 Ok(None) => break,
-                Err(error) => {
-                    let (code, reason) = close_for(&error);
-                    tracing::warn!(%error, "the peer's bytes are no frame");
-                    self.close(Closed::new(code, reason, ClosedBy::Here));
-                }
+                Err(error) => self.give_up(&error),
             }
         }
         used
     }
 
-    fn handle_frame(&mut self, frame: Frame<'_>, task: &Context<'_>) {
-        let event = match self.inbound.handle(frame) {
-            Ok(event) => event,
-            Err(violation) => {
-                self.punish(&violation);
-                return;
+    /// The peer's bytes have no meaning any more.
+    fn give_up(&mut self, error: &ReadError) {
+        if let ReadError::Violation(violation) = error {
+            self.punish(violation);
+            return;
+        }
+        let (code, reason) = close_for(error);
+        tracing::warn!(%error, "the peer's bytes cannot be read");
+        self.close(Closed::new(code, reason, ClosedBy::Here));
+    }
+
+    fn handle_event(&mut self, event: Event<'_>, task: &Context<'_>) {
+        if self.reader.dialect() == Dialect::Json {
+            self.created = self.reader.created().and_then(system_time);
+            let form = self.reader.form();
+            if form != self.form
+                && let Some(known) = form
+            {
+                self.form = form;
+                self.conn.out().set_form(known);
             }
-        };
+        }
         match event {
             Event::Time { micros } => self.created = system_time(micros),
             Event::Packet { action, payload, frame_len } => {
-                self.admit(action, JobKind::OneWay { frame_len }, 0, payload, task);
+                let to = self.reader.to_nobody();
+                self.admit(action, JobKind::OneWay { frame_len }, to, 0, payload, task);
             }
-            Event::Call { id, action, timeout_ms, payload } => {
-                self.admit(action, JobKind::Call { id }, timeout_ms, payload, task);
+            Event::Call { id, action, timeout_ms, payload, to } => {
+                self.admit(action, JobKind::Call { id }, to, timeout_ms, payload, task);
             }
-            Event::Busy { id } => {
-                let failure = Failure::public(code::BUSY, "too many calls are open");
-                self.conn.answer(id, &Err(failure), &[], "");
-                self.mistakes.count();
-            }
+            Event::Busy { to } => self.refuse(&to, code::BUSY, "too many calls are open"),
+            Event::Refused { to, code, message } => self.refuse(&to, code, &message),
+            Event::Named(named) => self.handle_named(named, task),
+            Event::Greeted => self.conn.out().greet(&mut self.reader),
+            Event::Welcomed(text) => self.conn.out().welcomed(&text.read()),
             Event::Answer { id, answer } => {
                 let mut wakers = Vec::new();
                 {
@@ -171,19 +199,47 @@ impl<D: Dispatch> Driver<D> {
             }
             // Only the newest matters, so a flood of pings makes one pong.
             Event::Ping { nonce } => self.pong = Some(nonce),
-            Event::Close(close) => self.leave(Closed::from_peer(&close)),
+            Event::Close { code, retry, reason } => self.leave(Closed::from_peer(code, retry, &reason)),
             _ => {}
         }
     }
 
+    /// Answers what is no packet, or one too many, and counts the mistake.
+    fn refuse(&mut self, to: &ReplyTo, code: &'static str, message: &str) {
+        tracing::debug!(code, message, "refused");
+        self.conn.answer(to, &Err(Failure::public(code, message)), &[], "");
+        self.mistakes.count();
+    }
+
+    /// An object that may answer a call, or may be a packet.
+    fn handle_named(&mut self, named: Named<'_>, task: &Context<'_>) {
+        let mut wakers = Vec::new();
+        let answered = {
+            let mut out = self.conn.out();
+            let answered = out.answered_by(&named);
+            out.unpark(&mut wakers);
+            answered
+        };
+        let is_answer = answered.is_some() || named.re.is_some();
+        wakers.extend(answered.flatten());
+        wakers.into_iter().for_each(Waker::wake);
+        if is_answer {
+            return;
+        }
+        match self.reader.packet(named) {
+            Ok(event) => self.handle_event(event, task),
+            Err(error) => self.give_up(&error),
+        }
+    }
+
     /// Hands a packet or call to its handler, if this side knows the action.
-    fn admit(&mut self, action: u16, kind: JobKind, timeout_ms: u32, payload: &[u8], task: &Context<'_>) {
+    fn admit(&mut self, action: u16, kind: JobKind, to: ReplyTo, timeout_ms: u32, payload: &[u8], task: &Context<'_>) {
         let known = self.incoming.get(action);
         let call = matches!(kind, JobKind::Call { .. });
         let deadline = (timeout_ms != 0)
             .then(|| *self.now.get_or_insert_with(Instant::now) + Duration::from_millis(u64::from(timeout_ms)));
         let meta = Meta { action: known.map_or("", |info| info.action), created: self.created, deadline, call };
-        let job = Job { action, kind, meta };
+        let job = Job { action, kind, to, meta };
         // A client that ends goes on serving while it waits for answers itself: they may depend on it.
         let draining = matches!(self.stage, Stage::Draining { .. })
             && !(matches!(self.role, Role::Client) && self.conn.out().awaits_answers());
@@ -219,9 +275,10 @@ impl<D: Dispatch> Driver<D> {
     fn cancel(&mut self, id: u32) {
         self.cancellations.count();
         if self.dispatch.cancel(id) {
-            self.inbound.call_finished(id);
+            let to = self.reader.reply_to(id);
+            self.reader.call_finished(id);
             let failure = Failure::public(code::CANCELLED, "the caller did not wait");
-            self.conn.answer(id, &Err(failure), &[], "");
+            self.conn.answer(&to, &Err(failure), &[], "");
         }
     }
 }

@@ -19,10 +19,9 @@ use std::{
 
 use pnet_protocol::{
     close::CloseCode,
-    connection::Inbound,
-    frame,
-    limits::Limits,
+    json::Form,
     protocol::{Direction, Role},
+    wire::Reader,
 };
 use tokio::time::{Instant, Sleep};
 
@@ -33,6 +32,7 @@ use super::{
 };
 use crate::{
     error::{Closed, ClosedBy, Refused},
+    server::Waiting,
     transport::Transport,
 };
 
@@ -70,15 +70,19 @@ pub(crate) struct Opening {
     pub(crate) io: Box<dyn Transport>,
     /// This side's.
     pub(crate) role: Role,
-    /// What this side takes.
-    pub(crate) limits: Limits,
+    /// What this side takes, and how it is read.
+    pub(crate) reader: Reader,
     pub(crate) times: Times,
     /// Written first, once the connect handler lets the connection in.
     pub(crate) welcome: Vec<u8>,
+    /// How much of the welcome is written if it does not.
+    pub(crate) preface_len: usize,
     /// Read behind the handshake.
     pub(crate) tail: Vec<u8>,
     /// When the connect handler has to be done.
     pub(crate) deadline: Instant,
+    /// Of a peer that has not sent a byte: dropped when it does.
+    pub(crate) silent: Option<Waiting>,
 }
 
 /// One connection's task.
@@ -88,20 +92,24 @@ pub(crate) struct Driver<D> {
     conn: Arc<Conn>,
     dispatch: D,
     stage: Stage,
-    inbound: Inbound,
+    reader: Reader,
+    /// What the peer of a JSON connection was known to be when it was last looked at.
+    form: Option<Form>,
     role: Role,
     incoming: &'static Direction,
-    max_frame_len: u32,
     /// The batch that is being written, from `written` on.
     batch: Vec<u8>,
     written: usize,
     /// What precedes the first batch: the handshake's last words, held back until the connect handler is done.
     welcome: Vec<u8>,
+    preface_len: usize,
     /// The beginning of a frame that is not whole yet.
     tail: Vec<u8>,
+    begun: Option<Begun>,
+    silent: Option<Waiting>,
     /// Whether `tail` came with the handshake and was never looked at.
     unread: bool,
-    pong: Option<u64>,
+    pong: Option<Option<u64>>,
     created: Option<SystemTime>,
     /// The time of the current read, looked up once.
     now: Option<Instant>,
@@ -140,22 +148,25 @@ enum Stage {
 
 impl<D: Dispatch> Driver<D> {
     pub(crate) fn new(opening: Opening, conn: Arc<Conn>, dispatch: D) -> Self {
-        let Opening { io, role, limits, times, welcome, tail, deadline } = opening;
+        let Opening { io, role, reader, times, welcome, preface_len, tail, deadline, silent } = opening;
         let incoming = conn.info.received_by(role);
         Self {
             io: Some(io),
             conn,
             dispatch,
             stage: Stage::Joining { deadline },
-            inbound: Inbound::new(&limits),
+            form: reader.form(),
+            reader,
             role,
             incoming,
-            max_frame_len: limits.max_frame_len,
             batch: Vec::new(),
             written: 0,
             welcome,
+            preface_len,
             unread: !tail.is_empty(),
             tail,
+            begun: None,
+            silent,
             pong: None,
             created: None,
             now: None,
@@ -201,12 +212,12 @@ impl<D: Dispatch> Driver<D> {
             let mut out = self.conn.out();
             out.driver_runs(task.waker());
             for id in std::mem::take(&mut out.finished_calls) {
-                self.inbound.call_finished(id);
+                self.reader.call_finished(id);
             }
             for frame_len in std::mem::take(&mut out.finished_packets) {
                 // Nothing follows a close frame.
                 if out.gone.is_none() {
-                    self.inbound.packet_finished(frame_len, &mut out.buf);
+                    self.reader.packet_finished(frame_len, &mut out.buf);
                 }
             }
             (out.close.take(), out.drain.take(), out.kill)
@@ -257,7 +268,7 @@ impl<D: Dispatch> Driver<D> {
     /// A client that was not welcomed yet hears only the close frame, behind the preface, and its `connect` fails.
     fn unwelcome(&mut self) {
         if !self.welcome.is_empty() {
-            self.welcome.truncate(frame::PREFACE.len());
+            self.welcome.truncate(self.preface_len);
             self.release_welcome();
             self.conn.out().buf.clear();
         }
@@ -281,14 +292,15 @@ impl<D: Dispatch> Driver<D> {
             Stage::Open | Stage::Leaving => None,
         };
         let stalled = self.stalled_since.map(|since| since + self.times.write);
-        let calls = {
+        let (calls, reads) = {
             let out = self.conn.out();
             if out.has_requests() {
                 return true;
             }
-            out.earliest
+            (out.earliest, out.reads_until)
         };
-        let Some(due) = [stage, stalled, calls].into_iter().flatten().min() else { return false };
+        let begun = self.begun_until();
+        let Some(due) = [stage, stalled, begun, calls, reads].into_iter().flatten().min() else { return false };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         if timer.deadline() != due {
             timer.as_mut().reset(due);
@@ -306,12 +318,19 @@ impl<D: Dispatch> Driver<D> {
         {
             let mut out = self.conn.out();
             out.expire_calls(now, &mut wakers);
+            out.read_by(now);
             out.unpark(&mut wakers);
         }
         wakers.into_iter().for_each(Waker::wake);
         if self.stalled_since.is_some_and(|since| since + self.times.write <= now) {
             tracing::warn!("the peer does not read");
             self.leave(Closed::new(CloseCode::SlowConsumer, "the peer does not read", ClosedBy::Here));
+            return;
+        }
+        if self.begun_until().is_some_and(|until| until <= now) {
+            tracing::warn!("the peer does not finish what it has begun to send");
+            let reason = "a packet was begun and did not go on";
+            self.close(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here));
             return;
         }
         match &self.stage {
@@ -328,8 +347,14 @@ impl<D: Dispatch> Driver<D> {
         }
     }
 
+    /// By when more has to come of what the peer has begun to send.
+    fn begun_until(&self) -> Option<Instant> {
+        let reads = matches!(self.stage, Stage::Joining { .. } | Stage::Open | Stage::Draining { .. });
+        self.begun.as_ref().filter(|_| reads).map(|begun| begun.since + BEGUN)
+    }
+
     fn split(&mut self) -> (&mut D, Sink<'_>) {
-        let sink = Sink { conn: &self.conn, inbound: &mut self.inbound, mistakes: &mut self.mistakes };
+        let sink = Sink { conn: &self.conn, reader: &mut self.reader, mistakes: &mut self.mistakes };
         (&mut self.dispatch, sink)
     }
 }
@@ -347,6 +372,19 @@ impl<D> std::fmt::Debug for Driver<D> {
         f.debug_struct("Driver").field("conn", &self.conn.id).field("stage", &self.stage).finish_non_exhaustive()
     }
 }
+
+/// A frame or an object that is not whole.
+#[derive(Debug)]
+struct Begun {
+    since: Instant,
+    /// How much of it was there then.
+    len: usize,
+}
+
+/// In this time a peer finishes a frame or object that it has begun, or sends another [`BEGUN_LEN`] bytes of it. So nobody
+/// is held by a peer that dribbles, and long packets may take their time.
+const BEGUN: Duration = Duration::from_secs(30);
+const BEGUN_LEN: usize = 32 * 1024;
 
 /// Turns before other tasks get theirs.
 const TURNS: usize = 8;

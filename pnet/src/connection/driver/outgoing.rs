@@ -6,7 +6,6 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use pnet_protocol::frame::Frame;
 use tokio::{io::AsyncWrite, time::Instant};
 
 use super::{Dispatch, Driver, Stage};
@@ -69,7 +68,7 @@ impl<D: Dispatch> Driver<D> {
             if let Some(nonce) = self.pong.take()
                 && out.gone.is_none()
             {
-                Frame::Pong { nonce }.encode(&mut out.buf);
+                out.write_pong(nonce);
             }
             out.unpark(&mut wakers);
             let taken = out.take_batch(&mut self.batch);

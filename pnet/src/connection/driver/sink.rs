@@ -1,9 +1,10 @@
 //! What becomes of a job's end: the answer, the credit, and the account of the peer's mistakes.
 
 use pnet_protocol::{
-    connection::{Inbound, Rate, Violation},
+    connection::{Rate, Violation},
     failure::{Failure, code},
     reply::Verdict,
+    wire::Reader,
 };
 use tokio::time::Instant;
 
@@ -15,7 +16,7 @@ use super::super::{
 /// What happens when a job ends.
 pub(super) struct Sink<'a> {
     pub(super) conn: &'a Conn,
-    pub(super) inbound: &'a mut Inbound,
+    pub(super) reader: &'a mut Reader,
     pub(super) mistakes: &'a mut Mistakes,
 }
 
@@ -33,14 +34,19 @@ impl Ended for Sink<'_> {
         }
         match job.kind {
             JobKind::Call { id } => {
-                self.inbound.call_finished(id);
-                self.conn.answer(id, &outcome, payload, job.meta.action);
+                self.reader.call_finished(id);
+                self.conn.answer(&job.to, &outcome, payload, job.meta.action);
             }
             JobKind::OneWay { frame_len } => {
                 let mut out = self.conn.out();
                 // Nothing follows a close frame.
                 if out.gone.is_none() {
-                    self.inbound.packet_finished(frame_len, &mut out.buf);
+                    self.reader.packet_finished(frame_len, &mut out.buf);
+                }
+                drop(out);
+                // What was wrong with the packet itself is told where there is a way to.
+                if outcome.as_ref().is_err_and(Failure::is_refusal) {
+                    self.conn.answer(&job.to, &outcome, &[], job.meta.action);
                 }
             }
         }

@@ -1,0 +1,295 @@
+//! From an accepted transport to a connection: the first byte, the handshake of its dialect, the driver.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use pnet_protocol::{
+    close::{Close, CloseCode, close_for},
+    frame::PREFACE,
+    handshake::{FirstByte, HandshakeError, ServerHandshake, ShapePolicy, first_byte},
+    id::{ConnectionId, SessionToken},
+    json::{Form, Greeting, JsonHello, JsonReader, JsonWriter},
+    protocol::{Protocol, Role},
+    wire::{Reader, Writer},
+};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::{Core, ServerConfig, going_away, waiting::Waiting};
+use crate::{
+    client::places,
+    config,
+    connection::{
+        Conn,
+        driver::{Driver, Opening},
+        join::{JoinError, Joining},
+        micros_now,
+        served::Served,
+    },
+    context::{Link, Shared},
+    service::Service,
+    transport::{Listener, PeerAddr, Transport},
+};
+
+/// A server as its own tasks see it.
+pub(super) struct Serving<S: Service> {
+    shared: Arc<Shared<S>>,
+    config: ServerConfig,
+    core: Arc<Core>,
+}
+
+/// A client whose handshake is done, but for the server's answer.
+struct Arrival {
+    joining: Joining,
+    addr: PeerAddr,
+    /// When the connect handler has to be done.
+    deadline: Instant,
+    id: ConnectionId,
+    dialect: Arrived,
+}
+
+enum Arrived {
+    Native(ServerHandshake, Writer),
+    Json(JsonHello),
+}
+
+impl<S: Service> Serving<S> {
+    pub(super) const fn new(shared: Arc<Shared<S>>, config: ServerConfig, core: Arc<Core>) -> Self {
+        Self { shared, config, core }
+    }
+
+    pub(super) async fn accept(self: Arc<Self>, mut listener: impl Listener) {
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.core.stop.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((io, addr)) => {
+                    let Some(place) = self.core.waiting.enter(&addr) else {
+                        tracing::warn!(%addr, "too many connections have not finished their handshake");
+                        continue;
+                    };
+                    let span = tracing::debug_span!("handshake", %addr);
+                    self.core.tasks.spawn(Arc::clone(&self).join(io, addr, place).instrument(span));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                    // Whoever waits for the server's end waits for the connections that there are.
+                    self.core.tasks.close();
+                    return;
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely; some will be free again.
+                    tracing::error!(%error, "cannot accept");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// The handshake of one transport; at its end the driver takes over, in a task of its own that is as small as
+    /// possible.
+    async fn join(self: Arc<Self>, io: impl Transport, addr: PeerAddr, place: Waiting) {
+        let mut joining = Joining::new(io);
+        let deadline = config::after(self.config.handshake_timeout);
+        let arrived = tokio::select! {
+            biased;
+            () = self.core.stop.cancelled() => return,
+            () = place.has_to_go() => return,
+            arrived = self.greet(&mut joining, &addr, &place, deadline) => arrived,
+        };
+        match arrived {
+            Ok(dialect) => {
+                let silent =
+                    matches!(&dialect, Arrived::Json(hello) if hello.form == Form::Old && joining.tail.is_empty());
+                let arrival = Arrival { joining, addr, deadline, id: ConnectionId::random(), dialect };
+                self.open(arrival, silent.then_some(place)).await;
+            }
+            Err(JoinError::Broken(error)) => tracing::debug!(%error, "the transport broke during the handshake"),
+            Err(error) => {
+                tracing::warn!(%error, "no connection");
+                joining.last_words().await;
+            }
+        }
+    }
+
+    /// Waits for the first byte, and for the hello of the dialect that it chooses.
+    async fn greet(
+        &self,
+        joining: &mut Joining,
+        addr: &PeerAddr,
+        place: &Waiting,
+        deadline: Instant,
+    ) -> Result<Arrived, JoinError> {
+        let speaks_first = self.config.dialects.json && (self.config.old_clients || addr.is_local());
+        let patience = if speaks_first { config::after(config::SILENCE).min(deadline) } else { deadline };
+        let Ok(first) = tokio::time::timeout_at(patience, joining.first_byte()).await else {
+            if !speaks_first || patience == deadline {
+                return Err(HandshakeError::TimedOut.into());
+            }
+            let hello = JsonHello::silent(Form::Old);
+            self.authorize_json(joining, &hello, addr)?;
+            return Ok(Arrived::Json(hello));
+        };
+        let first = first?;
+        place.speaks();
+        match first_byte(first) {
+            FirstByte::Json => self.greet_json(joining, addr, deadline).await,
+            // What is no dialect at all is told apart in there, too.
+            _ => self.greet_native(joining, addr, deadline).await,
+        }
+    }
+
+    async fn greet_native(
+        &self,
+        joining: &mut Joining,
+        addr: &PeerAddr,
+        deadline: Instant,
+    ) -> Result<Arrived, JoinError> {
+        let mut machine = ServerHandshake::new(S::Protocol::INFO, &self.config.limits);
+        let authorize = |credentials: &[u8]| self.authorize(credentials, addr);
+        let hello = tokio::time::timeout_at(deadline, joining.server(&mut machine, authorize)).await;
+        let Ok(hello) = hello else { return Err(joining.timed_out(&mut machine)) };
+        let hello = hello?;
+        if !self.config.dialects.native {
+            let close = Close::new(CloseCode::Refused, "this server speaks JSON only");
+            joining.refuse(&mut machine, close);
+            return Err(JoinError::Dialect);
+        }
+        Ok(Arrived::Native(machine, Writer::native(&hello.limits)))
+    }
+
+    async fn greet_json(
+        &self,
+        joining: &mut Joining,
+        addr: &PeerAddr,
+        deadline: Instant,
+    ) -> Result<Arrived, JoinError> {
+        if !self.config.dialects.json {
+            joining.refuse_json(Close::new(CloseCode::Refused, "this server does not speak JSON"));
+            return Err(JoinError::Dialect);
+        }
+        let mut machine = Greeting::new(S::Protocol::INFO);
+        let hello = match tokio::time::timeout_at(deadline, joining.greet_json(&mut machine)).await {
+            Ok(hello) => hello,
+            Err(_) => Err(HandshakeError::TimedOut.into()),
+        };
+        if let Err(JoinError::Handshake(error)) = &hello {
+            let (code, reason) = close_for(error);
+            joining.refuse_json(Close::new(code, &reason));
+        }
+        let hello = hello?;
+        self.authorize_json(joining, &hello, addr)?;
+        Ok(Arrived::Json(hello))
+    }
+
+    fn authorize_json(&self, joining: &mut Joining, hello: &JsonHello, addr: &PeerAddr) -> Result<(), JoinError> {
+        if self.authorize(&hello.credentials, addr).is_some() {
+            return Ok(());
+        }
+        joining.refuse_json(Close::new(CloseCode::Unauthorized, "the credentials were not accepted"));
+        Err(JoinError::Unauthorized)
+    }
+
+    /// Counts the connection in, and starts its driver. `silent`: the peer's place, if it has not sent a byte.
+    async fn open(self: Arc<Self>, arrival: Arrival, silent: Option<Waiting>) {
+        let Arrival { mut joining, addr, deadline, id, dialect } = arrival;
+        let (limits, info) = (&self.config.limits, S::Protocol::INFO);
+        let token = SessionToken::random();
+        let mut welcome = Vec::new();
+        let (reader, writer, preface_len, mut machine) = match dialect {
+            Arrived::Native(machine, writer) => (Reader::native(limits), writer, PREFACE.len(), Some((machine, token))),
+            Arrived::Json(hello) => {
+                let mut reader = JsonReader::server(info, limits, id, token, hello.form);
+                if hello.greets {
+                    reader.greet(micros_now(), &mut welcome);
+                }
+                let writer = JsonWriter::server(info, &id, hello.form, &hello.limits);
+                (Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer)), 0, None)
+            }
+        };
+        let conn = Conn::new(id, addr, (Role::Server, info), writer, self.config.call_timeout);
+        let Some(listed) = self.enlist(&conn) else {
+            tracing::warn!("too many connections");
+            let close = Close::new(CloseCode::Overloaded, "too many connections");
+            match &mut machine {
+                Some((machine, _)) => joining.refuse(machine, close),
+                None => joining.refuse_json(close),
+            }
+            joining.last_words().await;
+            return;
+        };
+        if let Some((machine, token)) = &mut machine {
+            machine.welcome(id, token, config::HEARTBEAT_MS, &mut welcome);
+        }
+        if let Some(silent) = &silent {
+            silent.opened(&conn);
+        }
+        let link =
+            Arc::new(Link { shared: Arc::clone(&self.shared), conn: Arc::clone(&conn), member: OnceLock::new() });
+        let dispatch = Served::new(link, places(limits));
+        let span = tracing::debug_span!("connection", %id, peer = %conn.addr, dialect = %conn.dialect, role = "server");
+        let opening = Opening {
+            io: joining.io,
+            role: Role::Server,
+            reader,
+            times: config::times(self.config.grace),
+            welcome,
+            preface_len,
+            tail: joining.tail,
+            deadline,
+            silent,
+        };
+        let driver = Driver::new(opening, conn, dispatch);
+        self.core.tasks.spawn(async move {
+            let _listed = listed;
+            driver.run().instrument(span).await;
+        });
+    }
+
+    /// How much of the schema the peer may learn, or `None` if it is not let in at all.
+    fn authorize(&self, credentials: &[u8], addr: &PeerAddr) -> Option<ShapePolicy> {
+        let Some(accept) = &self.config.authenticate else {
+            return Some(if addr.is_local() { ShapePolicy::Shapes } else { ShapePolicy::Names });
+        };
+        let accepted = catch_unwind(AssertUnwindSafe(|| accept(credentials, addr))).unwrap_or_else(|_| {
+            tracing::error!("`authenticate` panicked");
+            false
+        });
+        accepted.then_some(ShapePolicy::Shapes)
+    }
+
+    /// Counts the connection in, if there is a place. A shutdown that began meanwhile reaches it, too.
+    fn enlist(&self, conn: &Arc<Conn>) -> Option<Listed> {
+        {
+            let mut live = self.core.live();
+            if live.len() >= self.config.max_connections {
+                return None;
+            }
+            live.insert(conn.id, Arc::clone(conn));
+        }
+        if self.core.stop.is_cancelled() {
+            conn.request_close(going_away());
+        }
+        Some(Listed { core: Arc::clone(&self.core), id: conn.id })
+    }
+}
+
+/// A connection in the server's list, until this is dropped.
+struct Listed {
+    core: Arc<Core>,
+    id: ConnectionId,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.core.live().remove(&self.id);
+    }
+}
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,163 @@
+//! Transports that were accepted and are no connections yet: how many there may be, and who has to go when there are more.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use pnet_protocol::close::CloseCode;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config,
+    connection::Conn,
+    error::{Closed, ClosedBy},
+    transport::PeerAddr,
+};
+
+/// All that wait: those that have not sent a byte, and those that have begun their handshake.
+///
+/// Each of the two has its own limit, so that neither silent sockets nor dribbling ones keep the others out. Beyond it the
+/// oldest has to go, as who has been waiting longest is least likely to mean it.
+#[derive(Debug, Default)]
+pub(crate) struct WaitingRoom {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    silent: Pool,
+    speaking: Pool,
+    by_address: HashMap<IpAddr, usize>,
+    /// Numbers the arrivals.
+    next: u64,
+}
+
+type Pool = BTreeMap<u64, Entry>;
+
+#[derive(Debug)]
+struct Entry {
+    since: Instant,
+    exit: Arc<Exit>,
+}
+
+/// How one of those that wait learns that it has to go.
+#[derive(Debug, Default)]
+struct Exit {
+    told: CancellationToken,
+    /// A silent one may be a connection already, because the server has spoken first.
+    conn: OnceLock<Arc<Conn>>,
+}
+
+/// A place in the waiting room; free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    room: Arc<WaitingRoom>,
+    number: u64,
+    exit: Arc<Exit>,
+    /// `None` for local peers, which have no limit of their own.
+    address: Option<IpAddr>,
+}
+
+impl WaitingRoom {
+    /// Takes in a transport that has not sent a byte. `None` if too many from its address wait already.
+    pub(crate) fn enter(self: &Arc<Self>, addr: &PeerAddr) -> Option<Waiting> {
+        let address = addr.ip().filter(|_| !addr.is_local());
+        let exit = Arc::new(Exit::default());
+        let (number, evicted) = {
+            let mut inner = self.inner();
+            if let Some(address) = address {
+                let count = inner.by_address.entry(address).or_default();
+                if *count >= config::HALF_OPEN_PER_ADDRESS {
+                    return None;
+                }
+                *count += 1;
+            }
+            inner.next += 1;
+            let number = inner.next;
+            (number, admit(&mut inner.silent, number, &exit))
+        };
+        evict(evicted);
+        Some(Waiting { room: Arc::clone(self), number, exit, address })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// The first byte has come.
+    pub(crate) fn speaks(&self) {
+        let evicted = {
+            let mut inner = self.room.inner();
+            // Who was told to go is not let in again.
+            if inner.silent.remove(&self.number).is_none() {
+                return;
+            }
+            admit(&mut inner.speaking, self.number, &self.exit)
+        };
+        evict(evicted);
+    }
+
+    /// The silent one is a connection now.
+    pub(crate) fn opened(&self, conn: &Arc<Conn>) {
+        let _ = self.exit.conn.set(Arc::clone(conn));
+        if self.exit.told.is_cancelled() {
+            conn.request_close(had_to_go());
+        }
+    }
+
+    /// Ready when it has to go.
+    pub(crate) async fn has_to_go(&self) {
+        self.exit.told.cancelled().await;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut inner = self.room.inner();
+        inner.silent.remove(&self.number);
+        inner.speaking.remove(&self.number);
+        if let Some(address) = self.address
+            && let Some(count) = inner.by_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                inner.by_address.remove(&address);
+            }
+        }
+    }
+}
+
+/// Puts one more into a pool; the oldest comes out if there are too many now. Those that came a moment ago are spared
+/// within reason: a crowd of honest clients is quickly served.
+fn admit(pool: &mut Pool, number: u64, exit: &Arc<Exit>) -> Option<Arc<Exit>> {
+    let now = Instant::now();
+    pool.insert(number, Entry { since: now, exit: Arc::clone(exit) });
+    if pool.len() <= config::HALF_OPEN {
+        return None;
+    }
+    let oldest = pool.first_entry()?;
+    let patient = now.duration_since(oldest.get().since) < config::HALF_OPEN_SPARED;
+    if patient && pool.len() <= config::HALF_OPEN_CROWD {
+        return None;
+    }
+    pool.pop_first().map(|(_, entry)| entry.exit)
+}
+
+/// Outside of the lock, since a connection has one of its own.
+fn evict(exit: Option<Arc<Exit>>) {
+    let Some(exit) = exit else { return };
+    tracing::debug!("too many have not begun or finished their handshake: the oldest has to go");
+    exit.told.cancel();
+    if let Some(conn) = exit.conn.get() {
+        conn.request_close(had_to_go());
+    }
+}
+
+fn had_to_go() -> Closed {
+    Closed::new(CloseCode::Overloaded, "too many connections have never said anything", ClosedBy::Here)
+}

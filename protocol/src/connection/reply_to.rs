@@ -1,0 +1,73 @@
+//! Where the answer to an incoming call goes.
+
+use std::borrow::Cow;
+
+use crate::json::CallId;
+
+/// What an answer needs to find its way back, in either dialect.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ReplyTo {
+    /// Nobody waits: a one-way packet in a native frame.
+    Nobody,
+    /// A call in a native frame, by its id.
+    Native(u32),
+    /// An object.
+    Json {
+        /// The id that came with it, to be brought back as `re`. `None`: its sender goes by the action of the answer.
+        id: Option<ReplyId>,
+        /// Number of the action that is answered, which says what the answer is called. `None`: there is no such action,
+        /// or it has no answer.
+        action: Option<u16>,
+    },
+}
+
+impl ReplyTo {
+    /// Whether somebody waits for an answer.
+    pub const fn is_call(&self) -> bool {
+        matches!(self, Self::Native(_) | Self::Json { action: Some(_), .. } | Self::Json { id: Some(_), .. })
+    }
+
+    /// Whether the answer can be tied to its call.
+    pub const fn is_numbered(&self) -> bool {
+        matches!(self, Self::Native(_) | Self::Json { id: Some(_), .. })
+    }
+
+    /// Number of the action that is answered, where the answer is named.
+    pub const fn action(&self) -> Option<u16> {
+        match self {
+            Self::Json { action, .. } => *action,
+            Self::Nobody | Self::Native(_) => None,
+        }
+    }
+}
+
+/// The id of a call in the JSON dialect, kept until it is answered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the dialect has these two kinds")]
+pub enum ReplyId {
+    /// An integer.
+    Number(u64),
+    /// A text.
+    Text(Box<str>),
+}
+
+impl ReplyId {
+    /// The id that came with a call.
+    pub fn new(id: CallId<'_>) -> Self {
+        match id {
+            CallId::Number(number) => Self::Number(number),
+            CallId::Text(Cow::Borrowed(text)) => Self::Text(text.into()),
+            CallId::Text(Cow::Owned(text)) => Self::Text(text.into()),
+        }
+    }
+
+    /// Whether it is that id.
+    pub fn is(&self, id: &CallId<'_>) -> bool {
+        match (self, id) {
+            (Self::Number(own), CallId::Number(other)) => own == other,
+            (Self::Text(own), CallId::Text(other)) => **own == **other,
+            _ => false,
+        }
+    }
+}

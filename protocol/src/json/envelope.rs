@@ -1,0 +1,433 @@
+//! One object as a packet: the fields around its data, read without a parser from the marks that the scan has left.
+
+use std::{borrow::Cow, time::Duration};
+
+use serde::de::IgnoredAny;
+
+use super::scan::{MAX_DEPTH, MAX_FIELDS, Marks, Scanned, Scanner};
+use crate::limits::CALL_ID_LEN;
+
+/// An object of the JSON dialect: a packet whose `data` is still text (`docs/wire.md` §9.2).
+///
+/// Fields may stand in any order. What is not known is skipped, if it is JSON at all.
+///
+/// ```
+/// use pnet_protocol::json::{CallId, Envelope};
+///
+/// let envelope = Envelope::read(br#"{"id": 7, "data": {"a": 1}, "action": "ADD"}"#).unwrap();
+/// assert_eq!((envelope.action.as_ref(), envelope.data), ("ADD", Some(r#"{"a": 1}"#)));
+/// assert_eq!(envelope.id, Some(CallId::Number(7)));
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Envelope<'a> {
+    /// What routes the packet.
+    pub action: Cow<'a, str>,
+    /// The data as it was sent: a piece of text that begins and ends like a value, and may be none. `None` if absent.
+    pub data: Option<&'a str>,
+    /// When the sender wrote it, in microseconds since the Unix epoch.
+    pub created: Option<i64>,
+    /// What the sender gave as its token.
+    pub token: Token<'a>,
+    /// Of a call: what its answer brings back.
+    pub id: Option<CallId<'a>>,
+    /// Of an answer: the `id` of the call.
+    pub re: Option<CallId<'a>>,
+}
+
+/// The field `token`.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Token<'a> {
+    /// Absent, or `null`.
+    None,
+    /// A text.
+    Text(Cow<'a, str>),
+    /// Something that is no text, and so nobody's token.
+    Other,
+}
+
+/// Tokens are secret, also those that are wrong.
+impl std::fmt::Debug for Token<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Text(_) => "Text(redacted)",
+            Self::Other => "Other",
+        })
+    }
+}
+
+/// What names a call: chosen by the caller, brought back by the answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the dialect has these two kinds")]
+pub enum CallId<'a> {
+    /// An integer from 0 to 2⁵³ − 1, written without fraction and exponent.
+    Number(u64),
+    /// A text of 1 to 64 bytes.
+    Text(Cow<'a, str>),
+}
+
+impl CallId<'_> {
+    /// The same id, on its own.
+    pub fn into_owned(self) -> CallId<'static> {
+        match self {
+            Self::Number(number) => CallId::Number(number),
+            Self::Text(text) => CallId::Text(Cow::Owned(text.into_owned())),
+        }
+    }
+}
+
+/// Why an object is no packet. The sender's fault; later objects are unaffected.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{what}")]
+#[non_exhaustive]
+pub struct EnvelopeError {
+    /// What is wrong, in words that name the field.
+    pub what: Cow<'static, str>,
+    /// The `id` of the call that it would have been, if that could be read.
+    pub id: Option<CallId<'static>>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads a whole object, from `{` to its `}`.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvelopeError`] if it is no object, not UTF-8, nested deeper than 128 levels, has more than 16 fields or one twice, lacks its
+    /// `action`, or has a field of the wrong kind.
+    pub fn read(object: &'a [u8]) -> Result<Self, EnvelopeError> {
+        match Scanner::new().scan(object) {
+            Ok(Some(scanned)) if scanned.len == object.len() && object.starts_with(b"{") => {
+                Self::from_scanned(object, &scanned)
+            }
+            _ => Err(error("this is no object")),
+        }
+    }
+
+    /// Reads what the scan found at the beginning of `input`.
+    pub(crate) fn from_scanned(input: &'a [u8], scanned: &Scanned) -> Result<Self, EnvelopeError> {
+        let object = input.get(..scanned.len).unwrap_or_default();
+        let text = str::from_utf8(object).map_err(|_| error("the object is not UTF-8"))?;
+        if scanned.marks.deep {
+            return Err(error(format!("the object is nested deeper than {MAX_DEPTH} levels")));
+        }
+        if scanned.marks.crowded {
+            return Err(error(format!("the object has more than {MAX_FIELDS} fields")));
+        }
+        let mut found = Found::default();
+        match found.fields(text, &scanned.marks) {
+            // A call is told of its fault as such, wherever its id stands.
+            Err(what) => Err(EnvelopeError { what, id: found.call().map(CallId::into_owned) }),
+            Ok(()) => found.envelope(),
+        }
+    }
+}
+
+/// The fields as they come.
+#[derive(Default)]
+struct Found<'a> {
+    action: Option<Cow<'a, str>>,
+    data: Option<&'a str>,
+    created: Once<Option<i64>>,
+    token: Once<Token<'a>>,
+    id: Once<Option<CallId<'a>>>,
+    re: Once<Option<CallId<'a>>>,
+}
+
+type Once<T> = Option<T>;
+
+type What = Cow<'static, str>;
+
+impl<'a> Found<'a> {
+    /// Goes through all fields; the first fault is kept until the end, since the id may stand behind it.
+    fn fields(&mut self, text: &'a str, marks: &Marks) -> Result<(), What> {
+        let mut fault = Ok(());
+        let mut start = 1;
+        let mut positions = marks.positions();
+        let end = text.len().saturating_sub(1);
+        loop {
+            let Some(colon) = positions.next() else {
+                let rest = text.get(start..end).unwrap_or_default();
+                // `{}`, or a comma at the end.
+                let fits = rest.bytes().all(is_space) && start == 1;
+                return fault.and_then(|()| if fits { Ok(()) } else { Err("a field has no value".into()) });
+            };
+            let stop = positions.next();
+            let key = trim(text.get(start..colon).unwrap_or_default());
+            let value = trim(text.get(colon + 1..stop.unwrap_or(end)).unwrap_or_default());
+            let separated = text.as_bytes().get(colon) == Some(&b':')
+                && stop.is_none_or(|stop| text.as_bytes().get(stop) == Some(&b','));
+            let read = if separated { self.field(key, value) } else { Err("the object is not JSON".into()) };
+            fault = fault.and(read);
+            let Some(stop) = stop else { return fault };
+            start = stop + 1;
+        }
+    }
+
+    fn field(&mut self, key: &'a str, value: &'a str) -> Result<(), What> {
+        match key {
+            "\"action\"" => self.known("action", value),
+            "\"data\"" => self.known("data", value),
+            "\"packet-created\"" => self.known("packet-created", value),
+            "\"token\"" => self.known("token", value),
+            "\"id\"" => self.known("id", value),
+            "\"re\"" => self.known("re", value),
+            _ => {
+                let name = text_of(key).ok_or("a field's name is no text")?;
+                self.known(&name, value)
+            }
+        }
+    }
+
+    fn known(&mut self, key: &str, value: &'a str) -> Result<(), What> {
+        match key {
+            "action" => set(&mut self.action, key, text_of(value).ok_or("`action` is no text")?),
+            "data" if value.is_empty() => Err("`data` has no value".into()),
+            "data" => set(&mut self.data, key, value),
+            "packet-created" => set(&mut self.created, key, time_of(value)?),
+            "token" => set(&mut self.token, key, token_of(value)),
+            "id" => set(
+                &mut self.id,
+                key,
+                id_of(value).ok_or("`id` is no integer from 0 to 2^53-1 and no text of 1 to 64 bytes")?,
+            ),
+            "re" => set(
+                &mut self.re,
+                key,
+                id_of(value).ok_or("`re` is no integer from 0 to 2^53-1 and no text of 1 to 64 bytes")?,
+            ),
+            _ => match serde_json::from_str::<IgnoredAny>(value) {
+                Ok(_) => Ok(()),
+                Err(_) => Err("a field that is not known here is not JSON".into()),
+            },
+        }
+    }
+
+    /// The id, if this is not an answer at the same time.
+    fn call(&mut self) -> Option<CallId<'a>> {
+        self.id.take().flatten()
+    }
+
+    fn envelope(mut self) -> Result<Envelope<'a>, EnvelopeError> {
+        let id = self.call();
+        let fault = |what: &'static str| EnvelopeError { what: what.into(), id: id.clone().map(CallId::into_owned) };
+        let Some(action) = self.action else { return Err(fault("`action` is missing")) };
+        let re = self.re.flatten();
+        if id.is_some() && re.is_some() {
+            return Err(EnvelopeError { id: None, ..fault("an object has `id` or `re`, but not both") });
+        }
+        let (created, token) = (self.created.flatten(), self.token.unwrap_or(Token::None));
+        Ok(Envelope { action, data: self.data, created, token, id, re })
+    }
+}
+
+fn set<T>(place: &mut Option<T>, key: &str, value: T) -> Result<(), What> {
+    if place.is_some() {
+        return Err(format!("`{key}` occurs twice").into());
+    }
+    *place = Some(value);
+    Ok(())
+}
+
+fn error(what: impl Into<What>) -> EnvelopeError {
+    EnvelopeError { what: what.into(), id: None }
+}
+
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches(|char: char| u8::try_from(char).is_ok_and(is_space))
+}
+
+/// The text between quotes; borrowed unless something in it is escaped.
+pub(super) fn text_of(value: &str) -> Option<Cow<'_, str>> {
+    let inner = value.strip_prefix('"')?.strip_suffix('"')?;
+    // A lone quote is prefix and suffix at once.
+    if value.len() < 2 {
+        return None;
+    }
+    if inner.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+        return Some(Cow::Borrowed(inner));
+    }
+    serde_json::from_str(value).ok().map(Cow::Owned)
+}
+
+fn id_of(value: &str) -> Option<Option<CallId<'_>>> {
+    if value == "null" {
+        return Some(None);
+    }
+    if value.starts_with('"') {
+        let text = text_of(value).filter(|text| (1..=CALL_ID_LEN).contains(&text.len()))?;
+        return Some(Some(CallId::Text(text)));
+    }
+    let number = digits_of(value).filter(|number| *number <= MAX_NUMBER)?;
+    Some(Some(CallId::Number(number)))
+}
+
+fn token_of(value: &str) -> Token<'_> {
+    match text_of(value) {
+        Some(text) => Token::Text(text),
+        None if value == "null" => Token::None,
+        None => Token::Other,
+    }
+}
+
+/// An integer as JSON writes it: no sign, no zeros in front.
+fn digits_of(value: &str) -> Option<u64> {
+    let plain = value.bytes().all(|byte| byte.is_ascii_digit()) && (value.len() == 1 || !value.starts_with('0'));
+    if plain { value.parse().ok() } else { None }
+}
+
+/// Seconds, as a number with any fraction, in microseconds.
+fn time_of(value: &str) -> Result<Option<i64>, What> {
+    if value == "null" {
+        return Ok(None);
+    }
+    if let Some(micros) = plain_time(value) {
+        return Ok(Some(micros));
+    }
+    let seconds = serde_json::from_str::<f64>(value).map_err(|_| "`packet-created` is no finite number")?;
+    let distance =
+        Duration::try_from_secs_f64(seconds.abs()).ok().and_then(|time| i64::try_from(time.as_micros()).ok());
+    let micros = distance.ok_or("`packet-created` is no time")?;
+    Ok(Some(if seconds < 0.0 { -micros } else { micros }))
+}
+
+/// The time as it is usually written, `1700000000.123456`: without the detour over a float. Digits below a microsecond
+/// are dropped.
+fn plain_time(value: &str) -> Option<i64> {
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, "0"));
+    if whole.len() > 12 || fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let seconds = i64::try_from(digits_of(whole)?).ok()?;
+    let micros = fraction
+        .bytes()
+        .chain(std::iter::repeat(b'0'))
+        .take(6)
+        .fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    Some(seconds * 1_000_000 + micros)
+}
+
+/// The largest integer that every JSON reader keeps exactly.
+pub(crate) const MAX_NUMBER: u64 = (1 << 53) - 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Envelope<'_>, String> {
+        Envelope::read(text.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn fields_stand_in_any_order() {
+        let fields = [
+            r#""action":"A""#,
+            r#" "data" : {"x": [1,2]} "#,
+            "\"packet-created\":1700000000.25",
+            "\"token\":\"t\"",
+            "\"id\":5",
+            "\"more\":[{\"action\":2}]",
+        ];
+        for turn in 0..fields.len() {
+            let mut fields = fields;
+            fields.rotate_left(turn);
+            let text = format!("{{{}}}", fields.join(","));
+            let envelope = read(&text).unwrap();
+            assert_eq!((envelope.action.as_ref(), envelope.data), ("A", Some(r#"{"x": [1,2]}"#)));
+            assert_eq!((envelope.created, envelope.id), (Some(1_700_000_000_250_000), Some(CallId::Number(5))));
+            assert_eq!(envelope.token, Token::Text("t".into()));
+        }
+    }
+
+    #[test]
+    fn what_is_null_is_absent() {
+        let envelope = read(r#"{"action":"A","data":null,"packet-created":null,"token":null,"id":null,"re":null}"#);
+        let envelope = envelope.unwrap();
+        assert_eq!((envelope.data, envelope.created), (Some("null"), None));
+        assert_eq!((envelope.token, envelope.id, envelope.re), (Token::None, None, None));
+    }
+
+    #[test]
+    fn escapes_are_undone() {
+        let envelope = read(r#"{"\u0061ction":"\u0045CHO\n","id":"\u00e9\ud83d\ude00"}"#).unwrap();
+        assert_eq!(envelope.action, "ECHO\n");
+        assert_eq!(envelope.id, Some(CallId::Text("é😀".into())));
+    }
+
+    #[test]
+    fn rejects_what_is_no_packet() {
+        for (text, wanted) in [
+            ("{}", "`action` is missing"),
+            (r#"{"data":1}"#, "`action` is missing"),
+            (r#"{"action":1}"#, "`action` is no text"),
+            (r#"{"action":null}"#, "`action` is no text"),
+            (r#"{"action":"A" "B"}"#, "`action` is no text"),
+            (r#"{"action":"\ud800"}"#, "`action` is no text"),
+            ("{\"action\":\"a\u{1}\"}", "`action` is no text"),
+            (r#"{"action":"A","action":"A"}"#, "`action` occurs twice"),
+            (r#"{"action":"A","\u0061ction":"A"}"#, "`action` occurs twice"),
+            (r#"{"action":"A","id":null,"id":1}"#, "`id` occurs twice"),
+            (r#"{"action":"A","data":}"#, "`data` has no value"),
+            (r#"{"action":"A",}"#, "a field has no value"),
+            (r#"{"action"}"#, "a field has no value"),
+            (r#"{,"action":"A"}"#, "the object is not JSON"),
+            (r#"{"action":"A":"B"}"#, "the object is not JSON"),
+            (r#"{"action","A"}"#, "the object is not JSON"),
+            (r#"{action:"A"}"#, "a field's name is no text"),
+            (r#"{"action":"A","x":NaN}"#, "a field that is not known here is not JSON"),
+            (r#"{"action":"A","packet-created":NaN}"#, "`packet-created` is no finite number"),
+            (r#"{"action":"A","packet-created":1e999}"#, "`packet-created` is no finite number"),
+            (r#"{"action":"A","packet-created":1e300}"#, "`packet-created` is no time"),
+            (r#"{"action":"A","packet-created":"now"}"#, "`packet-created` is no finite number"),
+            (r#"{"action":"A","id":1,"re":1}"#, "an object has `id` or `re`, but not both"),
+        ] {
+            assert_eq!(read(text), Err(wanted.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_are_integers_and_short_texts() {
+        let long = format!("\"{}\"", "x".repeat(65));
+        for id in
+            ["-1", "-0", "1.0", "1e2", "9007199254740992", "01", "true", "[]", "{}", "\"\"", &long, "NaN", "+1", ""]
+        {
+            let text = format!(r#"{{"action":"A","id":{id}}}"#);
+            assert!(read(&text).unwrap_err().starts_with("`id` is no integer"), "{text}");
+        }
+        for id in ["0", "9007199254740991", "\"x\"", &long[1..]] {
+            let text = format!(r#"{{"action":"A","id":{}}}"#, id.replacen("xx", "\"x", usize::from(id.len() > 60)));
+            assert!(read(&text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_fault_is_told_with_the_id_wherever_it_stands() {
+        for text in [r#"{"id":3,"action":7}"#, r#"{"action":7,"id":3}"#, r#"{"data":1,"id":3}"#] {
+            assert_eq!(Envelope::read(text.as_bytes()).unwrap_err().id, Some(CallId::Number(3)));
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        for (text, micros) in [
+            ("1700000000.123456", 1_700_000_000_123_456),
+            ("1700000000.1234569", 1_700_000_000_123_456),
+            ("1700000000", 1_700_000_000_000_000),
+            ("0", 0),
+            ("0.5", 500_000),
+            ("-1.5", -1_500_000),
+            ("1.7e9", 1_700_000_000_000_000),
+            ("1E3", 1_000_000_000),
+        ] {
+            assert_eq!(time_of(text), Ok(Some(micros)), "{text}");
+        }
+        for text in ["", "1.", ".5", "01", "1e", "--1", "Infinity", "-Infinity", "true", "[]"] {
+            assert!(time_of(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! How a connection in the JSON dialect begins, for both sides (`docs/wire.md` §9.5).
+//!
+//! A client may say `handShake` first, or anything else, or nothing: then the server speaks first, as the Python library's
+//! does.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize as _;
+
+use super::{
+    Form, JsonFault, action,
+    envelope::Envelope,
+    reader::{close_of, reason_of},
+    scan::Scanner,
+    writer::{put_action, put_json, put_stamp},
+};
+use crate::{
+    close::CloseCode,
+    frame::PREFACE,
+    handshake::{FirstBytes, HandshakeError},
+    id::{ConnectionId, SessionToken},
+    limits::{FIRST_OBJECT_LEN, Limits, TEXT_LEN},
+    protocol::ProtocolInfo,
+    text::escape,
+};
+
+/// A server's: waits for the first whole object of a client.
+#[derive(Debug)]
+pub struct Greeting {
+    info: &'static ProtocolInfo,
+    scanner: Scanner,
+    /// Whitespace before the object.
+    skipped: usize,
+}
+
+/// What the first object of a client says about it.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct JsonHello {
+    /// What the client is known to be.
+    pub form: Form,
+    /// Whether it has said `handShake`, and so is owed one.
+    pub greets: bool,
+    /// What it presents to be let in: the text of `credentials` in the data of its `handShake`, else that data as it was
+    /// sent. Empty if it says no `handShake`. Secret.
+    pub credentials: Vec<u8>,
+    /// What it takes.
+    pub limits: Limits,
+}
+
+impl JsonHello {
+    /// The hello of a client that says nothing, or begins with something else than a `handShake`.
+    pub fn silent(form: Form) -> Self {
+        Self { form, greets: form == Form::Old, credentials: Vec::new(), limits: Limits::default() }
+    }
+}
+
+/// Without the credentials.
+impl fmt::Debug for JsonHello {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonHello").field("form", &self.form).field("greets", &self.greets).finish_non_exhaustive()
+    }
+}
+
+impl Greeting {
+    /// Begins; nothing is written before the client has spoken.
+    pub const fn new(info: &'static ProtocolInfo) -> Self {
+        Self { info, scanner: Scanner::new(), skipped: 0 }
+    }
+
+    /// Looks at all that the client has sent so far. `None`: its first object is not whole yet. The number says how many
+    /// bytes are used up: none of an object that is no `handShake`, which is left to the open connection.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::Json`] if this can become no object, or is longer than
+    /// [`FIRST_OBJECT_LEN`], whitespace before it included; [`HandshakeError::ProtocolName`] if the client means another protocol.
+    pub fn handle(&mut self, input: &[u8]) -> Result<Option<(usize, JsonHello)>, HandshakeError> {
+        let window = input.get(..FIRST_OBJECT_LEN).unwrap_or(input);
+        let unread = window.get(self.skipped..).unwrap_or_default();
+        if !self.scanner.has_begun() {
+            self.skipped += unread.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        }
+        let unread = window.get(self.skipped..).unwrap_or_default();
+        if let Some(byte) = unread.first().filter(|byte| **byte != b'{') {
+            return Err(JsonFault::NoObject { byte: *byte }.into());
+        }
+        let Some(scanned) = self.scanner.scan(unread)? else {
+            if input.len() >= FIRST_OBJECT_LEN {
+                let max = u32::try_from(FIRST_OBJECT_LEN).unwrap_or(u32::MAX);
+                return Err(JsonFault::TooLong { max }.into());
+            }
+            return Ok(None);
+        };
+        let greeting =
+            Envelope::from_scanned(unread, &scanned).ok().filter(|object| object.action == action::HANDSHAKE);
+        let Some(object) = greeting else { return Ok(Some((self.skipped, JsonHello::silent(Form::Plain)))) };
+        let data = object.data.unwrap_or("null");
+        let said = HelloRead::of(data);
+        if let Some(there) = said.protocol
+            && there != self.info.name
+        {
+            let (here, there) = (self.info.name.to_owned(), escape(&there, SHOWN_NAME_LEN));
+            return Err(HandshakeError::ProtocolName { here, there });
+        }
+        let credentials = match said.credentials {
+            Some(credentials) => credentials.into_owned().into_bytes(),
+            None => data.as_bytes().to_vec(),
+        };
+        let hello = JsonHello {
+            form: if says_pnet(Some(data)) { Form::Pnet } else { Form::Old },
+            greets: true,
+            credentials,
+            limits: said.limits.to_limits(),
+        };
+        Ok(Some((self.skipped + scanned.len, hello)))
+    }
+}
+
+/// Writes the `handShake` of a server: the secret of the connection, and its public id.
+pub(crate) fn put_welcome(
+    out: &mut Vec<u8>,
+    info: &ProtocolInfo,
+    local: &Limits,
+    form: Form,
+    (id, token): (&ConnectionId, &SessionToken),
+    micros: i64,
+) {
+    let token = token.expose_text();
+    let id = id.to_string();
+    let own = (form == Form::Pnet).then_some(Own { pnet: 1, protocol: info.name, limits: LimitsData::of(local) });
+    let data =
+        WelcomeData { status: SUCCESS, uuid: str::from_utf8(&*token).unwrap_or_default(), remote_token: &id, own };
+    put_action(out, action::HANDSHAKE);
+    put_json(out, &data);
+    put_stamp(out, micros, format!("\"{id}\"").as_bytes());
+    out.extend_from_slice(b"}\n");
+}
+
+/// A client's: takes the server's `handShake`, whoever speaks first.
+///
+/// A server of the old form speaks first, and is said nothing before there is something to say. So the client listens for
+/// a moment; [`greet`](Self::greet) when it is over. A server that does not answer that either has no handshake:
+/// [`give_up`](Self::give_up).
+#[derive(Debug)]
+pub struct JsonHandshake {
+    info: &'static ProtocolInfo,
+    scanner: Scanner,
+    skipped: usize,
+    greeted: bool,
+}
+
+/// What a server said when it let the client in, or that it said nothing.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct JsonWelcome {
+    /// The secret of this connection, which the client sends back.
+    pub token: Option<SessionToken>,
+    /// The public name of this connection, if the server gives one.
+    pub connection_id: Option<ConnectionId>,
+    /// What the server is known to be.
+    pub form: Form,
+    /// What the server takes.
+    pub limits: Limits,
+    /// Whether the server may not have read this side's `handShake` yet, and takes one packet at a time.
+    pub unread: bool,
+}
+
+impl JsonHandshake {
+    /// Begins; nothing is written.
+    pub const fn new(info: &'static ProtocolInfo) -> Self {
+        Self { info, scanner: Scanner::new(), skipped: 0, greeted: false }
+    }
+
+    /// Looks at all that the server has sent so far. `None`: there is no whole object yet. The number says how many bytes
+    /// are used up: none of an object that is no `handShake`, which is left to the open connection.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError`]: the server speaks something else, or does not let the client in.
+    pub fn handle(&mut self, input: &[u8]) -> Result<Option<(usize, JsonWelcome)>, HandshakeError> {
+        let unread = input.get(self.skipped..).unwrap_or_default();
+        if !self.scanner.has_begun() {
+            self.skipped += unread.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        }
+        let unread = input.get(self.skipped..).unwrap_or_default();
+        match unread.first() {
+            None => return Ok(None),
+            Some(b'{') => {}
+            Some(byte) if *byte == PREFACE[0] => return Err(HandshakeError::SpeaksNative),
+            Some(_) => return Err(HandshakeError::NotPnet { first: FirstBytes::of(unread) }),
+        }
+        let Some(scanned) = self.scanner.scan(unread)? else {
+            let max = Limits::default().max_frame_len;
+            if u32::try_from(input.len()).map_or(true, |len| len > max) {
+                return Err(JsonFault::TooLong { max }.into());
+            }
+            return Ok(None);
+        };
+        let Ok(object) = Envelope::from_scanned(unread, &scanned) else {
+            return Ok(Some((self.skipped, self.give_up())));
+        };
+        match object.action.as_ref() {
+            action::HANDSHAKE => {}
+            action::CLOSE => {
+                let (code, retry, reason) = close_of(object.data);
+                return Err(HandshakeError::Closed { code, retry, reason: escape(&reason, TEXT_LEN) });
+            }
+            action::DISCONNECT => {
+                let reason = escape(&reason_of(object.data), TEXT_LEN);
+                return Err(HandshakeError::Closed { code: CloseCode::Refused, retry: Default::default(), reason });
+            }
+            _ => return Ok(Some((self.skipped, self.give_up()))),
+        }
+        let said = WelcomeRead::of(object.data);
+        if said.status.as_deref().is_some_and(|status| status != SUCCESS) {
+            let reason = "the server's handshake says that it failed".to_owned();
+            return Err(HandshakeError::Closed { code: CloseCode::Unauthorized, retry: Default::default(), reason });
+        }
+        if let Some(there) = said.protocol.as_deref()
+            && there != self.info.name
+        {
+            let (here, there) = (self.info.name.to_owned(), escape(there, SHOWN_NAME_LEN));
+            return Err(HandshakeError::ProtocolName { here, there });
+        }
+        let mut welcome = JsonWelcome::from_read(said);
+        welcome.unread = self.greeted && welcome.form == Form::Old;
+        Ok(Some((self.skipped + scanned.len, welcome)))
+    }
+
+    /// The server does not speak first: writes this side's `handShake`. `credentials` are text in this dialect.
+    pub fn greet(&mut self, credentials: &str, local: &Limits, micros: i64, out: &mut Vec<u8>) {
+        self.greeted = true;
+        let data = HelloData {
+            own: Own { pnet: 1, protocol: self.info.name, limits: LimitsData::of(local) },
+            credentials: Some(credentials).filter(|credentials| !credentials.is_empty()),
+        };
+        put_action(out, action::HANDSHAKE);
+        put_json(out, &data);
+        put_stamp(out, micros, b"null");
+        out.extend_from_slice(b"}\n");
+    }
+
+    /// The server has no handshake.
+    pub fn give_up(&self) -> JsonWelcome {
+        JsonWelcome { unread: self.greeted, ..JsonWelcome::none() }
+    }
+}
+
+impl JsonWelcome {
+    /// What a server says that says nothing.
+    fn none() -> Self {
+        let limits = Limits::default();
+        Self { token: None, connection_id: None, form: Form::Plain, limits, unread: false }
+    }
+
+    /// Reads the data of a server's `handShake`, as far as it can be read.
+    pub fn read(data: Option<&str>) -> Self {
+        Self::from_read(WelcomeRead::of(data))
+    }
+
+    fn from_read(read: WelcomeRead<'_>) -> Self {
+        let form = if read.pnet.is_some() { Form::Pnet } else { Form::Old };
+        let mut text = read.uuid.map(Cow::into_owned).unwrap_or_default();
+        let token = SessionToken::from_text(&text);
+        text.zeroize();
+        Self {
+            token,
+            // The old form's is the server's own, the same for all its connections.
+            connection_id: read.remote_token.and_then(|id| ConnectionId::from_text(&id)).filter(|_| form == Form::Pnet),
+            form,
+            limits: read.limits.to_limits(),
+            unread: false,
+        }
+    }
+}
+
+/// Whether the data of a `handShake` says that its sender is made for pnet.
+pub(super) fn says_pnet(data: Option<&str>) -> bool {
+    data.is_some_and(|data| HelloRead::of(data).pnet.is_some())
+}
+
+#[derive(Serialize)]
+struct HelloData<'a> {
+    #[serde(flatten)]
+    own: Own<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WelcomeData<'a> {
+    status: &'a str,
+    uuid: &'a str,
+    #[serde(rename = "remoteToken")]
+    remote_token: &'a str,
+    #[serde(flatten)]
+    own: Option<Own<'a>>,
+}
+
+/// What only peers made for pnet say.
+#[derive(Serialize)]
+struct Own<'a> {
+    pnet: u32,
+    protocol: &'a str,
+    limits: LimitsData,
+}
+
+/// The limits that have a meaning in this dialect.
+#[derive(Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct LimitsData {
+    object: Option<u32>,
+    calls: Option<u32>,
+}
+
+impl LimitsData {
+    const fn of(limits: &Limits) -> Self {
+        Self { object: Some(limits.max_frame_len), calls: Some(limits.calls) }
+    }
+
+    fn to_limits(self) -> Limits {
+        let mut limits = Limits::default();
+        if let Some(object) = self.object {
+            limits.max_frame_len(object);
+        }
+        if let Some(calls) = self.calls {
+            limits.calls(calls);
+        }
+        limits
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct HelloRead<'a> {
+    pnet: Option<serde::de::IgnoredAny>,
+    #[serde(borrow)]
+    protocol: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    credentials: Option<Cow<'a, str>>,
+    limits: LimitsData,
+}
+
+impl<'a> HelloRead<'a> {
+    /// Data of any other form is that of somebody else's handshake.
+    fn of(data: &'a str) -> Self {
+        serde_json::from_str(data).unwrap_or_default()
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WelcomeRead<'a> {
+    #[serde(borrow)]
+    status: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    uuid: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "remoteToken")]
+    remote_token: Option<Cow<'a, str>>,
+    pnet: Option<serde::de::IgnoredAny>,
+    #[serde(borrow)]
+    protocol: Option<Cow<'a, str>>,
+    limits: LimitsData,
+}
+
+impl<'a> WelcomeRead<'a> {
+    fn of(data: Option<&'a str>) -> Self {
+        data.and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default()
+    }
+}
+
+const SUCCESS: &str = "success";
+const SHOWN_NAME_LEN: usize = 300;

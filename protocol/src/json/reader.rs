@@ -1,0 +1,449 @@
+//! What the other side sends in the JSON dialect, and what it has open here.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
+
+use super::{
+    Form, JsonFault, action,
+    envelope::{CallId, Envelope, MAX_NUMBER, Token},
+    hello::{JsonWelcome, put_welcome, says_pnet},
+    payload_of,
+    scan::Scanner,
+    writer::NEVER,
+};
+use crate::{
+    close::{CloseCode, Retry},
+    connection::{Calls, Event, ReplyId, ReplyTo, Violation},
+    failure::code,
+    id::{ConnectionId, SessionToken},
+    limits::{Limits, TEXT_LEN, UNCREDITED_PACKETS},
+    protocol::{Direction, ProtocolInfo, ReplyInfo, Role},
+    text::cut,
+    wire::ReadError,
+};
+
+/// The receiving half of a connection in the JSON dialect: finds the objects, says what they mean, and enforces this
+/// side's limits on the way.
+#[derive(Debug)]
+pub struct JsonReader {
+    role: Role,
+    info: &'static ProtocolInfo,
+    incoming: &'static Direction,
+    limits: Limits,
+    form: Form,
+    /// What a server gives its client, and compares with what comes back. A client compares nothing, since nobody sends
+    /// it its own.
+    secret: Option<Secret>,
+    scanner: Scanner,
+    created: Option<i64>,
+    calls: Calls<ReplyTo>,
+    packets: u32,
+    packet_bytes: u64,
+    closed: bool,
+}
+
+impl JsonReader {
+    /// A server's, on the connection `id`, whose secret the client may send back.
+    pub fn server(
+        info: &'static ProtocolInfo,
+        local: &Limits,
+        id: ConnectionId,
+        token: SessionToken,
+        form: Form,
+    ) -> Self {
+        Self::new(Role::Server, info, local, Some(Secret { id, token, told: false }), form)
+    }
+
+    /// A client's.
+    pub fn client(info: &'static ProtocolInfo, local: &Limits, form: Form) -> Self {
+        Self::new(Role::Client, info, local, None, form)
+    }
+
+    const fn new(role: Role, info: &'static ProtocolInfo, local: &Limits, secret: Option<Secret>, form: Form) -> Self {
+        Self {
+            role,
+            info,
+            incoming: info.received_by(role),
+            limits: *local,
+            form,
+            secret,
+            scanner: Scanner::new(),
+            created: None,
+            calls: Calls::new(),
+            packets: 0,
+            packet_bytes: 0,
+            closed: false,
+        }
+    }
+
+    /// What the other side is known to be, after what it has sent.
+    pub const fn form(&self) -> Form {
+        self.form
+    }
+
+    /// When the packet that was read last was written, in microseconds since the Unix epoch, as its sender says.
+    pub const fn created(&self) -> Option<i64> {
+        self.created
+    }
+
+    /// Takes the next object, or the whitespace before it; how many bytes that was. `None` if there is no whole object:
+    /// call again with the same bytes and more.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the other side broke a rule after which nothing can be read any more.
+    pub fn next<'a>(&mut self, input: &'a [u8]) -> Result<Option<(Event<'a>, usize)>, ReadError> {
+        if !self.scanner.has_begun() {
+            let space = input.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+            if space > 0 {
+                return Ok(Some((Event::Ignored, space)));
+            }
+            match input.first() {
+                None => return Ok(None),
+                Some(b'{') => {}
+                Some(byte) => return Err(JsonFault::NoObject { byte: *byte }.into()),
+            }
+        }
+        let max = usize::try_from(self.limits.max_frame_len).unwrap_or(usize::MAX);
+        // What is longer than the limit is not even looked through.
+        let window = input.get(..max).unwrap_or(input);
+        let Some(scanned) = self.scanner.scan(window)? else {
+            if input.len() > max {
+                return Err(JsonFault::TooLong { max: self.limits.max_frame_len }.into());
+            }
+            return Ok(None);
+        };
+        if self.closed {
+            return Err(Violation::AfterClose { frame: "object" }.into());
+        }
+        self.created = None;
+        let event = match Envelope::from_scanned(input, &scanned) {
+            Ok(envelope) => self.event(envelope, scanned.len)?,
+            Err(fault) => refused(fault.id, None, code::MALFORMED, fault.what),
+        };
+        Ok(Some((event, scanned.len)))
+    }
+
+    /// What an object means that was taken for an answer, and was none.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub fn packet<'a>(&mut self, named: Named<'a>) -> Result<Event<'a>, ReadError> {
+        let Named { action, data, len, .. } = named;
+        if action::is_own(&action) {
+            // A failure is not answered by a failure.
+            return Ok(Event::Ignored);
+        }
+        self.admit(&action, data, None, len)
+    }
+
+    /// Writes a server's `handShake`, once: later calls write nothing. `micros` is the time, since the Unix epoch.
+    pub fn greet(&mut self, micros: i64, out: &mut Vec<u8>) {
+        let Some(secret) = self.secret.as_mut().filter(|secret| !secret.told) else { return };
+        secret.told = true;
+        put_welcome(out, self.info, &self.limits, self.form, (&secret.id, &secret.token), micros);
+    }
+
+    /// Where the answer to the open call `id` goes.
+    pub fn reply_to(&mut self, id: u32) -> ReplyTo {
+        self.calls.get_mut(id).map_or(ReplyTo::Nobody, |to| to.clone())
+    }
+
+    /// Forgets a call, because its answer was written. Unknown ids are ignored.
+    pub fn call_finished(&mut self, id: u32) {
+        self.calls.remove(id);
+    }
+
+    /// Takes back what a one-way packet occupied, because it was handled or dropped. Nothing is written: there is no
+    /// credit in this dialect.
+    pub fn packet_finished(&mut self, len: u32) {
+        self.packets = self.packets.saturating_sub(1);
+        self.packet_bytes = self.packet_bytes.saturating_sub(u64::from(len));
+    }
+
+    /// How many calls the other side has open here.
+    pub const fn open_calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// How many one-way packets of the other side are not finished here.
+    pub const fn open_packets(&self) -> u32 {
+        self.packets
+    }
+
+    fn event<'a>(&mut self, envelope: Envelope<'a>, len: usize) -> Result<Event<'a>, ReadError> {
+        let Envelope { action, data, created, token, id, re } = envelope;
+        self.check_token(&token)?;
+        self.created = created;
+        if id.is_some() && self.form == Form::Old {
+            // Nobody of the old form numbers its calls.
+            self.form = Form::Plain;
+        }
+        if action::is_own(&action)
+            && let Some(event) = self.own(&action, data, id.as_ref(), re.is_some())
+        {
+            return Ok(event);
+        }
+        if re.is_some() || (self.role == Role::Client && self.form != Form::Pnet && id.is_none()) {
+            // A number that is no id of this side answers nothing.
+            let re = re.map(|re| match re {
+                CallId::Number(number) => u32::try_from(number).unwrap_or(0),
+                CallId::Text(_) => 0,
+            });
+            return Ok(Event::Named(Named { re, action, data, len }));
+        }
+        self.admit(&action, data, id, len)
+    }
+
+    fn check_token(&self, token: &Token<'_>) -> Result<(), ReadError> {
+        let Some(Secret { token: own, .. }) = &self.secret else { return Ok(()) };
+        let fits = match token {
+            Token::None => true,
+            Token::Text(text) => SessionToken::from_text(text).is_some_and(|token| token.ct_eq(own)),
+            Token::Other => false,
+        };
+        if fits { Ok(()) } else { Err(Violation::WrongToken.into()) }
+    }
+
+    /// A packet of the dialect's own. `None`: it is the answer to a call.
+    fn own<'a>(
+        &mut self,
+        action: &str,
+        data: Option<&'a str>,
+        id: Option<&CallId<'_>>,
+        is_answer: bool,
+    ) -> Option<Event<'a>> {
+        let event = match action {
+            action::DONE | action::FAILURE if is_answer || (self.role == Role::Client && self.form != Form::Pnet) => {
+                return None;
+            }
+            // Nothing that this side has asked.
+            action::DONE | action::FAILURE | action::PONG => Event::Ignored,
+            action::HANDSHAKE if self.role == Role::Server => {
+                if says_pnet(data) {
+                    self.form = Form::Pnet;
+                }
+                Event::Greeted
+            }
+            action::HANDSHAKE => {
+                self.form = JsonWelcome::read(data).form;
+                Event::Welcomed(WelcomeText(data))
+            }
+            action::DISCONNECT => {
+                self.closed = true;
+                Event::Close { code: CloseCode::Normal, retry: Retry::Unspecified, reason: reason_of(data) }
+            }
+            action::CLOSE => {
+                self.closed = true;
+                let (code, retry, reason) = close_of(data);
+                Event::Close { code, retry, reason }
+            }
+            action::CANCEL => self.cancel(id),
+            action::PING => match nonce_of(data) {
+                Some(nonce) => Event::Ping { nonce },
+                None => refused(
+                    None,
+                    None,
+                    code::MALFORMED,
+                    "the data of `pnet.ping` is an integer from 0 to 2^53-1, or null".into(),
+                ),
+            },
+            other => refused(
+                id.cloned().map(CallId::into_owned),
+                None,
+                code::UNKNOWN_ACTION,
+                format!("there is no action {:?}", cut(other, SHOWN_ACTION)).into(),
+            ),
+        };
+        Some(event)
+    }
+
+    fn cancel<'a>(&mut self, id: Option<&CallId<'_>>) -> Event<'a> {
+        let Some(id) = id else {
+            return refused(None, None, code::MALFORMED, "`pnet.cancel` has the `id` of a call".into());
+        };
+        // The answer to a call may cross its cancellation, so an unknown id is nobody's fault.
+        match self.find(id) {
+            Some(number) => Event::Cancel { id: number },
+            None => Event::Ignored,
+        }
+    }
+
+    /// The open call to which the other side gave this id.
+    fn find(&mut self, id: &CallId<'_>) -> Option<u32> {
+        self.calls.iter_mut().find_map(|(number, to)| match to {
+            ReplyTo::Json { id: Some(known), .. } if known.is(id) => Some(number),
+            _ => None,
+        })
+    }
+
+    /// A packet or a call.
+    fn admit<'a>(
+        &mut self,
+        action: &str,
+        data: Option<&'a str>,
+        id: Option<CallId<'a>>,
+        len: usize,
+    ) -> Result<Event<'a>, ReadError> {
+        let Some(number) = self.incoming.find(action) else {
+            if action::SIGNS.contains(&action) && id.is_none() {
+                return Ok(Event::Ignored);
+            }
+            let what = format!("there is no action {:?}", cut(action, SHOWN_ACTION));
+            return Ok(refused(id, None, code::UNKNOWN_ACTION, what.into()));
+        };
+        let Some(info) = self.incoming.get(number) else { return Ok(Event::Ignored) };
+        let payload = payload_of(data, info.schema);
+        if matches!(info.reply, ReplyInfo::None) {
+            if id.is_some() {
+                return Ok(refused(id, None, code::NO_REPLY, format!("`{}` has no answer", info.action).into()));
+            }
+            return self.one_way(number, payload, len);
+        }
+        if let Some(id) = &id
+            && self.find(id).is_some()
+        {
+            let what = "the `id` is that of a call which is still open";
+            return Ok(refused(None, None, code::MALFORMED, what.into()));
+        }
+        let full = u32::try_from(self.calls.len()).map_or(true, |open| open >= self.limits.calls);
+        let to = ReplyTo::Json { id: id.map(ReplyId::new), action: Some(number) };
+        let Some(id) = (if full { None } else { self.calls.insert(to.clone()) }) else {
+            return Ok(Event::Busy { to });
+        };
+        Ok(Event::Call { id, action: number, timeout_ms: 0, payload, to })
+    }
+
+    fn one_way<'a>(&mut self, action: u16, payload: &'a [u8], len: usize) -> Result<Event<'a>, ReadError> {
+        let frame_len = u32::try_from(len).unwrap_or(u32::MAX);
+        // The first one may be longer than all the room there is.
+        let many = self.packets >= self.limits.packets.saturating_mul(UNCREDITED_PACKETS);
+        let much = self.packets > 0
+            && self.packet_bytes.saturating_add(u64::from(frame_len)) > u64::from(self.limits.packet_bytes);
+        if many || much {
+            return Err(Violation::Overload { packets: self.packets, bytes: self.packet_bytes }.into());
+        }
+        self.packets += 1;
+        self.packet_bytes += u64::from(frame_len);
+        Ok(Event::Packet { action, payload, frame_len })
+    }
+}
+
+/// The secret of a connection, and its public name.
+#[derive(Debug)]
+struct Secret {
+    id: ConnectionId,
+    token: SessionToken,
+    /// Whether the client was told.
+    told: bool,
+}
+
+/// The data of a server's `handShake`, for [`JsonWelcome::read`]. It holds a secret, and is not shown.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct WelcomeText<'a>(Option<&'a str>);
+
+impl WelcomeText<'_> {
+    /// What it says.
+    pub fn read(&self) -> JsonWelcome {
+        JsonWelcome::read(self.0)
+    }
+}
+
+impl fmt::Debug for WelcomeText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WelcomeText(redacted)")
+    }
+}
+
+/// An object that may be the answer to a call: [`JsonWriter::answered`](super::JsonWriter::answered) tells. If it is
+/// none, and has no `re`, it is a packet like any other: [`JsonReader::packet`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Named<'a> {
+    /// The id of the call, if the object says which; 0 is no call's.
+    pub re: Option<u32>,
+    /// Its action.
+    pub action: Cow<'a, str>,
+    /// Its data, as [`Envelope::data`].
+    pub data: Option<&'a str>,
+    len: usize,
+}
+
+fn refused<'a>(
+    id: Option<CallId<'_>>,
+    action: Option<u16>,
+    code: &'static str,
+    message: Cow<'static, str>,
+) -> Event<'a> {
+    Event::Refused { to: ReplyTo::Json { id: id.map(ReplyId::new), action }, code, message }
+}
+
+/// The reason in the data of a `disconnect`.
+pub(super) fn reason_of(data: Option<&str>) -> Cow<'_, str> {
+    close_of(data).2
+}
+
+/// What the data of a `pnet.close` says, as far as it says it.
+pub(super) fn close_of(data: Option<&str>) -> (CloseCode, Retry, Cow<'_, str>) {
+    let read = data.and_then(|data| serde_json::from_str::<CloseRead<'_>>(data).ok()).unwrap_or_default();
+    let code = match read.code {
+        Some(CodeRead::Word(word)) => CloseCode::from_word(&word),
+        Some(CodeRead::Number(number)) => Some(CloseCode::from_u16(number)),
+        Some(CodeRead::Other(_)) | None => None,
+    };
+    let retry = match read.retry {
+        Some(RetryRead::After(ms)) => Retry::After(ms),
+        Some(RetryRead::Word(word)) if word == NEVER => Retry::Never,
+        Some(RetryRead::Word(_) | RetryRead::Other(_)) | None => Retry::Unspecified,
+    };
+    let reason = match read.reason {
+        Some(Cow::Borrowed(reason)) => Cow::Borrowed(cut(reason, TEXT_LEN)),
+        Some(Cow::Owned(reason)) => Cow::Owned(cut(&reason, TEXT_LEN).to_owned()),
+        None => Cow::Borrowed(""),
+    };
+    (code.unwrap_or(CloseCode::Normal), retry, reason)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CloseRead<'a> {
+    code: Option<CodeRead>,
+    #[serde(borrow, deserialize_with = "text")]
+    reason: Option<Cow<'a, str>>,
+    retry: Option<RetryRead>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum CodeRead {
+    Number(u16),
+    Word(String),
+    Other(IgnoredAny),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RetryRead {
+    After(u32),
+    Word(String),
+    Other(IgnoredAny),
+}
+
+/// A text that is borrowed where it can be; serde does that for a `Cow` only if it is no option.
+fn text<'de: 'a, 'a, D: Deserializer<'de>>(input: D) -> Result<Option<Cow<'a, str>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+    Option::<Text<'a>>::deserialize(input).map(|text| text.map(|Text(text)| text))
+}
+
+fn nonce_of(data: Option<&str>) -> Option<Option<u64>> {
+    let data = data.unwrap_or("null");
+    let nonce = serde_json::from_str::<Option<u64>>(data).ok()?;
+    Some(nonce).filter(|nonce| nonce.is_none_or(|nonce| nonce <= MAX_NUMBER))
+}
+
+const SHOWN_ACTION: usize = 64;

@@ -1,0 +1,476 @@
+//! What this side sends in the JSON dialect, and what it may send.
+
+use std::{borrow::Cow, collections::VecDeque, fmt, io::Write as _};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Form, JsonWelcome, action, payload_of};
+use crate::{
+    close::{Close, Retry},
+    connection::{Answer, ReplyId, ReplyTo, SendRefused},
+    failure::code,
+    id::{ConnectionId, SessionToken},
+    limits::{CODE_LEN, Limits, OLD_OBJECT_LEN, TEXT_LEN},
+    protocol::{Direction, PartInfo, ProtocolInfo, ReplyInfo, Role},
+    text::cut,
+};
+
+/// The sending half of a connection in the JSON dialect: writes objects, and keeps to what the other side can take.
+///
+/// A packet is made in two steps: its *head* (action and data, [`put_head`]) once for all who get it, its *tail* (time,
+/// token, id) when it goes into the buffer.
+#[derive(Clone)]
+pub struct JsonWriter {
+    role: Role,
+    /// What this side sends, and what it receives.
+    outgoing: &'static Direction,
+    incoming: &'static Direction,
+    form: Form,
+    max_object_len: u32,
+    max_calls: u32,
+    /// The calls this side has open, oldest first: id and action.
+    calls: VecDeque<(u32, u16)>,
+    /// `"…"` or `null`. A client's is its secret.
+    token: Zeroizing<Vec<u8>>,
+    /// The tail up to the token, for all packets of a batch; empty between batches.
+    stamp: Zeroizing<Vec<u8>>,
+    /// A server of the old form may not have read what it was sent last.
+    unread: bool,
+}
+
+impl JsonWriter {
+    /// A server's, on the connection `id`. The public id is what it sends as `token`.
+    pub fn server(info: &'static ProtocolInfo, id: &ConnectionId, form: Form, peer: &Limits) -> Self {
+        let token = format!("\"{id}\"").into_bytes();
+        Self::new(Role::Server, info, form, peer, token)
+    }
+
+    /// A client's, which sends back the secret it was given.
+    pub fn client(info: &'static ProtocolInfo, welcome: &JsonWelcome) -> Self {
+        let token = quoted(welcome.token.as_ref());
+        Self { unread: welcome.unread, ..Self::new(Role::Client, info, welcome.form, &welcome.limits, token) }
+    }
+
+    fn new(role: Role, info: &'static ProtocolInfo, form: Form, peer: &Limits, token: Vec<u8>) -> Self {
+        Self {
+            role,
+            outgoing: info.sent_by(role),
+            incoming: info.received_by(role),
+            form,
+            max_object_len: peer.max_frame_len,
+            max_calls: peer.calls,
+            calls: VecDeque::new(),
+            token: Zeroizing::new(token),
+            stamp: Zeroizing::new(Vec::new()),
+            unread: false,
+        }
+    }
+
+    /// What the other side is known to be.
+    pub const fn form(&self) -> Form {
+        self.form
+    }
+
+    /// The other side has shown what it is.
+    pub const fn set_form(&mut self, form: Form) {
+        self.form = form;
+    }
+
+    /// A server's handshake came late: from now on its secret is sent back.
+    pub fn welcomed(&mut self, welcome: &JsonWelcome) {
+        self.form = welcome.form;
+        self.token = Zeroizing::new(quoted(welcome.token.as_ref()));
+        self.max_object_len = welcome.limits.max_frame_len;
+        self.max_calls = welcome.limits.calls;
+    }
+
+    /// Whether packets that nobody asked for may be sent. A client of the old form takes answers only.
+    pub const fn can_push(&self) -> bool {
+        matches!((self.role, self.form), (Role::Client, _) | (Role::Server, Form::Plain | Form::Pnet))
+    }
+
+    /// Whether a one-way packet may go now. A server of the old form takes one packet at a time.
+    pub const fn can_send_packet(&self) -> bool {
+        !(self.one_by_one() && self.unread)
+    }
+
+    /// Whether a call may go now.
+    pub fn can_call(&self) -> bool {
+        if self.one_by_one() {
+            return !self.unread && self.calls.is_empty();
+        }
+        u32::try_from(self.calls.len()).is_ok_and(|calls| calls < self.max_calls)
+    }
+
+    /// Whether the other side may still have to read the packet before: ask again after a pause, or when something came.
+    pub fn awaits_reading(&self) -> bool {
+        self.one_by_one() && self.unread && self.calls.is_empty()
+    }
+
+    /// The other side has had time to read, or has answered.
+    pub const fn was_read(&mut self) {
+        self.unread = false;
+    }
+
+    /// The longest object the other side takes.
+    pub fn max_object_len(&self) -> u32 {
+        let old = u32::try_from(OLD_OBJECT_LEN).unwrap_or(u32::MAX);
+        if matches!(self.form, Form::Old) { self.max_object_len.min(old) } else { self.max_object_len }
+    }
+
+    /// Compares a packet of which the head has `len` bytes with what the other side takes.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused::TooLong`].
+    pub fn check_len(&self, len: usize) -> Result<(), SendRefused> {
+        let (len, max) = (len.saturating_add(TAIL_LEN), self.max_object_len());
+        if u32::try_from(len).is_ok_and(|len| len <= max) { Ok(()) } else { Err(SendRefused::TooLong { len, max }) }
+    }
+
+    /// Sets the time of what is written until [`end_batch`](Self::end_batch).
+    pub fn begin_batch(&mut self, micros: i64) {
+        if !self.stamp.is_empty() {
+            return;
+        }
+        put_stamp(&mut self.stamp, micros, &self.token);
+    }
+
+    /// Whether the next packet needs a time first.
+    pub fn needs_time(&self) -> bool {
+        self.stamp.is_empty()
+    }
+
+    /// Whether a call with this reply can be answered by the other side.
+    pub const fn can_answer(&self, reply: &ReplyInfo) -> bool {
+        match (self.role, self.form) {
+            (_, Form::Plain | Form::Pnet) => true,
+            (Role::Server, Form::Old) => false,
+            (Role::Client, Form::Old) => !matches!(reply, ReplyInfo::Ack),
+        }
+    }
+
+    /// What was written goes out; what follows has another time.
+    pub fn end_batch(&mut self) {
+        self.stamp.clear();
+    }
+
+    /// Writes a one-way packet of which the head was made before.
+    pub fn packet(&mut self, head: &[u8], out: &mut Vec<u8>) {
+        self.unread = true;
+        out.extend_from_slice(head);
+        self.finish(out, None);
+    }
+
+    /// Writes a call of which the head was made before.
+    pub fn call(&mut self, head: &[u8], id: u32, action: u16, out: &mut Vec<u8>) {
+        self.unread = true;
+        self.calls.push_back((id, action));
+        out.extend_from_slice(head);
+        self.finish(out, Some(("id", Id::Number(u64::from(id)))));
+    }
+
+    /// Forgets a call that has been answered.
+    pub fn call_ended(&mut self, id: u32) {
+        self.unread = false;
+        if let Some(place) = self.calls.iter().position(|(known, _)| *known == id) {
+            self.calls.remove(place);
+        }
+    }
+
+    /// Finds the call that an object answers, by its `re`, or by its action where the other side gives none; and says how
+    /// it answers it. `None`: it answers nothing that is open.
+    pub fn answered<'a>(&self, re: Option<u32>, name: &str, data: Option<&'a str>) -> Option<(u32, NamedAnswer<'a>)> {
+        let Some(re) = re else {
+            return self.calls.iter().find_map(|(id, action)| Some((*id, self.answer_of(*action, name, data)?)));
+        };
+        let (id, action) = self.calls.iter().find(|(id, _)| *id == re)?;
+        let answer = self.answer_of(*action, name, data).unwrap_or_else(|| {
+            let declared = self.outgoing.get(*action).map_or("", |info| reply_name(&info.reply));
+            NamedAnswer::Failure {
+                code: code::MALFORMED.into(),
+                message: format!("the answer has the action {:?}, and not \"{declared}\"", cut(name, 64)),
+            }
+        });
+        Some((*id, answer))
+    }
+
+    fn answer_of<'a>(&self, action: u16, name: &str, data: Option<&'a str>) -> Option<NamedAnswer<'a>> {
+        let reply = |part: &PartInfo| NamedAnswer::Reply(payload_of(data, part.schema));
+        match &self.outgoing.get(action)?.reply {
+            _ if name == action::FAILURE => Some(failure_of(data)),
+            ReplyInfo::Ack if name == action::DONE => Some(NamedAnswer::Reply(b"null")),
+            ReplyInfo::Packet(part) if name == part.action => Some(reply(part)),
+            ReplyInfo::Result(part, _) if name == part.action => Some(reply(part)),
+            ReplyInfo::Result(_, error) if name == error.action => {
+                Some(NamedAnswer::Error(payload_of(data, error.schema)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Writes the reply packet that answers a call, or the declared error. Where the other side did not number its call,
+    /// the answer is a packet like any other, and a mere acknowledgement nothing at all.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused::TooLong`]; nothing is written then.
+    pub fn reply(&self, to: &ReplyTo, error: bool, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendRefused> {
+        let info = to.action().and_then(|action| self.incoming.get(action));
+        let name = match info.map(|info| &info.reply) {
+            Some(ReplyInfo::Packet(part) | ReplyInfo::Result(part, _)) if !error => part.action,
+            Some(ReplyInfo::Result(_, part)) => part.action,
+            _ if to.is_numbered() => action::DONE,
+            _ => return Ok(()),
+        };
+        let start = out.len();
+        put_head(out, name, payload);
+        if let Err(refused) = self.check_len(out.len() - start) {
+            out.truncate(start);
+            return Err(refused);
+        }
+        self.finish(out, re(to));
+        Ok(())
+    }
+
+    /// Writes that a call, or a packet that was refused, is not answered as declared. Of packets that nobody waits for an
+    /// answer to, only those are told who are known to understand it.
+    pub fn failure(&self, to: &ReplyTo, code: &str, message: &str, out: &mut Vec<u8>) {
+        let understands = match self.role {
+            Role::Server => self.form != Form::Old,
+            Role::Client => self.form == Form::Pnet,
+        };
+        if !to.is_call() && !understands {
+            return;
+        }
+        let max = if self.form == Form::Old { OLD_OBJECT_LEN / 4 } else { TEXT_LEN };
+        let failure = FailureData { code, message: cut(message, max) };
+        self.own(action::FAILURE, &failure, re(to), out);
+    }
+
+    /// Writes that the caller does not want an answer any more. A peer of the old form would not understand.
+    pub fn cancel(&self, id: u32, out: &mut Vec<u8>) {
+        if self.form != Form::Old {
+            self.own(action::CANCEL, &(), Some(("id", Id::Number(u64::from(id)))), out);
+        }
+    }
+
+    /// Writes the sign of life that was asked for.
+    pub fn pong(&self, nonce: Option<u64>, out: &mut Vec<u8>) {
+        self.own(action::PONG, &nonce, None, out);
+    }
+
+    /// Writes the last packet. A peer of the old form understands `disconnect`, and only if it reads it on its own:
+    /// `alone` says that nothing else is on its way to it.
+    pub fn close(&self, close: Close<'_>, alone: bool, out: &mut Vec<u8>) {
+        if self.form == Form::Old {
+            if alone {
+                let reason = cut(close.reason, OLD_OBJECT_LEN / 4);
+                self.own(action::DISCONNECT, &DisconnectData { reason }, None, out);
+            }
+            return;
+        }
+        self.own(action::CLOSE, &CloseData::new(&close), None, out);
+    }
+
+    /// Writes a packet of the dialect's own.
+    fn own(&self, name: &str, data: &impl Serialize, with: Option<(&str, Id<'_>)>, out: &mut Vec<u8>) {
+        put_action(out, name);
+        put_json(out, data);
+        self.finish(out, with);
+    }
+
+    fn finish(&self, out: &mut Vec<u8>, with: Option<(&str, Id<'_>)>) {
+        debug_assert!(!self.stamp.is_empty(), "a batch has its time");
+        out.extend_from_slice(&self.stamp);
+        if let Some((key, id)) = with {
+            out.extend_from_slice(b",\"");
+            out.extend_from_slice(key.as_bytes());
+            out.extend_from_slice(b"\":");
+            match id {
+                Id::Number(number) => put_number(out, number),
+                Id::Text(text) => put_text(out, text),
+            }
+        }
+        out.extend_from_slice(b"}\n");
+    }
+
+    const fn one_by_one(&self) -> bool {
+        matches!((self.role, self.form), (Role::Client, Form::Old))
+    }
+}
+
+/// How an object answers a call.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum NamedAnswer<'a> {
+    /// With the reply packet.
+    Reply(&'a [u8]),
+    /// With the declared error packet.
+    Error(&'a [u8]),
+    /// Not as declared.
+    Failure {
+        /// For programs.
+        code: String,
+        /// For people, of unknown origin.
+        message: String,
+    },
+}
+
+impl NamedAnswer<'_> {
+    /// The same answer as both dialects have it.
+    pub fn as_answer(&self) -> Answer<'_> {
+        match self {
+            Self::Reply(payload) => Answer::Reply(payload),
+            Self::Error(payload) => Answer::Error(payload),
+            Self::Failure { code, message } => Answer::Failure { code, message },
+        }
+    }
+}
+
+/// Without the token.
+impl fmt::Debug for JsonWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonWriter").field("form", &self.form).field("calls", &self.calls.len()).finish_non_exhaustive()
+    }
+}
+
+/// Writes the beginning of a packet, up to the end of its data.
+pub fn put_head(out: &mut Vec<u8>, action: &str, data: &[u8]) {
+    put_action(out, action);
+    out.extend_from_slice(data);
+}
+
+/// Writes a `pnet.close` to a peer with which no connection was opened; `micros` is the time, since the Unix epoch.
+pub fn put_close(out: &mut Vec<u8>, close: Close<'_>, micros: i64) {
+    put_action(out, action::CLOSE);
+    put_json(out, &CloseData::new(&close));
+    put_stamp(out, micros, b"null");
+    out.extend_from_slice(b"}\n");
+}
+
+/// Writes time and token.
+pub(super) fn put_stamp(out: &mut Vec<u8>, micros: i64, token: &[u8]) {
+    let (sign, distance) = (if micros < 0 { "-" } else { "" }, micros.unsigned_abs());
+    // Writing to memory does not fail.
+    let _ = write!(out, ",\"packet-created\":{sign}{}.{:06},\"token\":", distance / 1_000_000, distance % 1_000_000);
+    out.extend_from_slice(token);
+}
+
+pub(super) fn put_action(out: &mut Vec<u8>, action: &str) {
+    out.extend_from_slice(b"{\"action\":");
+    put_text(out, action);
+    out.extend_from_slice(b",\"data\":");
+}
+
+pub(super) fn put_json(out: &mut Vec<u8>, data: &impl Serialize) {
+    let written = serde_json::to_writer(out, data);
+    debug_assert!(written.is_ok(), "texts and numbers can be written: {written:?}");
+}
+
+pub(super) fn quoted(token: Option<&SessionToken>) -> Vec<u8> {
+    match token {
+        Some(token) => [b"\"", token.expose_text().as_slice(), b"\""].concat(),
+        None => b"null".to_vec(),
+    }
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().all(|byte| byte.is_ascii() && byte >= 0x20 && byte != b'"' && byte != b'\\') {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        put_json(out, &text);
+    }
+}
+
+fn put_number(out: &mut Vec<u8>, number: u64) {
+    let _ = write!(out, "{number}");
+}
+
+/// The field that ties a packet to a call.
+#[derive(Clone, Copy)]
+enum Id<'a> {
+    Number(u64),
+    Text(&'a str),
+}
+
+fn re(to: &ReplyTo) -> Option<(&'static str, Id<'_>)> {
+    match to {
+        ReplyTo::Json { id: Some(ReplyId::Number(number)), .. } => Some(("re", Id::Number(*number))),
+        ReplyTo::Json { id: Some(ReplyId::Text(text)), .. } => Some(("re", Id::Text(text))),
+        _ => None,
+    }
+}
+
+const fn reply_name(reply: &ReplyInfo) -> &'static str {
+    match reply {
+        ReplyInfo::Packet(part) | ReplyInfo::Result(part, _) => part.action,
+        ReplyInfo::Ack | ReplyInfo::None => action::DONE,
+    }
+}
+
+/// What a `pnet.failure` says, as far as it says it.
+fn failure_of<'a>(data: Option<&str>) -> NamedAnswer<'a> {
+    let read = data.and_then(|data| serde_json::from_str::<FailureRead<'_>>(data).ok()).unwrap_or_default();
+    let code =
+        if (1..=CODE_LEN).contains(&read.code.len()) { read.code.into_owned() } else { code::INTERNAL.to_owned() };
+    NamedAnswer::Failure { code, message: cut(&read.message, TEXT_LEN).to_owned() }
+}
+
+#[derive(Serialize)]
+struct FailureData<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct FailureRead<'a> {
+    #[serde(borrow)]
+    code: Cow<'a, str>,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+struct DisconnectData<'a> {
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct CloseData<'a> {
+    code: String,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry: Option<RetryData>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum RetryData {
+    After(u32),
+    Never(&'static str),
+}
+
+impl<'a> CloseData<'a> {
+    fn new(close: &Close<'a>) -> Self {
+        let retry = match close.retry {
+            Retry::Unspecified => None,
+            Retry::After(ms) => Some(RetryData::After(ms)),
+            Retry::Never => Some(RetryData::Never(NEVER)),
+        };
+        Self { code: close.code.to_string(), reason: cut(close.reason, TEXT_LEN), retry }
+    }
+}
+
+/// `retry` of a close after which coming back is of no use.
+pub(super) const NEVER: &str = "never";
+
+/// The most that a head adds to its data: the two keys, and an action of 64 bytes that are all escaped.
+pub const HEAD_LEN: usize = 160;
+
+/// The most that a tail adds to a head: time, a token, an id of 64 characters that are all escaped.
+const TAIL_LEN: usize = 256;

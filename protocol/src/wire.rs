@@ -1,0 +1,431 @@
+//! Both dialects behind one face: what a connection's driver reads with and writes with, whatever the bytes look like.
+//!
+//! [`Reader`] turns bytes into [`Event`]s and enforces this side's limits, [`Writer`] knows what the other side takes and
+//! writes it. They need not live together: the reader goes with the task that reads, the writer under the lock of the
+//! out-buffer.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)
+)]
+
+use crate::{
+    close::Close,
+    connection::{Answer, Event, Inbound, Outbound, ReplyTo, SendRefused, Violation},
+    dialect::Dialect,
+    frame::{self, Frame, FrameError},
+    json::{self, Form, JsonFault, JsonReader, JsonWelcome, JsonWriter, Named},
+    limits::Limits,
+    protocol::ActionInfo,
+};
+
+/// Why a connection cannot be read any further: the other side's fault each time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The bytes are no frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The bytes are no object.
+    #[error(transparent)]
+    Json(#[from] JsonFault),
+    /// A rule of the open state was broken.
+    #[error(transparent)]
+    Violation(#[from] Violation),
+}
+
+/// The receiving half of a connection.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "whoever makes a connection makes one of them")]
+pub enum Reader {
+    /// Frames.
+    Native(NativeReader),
+    /// Objects.
+    Json(Box<JsonReader>),
+}
+
+/// The receiving half of a connection that speaks frames.
+#[derive(Debug)]
+pub struct NativeReader {
+    inbound: Inbound,
+    created: Option<i64>,
+}
+
+impl Reader {
+    /// For frames, from a side that was told `local`.
+    pub const fn native(local: &Limits) -> Self {
+        Self::Native(NativeReader { inbound: Inbound::new(local), created: None })
+    }
+
+    /// Which dialect it reads.
+    pub const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Native(_) => Dialect::Native,
+            Self::Json(_) => Dialect::Json,
+        }
+    }
+
+    /// Takes what comes next, and says how many bytes that was. `None` if it is not whole: call again with the same bytes
+    /// and more.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]; the connection has to end.
+    pub fn next<'a>(&mut self, input: &'a [u8]) -> Result<Option<(Event<'a>, usize)>, ReadError> {
+        match self {
+            Self::Native(reader) => {
+                let max = reader.inbound.limits().max_frame_len;
+                let Some((frame, len)) = frame::decode(input, max)? else { return Ok(None) };
+                let event = reader.inbound.handle(frame)?;
+                if let Event::Time { micros } = event {
+                    reader.created = Some(micros);
+                }
+                Ok(Some((event, len)))
+            }
+            Self::Json(reader) => reader.next(input),
+        }
+    }
+
+    /// What an object means that was taken for an answer, and was none.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub fn packet<'a>(&mut self, named: Named<'a>) -> Result<Event<'a>, ReadError> {
+        match self {
+            Self::Native(_) => Ok(Event::Ignored),
+            Self::Json(reader) => reader.packet(named),
+        }
+    }
+
+    /// When the packet that was read last was written, in microseconds since the Unix epoch, as its sender says.
+    pub const fn created(&self) -> Option<i64> {
+        match self {
+            Self::Native(reader) => reader.created,
+            Self::Json(reader) => reader.created(),
+        }
+    }
+
+    /// Where the fault of a one-way packet may be told, if anywhere.
+    pub const fn to_nobody(&self) -> ReplyTo {
+        match self {
+            Self::Native(_) => ReplyTo::Nobody,
+            Self::Json(_) => ReplyTo::Json { id: None, action: None },
+        }
+    }
+
+    /// Forgets a call, because its answer was written.
+    pub fn call_finished(&mut self, id: u32) {
+        match self {
+            Self::Native(reader) => reader.inbound.call_finished(id),
+            Self::Json(reader) => reader.call_finished(id),
+        }
+    }
+
+    /// Takes back what a one-way packet occupied, because it was handled or dropped, and writes credit when it is due.
+    pub fn packet_finished(&mut self, frame_len: u32, out: &mut Vec<u8>) {
+        match self {
+            Self::Native(reader) => reader.inbound.packet_finished(frame_len, out),
+            Self::Json(reader) => reader.packet_finished(frame_len),
+        }
+    }
+
+    /// What the other side of a JSON connection is known to be by now.
+    pub const fn form(&self) -> Option<Form> {
+        match self {
+            Self::Native(_) => None,
+            Self::Json(reader) => Some(reader.form()),
+        }
+    }
+
+    /// Where the answer to the open call `id` goes.
+    pub fn reply_to(&mut self, id: u32) -> ReplyTo {
+        match self {
+            Self::Native(_) => ReplyTo::Native(id),
+            Self::Json(reader) => reader.reply_to(id),
+        }
+    }
+
+    /// Writes a server's `handShake`, if it was not written yet.
+    pub fn greet(&mut self, micros: i64, out: &mut Vec<u8>) {
+        if let Self::Json(reader) = self {
+            reader.greet(micros, out);
+        }
+    }
+}
+
+/// The sending half of a connection.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "whoever makes a connection makes one of them")]
+pub enum Writer {
+    /// Frames.
+    Native(Outbound),
+    /// Objects.
+    Json(Box<JsonWriter>),
+}
+
+impl Writer {
+    /// For frames, to a side that told `peer`.
+    pub const fn native(peer: &Limits) -> Self {
+        Self::Native(Outbound::new(peer))
+    }
+
+    /// Which dialect it writes.
+    pub const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Native(_) => Dialect::Native,
+            Self::Json(_) => Dialect::Json,
+        }
+    }
+
+    /// Whether packets that nobody asked for may be sent at all.
+    pub const fn can_push(&self) -> bool {
+        match self {
+            Self::Native(_) => true,
+            Self::Json(writer) => writer.can_push(),
+        }
+    }
+
+    /// Whether a one-way packet may go now, if it is not too long.
+    pub const fn can_send_packet(&self) -> bool {
+        match self {
+            Self::Native(outbound) => outbound.can_send_packet(),
+            Self::Json(writer) => writer.can_send_packet(),
+        }
+    }
+
+    /// Whether a call may go now without being answered `busy`.
+    pub fn can_call(&self) -> bool {
+        match self {
+            Self::Native(outbound) => outbound.can_call(),
+            Self::Json(writer) => writer.can_call(),
+        }
+    }
+
+    /// Compares a one-way packet that [`packet_frame`] made with what the other side takes.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused::TooLong`].
+    pub fn check_packet(&self, frame: &[u8]) -> Result<(), SendRefused> {
+        match self {
+            Self::Native(outbound) => outbound.check_frame(frame.len()),
+            Self::Json(writer) => writer.check_len(frame.len()),
+        }
+    }
+
+    /// Compares a payload with the longest frame the other side takes, as part of whatever adds most to it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused::TooLong`].
+    pub fn check_payload(&self, len: usize) -> Result<(), SendRefused> {
+        match self {
+            Self::Native(outbound) => outbound.check_len(len),
+            Self::Json(writer) => writer.check_len(len.saturating_add(json::HEAD_LEN)),
+        }
+    }
+
+    /// Sets the time of the packets and calls that follow in the same batch.
+    pub fn begin_batch(&mut self, micros: i64, out: &mut Vec<u8>) {
+        match self {
+            Self::Native(_) => frame::put_time(out, micros),
+            Self::Json(writer) => writer.begin_batch(micros),
+        }
+    }
+
+    /// Whether what is written next, whatever it is, needs the time of its batch first.
+    pub fn needs_time(&self) -> bool {
+        match self {
+            Self::Native(_) => false,
+            Self::Json(writer) => writer.needs_time(),
+        }
+    }
+
+    /// Whether a call can be answered: a client of the old form understands none, a server of the old form acknowledges
+    /// none.
+    pub fn can_answer(&self, action: &ActionInfo) -> bool {
+        match self {
+            Self::Native(_) => true,
+            Self::Json(writer) => writer.can_answer(&action.reply),
+        }
+    }
+
+    /// What was written goes out.
+    pub fn end_batch(&mut self) {
+        if let Self::Json(writer) = self {
+            writer.end_batch();
+        }
+    }
+
+    /// Appends a one-way packet that [`packet_frame`] made, and spends its credit.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused`]; nothing is written or spent then.
+    pub fn packet(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), SendRefused> {
+        match self {
+            Self::Native(outbound) => outbound.packet_encoded(frame, out),
+            Self::Json(writer) => {
+                writer.packet(frame, out);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes what waits for its turn of a call: everything but what is known only then.
+    pub fn call_frame(
+        &self,
+        id: u32,
+        action: &ActionInfo,
+        number: u16,
+        timeout_ms: u32,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) {
+        match self {
+            Self::Native(_) => frame::put_call(out, id, number, timeout_ms, payload),
+            Self::Json(_) => json::put_head(out, action.action, payload),
+        }
+    }
+
+    /// Appends a call that [`call_frame`](Self::call_frame) made, and counts it.
+    pub fn call(&mut self, frame: &[u8], id: u32, number: u16, out: &mut Vec<u8>) {
+        match self {
+            Self::Native(outbound) => {
+                outbound.call_started();
+                out.extend_from_slice(frame);
+            }
+            Self::Json(writer) => writer.call(frame, id, number, out),
+        }
+    }
+
+    /// Counts a call that the other side has answered.
+    pub fn call_ended(&mut self, id: u32) {
+        match self {
+            Self::Native(outbound) => outbound.call_ended(),
+            Self::Json(writer) => writer.call_ended(id),
+        }
+    }
+
+    /// Writes the answer to a call: the reply packet, the declared error, or a failure. To nobody, nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused::TooLong`]; nothing is written then.
+    pub fn answer(&mut self, to: &ReplyTo, answer: Answer<'_>, out: &mut Vec<u8>) -> Result<(), SendRefused> {
+        match (self, to) {
+            (Self::Native(outbound), ReplyTo::Native(id)) => {
+                let id = *id;
+                let frame = match answer {
+                    Answer::Reply(payload) => Frame::Reply { id, payload },
+                    Answer::Error(payload) => Frame::Error { id, payload },
+                    Answer::Failure { code, message } => Frame::Failure { id, code, message },
+                };
+                if let Answer::Reply(payload) | Answer::Error(payload) = answer {
+                    outbound.check_len(payload.len())?;
+                }
+                frame.encode(out);
+                Ok(())
+            }
+            (Self::Json(writer), to) => match answer {
+                Answer::Reply(payload) => writer.reply(to, false, payload, out),
+                Answer::Error(payload) => writer.reply(to, true, payload, out),
+                Answer::Failure { code, message } => {
+                    writer.failure(to, code, message, out);
+                    Ok(())
+                }
+            },
+            (Self::Native(_), _) => Ok(()),
+        }
+    }
+
+    /// Writes that the answer to a call is not wanted any more.
+    pub fn cancel(&self, id: u32, out: &mut Vec<u8>) {
+        match self {
+            Self::Native(_) => frame::put_cancel(out, id),
+            Self::Json(writer) => writer.cancel(id, out),
+        }
+    }
+
+    /// Writes the sign of life that was asked for.
+    pub fn pong(&self, nonce: Option<u64>, out: &mut Vec<u8>) {
+        match self {
+            Self::Native(_) => frame::put_pong(out, nonce.unwrap_or_default()),
+            Self::Json(writer) => writer.pong(nonce, out),
+        }
+    }
+
+    /// Writes this side's last words; `alone` if nothing else is on its way.
+    pub fn close(&self, close: Close<'_>, alone: bool, out: &mut Vec<u8>) {
+        match self {
+            Self::Native(_) => frame::put_close(out, close),
+            Self::Json(writer) => writer.close(close, alone, out),
+        }
+    }
+
+    /// Takes the credit that the other side gave.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::CreditOverflow`].
+    pub fn handle_credit(&mut self, packets: u32, bytes: u32) -> Result<(), Violation> {
+        match self {
+            Self::Native(outbound) => outbound.handle_credit(packets, bytes),
+            Self::Json(_) => Ok(()),
+        }
+    }
+
+    /// The call that an object answers, and how.
+    pub fn answered<'a>(&self, named: &Named<'a>) -> Option<(u32, json::NamedAnswer<'a>)> {
+        match self {
+            Self::Native(_) => None,
+            Self::Json(writer) => writer.answered(named.re, &named.action, named.data),
+        }
+    }
+
+    /// Whether the next packet waits until the other side has had time to read the last one.
+    pub fn awaits_reading(&self) -> bool {
+        match self {
+            Self::Native(_) => false,
+            Self::Json(writer) => writer.awaits_reading(),
+        }
+    }
+
+    /// The other side has had time to read, or has sent something.
+    pub const fn was_read(&mut self) {
+        if let Self::Json(writer) = self {
+            writer.was_read();
+        }
+    }
+
+    /// The other side of a JSON connection has shown what it is.
+    pub const fn set_form(&mut self, form: Form) {
+        if let Self::Json(writer) = self {
+            writer.set_form(form);
+        }
+    }
+
+    /// What the other side of a JSON connection is known to be.
+    pub const fn form(&self) -> Option<Form> {
+        match self {
+            Self::Native(_) => None,
+            Self::Json(writer) => Some(writer.form()),
+        }
+    }
+
+    /// The handshake of a server came late.
+    pub fn welcomed(&mut self, welcome: &JsonWelcome) {
+        if let Self::Json(writer) = self {
+            writer.welcomed(welcome);
+        }
+    }
+}
+
+/// Makes a one-way packet for all connections of a dialect; what differs between them is added by [`Writer::packet`].
+pub fn packet_frame(dialect: Dialect, action: &ActionInfo, number: u16, payload: &[u8], out: &mut Vec<u8>) {
+    match dialect {
+        Dialect::Native => frame::put_packet(out, number, payload),
+        Dialect::Json => json::put_head(out, action.action, payload),
+    }
+}
