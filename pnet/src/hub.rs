@@ -19,6 +19,7 @@ use crate::{
     call::packet_frame,
     connection::{Conn, Enqueued, wake},
     error::{Closed, ClosedBy, SendError},
+    info::PeerInfo,
     peer::Peer,
 };
 
@@ -35,19 +36,23 @@ use crate::{
 /// # use serde::{Serialize, Deserialize};
 /// # #[derive(Packet, Serialize, Deserialize)] pub struct Ask { n: u8 }
 /// # #[derive(Packet, Serialize, Deserialize)] pub struct Told { n: u8 }
-/// # protocol! { pub Quiz { client { Ask -> Told } } }
+/// # #[derive(Packet, Serialize, Deserialize)] pub struct Hint { n: u8 }
+/// # protocol! { pub Quiz { client { Ask -> Told } server { Hint } } }
 /// # #[action("ASK")] fn ask(p: Ask) -> Told { Told { n: p.n } }
+/// # #[action("HINT")] fn hint(_: Hint) {}
 /// # actions! { pub server QuizServer for Quiz: ask }
-/// # actions! { pub client Ui for Quiz: }
+/// # actions! { pub client Ui for Quiz: hint }
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let server = pnet::memory::serve(QuizServer, ());
 /// let hub = server.hub();
 /// let first = server.connect(Ui, ()).await?;
 /// let second = server.connect(Ui, ()).await?;
+/// first.call(Ask { n: 1 }).await?;
 ///
 /// let ids: Vec<_> = hub.peers().iter().map(|peer| peer.id()).collect();
 /// assert_eq!(ids, [first.id(), second.id()]);
 /// assert_eq!(hub.latest().map(|peer| peer.id()), Some(second.id()));
+/// assert_eq!(hub.info(first.id()).map(|info| info.received.calls), Some(1));
 ///
 /// hub.close(second.id(), "the quiz is over");
 /// assert_eq!(second.closed().await.reason(), "the quiz is over");
@@ -131,6 +136,20 @@ impl<P: Phase> Hub<P> {
     #[must_use]
     pub fn peers(&self) -> Vec<Peer<P>> {
         self.core.list().conns.values().map(|conn| Peer::new(Arc::clone(conn))).collect()
+    }
+
+    /// What is known about one connection, if it is still there: see [`Peer::info`].
+    #[must_use]
+    pub fn info(&self, id: ConnectionId) -> Option<PeerInfo> {
+        self.get(id).map(|peer| peer.info())
+    }
+
+    /// What is known about each connection there is now, in the order in which they were let in.
+    ///
+    /// They are asked one after the other, so one that is closed meanwhile may be among them.
+    #[must_use]
+    pub fn infos(&self) -> Vec<PeerInfo> {
+        self.peers().iter().map(Peer::info).collect()
     }
 
     /// How many connections there are now.

@@ -12,6 +12,7 @@ use crate::{
     call::{self, Calling, Sending},
     connection::Conn,
     error::{Closed, ClosedBy, TrySendError},
+    info::PeerInfo,
     transport::PeerAddr,
 };
 
@@ -44,6 +45,14 @@ impl<P: Phase> Peer<P> {
     #[must_use]
     pub fn since(&self) -> SystemTime {
         self.conn.since
+    }
+
+    /// What is known about the connection now: who is there, and how much went over it in both directions.
+    ///
+    /// It can still be asked for when the connection is gone. Looking stops nobody for longer than a send does.
+    #[must_use]
+    pub fn info(&self) -> PeerInfo {
+        PeerInfo::of(&self.conn)
     }
 
     /// Sends a packet that has no answer. Waits while the connection's queue is full.

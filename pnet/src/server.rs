@@ -396,6 +396,8 @@ impl<S: Service> Serving<S> {
         drop(place);
         let id = ConnectionId::random();
         let conn = Conn::new(id, addr, S::Protocol::INFO, &hello.limits, self.config.call_timeout);
+        // Nothing was written yet: the welcome goes through the driver.
+        conn.counters.bytes_received.add(joining.read);
         let Some(listed) = self.enlist(&conn) else {
             tracing::warn!("too many connections");
             joining.refuse(&mut machine, Close::new(CloseCode::Overloaded, "too many connections")).await;

@@ -17,6 +17,8 @@ pub(crate) struct Joining {
     pub(crate) io: Box<dyn Transport>,
     /// Read, but not used yet.
     pub(crate) tail: Vec<u8>,
+    /// Bytes read so far.
+    pub(crate) read: u64,
     out: Vec<u8>,
 }
 
@@ -33,7 +35,7 @@ pub(crate) enum JoinError {
 
 impl Joining {
     pub(crate) fn new(io: impl Transport) -> Self {
-        Self { io: Box::new(io), tail: Vec::new(), out: Vec::new() }
+        Self { io: Box::new(io), tail: Vec::new(), read: 0, out: Vec::new() }
     }
 
     /// The client's side, until the server's welcome. After an error, `last_words` is due.
@@ -132,7 +134,9 @@ impl Joining {
     async fn read(&mut self) -> io::Result<usize> {
         // The machines bound what they leave unread: a whole frame is at most a report.
         self.tail.reserve(READ_LEN);
-        self.io.read_buf(&mut self.tail).await
+        let read = self.io.read_buf(&mut self.tail).await?;
+        self.read += read as u64;
+        Ok(read)
     }
 
     async fn write(&mut self) -> io::Result<()> {

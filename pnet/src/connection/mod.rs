@@ -4,6 +4,7 @@
 //! credit, the open calls, the driver's waker and the reason why the connection is gone. User code (serializing,
 //! deserializing, wakers) never runs under it.
 
+mod counters;
 pub(crate) mod driver;
 pub(crate) mod join;
 pub(crate) mod lanes;
@@ -32,6 +33,7 @@ use pnet_protocol::{
 };
 use tokio::sync::Notify;
 
+use self::counters::Counters;
 pub(crate) use self::out::{AnswerBytes, CallState, Enqueued, Out};
 use crate::{
     config,
@@ -47,6 +49,7 @@ pub(crate) struct Conn {
     pub(crate) since: SystemTime,
     pub(crate) info: &'static ProtocolInfo,
     pub(crate) call_timeout: Option<std::time::Duration>,
+    pub(crate) counters: Counters,
     out: Mutex<Out>,
     ended: Notify,
     /// Whether the last frame was written, or never will be.
@@ -68,6 +71,7 @@ impl Conn {
             since: SystemTime::now(),
             info,
             call_timeout,
+            counters: Counters::default(),
             out: Mutex::new(Out::new(peer_limits)),
             ended: Notify::new(),
             written: AtomicBool::new(false),

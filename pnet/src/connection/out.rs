@@ -17,6 +17,7 @@ use pnet_protocol::{
 };
 use tokio::time::Instant;
 
+use super::counters::Sent;
 use crate::error::Closed;
 
 /// The sending half of a connection.
@@ -34,6 +35,8 @@ pub(crate) struct Out {
     pub(crate) kill: bool,
     /// Why the connection is gone; nothing is accepted any more.
     pub(crate) gone: Option<Arc<Closed>>,
+    /// Packets and calls that have gone into `buf`.
+    pub(crate) sent: Sent,
     /// The peer has ended its stream: it may still read, but answers nothing any more.
     deaf: Option<Arc<Closed>>,
     /// Incoming calls answered, and packets handled, outside of the driver.
@@ -144,6 +147,7 @@ impl Out {
             drain: None,
             kill: false,
             gone: None,
+            sent: Sent::default(),
             deaf: None,
             finished_calls: Vec::new(),
             finished_packets: Vec::new(),
@@ -214,6 +218,7 @@ impl Out {
         if direct {
             self.begin_batch();
             self.outbound.call_started();
+            self.sent.calls += 1;
             frame.encode(&mut self.buf);
         } else {
             let mut bytes = Vec::with_capacity(payload.len() + 32);
@@ -370,6 +375,7 @@ impl Out {
                 Some(id) => {
                     self.begin_batch();
                     self.outbound.call_started();
+                    self.sent.calls += 1;
                     self.buf.extend_from_slice(&parked.frame);
                     if let Some(slot) = self.calls.get_mut(id) {
                         slot.state = CallState::Sent;
@@ -498,6 +504,7 @@ impl Out {
     /// Accepts a packet into the buffer. The caller has checked credit and length.
     fn write_packet(&mut self, frame: &[u8]) {
         self.begin_batch();
+        self.sent.packets += 1;
         let written = self.outbound.packet_encoded(frame, &mut self.buf);
         debug_assert!(written.is_ok(), "credit and length were checked: {written:?}");
     }

@@ -75,6 +75,7 @@ impl<D: Dispatch> Driver<D> {
                 true
             }
             Poll::Ready(Ok(())) => {
+                self.conn.counters.bytes_received.add(read as u64);
                 filled += read;
                 let used = self.handle(&buffer[..filled], task);
                 self.tail.clear();
@@ -136,12 +137,15 @@ impl<D: Dispatch> Driver<D> {
         match event {
             Event::Time { micros } => self.created = system_time(micros),
             Event::Packet { action, payload, frame_len } => {
+                self.conn.counters.packets_received.add(1);
                 self.admit(action, JobKind::OneWay { frame_len }, 0, payload, task);
             }
             Event::Call { id, action, timeout_ms, payload } => {
+                self.conn.counters.calls_received.add(1);
                 self.admit(action, JobKind::Call { id }, timeout_ms, payload, task);
             }
             Event::Busy { id } => {
+                self.conn.counters.calls_received.add(1);
                 let failure = Failure::public(code::BUSY, "too many calls are open");
                 self.conn.answer(id, &Err(failure), &[], "");
                 self.mistakes.count();
