@@ -71,6 +71,7 @@ impl Future for Sending {
                     return Poll::Pending;
                 }
                 Enqueued::TooLong { len, max } => return Poll::Ready(Err(SendError::TooLong { len, max })),
+                Enqueued::Suspended => return Poll::Ready(Err(SendError::Suspended)),
             }
         };
         wake(waker);
@@ -186,6 +187,7 @@ impl<R: Reply> Calling<R> {
                 Ok(Poll::Ready(()))
             }
             Err(Enqueued::TooLong { len, max }) => Err(CallError::TooLong { len, max }),
+            Err(Enqueued::Suspended) => Err(CallError::Suspended),
             Err(_) => {
                 out.wait_for_room(&mut self.ticket, task.waker());
                 drop(out);
@@ -287,6 +289,7 @@ pub(crate) fn try_send<T, K: OneWay<T>>(conn: &Conn, id: u16, packet: T) -> Resu
         }
         Enqueued::Full => Err(TrySendError { packet, reason: TrySendReason::Full }),
         Enqueued::TooLong { len, max } => failed(packet, SendError::TooLong { len, max }),
+        Enqueued::Suspended => failed(packet, SendError::Suspended),
     }
 }
 

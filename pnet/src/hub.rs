@@ -23,7 +23,7 @@ use crate::{
     peer::Peer,
 };
 
-/// Every connection of a server: looked up, counted, sent to, closed.
+/// Every connection of a server: looked up, counted, sent to, suspended, closed.
 ///
 /// A connection is in it from the end of its connect handler to the beginning of its disconnect handler. Cheap to clone.
 /// Handlers take it as an argument; a state that wants to hold one makes it with [`Hub::new`] and gives it to
@@ -54,6 +54,8 @@ use crate::{
 /// assert_eq!(hub.latest().map(|peer| peer.id()), Some(second.id()));
 /// assert_eq!(hub.info(first.id()).map(|info| info.received.calls), Some(1));
 ///
+/// hub.suspend(first.id());
+/// assert_eq!(hub.broadcast(&Hint { n: 2 }).skipped, 1);
 /// hub.close(second.id(), "the quiz is over");
 /// assert_eq!(second.closed().await.reason(), "the quiz is over");
 /// # Ok(()) }
@@ -69,7 +71,7 @@ pub struct Hub<P: Phase> {
 pub struct Broadcast {
     /// Connections whose queue took the packet.
     pub queued: usize,
-    /// Connections that were left out: excepted by the caller, or already gone.
+    /// Connections that were left out: excepted by the caller, suspended, or already gone.
     pub skipped: usize,
     /// Connections whose queue was full, or whose peer takes no packet of that length: they do not get it.
     pub dropped: usize,
@@ -236,10 +238,21 @@ impl<P: Phase> Hub<P> {
                     wake(waker);
                     result.queued += 1;
                 }
+                Enqueued::Suspended => result.skipped += 1,
                 Enqueued::Full | Enqueued::TooLong { .. } => result.dropped += 1,
             }
         }
         result
+    }
+
+    /// Suspends delivery to one connection: see [`Peer::suspend`]. `false` if it was not there.
+    pub fn suspend(&self, id: ConnectionId) -> bool {
+        self.get(id).inspect(Peer::suspend).is_some()
+    }
+
+    /// Ends what [`suspend`](Self::suspend) began: see [`Peer::resume`]. `false` if the connection was not there.
+    pub fn resume(&self, id: ConnectionId) -> bool {
+        self.get(id).inspect(Peer::resume).is_some()
     }
 
     /// Closes one connection with a reason, which its client learns. `false` if it was not there.

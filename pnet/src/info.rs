@@ -19,6 +19,8 @@ pub struct PeerInfo {
     pub addr: PeerAddr,
     /// When the connection was opened.
     pub since: SystemTime,
+    /// Whether delivery to it is suspended: see [`Peer::suspend`](crate::Peer::suspend).
+    pub suspended: bool,
     /// What has come from the client.
     pub received: Traffic,
     /// What has gone to the client.
@@ -42,12 +44,16 @@ pub struct Traffic {
 
 impl PeerInfo {
     pub(crate) fn of(conn: &Conn) -> Self {
-        let sent = conn.out().sent;
+        let (suspended, sent) = {
+            let out = conn.out();
+            (out.suspended, out.sent)
+        };
         let counters = &conn.counters;
         Self {
             id: conn.id,
             addr: conn.addr.clone(),
             since: conn.since,
+            suspended,
             received: Traffic {
                 packets: counters.packets_received.get(),
                 calls: counters.calls_received.get(),

@@ -121,6 +121,13 @@ impl Conn {
         wake(waker);
     }
 
+    /// Refuses what this side would send of its own accord, or takes it again. Who waits for room learns of it.
+    pub(crate) fn set_suspended(&self, suspended: bool) {
+        let mut wakers = Vec::new();
+        self.out().set_suspended(suspended, &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     /// Marks the connection as gone: every open call, every waiting sender and every `closed()` learns the reason.
     pub(crate) fn set_gone(&self, closed: Closed) -> Arc<Closed> {
         let mut wakers = Vec::new();

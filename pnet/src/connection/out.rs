@@ -35,6 +35,8 @@ pub(crate) struct Out {
     pub(crate) kill: bool,
     /// Why the connection is gone; nothing is accepted any more.
     pub(crate) gone: Option<Arc<Closed>>,
+    /// Packets and calls of this side are refused; answers are not.
+    pub(crate) suspended: bool,
     /// Packets and calls that have gone into `buf`.
     pub(crate) sent: Sent,
     /// The peer has ended its stream: it may still read, but answers nothing any more.
@@ -136,6 +138,8 @@ pub(crate) enum Enqueued {
     Full,
     /// Never: longer than the peer takes.
     TooLong { len: u64, max: u64 },
+    /// Not while the connection is suspended.
+    Suspended,
 }
 
 impl Out {
@@ -147,6 +151,7 @@ impl Out {
             drain: None,
             kill: false,
             gone: None,
+            suspended: false,
             sent: Sent::default(),
             deaf: None,
             finished_calls: Vec::new(),
@@ -175,6 +180,9 @@ impl Out {
     }
 
     fn packet_or_park(&mut self, frame: &[u8], keep: impl FnOnce() -> Bytes) -> Enqueued {
+        if self.suspended {
+            return Enqueued::Suspended;
+        }
         if let Some(too_long) = self.too_long(frame) {
             return too_long;
         }
@@ -198,6 +206,9 @@ impl Out {
         deadline: Option<Instant>,
         waker: &Waker,
     ) -> Result<(u32, Option<Waker>), Enqueued> {
+        if self.suspended {
+            return Err(Enqueued::Suspended);
+        }
         if let Err(SendRefused::TooLong { len, max }) = self.outbound.check_len(payload.len()) {
             return Err(Enqueued::TooLong { len: len as u64, max: u64::from(max) });
         }
@@ -488,6 +499,14 @@ impl Out {
         self.parked_bytes = 0;
         wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
         self.lose_calls(wakers);
+    }
+
+    /// From now on, packets and calls are refused, or are taken again. Those that were taken before go their way.
+    pub(crate) fn set_suspended(&mut self, suspended: bool, wakers: &mut Vec<Waker>) {
+        self.suspended = suspended;
+        if suspended {
+            wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
+        }
     }
 
     fn lose_calls(&mut self, wakers: &mut Vec<Waker>) {
