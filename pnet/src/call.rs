@@ -78,6 +78,7 @@ impl Future for Sending {
                 }
                 Enqueued::TooLong { len, max } => return Poll::Ready(Err(SendError::TooLong { len, max })),
                 Enqueued::Unsupported => return Poll::Ready(Err(SendError::Unsupported)),
+                Enqueued::Suspended => return Poll::Ready(Err(SendError::Suspended)),
             }
         };
         wake(waker);
@@ -197,6 +198,7 @@ impl<R: Reply> Calling<R> {
                 let message = "a peer of the old form cannot answer this call".to_owned();
                 Err(CallError::Failed { code: code::UNSUPPORTED.to_owned(), message })
             }
+            Err(Enqueued::Suspended) => Err(CallError::Suspended),
             Err(_) => {
                 out.wait_for_room(&mut self.ticket, task.waker());
                 drop(out);
@@ -301,6 +303,7 @@ pub(crate) fn try_send<T, K: OneWay<T>>(conn: &Conn, id: u16, packet: T) -> Resu
         Enqueued::Full => Err(TrySendError { packet, reason: TrySendReason::Full }),
         Enqueued::TooLong { len, max } => failed(packet, SendError::TooLong { len, max }),
         Enqueued::Unsupported => failed(packet, SendError::Unsupported),
+        Enqueued::Suspended => failed(packet, SendError::Suspended),
     }
 }
 

@@ -120,6 +120,10 @@ pub enum CallError<E = Infallible> {
         #[source]
         why: Arc<Closed>,
     },
+    /// The server has suspended delivery to this connection ([`Peer::suspend`](crate::Peer::suspend)); nothing was
+    /// sent. A client never gets it.
+    #[error("not called: delivery to the connection is suspended")]
+    Suspended,
     /// The packet could not be encoded; nothing was sent.
     #[error("the packet cannot be encoded")]
     Encode(#[source] EncodeError),
@@ -154,6 +158,10 @@ pub enum SendError {
     /// The peer is a JSON client of the old form, which takes answers and nothing else (`docs/wire.md` §9.6).
     #[error("not sent: the peer is of the old form and takes answers only")]
     Unsupported,
+    /// The server has suspended delivery to this connection ([`Peer::suspend`](crate::Peer::suspend)); the packet was
+    /// not sent. A client never gets it.
+    #[error("not sent: delivery to the connection is suspended")]
+    Suspended,
     /// The packet could not be encoded.
     #[error("the packet cannot be encoded")]
     Encode(#[source] EncodeError),

@@ -1,7 +1,7 @@
 //! All connections of one server.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     marker::PhantomData,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,14 +20,47 @@ use crate::{
     call::packet_frame,
     connection::{Conn, Enqueued, wake},
     error::{Closed, ClosedBy, SendError},
+    info::PeerInfo,
     peer::Peer,
 };
 
-/// Every connection of a server: looked up, counted, sent to.
+/// Every connection of a server: looked up, counted, sent to, suspended, closed.
 ///
 /// A connection is in it from the end of its connect handler to the beginning of its disconnect handler. Cheap to clone.
 /// Handlers take it as an argument; a state that wants to hold one makes it with [`Hub::new`] and gives it to
 /// [`ServerBuilder::hub`](crate::ServerBuilder::hub).
+///
+/// # Examples
+///
+/// ```
+/// # use pnet::{Packet, protocol, actions, action};
+/// # use serde::{Serialize, Deserialize};
+/// # #[derive(Packet, Serialize, Deserialize)] pub struct Ask { n: u8 }
+/// # #[derive(Packet, Serialize, Deserialize)] pub struct Told { n: u8 }
+/// # #[derive(Packet, Serialize, Deserialize)] pub struct Hint { n: u8 }
+/// # protocol! { pub Quiz { client { Ask -> Told } server { Hint } } }
+/// # #[action("ASK")] fn ask(p: Ask) -> Told { Told { n: p.n } }
+/// # #[action("HINT")] fn hint(_: Hint) {}
+/// # actions! { pub server QuizServer for Quiz: ask }
+/// # actions! { pub client Ui for Quiz: hint }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = pnet::memory::serve(QuizServer, ());
+/// let hub = server.hub();
+/// let first = server.connect(Ui, ()).await?;
+/// let second = server.connect(Ui, ()).await?;
+/// first.call(Ask { n: 1 }).await?;
+///
+/// let ids: Vec<_> = hub.peers().iter().map(|peer| peer.id()).collect();
+/// assert_eq!(ids, [first.id(), second.id()]);
+/// assert_eq!(hub.latest().map(|peer| peer.id()), Some(second.id()));
+/// assert_eq!(hub.info(first.id()).map(|info| info.received.calls), Some(1));
+///
+/// hub.suspend(first.id());
+/// assert_eq!(hub.broadcast(&Hint { n: 2 }).skipped, 1);
+/// hub.close(second.id(), "the quiz is over");
+/// assert_eq!(second.closed().await.reason(), "the quiz is over");
+/// # Ok(()) }
+/// ```
 pub struct Hub<P: Phase> {
     core: Arc<HubCore>,
     phase: PhantomData<fn() -> P>,
@@ -39,7 +72,7 @@ pub struct Hub<P: Phase> {
 pub struct Broadcast {
     /// Connections whose queue took the packet.
     pub queued: usize,
-    /// Connections that were left out: excepted by the caller, or already gone.
+    /// Connections that were left out: excepted by the caller, suspended, or already gone.
     pub skipped: usize,
     /// Connections whose queue was full, whose peer takes no packet of that length, or in whose dialect the packet cannot
     /// be encoded: they do not get it.
@@ -51,7 +84,15 @@ pub struct Broadcast {
 /// What the handles of one hub share; also the server's own list of connections.
 #[derive(Debug, Default)]
 pub(crate) struct HubCore {
-    conns: Mutex<HashMap<ConnectionId, Arc<Conn>>>,
+    list: Mutex<List>,
+}
+
+/// The connections under the numbers they got as they were let in, which keep their order.
+#[derive(Debug, Default)]
+struct List {
+    conns: BTreeMap<u64, Arc<Conn>>,
+    numbers: HashMap<ConnectionId, u64>,
+    next: u64,
 }
 
 impl<P: Phase> Hub<P> {
@@ -72,25 +113,59 @@ impl<P: Phase> Hub<P> {
     /// The connection with this id, if it is still there.
     #[must_use]
     pub fn get(&self, id: ConnectionId) -> Option<Peer<P>> {
-        self.core.conns().get(&id).map(|conn| Peer::new(Arc::clone(conn)))
+        self.core.list().get(id).map(|conn| Peer::new(Arc::clone(conn)))
     }
 
-    /// The connections there are now, in no particular order.
+    /// The connection that was let in last, of those that are still there. `None` if there are none.
+    #[must_use]
+    pub fn latest(&self) -> Option<Peer<P>> {
+        self.core.list().conns.values().next_back().map(|conn| Peer::new(Arc::clone(conn)))
+    }
+
+    /// One of the connections there are now, each with the same probability. `None` if there are none.
+    ///
+    /// For spreading work, not for secrets: how unpredictable the choice is, is not promised. It takes longer the more
+    /// connections there are.
+    #[must_use]
+    pub fn random(&self) -> Option<Peer<P>> {
+        // The lower 62 bits of a uuid of version 4 are random, all of them; what they are is asked outside of the lock.
+        let bits = u128::from_be_bytes(*ConnectionId::random().as_bytes()) & ((1 << 62) - 1);
+        let list = self.core.list();
+        let index = bits.checked_rem(list.conns.len() as u128)?;
+        // Of 2^62 numbers, those that are left over at the end favour nobody noticeably.
+        list.conns.values().nth(usize::try_from(index).ok()?).map(|conn| Peer::new(Arc::clone(conn)))
+    }
+
+    /// The connections there are now, in the order in which they were let in.
     #[must_use]
     pub fn peers(&self) -> Vec<Peer<P>> {
-        self.core.conns().values().map(|conn| Peer::new(Arc::clone(conn))).collect()
+        self.core.list().conns.values().map(|conn| Peer::new(Arc::clone(conn))).collect()
+    }
+
+    /// What is known about one connection, if it is still there: see [`Peer::info`].
+    #[must_use]
+    pub fn info(&self, id: ConnectionId) -> Option<PeerInfo> {
+        self.get(id).map(|peer| peer.info())
+    }
+
+    /// What is known about each connection there is now, in the order in which they were let in.
+    ///
+    /// They are asked one after the other, so one that is closed meanwhile may be among them.
+    #[must_use]
+    pub fn infos(&self) -> Vec<PeerInfo> {
+        self.peers().iter().map(Peer::info).collect()
     }
 
     /// How many connections there are now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.core.conns().len()
+        self.core.list().conns.len()
     }
 
     /// Whether there are no connections.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.core.conns().is_empty()
+        self.core.list().conns.is_empty()
     }
 
     /// Sends a packet to one connection. Waits while its queue is full.
@@ -174,20 +249,31 @@ impl<P: Phase> Hub<P> {
                     wake(waker);
                     result.queued += 1;
                 }
-                Enqueued::Unsupported => result.skipped += 1,
+                Enqueued::Unsupported | Enqueued::Suspended => result.skipped += 1,
                 Enqueued::Full | Enqueued::TooLong { .. } => result.dropped += 1,
             }
         }
         result
     }
 
+    /// Suspends delivery to one connection: see [`Peer::suspend`]. `false` if it was not there.
+    pub fn suspend(&self, id: ConnectionId) -> bool {
+        self.get(id).inspect(Peer::suspend).is_some()
+    }
+
+    /// Ends what [`suspend`](Self::suspend) began: see [`Peer::resume`]. `false` if the connection was not there.
+    pub fn resume(&self, id: ConnectionId) -> bool {
+        self.get(id).inspect(Peer::resume).is_some()
+    }
+
     /// Closes one connection with a reason, which its client learns. `false` if it was not there.
     pub fn close(&self, id: ConnectionId, reason: impl Into<String>) -> bool {
-        let peer = self.get(id);
-        if let Some(peer) = &peer {
-            peer.close(reason);
-        }
-        peer.is_some()
+        self.close_with(id, CloseCode::Normal, reason)
+    }
+
+    /// The same with a code of your choice: see [`Peer::close_with`].
+    pub fn close_with(&self, id: ConnectionId, code: CloseCode, reason: impl Into<String>) -> bool {
+        self.get(id).map(|peer| peer.close_with(code, reason)).is_some()
     }
 }
 
@@ -211,14 +297,27 @@ impl<P: Phase> fmt::Debug for Hub<P> {
 
 impl HubCore {
     pub(crate) fn add(&self, conn: &Arc<Conn>) {
-        self.conns().insert(conn.id, Arc::clone(conn));
+        let mut list = self.list();
+        let number = list.next;
+        list.next += 1;
+        list.numbers.insert(conn.id, number);
+        list.conns.insert(number, Arc::clone(conn));
     }
 
     pub(crate) fn remove(&self, id: ConnectionId) {
-        self.conns().remove(&id);
+        let mut list = self.list();
+        if let Some(number) = list.numbers.remove(&id) {
+            list.conns.remove(&number);
+        }
     }
 
-    fn conns(&self) -> MutexGuard<'_, HashMap<ConnectionId, Arc<Conn>>> {
-        self.conns.lock().unwrap_or_else(PoisonError::into_inner)
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl List {
+    fn get(&self, id: ConnectionId) -> Option<&Arc<Conn>> {
+        self.conns.get(self.numbers.get(&id)?)
     }
 }

@@ -42,7 +42,8 @@
 //!
 //! # Where things are
 //!
-//! - Servers: [`serve`], [`Server`], [`Hub`], [`Peer`]. Clients: [`connect`], [`connect_inbox`], [`Client`], [`Inbox`].
+//! - Servers: [`serve`], [`Server`], [`Hub`], [`Peer`], [`PeerInfo`].
+//! - Clients: [`connect`], [`connect_inbox`], [`Client`], [`Inbox`].
 //! - Declaring: [`Packet`], [`Schema`], [`protocol!`], [`action`], [`actions!`], [`Bytes`].
 //! - Handlers' arguments: [`Provide`], [`Extract`], [`Meta`].
 //! - Without sockets: [`memory`]. Other transports: [`transport`].
@@ -63,6 +64,7 @@ mod extract;
 mod handler;
 mod hub;
 mod inbox;
+mod info;
 pub mod memory;
 mod peer;
 mod server;
@@ -171,6 +173,7 @@ pub use self::{
     extract::{Extract, Provide},
     hub::{Broadcast, Hub},
     inbox::{Inbox, Responder},
+    info::{PeerInfo, Traffic},
     peer::Peer,
     server::{Server, ServerBuilder, ServerHandle, Shutdown, serve},
     service::Service,

@@ -13,6 +13,7 @@ use crate::{
     call::{self, Calling, Sending},
     connection::Conn,
     error::{Closed, ClosedBy, TrySendError},
+    info::PeerInfo,
     transport::PeerAddr,
 };
 
@@ -53,6 +54,14 @@ impl<P: Phase> Peer<P> {
         self.conn.since
     }
 
+    /// What is known about the connection now: who is there, and how much went over it in both directions.
+    ///
+    /// It can still be asked for when the connection is gone. Looking stops nobody for longer than a send does.
+    #[must_use]
+    pub fn info(&self) -> PeerInfo {
+        PeerInfo::of(&self.conn)
+    }
+
     /// Sends a packet that has no answer. Waits while the connection's queue is full.
     ///
     /// Packets of one sender arrive in order, and before any call made after them. Ready means queued, not arrived.
@@ -60,7 +69,7 @@ impl<P: Phase> Peer<P> {
     /// # Errors
     ///
     /// [`SendError`](crate::SendError) if the packet could not be encoded, is too long for the peer, or the connection
-    /// is gone.
+    /// is gone or [suspended](Self::suspend).
     ///
     /// # Cancel safety
     ///
@@ -93,7 +102,8 @@ impl<P: Phase> Peer<P> {
     ///
     /// # Errors
     ///
-    /// [`CallError`](crate::CallError): the declared error, a failure, no answer in time, the connection gone.
+    /// [`CallError`](crate::CallError): the declared error, a failure, no answer in time, the connection gone or
+    /// [suspended](Self::suspend).
     ///
     /// # Cancel safety
     ///
@@ -104,6 +114,61 @@ impl<P: Phase> Peer<P> {
         T::Kind: Answered<T>,
     {
         Calling::new::<T, T::Kind>(&self.conn, T::ID, &packet)
+    }
+
+    /// Suspends delivery: from now on, what this side would send of its own accord is refused.
+    ///
+    /// [`send`](Self::send), [`try_send`](Self::try_send) and [`Hub::send_to`](crate::Hub::send_to) fail with
+    /// [`SendError::Suspended`](crate::SendError::Suspended), [`call`](Self::call) with
+    /// [`CallError::Suspended`](crate::CallError::Suspended), those that wait for room in the queue included; a
+    /// broadcast skips the connection. What was queued before is still delivered, and calls that are open are still
+    /// answered.
+    ///
+    /// Nothing else changes: what the client sends is handled, its calls are answered, and the connection closes as
+    /// ever. The client is not told. Suspending a connection twice is the same as once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use pnet::{Packet, protocol, actions, action, SendError};
+    /// # use serde::{Serialize, Deserialize};
+    /// # #[derive(Packet, Serialize, Deserialize)] pub struct Ask { n: u8 }
+    /// # #[derive(Packet, Serialize, Deserialize)] pub struct Told { n: u8 }
+    /// # #[derive(Packet, Serialize, Deserialize)] pub struct Hint { n: u8 }
+    /// # protocol! { pub Quiz { client { Ask -> Told } server { Hint } } }
+    /// # #[action("ASK")] fn ask(p: Ask) -> Told { Told { n: p.n } }
+    /// # #[action("HINT")] fn hint(_: Hint) {}
+    /// # actions! { pub server QuizServer for Quiz: ask }
+    /// # actions! { pub client Ui for Quiz: hint }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = pnet::memory::serve(QuizServer, ());
+    /// let quiz = server.connect(Ui, ()).await?;
+    /// let peer = server.hub().get(quiz.id()).expect("it has just connected");
+    ///
+    /// peer.suspend();
+    /// assert!(matches!(peer.send(Hint { n: 1 }).await, Err(SendError::Suspended)));
+    /// assert_eq!(quiz.call(Ask { n: 2 }).await?.n, 2); // is answered all the same
+    ///
+    /// peer.resume();
+    /// peer.send(Hint { n: 3 }).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn suspend(&self) {
+        self.conn.set_suspended(true);
+    }
+
+    /// Ends what [`suspend`](Self::suspend) began; if nothing is suspended, nothing happens.
+    ///
+    /// What was refused meanwhile stays refused. A sender that waited for room and was not polled in between goes on
+    /// waiting, as if there had been no suspension.
+    pub fn resume(&self) {
+        self.conn.set_suspended(false);
+    }
+
+    /// Whether delivery to this connection is [suspended](Self::suspend).
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.conn.out().suspended
     }
 
     /// Closes the connection now: what was queued is written, handlers stop, the client learns the reason.

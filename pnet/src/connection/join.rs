@@ -28,6 +28,8 @@ pub(crate) struct Joining {
     pub(crate) io: Box<dyn Transport>,
     /// Read, but not used yet.
     pub(crate) tail: Vec<u8>,
+    /// Bytes read so far.
+    pub(crate) read: u64,
     out: Vec<u8>,
 }
 
@@ -46,17 +48,18 @@ pub(crate) enum JoinError {
 
 impl Joining {
     pub(crate) fn new(io: impl Transport) -> Self {
-        Self { io: Box::new(io), tail: Vec::new(), out: Vec::new() }
+        Self { io: Box::new(io), tail: Vec::new(), read: 0, out: Vec::new() }
     }
 
     /// Waits for the first byte. Nothing is allocated while there is none.
     pub(crate) async fn first_byte(&mut self) -> io::Result<u8> {
-        let Self { io, tail, .. } = self;
+        let Self { io, tail, read, .. } = self;
         poll_fn(|task| {
             let mut bytes = [0; FIRST_READ_LEN];
             let mut space = ReadBuf::new(&mut bytes);
             ready!(Pin::new(&mut *io).poll_read(task, &mut space))?;
             tail.extend_from_slice(space.filled());
+            *read += space.filled().len() as u64;
             Poll::Ready(tail.first().copied().ok_or_else(|| io::ErrorKind::UnexpectedEof.into()))
         })
         .await
@@ -208,7 +211,9 @@ impl Joining {
     async fn read(&mut self) -> io::Result<usize> {
         // The machines bound what they leave unread: a whole frame is at most a report.
         self.tail.reserve(READ_LEN);
-        self.io.read_buf(&mut self.tail).await
+        let read = self.io.read_buf(&mut self.tail).await?;
+        self.read += read as u64;
+        Ok(read)
     }
 
     async fn write(&mut self) -> io::Result<()> {

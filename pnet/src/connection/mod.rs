@@ -4,6 +4,7 @@
 //! credit, the open calls, the driver's waker and the reason why the connection is gone. User code (serializing,
 //! deserializing, wakers) never runs under it.
 
+mod counters;
 pub(crate) mod driver;
 pub(crate) mod join;
 pub(crate) mod lanes;
@@ -33,6 +34,7 @@ use pnet_protocol::{
 };
 use tokio::sync::Notify;
 
+use self::counters::Counters;
 pub(crate) use self::out::{AnswerBytes, CallState, Enqueued, Out, micros_now};
 use crate::{
     config,
@@ -51,6 +53,7 @@ pub(crate) struct Conn {
     /// What this side sends.
     outgoing: &'static Direction,
     pub(crate) call_timeout: Option<std::time::Duration>,
+    pub(crate) counters: Counters,
     out: Mutex<Out>,
     ended: Notify,
     /// Whether the last frame was written, or never will be.
@@ -74,6 +77,7 @@ impl Conn {
             dialect: writer.dialect(),
             outgoing: info.sent_by(role),
             call_timeout,
+            counters: Counters::default(),
             out: Mutex::new(Out::new(writer)),
             ended: Notify::new(),
             written: AtomicBool::new(false),
@@ -121,6 +125,13 @@ impl Conn {
             out.wake_anyway()
         };
         wake(waker);
+    }
+
+    /// Refuses what this side would send of its own accord, or takes it again. Who waits for room learns of it.
+    pub(crate) fn set_suspended(&self, suspended: bool) {
+        let mut wakers = Vec::new();
+        self.out().set_suspended(suspended, &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Marks the connection as gone: every open call, every waiting sender and every `closed()` learns the reason.

@@ -19,6 +19,7 @@ use pnet_protocol::{
 };
 use tokio::time::Instant;
 
+use super::counters::Sent;
 use crate::{buffers, error::Closed};
 
 /// The sending half of a connection.
@@ -36,6 +37,10 @@ pub(crate) struct Out {
     pub(crate) kill: bool,
     /// Why the connection is gone; nothing is accepted any more.
     pub(crate) gone: Option<Arc<Closed>>,
+    /// Packets and calls of this side are refused; answers are not.
+    pub(crate) suspended: bool,
+    /// Packets and calls that have gone into `buf`.
+    pub(crate) sent: Sent,
     /// The peer has ended its stream: it may still read, but answers nothing any more.
     deaf: Option<Arc<Closed>>,
     /// Incoming calls answered, and packets handled, outside of the driver.
@@ -139,6 +144,8 @@ pub(crate) enum Enqueued {
     TooLong { len: u64, max: u64 },
     /// Never: a peer of the old form takes nothing of that kind.
     Unsupported,
+    /// Not while the connection is suspended.
+    Suspended,
 }
 
 impl From<SendRefused> for Enqueued {
@@ -160,6 +167,8 @@ impl Out {
             drain: None,
             kill: false,
             gone: None,
+            suspended: false,
+            sent: Sent::default(),
             deaf: None,
             finished_calls: Vec::new(),
             finished_packets: Vec::new(),
@@ -187,6 +196,9 @@ impl Out {
     }
 
     fn packet_or_park(&mut self, frame: &[u8], keep: impl FnOnce() -> Bytes) -> Enqueued {
+        if self.suspended {
+            return Enqueued::Suspended;
+        }
         if !self.writer.can_push() {
             return Enqueued::Unsupported;
         }
@@ -213,6 +225,9 @@ impl Out {
         deadline: Option<Instant>,
         waker: &Waker,
     ) -> Result<(u32, Option<Waker>), Enqueued> {
+        if self.suspended {
+            return Err(Enqueued::Suspended);
+        }
         if !self.writer.can_answer(info) {
             return Err(Enqueued::Unsupported);
         }
@@ -234,6 +249,7 @@ impl Out {
         self.writer.call_frame(id, info, action, timeout_ms, payload, &mut frame);
         if direct {
             self.begin_batch();
+            self.sent.calls += 1;
             self.writer.call(&frame, id, action, &mut self.buf);
             buffers::give(frame);
         } else {
@@ -437,6 +453,7 @@ impl Out {
             match parked.call {
                 Some((id, action)) => {
                     self.begin_batch();
+                    self.sent.calls += 1;
                     self.writer.call(&parked.frame, id, action, &mut self.buf);
                     if let Some(slot) = self.calls.get_mut(id) {
                         slot.state = CallState::Sent;
@@ -552,6 +569,14 @@ impl Out {
         self.lose_calls(wakers);
     }
 
+    /// From now on, packets and calls are refused, or are taken again. Those that were taken before go their way.
+    pub(crate) fn set_suspended(&mut self, suspended: bool, wakers: &mut Vec<Waker>) {
+        self.suspended = suspended;
+        if suspended {
+            wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
+        }
+    }
+
     fn lose_calls(&mut self, wakers: &mut Vec<Waker>) {
         for (_, slot) in self.calls.iter_mut() {
             slot.state = match std::mem::replace(&mut slot.state, CallState::Lost { sent: false }) {
@@ -566,6 +591,7 @@ impl Out {
     /// Accepts a packet into the buffer. The caller has checked credit and length.
     fn write_packet(&mut self, frame: &[u8]) {
         self.begin_batch();
+        self.sent.packets += 1;
         let written = self.writer.packet(frame, &mut self.buf);
         debug_assert!(written.is_ok(), "credit and length were checked: {written:?}");
         if self.writer.awaits_reading() {

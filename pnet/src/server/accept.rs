@@ -214,6 +214,7 @@ impl<S: Service> Serving<S> {
             }
         };
         let conn = Conn::new(id, addr, (Role::Server, info), writer, self.config.call_timeout);
+        conn.counters.bytes_received.add(joining.read);
         let Some(listed) = self.enlist(&conn) else {
             tracing::warn!("too many connections");
             let close = Close::new(CloseCode::Overloaded, "too many connections");

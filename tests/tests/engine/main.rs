@@ -6,6 +6,7 @@ mod calls;
 mod cancellation;
 mod edges;
 mod faults;
+mod hub;
 mod inbox_and_hub;
 mod order;
 mod pressure;

@@ -79,6 +79,7 @@ impl<D: Dispatch> Driver<D> {
             }
             Poll::Ready(Ok(())) => {
                 self.silent = None;
+                self.conn.counters.bytes_received.add(read as u64);
                 filled += read;
                 let used = self.handle(&buffer[..filled], task);
                 self.tail.clear();
@@ -163,13 +164,18 @@ impl<D: Dispatch> Driver<D> {
         match event {
             Event::Time { micros } => self.created = system_time(micros),
             Event::Packet { action, payload, frame_len } => {
+                self.conn.counters.packets_received.add(1);
                 let to = self.reader.to_nobody();
                 self.admit(action, JobKind::OneWay { frame_len }, to, 0, payload, task);
             }
             Event::Call { id, action, timeout_ms, payload, to } => {
+                self.conn.counters.calls_received.add(1);
                 self.admit(action, JobKind::Call { id }, to, timeout_ms, payload, task);
             }
-            Event::Busy { to } => self.refuse(&to, code::BUSY, "too many calls are open"),
+            Event::Busy { to } => {
+                self.conn.counters.calls_received.add(1);
+                self.refuse(&to, code::BUSY, "too many calls are open");
+            }
             Event::Refused { to, code, message } => self.refuse(&to, code, &message),
             Event::Named(named) => self.handle_named(named, task),
             Event::Greeted => self.conn.out().greet(&mut self.reader),

@@ -31,6 +31,7 @@ impl<D: Dispatch> Driver<D> {
                     return true;
                 }
                 Poll::Ready(Ok(written)) => {
+                    self.conn.counters.bytes_written.add(written as u64);
                     self.written += written;
                     self.stalled_since = None;
                     progress = true;
