@@ -11,6 +11,7 @@ use std::{
 use pnet_protocol::{
     close::{CloseCode, close_for},
     connection::Violation,
+    dialect::Dialect,
 };
 use tokio::{io::AsyncWrite, time::Instant};
 
@@ -30,9 +31,12 @@ impl<D: Dispatch> Driver<D> {
         self.dispatch.cancel_all();
         let closed = self.conn.set_gone(closed);
         self.unwelcome();
-        // A peer of the old form understands `disconnect`, but nothing that comes together with something else.
-        let alone = self.written == self.batch.len() && !self.eof;
-        self.conn.out().write_close(last_words(&closed), alone);
+        // In JSON, ending the stream is how a program says that it is done: it is answered by the end of the other one.
+        if !(self.eof && self.conn.dialect == Dialect::Json) {
+            // A peer of the old form understands `disconnect`, but nothing that comes together with something else.
+            let alone = self.written == self.batch.len();
+            self.conn.out().write_close(last_words(&closed), alone);
+        }
         self.stage = Stage::Flushing { deadline: Instant::now() + LINGER };
     }
 

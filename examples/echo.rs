@@ -1,0 +1,64 @@
+//! Sends back what it is sent: the other end for clients in any language.
+//!
+//! It says `{"text": …}` in an `ECHO` packet to whoever calls `ECHO`, and to whoever just sends one. It runs until its
+//! standard input ends or ctrl-c is pressed. A port may be given; 0, which is what it takes without one, takes a free
+//! port.
+//!
+//! ```text
+//! $ cargo run --example echo 25565 < /dev/null
+//! listening on 127.0.0.1:25565
+//! ended: 0 in time, 0 cut off
+//! ```
+//!
+//! While it runs, another terminal can talk to it:
+//!
+//! ```sh
+//! printf '{"action":"ECHO","data":{"text":"hello"},"id":1}' | nc -N 127.0.0.1 25565
+//! ```
+
+use std::{error::Error, net::Ipv4Addr};
+
+use pnet::{Packet, action, actions, protocol};
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt;
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Echo {
+    text: String,
+}
+
+protocol! {
+    pub Mirror {
+        client { Echo -> Echo }
+    }
+}
+
+#[action("ECHO")]
+fn echo(p: Echo) -> Echo {
+    p
+}
+
+actions! { pub server MirrorServer for Mirror: echo }
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let port = std::env::args().nth(1).map_or(Ok(0), |port| port.parse::<u16>())?;
+    let server = pnet::serve(MirrorServer, ()).bind((Ipv4Addr::LOCALHOST, port)).await?;
+    println!("listening on {}", server.local_addr());
+    let done = server
+        .run_until(async {
+            tokio::select! {
+                () = pnet::ctrl_c() => {}
+                () = end_of_input() => {}
+            }
+        })
+        .await;
+    println!("ended: {} in time, {} cut off", done.finished, done.cut_off);
+    Ok(())
+}
+
+async fn end_of_input() {
+    let mut input = tokio::io::stdin();
+    let mut line = [0; 1024];
+    while input.read(&mut line).await.is_ok_and(|read| read > 0) {}
+}
