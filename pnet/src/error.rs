@@ -155,7 +155,7 @@ pub enum SendError {
     /// The connection is gone; the packet was not sent.
     #[error("not sent: the connection is gone")]
     Disconnected(#[source] Arc<Closed>),
-    /// The peer is a JSON client of the old form, which takes answers and nothing else (`docs/wire.md` §9.6).
+    /// The peer is a JSON client of the old form, which takes answers and nothing else (`docs/wire.md` §11.6).
     #[error("not sent: the peer is of the old form and takes answers only")]
     Unsupported,
     /// The server has suspended delivery to this connection ([`Peer::suspend`](crate::Peer::suspend)); the packet was

@@ -133,7 +133,7 @@ impl<S: Service> ServerBuilder<S> {
     /// library's server does: off unless this says otherwise. Clients on this machine are always spoken to.
     ///
     /// A client that was spoken to first, and one whose first packet is a `handShake` of that library, gets answers to what
-    /// it asks and nothing else: `docs/wire.md` §9.6.
+    /// it asks and nothing else: `docs/wire.md` §11.6.
     pub const fn old_clients(mut self, speak_first: bool) -> Self {
         self.config.old_clients = speak_first;
         self

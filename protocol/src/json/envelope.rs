@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use super::scan::{MAX_DEPTH, MAX_FIELDS, Marks, Scanned, Scanner};
 use crate::limits::CALL_ID_LEN;
 
-/// An object of the JSON dialect: a packet whose `data` is still text (`docs/wire.md` §9.2).
+/// An object of the JSON dialect: a packet whose `data` is still text (`docs/wire.md` §11.2).
 ///
 /// Fields may stand in any order. What is not known is skipped, if it is JSON at all.
 ///

@@ -1,4 +1,4 @@
-//! How a connection in the JSON dialect begins, for both sides (`docs/wire.md` §9.5).
+//! How a connection in the JSON dialect begins, for both sides (`docs/wire.md` §11.5).
 //!
 //! A client may say `handShake` first, or anything else, or nothing: then the server speaks first, as the Python library's
 //! does.

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`JsonReader`] finds where objects end and says what they mean, [`JsonWriter`] knows what may be sent and writes it;
-//! [`Greeting`] and [`JsonHandshake`] are how a server and a client begin. All of it is described in `docs/wire.md` §9.
+//! [`Greeting`] and [`JsonHandshake`] are how a server and a client begin. All of it is described in `docs/wire.md` §11.
 
 #![cfg_attr(
     not(test),

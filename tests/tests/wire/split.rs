@@ -58,7 +58,7 @@ fn what_is_heard_is_what_was_said() {
     let last = |listener: &Listener| listener.hear([listener.bytes.as_slice()]).0.pop().unwrap_or_default();
     for listener in listeners() {
         let expected = match (listener.name, listener.sender) {
-            ("open" | "calls", _) if listener.sender == Sender::Server || listener.name == "open" => "Close(",
+            ("open" | "calls", _) if listener.sender == Sender::Server || listener.name == "open" => "Close {",
             ("calls", _) => "Answer { id: 1, answer: Reply([5]) }",
             ("mismatch-shapes", Sender::Client) => {
                 "error: the protocol `Game` is not the same on both sides:\n  \
