@@ -23,6 +23,7 @@ use crate::{
     buffers,
     connection::{AnswerBytes, CallState, Conn, Enqueued, waiting, wake},
     error::{CallError, SendError, TrySendError, TrySendReason},
+    json::JsonError,
 };
 
 /// A packet on its way into the connection's queue; what [`send`](crate::Client::send) returns.
@@ -36,7 +37,7 @@ use crate::{
 #[must_use = "a packet is sent when this is awaited"]
 pub struct Sending {
     conn: Arc<Conn>,
-    frame: Result<Vec<u8>, Option<EncodeError>>,
+    frame: Result<Vec<u8>, Option<SendError>>,
     /// In the queue for room.
     ticket: Option<u64>,
 }
@@ -45,9 +46,17 @@ impl Sending {
     pub(crate) fn new<T, K: OneWay<T>>(conn: &Arc<Conn>, id: u16, packet: &T) -> Self {
         Self {
             conn: Arc::clone(conn),
-            frame: packet_frame::<T, K>(conn.dialect, conn.action(id), id, packet).map_err(Some),
+            frame: packet_frame::<T, K>(conn.dialect, conn.action(id), id, packet)
+                .map_err(|error| Some(SendError::Encode(error))),
             ticket: None,
         }
+    }
+}
+
+impl Sending {
+    /// A packet that was made at run time.
+    pub(crate) fn dynamic(conn: &Arc<Conn>, frame: Result<Vec<u8>, JsonError>) -> Self {
+        Self { conn: Arc::clone(conn), frame: frame.map_err(|error| Some(error.into())), ticket: None }
     }
 }
 
@@ -60,7 +69,7 @@ impl Future for Sending {
             Ok(frame) => frame,
             Err(error) => {
                 let error = error.take().expect("a future is not polled after it was ready");
-                return Poll::Ready(Err(SendError::Encode(error)));
+                return Poll::Ready(Err(error));
             }
         };
         let waker = {
@@ -144,14 +153,17 @@ impl<R: Reply> Calling<R> {
             Ok(()) => State::Ready { action, payload },
             Err(error) => State::Refused(error),
         };
-        Self {
-            conn: Arc::clone(conn),
-            state,
-            timeout: conn.call_timeout,
-            no_room: None,
-            ticket: None,
-            reply: PhantomData,
-        }
+        Self::starting(conn, state)
+    }
+
+    /// A call that was made at run time.
+    pub(crate) fn dynamic(conn: &Arc<Conn>, action: u16, payload: Vec<u8>) -> Self {
+        Self::starting(conn, State::Ready { action, payload })
+    }
+
+    fn starting(conn: &Arc<Conn>, state: State) -> Self {
+        let timeout = conn.call_timeout;
+        Self { conn: Arc::clone(conn), state, timeout, no_room: None, ticket: None, reply: PhantomData }
     }
 
     /// Waits at most `timeout` for the answer, instead of the connection's default (30 s unless set). Counted from the

@@ -8,6 +8,8 @@ use pnet_protocol::{
     packet::{DecodeError, EncodeError},
 };
 
+use crate::json::JsonError;
+
 /// Why a connection ended: what disconnect handlers get, and what every operation on a dead connection carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
@@ -138,9 +140,28 @@ pub enum CallError<E = Infallible> {
     /// The answer came, but it is not what the protocol declares: the peer's fault.
     #[error("the answer cannot be decoded")]
     Decode(#[source] DecodeError),
+    /// Of [`call_json`](crate::Client::call_json) only: the packet does not fit the protocol and was not sent, or its answer
+    /// cannot be read.
+    #[error("the call does not fit the protocol")]
+    Json(#[from] JsonError),
 }
 
 impl<E> CallError<E> {
+    /// Reads the declared error, which may go wrong.
+    pub(crate) fn try_map_declared<F>(self, read: impl FnOnce(E) -> Result<F, CallError<F>>) -> CallError<F> {
+        match self {
+            Self::Declared(error) => read(error).map_or_else(|error| error, CallError::Declared),
+            Self::Failed { code, message } => CallError::Failed { code, message },
+            Self::TimedOut { after } => CallError::TimedOut { after },
+            Self::Disconnected { sent, why } => CallError::Disconnected { sent, why },
+            Self::Suspended => CallError::Suspended,
+            Self::Encode(error) => CallError::Encode(error),
+            Self::TooLong { len, max } => CallError::TooLong { len, max },
+            Self::Decode(error) => CallError::Decode(error),
+            Self::Json(error) => CallError::Json(error),
+        }
+    }
+
     /// The declared error, if that is what this is.
     #[must_use]
     pub fn declared(self) -> Option<E> {
@@ -165,6 +186,9 @@ pub enum SendError {
     /// The packet could not be encoded.
     #[error("the packet cannot be encoded")]
     Encode(#[source] EncodeError),
+    /// Of [`send_json`](crate::Client::send_json) only: the packet does not fit the protocol.
+    #[error("the packet does not fit the protocol")]
+    Json(#[from] JsonError),
     /// The encoded packet is longer than the peer accepts.
     #[error("a frame of {len} bytes exceeds the peer's limit of {max}")]
     TooLong {

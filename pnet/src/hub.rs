@@ -13,7 +13,7 @@ use pnet_protocol::{
     dialect::Dialect,
     id::ConnectionId,
     packet::EncodeError,
-    protocol::{OneWay, Phase, ServerSends},
+    protocol::{OneWay, Phase, Protocol, ServerSends},
 };
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     connection::{Conn, Enqueued, wake},
     error::{Closed, ClosedBy, SendError},
     info::PeerInfo,
+    json::{Json, JsonError},
     peer::Peer,
 };
 
@@ -216,9 +217,36 @@ impl<P: Phase> Hub<P> {
         T: ServerSends<P>,
         T::Kind: OneWay<T>,
     {
+        let mut error = None;
+        let result = self.deliver(wanted, |conn| {
+            packet_frame::<T, T::Kind>(conn.dialect, conn.action(T::ID), T::ID, packet)
+                .inspect_err(|error| tracing::error!(%error, dialect = %conn.dialect, "a broadcast cannot be encoded"))
+                .map_err(|refused| error = Some(refused))
+                .ok()
+        });
+        Broadcast { error, ..result }
+    }
+
+    /// Sends a packet that was made at run time to every connection, as [`broadcast`](Self::broadcast) does.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError`] if the protocol has no such packet or its data does not fit; nobody gets it then.
+    pub fn broadcast_json(&self, packet: &Json) -> Result<Broadcast, JsonError> {
+        let info = <P::Protocol as Protocol>::INFO;
+        // Whether it fits does not depend on who is there.
+        packet.frame(info, &info.server, Dialect::Native)?;
+        Ok(self.deliver(|_| true, |conn| packet.frame(info, &info.server, conn.dialect).ok()))
+    }
+
+    /// Puts a packet into the queues of all who are wanted. It is encoded once for each dialect that is spoken.
+    fn deliver(
+        &self,
+        wanted: impl Fn(&Peer<P>) -> bool,
+        mut encode: impl FnMut(&Conn) -> Option<Vec<u8>>,
+    ) -> Broadcast {
         let mut result = Broadcast::default();
-        // Encoded once for each dialect that is spoken.
-        let mut frames: [Option<Result<Bytes, ()>>; 2] = [None, None];
+        let mut frames: [Option<Option<Bytes>>; 2] = [None, None];
         for peer in self.peers() {
             if !wanted(&peer) {
                 result.skipped += 1;
@@ -226,15 +254,7 @@ impl<P: Phase> Hub<P> {
             }
             let conn = peer.conn();
             let place = &mut frames[usize::from(conn.dialect != Dialect::Native)];
-            let frame = place.get_or_insert_with(|| {
-                packet_frame::<T, T::Kind>(conn.dialect, conn.action(T::ID), T::ID, packet).map(Bytes::from).map_err(
-                    |error| {
-                        tracing::error!(%error, dialect = %conn.dialect, "a broadcast cannot be encoded");
-                        result.error = Some(error);
-                    },
-                )
-            });
-            let Ok(frame) = frame else {
+            let Some(frame) = place.get_or_insert_with(|| encode(conn).map(Bytes::from)) else {
                 result.dropped += 1;
                 continue;
             };

@@ -46,6 +46,7 @@
 //! - Clients: [`connect`], [`connect_inbox`], [`Client`], [`Inbox`].
 //! - Declaring: [`Packet`], [`Schema`], [`protocol!`], [`action`], [`actions!`], [`Bytes`].
 //! - Handlers' arguments: [`Provide`], [`Extract`], [`Meta`].
+//! - Packets made at run time: [`Json`].
 //! - Without sockets: [`memory`]. Other transports: [`transport`].
 //!
 //! A dependency with another name than `pnet` needs `extern crate the_name as pnet;` at the root of the crate that uses
@@ -65,6 +66,7 @@ mod handler;
 mod hub;
 mod inbox;
 mod info;
+mod json;
 pub mod memory;
 mod peer;
 mod server;
@@ -154,6 +156,7 @@ pub use pnet_protocol::{
     bytes::{ByteBuf, Bytes},
     close::{CloseCode, Retry},
     dialect::Dialect,
+    dynamic::{DecodeFault, Misfit, MisfitReason},
     failure::{Failure, code},
     handshake::HandshakeError,
     id::ConnectionId,
@@ -174,6 +177,7 @@ pub use self::{
     hub::{Broadcast, Hub},
     inbox::{Inbox, Responder},
     info::{PeerInfo, Traffic},
+    json::{Json, JsonError},
     peer::Peer,
     server::{Server, ServerBuilder, ServerHandle, Shutdown, serve},
     service::Service,

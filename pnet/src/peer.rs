@@ -12,8 +12,9 @@ use pnet_protocol::{
 use crate::{
     call::{self, Calling, Sending},
     connection::Conn,
-    error::{Closed, ClosedBy, TrySendError},
+    error::{CallError, Closed, ClosedBy, TrySendError},
     info::PeerInfo,
+    json::Json,
     transport::PeerAddr,
 };
 
@@ -93,6 +94,39 @@ impl<P: Phase> Peer<P> {
         T::Kind: OneWay<T>,
     {
         call::try_send::<T, T::Kind>(&self.conn, T::ID, packet)
+    }
+
+    /// Sends a packet without an answer that was made at run time. As [`send`](Self::send), but the packet is checked
+    /// here instead of by the compiler.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Json`](crate::SendError::Json) if the protocol has no such packet or its data does not fit; else as
+    /// [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, the packet is not sent.
+    pub fn send_json(&self, packet: &Json) -> Sending {
+        packet.sending(&self.conn)
+    }
+
+    /// Makes a call that was made at run time, and gives the answer in the same form. As [`call`](Self::call), but the
+    /// packet is checked here instead of by the compiler.
+    ///
+    /// The answer of the client becomes a [`serde_json::Value`], which takes up to a hundred times as much memory as its
+    /// text; the client is bounded by the frame length of this side's [`Limits`](crate::Limits).
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Json`](crate::CallError::Json) if the protocol has no such call, its data does not fit, or the answer
+    /// cannot be read; else as [`call`](Self::call). A declared error is [`CallError::Declared`](crate::CallError::Declared).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`call`](Self::call).
+    pub async fn call_json(&self, packet: Json) -> Result<Json, CallError<Json>> {
+        packet.calling(Arc::clone(&self.conn)).await
     }
 
     /// Sends a packet and waits for the client's answer.

@@ -189,6 +189,11 @@ impl Conn {
         self.outgoing.get(id).expect("`protocol!` numbers the actions it lists")
     }
 
+    /// What this side sends.
+    pub(crate) const fn outgoing(&self) -> &'static Direction {
+        self.outgoing
+    }
+
     /// Writes the answer to an incoming call: the payload in `bytes`, or the failure. Both ends of a wrong answer learn of
     /// it: an answer the peer could not take becomes a failure.
     pub(crate) fn answer(&self, to: &ReplyTo, outcome: &Result<Verdict, Failure>, bytes: &[u8], action: &str) {

@@ -4,7 +4,10 @@ use std::{borrow::Cow, time::Duration};
 
 use serde::de::IgnoredAny;
 
-use super::scan::{MAX_DEPTH, MAX_FIELDS, Marks, Scanned, Scanner};
+use super::{
+    quick,
+    scan::{MAX_DEPTH, MAX_FIELDS, Marks, Scanner},
+};
 use crate::limits::CALL_ID_LEN;
 
 /// An object of the JSON dialect: a packet whose `data` is still text (`docs/wire.md` §11.2).
@@ -96,52 +99,58 @@ impl<'a> Envelope<'a> {
     ///
     /// [`EnvelopeError`] if it is no object, not UTF-8, nested deeper than 128 levels, has more than 16 fields or one twice, lacks its
     /// `action`, or has a field of the wrong kind.
+    #[inline]
     pub fn read(object: &'a [u8]) -> Result<Self, EnvelopeError> {
-        match Scanner::new().scan(object) {
-            Ok(Some(scanned)) if scanned.len == object.len() && object.starts_with(b"{") => {
-                Self::from_scanned(object, &scanned)
+        if let Some((envelope, len)) = quick::read(object)
+            && len == object.len()
+        {
+            return Ok(envelope);
+        }
+        Self::read_unusual(object)
+    }
+
+    #[cold]
+    fn read_unusual(object: &'a [u8]) -> Result<Self, EnvelopeError> {
+        let mut scanner = Scanner::new();
+        match scanner.scan(object) {
+            Ok(Some(len)) if len == object.len() && object.starts_with(b"{") => {
+                Self::from_marks(object, scanner.marks())
             }
             _ => Err(error("this is no object")),
         }
     }
 
-    /// Reads what the scan found at the beginning of `input`.
-    pub(crate) fn from_scanned(input: &'a [u8], scanned: &Scanned) -> Result<Self, EnvelopeError> {
-        let object = input.get(..scanned.len).unwrap_or_default();
+    /// Reads a whole object in which the scan has found these marks.
+    pub(crate) fn from_marks(object: &'a [u8], marks: &Marks) -> Result<Self, EnvelopeError> {
         let text = str::from_utf8(object).map_err(|_| error("the object is not UTF-8"))?;
-        if scanned.marks.deep {
+        if marks.deep {
             return Err(error(format!("the object is nested deeper than {MAX_DEPTH} levels")));
         }
-        if scanned.marks.crowded {
+        if marks.crowded {
             return Err(error(format!("the object has more than {MAX_FIELDS} fields")));
         }
-        let mut found = Found::default();
-        match found.fields(text, &scanned.marks) {
-            // A call is told of its fault as such, wherever its id stands.
-            Err(what) => Err(EnvelopeError { what, id: found.call().map(CallId::into_owned) }),
-            Ok(()) => found.envelope(),
-        }
+        let mut fields = Fields::default();
+        let split = fields.split(text, marks);
+        fields.read(split)
     }
 }
 
-/// The fields as they come.
+/// The fields' values as they are written.
 #[derive(Default)]
-struct Found<'a> {
-    action: Option<Cow<'a, str>>,
+struct Fields<'a> {
+    action: Option<&'a str>,
     data: Option<&'a str>,
-    created: Once<Option<i64>>,
-    token: Once<Token<'a>>,
-    id: Once<Option<CallId<'a>>>,
-    re: Once<Option<CallId<'a>>>,
+    created: Option<&'a str>,
+    token: Option<&'a str>,
+    id: Option<&'a str>,
+    re: Option<&'a str>,
 }
-
-type Once<T> = Option<T>;
 
 type What = Cow<'static, str>;
 
-impl<'a> Found<'a> {
+impl<'a> Fields<'a> {
     /// Goes through all fields; the first fault is kept until the end, since the id may stand behind it.
-    fn fields(&mut self, text: &'a str, marks: &Marks) -> Result<(), What> {
+    fn split(&mut self, text: &'a str, marks: &Marks) -> Result<(), What> {
         let mut fault = Ok(());
         let mut start = 1;
         let mut positions = marks.positions();
@@ -158,80 +167,87 @@ impl<'a> Found<'a> {
             let value = trim(text.get(colon + 1..stop.unwrap_or(end)).unwrap_or_default());
             let separated = text.as_bytes().get(colon) == Some(&b':')
                 && stop.is_none_or(|stop| text.as_bytes().get(stop) == Some(&b','));
-            let read = if separated { self.field(key, value) } else { Err("the object is not JSON".into()) };
-            fault = fault.and(read);
+            let put = if separated { self.put(key, value) } else { Err("the object is not JSON".into()) };
+            if fault.is_ok() {
+                fault = put;
+            }
             let Some(stop) = stop else { return fault };
             start = stop + 1;
         }
     }
 
-    fn field(&mut self, key: &'a str, value: &'a str) -> Result<(), What> {
-        match key {
-            "\"action\"" => self.known("action", value),
-            "\"data\"" => self.known("data", value),
-            "\"packet-created\"" => self.known("packet-created", value),
-            "\"token\"" => self.known("token", value),
-            "\"id\"" => self.known("id", value),
-            "\"re\"" => self.known("re", value),
-            _ => {
-                let name = text_of(key).ok_or("a field's name is no text")?;
-                self.known(&name, value)
+    fn put(&mut self, key: &'a str, value: &'a str) -> Result<(), What> {
+        let place = match key {
+            "\"action\"" => &mut self.action,
+            "\"data\"" => &mut self.data,
+            "\"packet-created\"" => &mut self.created,
+            "\"token\"" => &mut self.token,
+            "\"id\"" => &mut self.id,
+            "\"re\"" => &mut self.re,
+            _ => return self.put_rare(key, value),
+        };
+        if place.replace(value).is_some() {
+            return Err(format!("`{}` occurs twice", key.trim_matches('"')).into());
+        }
+        if value.is_empty() {
+            return Err(format!("`{}` has no value", key.trim_matches('"')).into());
+        }
+        Ok(())
+    }
+
+    /// A field whose name is written with escapes, or not known here.
+    fn put_rare(&mut self, key: &str, value: &'a str) -> Result<(), What> {
+        let name = text_of(key).ok_or("a field's name is no text")?;
+        for plain in ["\"action\"", "\"data\"", "\"packet-created\"", "\"token\"", "\"id\"", "\"re\""] {
+            if plain.trim_matches('"') == name {
+                return self.put(plain, value);
             }
         }
-    }
-
-    fn known(&mut self, key: &str, value: &'a str) -> Result<(), What> {
-        match key {
-            "action" => set(&mut self.action, key, text_of(value).ok_or("`action` is no text")?),
-            "data" if value.is_empty() => Err("`data` has no value".into()),
-            "data" => set(&mut self.data, key, value),
-            "packet-created" => set(&mut self.created, key, time_of(value)?),
-            "token" => set(&mut self.token, key, token_of(value)),
-            "id" => set(
-                &mut self.id,
-                key,
-                id_of(value).ok_or("`id` is no integer from 0 to 2^53-1 and no text of 1 to 64 bytes")?,
-            ),
-            "re" => set(
-                &mut self.re,
-                key,
-                id_of(value).ok_or("`re` is no integer from 0 to 2^53-1 and no text of 1 to 64 bytes")?,
-            ),
-            _ => match serde_json::from_str::<IgnoredAny>(value) {
-                Ok(_) => Ok(()),
-                Err(_) => Err("a field that is not known here is not JSON".into()),
-            },
+        match serde_json::from_str::<IgnoredAny>(value) {
+            Ok(_) => Ok(()),
+            Err(_) => Err("a field that is not known here is not JSON".into()),
         }
     }
 
-    /// The id, if this is not an answer at the same time.
-    fn call(&mut self) -> Option<CallId<'a>> {
-        self.id.take().flatten()
-    }
-
-    fn envelope(mut self) -> Result<Envelope<'a>, EnvelopeError> {
-        let id = self.call();
-        let fault = |what: &'static str| EnvelopeError { what: what.into(), id: id.clone().map(CallId::into_owned) };
-        let Some(action) = self.action else { return Err(fault("`action` is missing")) };
-        let re = self.re.flatten();
-        if id.is_some() && re.is_some() {
-            return Err(EnvelopeError { id: None, ..fault("an object has `id` or `re`, but not both") });
+    fn read(&self, split: Result<(), What>) -> Result<Envelope<'a>, EnvelopeError> {
+        let id = match self.id.map(id_of) {
+            Some(None) => return Err(error(split.err().unwrap_or_else(|| no_id("id")))),
+            Some(Some(id)) => id,
+            None => None,
+        };
+        match self.read_others(split) {
+            Ok((action, created, token, None)) => {
+                Ok(Envelope { action, data: self.data, created, token, id, re: None })
+            }
+            Ok((action, created, token, re)) if id.is_none() => {
+                Ok(Envelope { action, data: self.data, created, token, id, re })
+            }
+            Ok(_) => Err(error("an object has `id` or `re`, but not both")),
+            // A call is told of its fault as such.
+            Err(what) => Err(EnvelopeError { what, id: id.map(CallId::into_owned) }),
         }
-        let (created, token) = (self.created.flatten(), self.token.unwrap_or(Token::None));
-        Ok(Envelope { action, data: self.data, created, token, id, re })
     }
-}
 
-fn set<T>(place: &mut Option<T>, key: &str, value: T) -> Result<(), What> {
-    if place.is_some() {
-        return Err(format!("`{key}` occurs twice").into());
+    #[expect(clippy::type_complexity, reason = "the fields, in their order")]
+    fn read_others(
+        &self,
+        split: Result<(), What>,
+    ) -> Result<(Cow<'a, str>, Option<i64>, Token<'a>, Option<CallId<'a>>), What> {
+        split?;
+        let action = text_of(self.action.ok_or("`action` is missing")?).ok_or("`action` is no text")?;
+        let created = self.created.map_or(Ok(None), time_of)?;
+        let token = self.token.map_or(Token::None, token_of);
+        let re = self.re.map_or(Some(None), id_of).ok_or_else(|| no_id("re"))?;
+        Ok((action, created, token, re))
     }
-    *place = Some(value);
-    Ok(())
 }
 
 fn error(what: impl Into<What>) -> EnvelopeError {
     EnvelopeError { what: what.into(), id: None }
+}
+
+fn no_id(key: &str) -> What {
+    format!("`{key}` is no integer from 0 to 2^53-1 and no text of 1 to 64 bytes").into()
 }
 
 const fn is_space(byte: u8) -> bool {
@@ -239,7 +255,11 @@ const fn is_space(byte: u8) -> bool {
 }
 
 fn trim(text: &str) -> &str {
-    text.trim_matches(|char: char| u8::try_from(char).is_ok_and(is_space))
+    // Most of the time there is nothing to do.
+    match text.as_bytes() {
+        [first, .., last] if !is_space(*first) && !is_space(*last) => text,
+        _ => text.trim_matches(|char: char| u8::try_from(char).is_ok_and(is_space)),
+    }
 }
 
 /// The text between quotes; borrowed unless something in it is escaped.
@@ -249,7 +269,9 @@ pub(super) fn text_of(value: &str) -> Option<Cow<'_, str>> {
     if value.len() < 2 {
         return None;
     }
-    if inner.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+    // Without a way out of the loop it takes many bytes at a time.
+    let special = inner.bytes().fold(false, |found, byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'));
+    if !special {
         return Some(Cow::Borrowed(inner));
     }
     serde_json::from_str(value).ok().map(Cow::Owned)
@@ -299,16 +321,28 @@ fn time_of(value: &str) -> Result<Option<i64>, What> {
 /// The time as it is usually written, `1700000000.123456`: without the detour over a float. Digits below a microsecond
 /// are dropped.
 fn plain_time(value: &str) -> Option<i64> {
-    let (whole, fraction) = value.split_once('.').unwrap_or((value, "0"));
-    if whole.len() > 12 || fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+    let digits = value.as_bytes();
+    let (mut seconds, mut whole) = (0, 0);
+    while let Some(digit @ b'0'..=b'9') = digits.get(whole) {
+        // So many that they fit.
+        if whole == 12 || (whole == 1 && digits.first() == Some(&b'0')) {
+            return None;
+        }
+        seconds = seconds * 10 + i64::from(digit - b'0');
+        whole += 1;
     }
-    let seconds = i64::try_from(digits_of(whole)?).ok()?;
-    let micros = fraction
-        .bytes()
-        .chain(std::iter::repeat(b'0'))
-        .take(6)
-        .fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    let rest = digits.get(whole..).filter(|_| whole > 0)?;
+    let fraction = match rest.split_first() {
+        None => &[][..],
+        Some((b'.', fraction)) if !fraction.is_empty() => fraction,
+        Some(_) => return None,
+    };
+    let (mut micros, mut place) = (0, 100_000);
+    for digit in fraction {
+        let b'0'..=b'9' = digit else { return None };
+        micros += place * i64::from(digit - b'0');
+        place /= 10;
+    }
     Some(seconds * 1_000_000 + micros)
 }
 
@@ -393,9 +427,7 @@ mod tests {
     #[test]
     fn ids_are_integers_and_short_texts() {
         let long = format!("\"{}\"", "x".repeat(65));
-        for id in
-            ["-1", "-0", "1.0", "1e2", "9007199254740992", "01", "true", "[]", "{}", "\"\"", &long, "NaN", "+1", ""]
-        {
+        for id in ["-1", "-0", "1.0", "1e2", "9007199254740992", "01", "true", "[]", "{}", "\"\"", &long, "NaN", "+1"] {
             let text = format!(r#"{{"action":"A","id":{id}}}"#);
             assert!(read(&text).unwrap_err().starts_with("`id` is no integer"), "{text}");
         }

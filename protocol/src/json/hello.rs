@@ -86,15 +86,16 @@ impl Greeting {
         if let Some(byte) = unread.first().filter(|byte| **byte != b'{') {
             return Err(JsonFault::NoObject { byte: *byte }.into());
         }
-        let Some(scanned) = self.scanner.scan(unread)? else {
+        let Some(len) = self.scanner.scan(unread)? else {
             if input.len() >= FIRST_OBJECT_LEN {
                 let max = u32::try_from(FIRST_OBJECT_LEN).unwrap_or(u32::MAX);
                 return Err(JsonFault::TooLong { max }.into());
             }
             return Ok(None);
         };
-        let greeting =
-            Envelope::from_scanned(unread, &scanned).ok().filter(|object| object.action == action::HANDSHAKE);
+        let greeting = Envelope::from_marks(unread.get(..len).unwrap_or_default(), self.scanner.marks())
+            .ok()
+            .filter(|object| object.action == action::HANDSHAKE);
         let Some(object) = greeting else { return Ok(Some((self.skipped, JsonHello::silent(Form::Plain)))) };
         let data = object.data.unwrap_or("null");
         let said = HelloRead::of(data);
@@ -114,7 +115,7 @@ impl Greeting {
             credentials,
             limits: said.limits.to_limits(),
         };
-        Ok(Some((self.skipped + scanned.len, hello)))
+        Ok(Some((self.skipped + len, hello)))
     }
 }
 
@@ -191,14 +192,14 @@ impl JsonHandshake {
             Some(byte) if *byte == PREFACE[0] => return Err(HandshakeError::SpeaksNative),
             Some(_) => return Err(HandshakeError::NotPnet { first: FirstBytes::of(unread) }),
         }
-        let Some(scanned) = self.scanner.scan(unread)? else {
+        let Some(len) = self.scanner.scan(unread)? else {
             let max = Limits::default().max_frame_len;
             if u32::try_from(input.len()).map_or(true, |len| len > max) {
                 return Err(JsonFault::TooLong { max }.into());
             }
             return Ok(None);
         };
-        let Ok(object) = Envelope::from_scanned(unread, &scanned) else {
+        let Ok(object) = Envelope::from_marks(unread.get(..len).unwrap_or_default(), self.scanner.marks()) else {
             return Ok(Some((self.skipped, self.give_up())));
         };
         match object.action.as_ref() {
@@ -226,7 +227,7 @@ impl JsonHandshake {
         }
         let mut welcome = JsonWelcome::from_read(said);
         welcome.unread = self.greeted && welcome.form == Form::Old;
-        Ok(Some((self.skipped + scanned.len, welcome)))
+        Ok(Some((self.skipped + len, welcome)))
     }
 
     /// The server does not speak first: writes this side's `handShake`. `credentials` are text in this dialect.

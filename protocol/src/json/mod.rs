@@ -15,6 +15,7 @@
 
 mod envelope;
 mod hello;
+mod quick;
 mod reader;
 mod scan;
 mod writer;

@@ -8,7 +8,7 @@ use super::{
     Form, JsonFault, action,
     envelope::{CallId, Envelope, MAX_NUMBER, Token},
     hello::{JsonWelcome, put_welcome, says_pnet},
-    payload_of,
+    payload_of, quick,
     scan::Scanner,
     writer::NEVER,
 };
@@ -108,21 +108,28 @@ impl JsonReader {
         let max = usize::try_from(self.limits.max_frame_len).unwrap_or(usize::MAX);
         // What is longer than the limit is not even looked through.
         let window = input.get(..max).unwrap_or(input);
-        let Some(scanned) = self.scanner.scan(window)? else {
-            if input.len() > max {
-                return Err(JsonFault::TooLong { max: self.limits.max_frame_len }.into());
+        // Most objects are there as a whole, and nothing is odd about them.
+        let (envelope, len) = match quick::read(window).filter(|_| !self.scanner.has_begun()) {
+            Some((envelope, len)) => (Ok(envelope), len),
+            None => {
+                let Some(len) = self.scanner.scan(window)? else {
+                    if input.len() > max {
+                        return Err(JsonFault::TooLong { max: self.limits.max_frame_len }.into());
+                    }
+                    return Ok(None);
+                };
+                (Envelope::from_marks(input.get(..len).unwrap_or_default(), self.scanner.marks()), len)
             }
-            return Ok(None);
         };
         if self.closed {
             return Err(Violation::AfterClose { frame: "object" }.into());
         }
         self.created = None;
-        let event = match Envelope::from_scanned(input, &scanned) {
-            Ok(envelope) => self.event(envelope, scanned.len)?,
+        let event = match envelope {
+            Ok(envelope) => self.event(envelope, len)?,
             Err(fault) => refused(fault.id, None, code::MALFORMED, fault.what),
         };
-        Ok(Some((event, scanned.len)))
+        Ok(Some((event, len)))
     }
 
     /// What an object means that was taken for an answer, and was none.

@@ -15,14 +15,21 @@ pub(crate) struct Scanner {
     /// How many bytes of the object were looked at.
     pos: usize,
     in_text: bool,
-    depth: usize,
-    /// For each level that is open, whether it is an object: the bit of its depth.
-    objects: u128,
+    brackets: Brackets,
     marks: Marks,
 }
 
+/// The brackets that are open.
+#[derive(Clone, Debug)]
+pub(super) struct Brackets {
+    depth: usize,
+    /// For each level, whether it is an object: the bit of its depth.
+    objects: u128,
+    too_deep: bool,
+}
+
 /// The colons and commas of an object's top level, from left to right.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Marks {
     at: [u32; MARKS],
     len: usize,
@@ -32,17 +39,10 @@ pub(crate) struct Marks {
     pub(crate) deep: bool,
 }
 
-/// What is known about an object whose end was found.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Scanned {
-    pub(crate) len: usize,
-    pub(crate) marks: Marks,
-}
-
 impl Scanner {
     pub(crate) const fn new() -> Self {
         let marks = Marks { at: [0; MARKS], len: 0, crowded: false, deep: false };
-        Self { pos: 0, in_text: false, depth: 0, objects: 0, marks }
+        Self { pos: 0, in_text: false, brackets: Brackets::new(), marks }
     }
 
     /// Whether an object has begun.
@@ -50,75 +50,104 @@ impl Scanner {
         self.pos > 0
     }
 
-    /// Looks at what `input` has that was not there before; it begins with the same `{` each time. `None`: the object
-    /// goes on. The scanner is new again when an object was found.
-    pub(crate) fn scan(&mut self, input: &[u8]) -> Result<Option<Scanned>, JsonFault> {
-        let (mut pos, mut depth, mut in_text) = (self.pos, self.depth, self.in_text);
-        while let Some(rest) = input.get(pos..).filter(|rest| !rest.is_empty()) {
-            if in_text {
-                let Some(skipped) = find_text_end(rest) else {
-                    pos = input.len();
-                    break;
-                };
-                pos += skipped;
-                if input.get(pos) == Some(&b'"') {
-                    in_text = false;
-                    pos += 1;
-                } else if pos + 1 < input.len() {
-                    // A backslash, and what it escapes.
-                    pos += 2;
-                } else {
-                    break;
-                }
-                continue;
-            }
-            for byte in rest {
-                pos += 1;
-                match byte {
-                    b'"' => {
-                        in_text = true;
-                        break;
-                    }
-                    b':' | b',' if depth == 1 => self.marks.push(pos - 1),
-                    b'{' | b'[' => {
-                        depth += 1;
-                        self.open(depth, *byte == b'{');
-                    }
-                    b'}' | b']' => {
-                        self.close(depth, *byte == b'}')?;
-                        depth -= 1;
-                        if depth == 0 {
-                            let found = Scanned { len: pos, marks: self.marks };
-                            *self = Self::new();
-                            return Ok(Some(found));
-                        }
-                    }
-                    _ => {}
-                }
-            }
-        }
-        (self.pos, self.depth, self.in_text) = (pos, depth, in_text);
-        Ok(None)
+    /// The marks of the object that [`scan`](Self::scan) has found, until it is called again.
+    pub(crate) const fn marks(&self) -> &Marks {
+        &self.marks
     }
 
-    fn open(&mut self, depth: usize, object: bool) {
-        if depth > MAX_DEPTH {
-            self.marks.deep = true;
-        } else if object {
-            self.objects |= 1 << (depth - 1);
-        } else {
-            self.objects &= !(1 << (depth - 1));
+    /// Looks at what `input` has that was not there before; it begins with the same `{` each time, and gives the length of
+    /// the object. `None`: the object goes on.
+    pub(crate) fn scan(&mut self, input: &[u8]) -> Result<Option<usize>, JsonFault> {
+        if self.pos == 0 {
+            self.marks.clear();
         }
+        let mut pos = self.pos;
+        if self.in_text {
+            match text_end(input, pos) {
+                Ok(end) => pos = end,
+                Err(goes_on) => {
+                    self.pos = goes_on;
+                    return Ok(None);
+                }
+            }
+            self.in_text = false;
+        }
+        while let Some((at, byte)) = next_mark(input, pos) {
+            pos = at + 1;
+            if byte == b'"' {
+                match text_end(input, pos) {
+                    Ok(end) => pos = end,
+                    Err(goes_on) => {
+                        self.pos = goes_on;
+                        self.in_text = true;
+                        return Ok(None);
+                    }
+                }
+            } else if byte == b':' || byte == b',' {
+                if self.brackets.depth == 1 {
+                    self.marks.push(at);
+                }
+            } else if byte == b'{' || byte == b'[' {
+                self.brackets.open(byte == b'{');
+            } else {
+                self.brackets.close(byte == b'}')?;
+                if self.brackets.depth == 0 {
+                    self.marks.deep = self.brackets.too_deep;
+                    (self.pos, self.brackets) = (0, Brackets::new());
+                    return Ok(Some(pos));
+                }
+            }
+        }
+        self.pos = input.len();
+        Ok(None)
+    }
+}
+
+impl Brackets {
+    pub(super) const fn new() -> Self {
+        Self { depth: 0, objects: 0, too_deep: false }
+    }
+
+    pub(super) const fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Whether there were ever more than [`MAX_DEPTH`].
+    pub(super) const fn is_too_deep(&self) -> bool {
+        self.too_deep
+    }
+
+    pub(super) fn open(&mut self, object: bool) {
+        if self.depth >= MAX_DEPTH {
+            self.too_deep = true;
+        } else {
+            let bit = 1 << self.depth;
+            self.objects = if object { self.objects | bit } else { self.objects & !bit };
+        }
+        self.depth += 1;
     }
 
     /// Beyond the limit of depth the kinds of brackets are not known any more, nor do they matter: the object is refused.
-    fn close(&self, depth: usize, object: bool) -> Result<(), JsonFault> {
-        let fits = depth > MAX_DEPTH || (depth > 0 && (self.objects >> (depth - 1) & 1 == 1) == object);
-        if fits { Ok(()) } else { Err(JsonFault::Bracket { found: if object { '}' } else { ']' } }) }
+    pub(super) fn close(&mut self, object: bool) -> Result<(), JsonFault> {
+        let fits = match self.depth.checked_sub(1) {
+            None => false,
+            Some(level) => level >= MAX_DEPTH || (self.objects >> level & 1 == 1) == object,
+        };
+        if !fits {
+            return Err(JsonFault::Bracket { found: if object { '}' } else { ']' } });
+        }
+        self.depth -= 1;
+        Ok(())
     }
 }
 
 impl Marks {
+    const fn clear(&mut self) {
+        self.len = 0;
+        self.crowded = false;
+        self.deep = false;
+    }
+
     fn push(&mut self, at: usize) {
         match (self.at.get_mut(self.len), u32::try_from(at)) {
             (Some(place), Ok(at)) => {
@@ -135,22 +164,66 @@ impl Marks {
     }
 }
 
+/// The next byte from `pos` on that means something outside of texts: a quote, a bracket, a colon, a comma.
+#[inline]
+pub(super) fn next_mark(input: &[u8], pos: usize) -> Option<(usize, u8)> {
+    let rest = input.get(pos..)?;
+    // Digits, letters and what else is no mark are most of it, so they are told apart by one look at a table.
+    for (skipped, byte) in rest.iter().enumerate() {
+        if STRUCTURAL.get(usize::from(*byte)) == Some(&true) {
+            return Some((pos + skipped, *byte));
+        }
+    }
+    None
+}
+
+/// Where a text ends in whose inside `pos` is: behind its quote. As an error, if it goes on: from where to look next.
+#[inline]
+pub(super) fn text_end(input: &[u8], mut pos: usize) -> Result<usize, usize> {
+    loop {
+        let Some(rest) = input.get(pos..) else { return Err(input.len()) };
+        let Some(skipped) = find_mark(rest) else { return Err(input.len()) };
+        pos += skipped;
+        if rest.get(skipped) == Some(&b'"') {
+            return Ok(pos + 1);
+        }
+        // A backslash, and what it escapes.
+        if skipped + 1 >= rest.len() {
+            return Err(pos);
+        }
+        pos += 2;
+    }
+}
+
 /// The first quote or backslash, eight bytes at a time.
-fn find_text_end(text: &[u8]) -> Option<usize> {
+fn find_mark(text: &[u8]) -> Option<usize> {
+    find(text, quotes, |byte| matches!(byte, b'"' | b'\\'))
+}
+
+/// The first byte that ends a text in which nothing is escaped: its quote, or what may not stand there.
+#[inline]
+pub(super) fn find_special(text: &[u8]) -> Option<usize> {
+    let controls = |word| zero_bytes(word & (ONES * 0xE0));
+    find(text, |word| quotes(word) | controls(word), |byte| matches!(byte, b'"' | b'\\' | 0..0x20))
+}
+
+#[inline]
+fn find(text: &[u8], in_word: impl Fn(u64) -> u64, is: impl Fn(u8) -> bool) -> Option<usize> {
+    let (words, last) = text.as_chunks::<8>();
     let mut at = 0;
-    let mut words = text.chunks_exact(8);
-    for word in words.by_ref() {
-        let Some(word) = word.first_chunk::<8>() else { break };
-        let word = u64::from_le_bytes(*word);
-        let found = zero_bytes(word ^ (ONES * b'"' as u64)) | zero_bytes(word ^ (ONES * b'\\' as u64));
+    for word in words {
+        let found = in_word(u64::from_le_bytes(*word));
         if found != 0 {
             // Bits above the first one may be wrong, the first one is not.
             return Some(at + (found.trailing_zeros() / 8) as usize);
         }
         at += 8;
     }
-    let last = words.remainder().iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
-    Some(at + last)
+    Some(at + last.iter().position(|byte| is(*byte))?)
+}
+
+const fn quotes(word: u64) -> u64 {
+    zero_bytes(word ^ (ONES * b'"' as u64)) | zero_bytes(word ^ (ONES * b'\\' as u64))
 }
 
 /// The top bit of each byte that is zero, up to the first one for certain.
@@ -159,6 +232,18 @@ const fn zero_bytes(word: u64) -> u64 {
 }
 
 const ONES: u64 = u64::from_le_bytes([1; 8]);
+
+const STRUCTURAL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut i = 0;
+    while i < MARKING.len() {
+        table[MARKING[i] as usize] = true;
+        i += 1;
+    }
+    table
+};
+
+const MARKING: &[u8] = b"\"{}[]:,";
 
 /// Most levels of an object, itself included.
 pub(crate) const MAX_DEPTH: usize = 128;
@@ -173,8 +258,15 @@ const MARKS: usize = 2 * MAX_FIELDS - 1;
 mod tests {
     use super::*;
 
-    fn whole(text: &str) -> Option<Scanned> {
-        Scanner::new().scan(text.as_bytes()).unwrap()
+    struct Found {
+        len: usize,
+        marks: Marks,
+    }
+
+    fn whole(text: &str) -> Option<Found> {
+        let mut scanner = Scanner::new();
+        let len = scanner.scan(text.as_bytes()).unwrap()?;
+        Some(Found { len, marks: scanner.marks().clone() })
     }
 
     fn check_len(text: &str, expected: Option<usize>) {
@@ -184,11 +276,11 @@ mod tests {
             let mut scanner = Scanner::new();
             let first = scanner.scan(text.get(..cut).unwrap_or("").as_bytes()).unwrap();
             let found = first.or_else(|| scanner.scan(text.as_bytes()).unwrap());
-            assert_eq!(found.map(|found| found.len), expected, "{text} cut at {cut}");
+            assert_eq!(found, expected, "{text} cut at {cut}");
         }
         let mut scanner = Scanner::new();
         let found = (0..=text.len()).find_map(|end| scanner.scan(text.get(..end).unwrap_or("").as_bytes()).unwrap());
-        assert_eq!(found.map(|found| found.len), expected, "{text} byte by byte");
+        assert_eq!(found, expected, "{text} byte by byte");
     }
 
     #[test]
@@ -243,10 +335,10 @@ mod tests {
                     let mut text = vec![0xFF; len];
                     text.insert(at, mark);
                     text.push(b'"');
-                    assert_eq!(find_text_end(&text), Some(at));
+                    assert_eq!(find_mark(&text), Some(at));
                 }
             }
-            assert_eq!(find_text_end(&vec![b'#'; len]), None);
+            assert_eq!(find_mark(&vec![b'#'; len]), None);
         }
     }
 }

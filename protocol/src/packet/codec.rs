@@ -68,7 +68,12 @@ impl<'de, T: Deserialize<'de>> Decoder<T> {
                 if rest.is_empty() { Ok(value) } else { Err(DecodeError::TrailingBytes { action, extra: rest.len() }) }
             }
             Codec::Json => {
-                serde_json::from_slice(payload).map_err(|error| DecodeError::Malformed { action, source: error.into() })
+                // Text as a whole is found to be UTF-8 sooner than string by string.
+                let read = match str::from_utf8(payload) {
+                    Ok(text) => serde_json::from_str(text),
+                    Err(_) => serde_json::from_slice(payload),
+                };
+                read.map_err(|error| DecodeError::Malformed { action, source: error.into() })
             }
         }
     }

@@ -1,0 +1,226 @@
+//! [`Json`]: a packet whose action and data are made at run time.
+
+use std::sync::Arc;
+
+use pnet_protocol::{
+    dialect::Dialect,
+    dynamic::{self, DecodeFault, Misfit},
+    packet::{Codec, DecodeError},
+    protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo},
+    reply::Reply,
+    wire,
+};
+use serde_json::Value;
+
+use crate::{
+    buffers,
+    call::{Calling, Sending},
+    connection::Conn,
+    error::CallError,
+};
+
+/// A packet whose action and data are made at run time: for gateways, tools and consoles.
+///
+/// [`Client::send_json`](crate::Client::send_json), [`call_json`](crate::Client::call_json), the same on
+/// [`Peer`](crate::Peer), and [`Hub::broadcast_json`](crate::Hub::broadcast_json) take it. What the compiler checks for typed packets is checked when it is sent: the
+/// protocol has to declare the action in that direction, and the data has to fit its shape, field by field. The verdict
+/// does not depend on the dialect of the connection; to a native peer the packet goes in the action's own codec.
+///
+/// Stricter than serde reads JSON: there are no fields beyond those of the shape, and a field with a serde default has to
+/// be given, since only the type knows the default. Options may be left out.
+///
+/// # Examples
+///
+/// ```
+/// use pnet::{Json, Packet, action, actions, protocol};
+/// use serde::{Deserialize, Serialize};
+/// use serde_json::json;
+///
+/// #[derive(Packet, Serialize, Deserialize)]
+/// pub struct Add { a: i64, b: i64 }
+///
+/// #[derive(Packet, Serialize, Deserialize)]
+/// pub struct Sum { sum: i64 }
+///
+/// protocol! { pub Math { client { Add -> Sum } } }
+///
+/// #[action("ADD")]
+/// fn add(p: Add) -> Sum { Sum { sum: p.a + p.b } }
+///
+/// actions! { pub server MathServer for Math: add }
+/// actions! { pub client MathClient for Math: }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let math = pnet::memory::serve(MathServer, ()).connect(MathClient, ()).await?;
+/// let sum = math.call_json(Json::new("ADD", json!({"a": 1, "b": 2}))).await?;
+/// assert_eq!(sum, Json::new("SUM", json!({"sum": 3})));
+///
+/// let error = math.call_json(Json::new("ADD", json!({"a": 1, "b": "two"}))).await.unwrap_err();
+/// let why = std::error::Error::source(&error).and_then(|error| error.source()).map(ToString::to_string);
+/// assert_eq!(why.as_deref(), Some("`data.b`: an integer is wanted, and this is a string"));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Json {
+    action: String,
+    data: Value,
+}
+
+impl Json {
+    /// A packet with this action and data. Nothing is checked before it is sent.
+    pub fn new(action: impl Into<String>, data: impl Into<Value>) -> Self {
+        Self { action: action.into(), data: data.into() }
+    }
+
+    /// The action. That of the answer to `-> ()` is `pnet.done`.
+    #[must_use]
+    pub fn action(&self) -> &str {
+        &self.action
+    }
+
+    /// The data.
+    #[must_use]
+    pub const fn data(&self) -> &Value {
+        &self.data
+    }
+
+    /// The data, without a copy.
+    #[must_use]
+    pub fn into_data(self) -> Value {
+        self.data
+    }
+}
+
+/// Why a [`Json`] packet cannot be sent, or its answer not be read.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum JsonError {
+    /// The protocol does not declare the action in this direction.
+    #[error("this side of `{protocol}` sends no action {action:?}")]
+    UnknownAction {
+        /// The action.
+        action: String,
+        /// The protocol.
+        protocol: &'static str,
+    },
+    /// The action has an answer, so it has to be called.
+    #[error("`{action}` is answered: use `call_json`")]
+    Answered {
+        /// The action.
+        action: &'static str,
+    },
+    /// The action has no answer, so it has to be sent.
+    #[error("`{action}` has no answer: use `send_json`")]
+    OneWay {
+        /// The action.
+        action: &'static str,
+    },
+    /// The data does not fit the shape of the action; the source names the field.
+    #[error("the data does not fit `{action}`")]
+    Misfit {
+        /// The action.
+        action: &'static str,
+        /// What does not fit.
+        #[source]
+        source: Misfit,
+    },
+    /// The answer came, but it is not what the protocol declares: the peer's fault.
+    #[error("the answer to `{action}` cannot be read")]
+    Answer {
+        /// The action.
+        action: &'static str,
+        /// Why not.
+        #[source]
+        source: DecodeFault,
+    },
+}
+
+impl Json {
+    pub(crate) fn sending(&self, conn: &Arc<Conn>) -> Sending {
+        Sending::dynamic(conn, self.frame(conn.info, conn.outgoing(), conn.dialect))
+    }
+
+    /// The one-way packet as it waits to be written.
+    pub(crate) fn frame(
+        &self,
+        protocol: &'static ProtocolInfo,
+        outgoing: &'static Direction,
+        dialect: Dialect,
+    ) -> Result<Vec<u8>, JsonError> {
+        let (id, info) = self.find(protocol, outgoing)?;
+        if !matches!(info.reply, ReplyInfo::None) {
+            return Err(JsonError::Answered { action: info.action });
+        }
+        let mut payload = buffers::take();
+        self.encode(info, dialect.codec_override(), &mut payload)?;
+        let mut frame = buffers::take();
+        wire::packet_frame(dialect, info, id, &payload, &mut frame);
+        buffers::give(payload);
+        Ok(frame)
+    }
+
+    pub(crate) async fn calling(self, conn: Arc<Conn>) -> Result<Self, CallError<Self>> {
+        let (id, info) = self.find(conn.info, conn.outgoing())?;
+        if matches!(info.reply, ReplyInfo::None) {
+            return Err(JsonError::OneWay { action: info.action }.into());
+        }
+        let mut payload = buffers::take();
+        self.encode(info, conn.dialect.codec_override(), &mut payload)?;
+        let answer = Calling::<Raw>::dynamic(&conn, id, payload).await;
+        let read = |part: &PartInfo, payload: &[u8]| {
+            let codec = conn.dialect.codec_override().unwrap_or(part.codec);
+            match dynamic::decode(payload, part.schema, codec) {
+                Ok(data) => Ok(Self::new(part.action, data)),
+                Err(source) => Err(CallError::Json(JsonError::Answer { action: info.action, source })),
+            }
+        };
+        match (answer, &info.reply) {
+            (Ok(payload), ReplyInfo::Packet(part) | ReplyInfo::Result(part, _)) => read(part, &payload),
+            (Ok(_), _) => Ok(Self::new("pnet.done", Value::Null)),
+            (Err(error), reply) => Err(error.try_map_declared(|payload| match reply {
+                ReplyInfo::Result(_, part) => read(part, &payload),
+                _ => Err(CallError::Decode(DecodeError::Unexpected { len: payload.len() })),
+            })),
+        }
+    }
+
+    /// Writes the data as the action's payload.
+    fn encode(
+        &self,
+        info: &'static ActionInfo,
+        codec_override: Option<Codec>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), JsonError> {
+        dynamic::encode(&self.data, info.schema, codec_override.unwrap_or(info.codec), out)
+            .map_err(|source| JsonError::Misfit { action: info.action, source })
+    }
+
+    fn find(
+        &self,
+        protocol: &'static ProtocolInfo,
+        outgoing: &'static Direction,
+    ) -> Result<(u16, &'static ActionInfo), JsonError> {
+        let known = outgoing.find(&self.action).and_then(|id| Some((id, outgoing.get(id)?)));
+        known.ok_or_else(|| JsonError::UnknownAction { action: self.action.clone(), protocol: protocol.name })
+    }
+}
+
+/// An answer that is not read yet.
+#[derive(Debug)]
+pub(crate) enum Raw {}
+
+impl Reply for Raw {
+    type Ok = Vec<u8>;
+    type Err = Vec<u8>;
+
+    const INFO: ReplyInfo = ReplyInfo::None;
+
+    fn decode_ok(_: Option<Codec>, payload: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        Ok(payload.to_vec())
+    }
+
+    fn decode_err(_: Option<Codec>, payload: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        Ok(payload.to_vec())
+    }
+}

@@ -1,0 +1,312 @@
+//! The usual case, in one pass: an object that is there as a whole, with the fields that packets have and nothing odd.
+//!
+//! Where anything is unusual (an escape around the data, a field that is not known, a fault, the end of the input) this
+//! gives up, and the scan and [`Envelope::from_marks`](super::Envelope) find out what it is. What is read here is read
+//! there in the same way, but in two passes.
+
+use super::{
+    envelope::{Envelope, MAX_NUMBER, Token},
+    scan::{Brackets, find_special, next_mark, text_end},
+};
+use crate::json::CallId;
+use std::borrow::Cow;
+
+/// The object at the beginning of `input`, and its length; `None` if it is not the usual one.
+#[inline]
+pub(super) fn read(input: &[u8]) -> Option<(Envelope<'_>, usize)> {
+    if input.first() != Some(&b'{') {
+        return None;
+    }
+    let mut cursor = Cursor { input, pos: 1 };
+    let (mut action, mut data, mut created, mut token, mut id, mut re) = (None, None, None, None, None, None);
+    loop {
+        let once = if cursor.takes(b"\"action\":") {
+            action.replace(cursor.plain_text()?).is_none()
+        } else if cursor.takes(b"\"data\":") {
+            data.replace(cursor.value()?).is_none()
+        } else if cursor.takes(b"\"packet-created\":") {
+            created.replace(cursor.time()?).is_none()
+        } else if cursor.takes(b"\"token\":") {
+            token.replace(cursor.token()?).is_none()
+        } else if cursor.takes(b"\"id\":") {
+            id.replace(cursor.id()?).is_none()
+        } else if cursor.takes(b"\"re\":") {
+            re.replace(cursor.id()?).is_none()
+        } else {
+            return None;
+        };
+        if !once {
+            return None;
+        }
+        match cursor.next()? {
+            b',' => cursor.space(),
+            b'}' => break,
+            _ => return None,
+        }
+    }
+    if id.is_some() && re.is_some() {
+        return None;
+    }
+    let text = str::from_utf8(input.get(..cursor.pos)?).ok()?;
+    let within = |(start, end)| text.get(start..end);
+    let envelope = Envelope {
+        action: Cow::Borrowed(within(action?)?),
+        data: data.and_then(within),
+        created,
+        token: match token {
+            Some(Some(token)) => Token::Text(Cow::Borrowed(within(token)?)),
+            Some(None) | None => Token::None,
+        },
+        id: id.map(CallId::Number),
+        re: re.map(CallId::Number),
+    };
+    Some((envelope, cursor.pos))
+}
+
+type Span = (usize, usize);
+
+struct Cursor<'a> {
+    input: &'a [u8],
+    pos: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.input.get(self.pos).copied();
+        self.pos += 1;
+        byte
+    }
+
+    /// The one space that some writers put between things.
+    fn space(&mut self) {
+        if self.input.get(self.pos) == Some(&b' ') {
+            self.pos += 1;
+        }
+    }
+
+    /// Takes a field's name and the colon behind it, if that is what comes.
+    #[inline]
+    fn takes<const N: usize>(&mut self, key: &[u8; N]) -> bool {
+        let comes = self.input.get(self.pos..).and_then(<[u8]>::first_chunk::<N>) == Some(key);
+        if comes {
+            self.pos += N;
+            self.space();
+        }
+        comes
+    }
+
+    /// A text in which nothing is escaped.
+    fn plain_text(&mut self) -> Option<Span> {
+        if self.next()? != b'"' {
+            return None;
+        }
+        let start = self.pos;
+        let end = start + find_special(self.input.get(start..)?)?;
+        self.pos = end + 1;
+        (self.input.get(end) == Some(&b'"')).then_some((start, end))
+    }
+
+    /// Any value; what stands in it is its reader's to judge.
+    fn value(&mut self) -> Option<Span> {
+        let start = self.pos;
+        let mut brackets = Brackets::new();
+        // The object around it.
+        brackets.open(true);
+        let mut pos = start;
+        loop {
+            let (at, byte) = next_mark(self.input, pos)?;
+            pos = at + 1;
+            if byte == b'"' {
+                pos = text_end(self.input, pos).ok()?;
+            } else if byte == b':' || byte == b',' {
+                if brackets.depth() == 1 {
+                    self.pos = at;
+                    break;
+                }
+            } else if byte == b'{' || byte == b'[' {
+                brackets.open(byte == b'{');
+            } else if brackets.depth() == 1 {
+                self.pos = at;
+                break;
+            } else {
+                brackets.close(byte == b'}').ok()?;
+            }
+        }
+        let value = self.input.get(start..self.pos)?;
+        let trimmed = !brackets.is_too_deep() && value.last().is_some_and(|last| !last.is_ascii_whitespace());
+        (trimmed && !value.first()?.is_ascii_whitespace()).then_some((start, self.pos))
+    }
+
+    /// Digits and as many behind a point, up to where something else begins.
+    fn time(&mut self) -> Option<i64> {
+        let (seconds, digits) = self.digits()?;
+        if digits > 12 {
+            return None;
+        }
+        let mut micros = 0;
+        if self.input.get(self.pos) == Some(&b'.') {
+            self.pos += 1;
+            let fraction = self.input.get(self.pos..)?;
+            let mut digits = 0;
+            for byte in fraction {
+                let digit = byte.wrapping_sub(b'0');
+                if digit > 9 {
+                    break;
+                }
+                if digits < 6 {
+                    micros = micros * 10 + i64::from(digit);
+                }
+                digits += 1;
+            }
+            micros *= SCALE.get(digits).copied().unwrap_or(1);
+            self.pos += digits;
+            if digits == 0 {
+                return None;
+            }
+        }
+        Some(i64::try_from(seconds).ok()? * 1_000_000 + micros)
+    }
+
+    fn token(&mut self) -> Option<Option<Span>> {
+        if self.input.get(self.pos) == Some(&b'"') {
+            return self.plain_text().map(Some);
+        }
+        self.input.get(self.pos..)?.strip_prefix(b"null")?;
+        self.pos += 4;
+        Some(None)
+    }
+
+    /// An integer; texts are rare enough.
+    fn id(&mut self) -> Option<u64> {
+        let (number, _) = self.digits()?;
+        (number <= MAX_NUMBER).then_some(number)
+    }
+
+    /// An integer without zeros in front, of at most 18 digits, and how many they are.
+    fn digits(&mut self) -> Option<(u64, usize)> {
+        let rest = self.input.get(self.pos..)?;
+        let (mut number, mut digits) = match rest.first_chunk().copied().and_then(eight_digits) {
+            Some(number) => (number, 8),
+            None => (0, 0),
+        };
+        for byte in rest.get(digits..)?.iter().take(19 - digits) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            number = number * 10 + u64::from(digit);
+            digits += 1;
+        }
+        self.pos += digits;
+        let plain = (1..19).contains(&digits) && (digits == 1 || rest.first() != Some(&b'0'));
+        plain.then_some((number, digits))
+    }
+}
+
+/// Eight digits as a number, in three steps instead of eight.
+fn eight_digits(digits: [u8; 8]) -> Option<u64> {
+    let word = u64::from_le_bytes(digits);
+    // A byte is a digit if its upper half is 3, and still is when 6 is added.
+    let upper = 0xF0F0_F0F0_F0F0_F0F0;
+    let threes = 0x3030_3030_3030_3030;
+    if word & upper != threes || word.wrapping_add(0x0606_0606_0606_0606) & upper != threes {
+        return None;
+    }
+    let ones = word & 0x0F0F_0F0F_0F0F_0F0F;
+    let pairs = ones.wrapping_mul(10).wrapping_add(ones >> 8) & 0x00FF_00FF_00FF_00FF;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_FFFF_0000_FFFF;
+    Some(fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xFFFF_FFFF)
+}
+
+/// What so many digits behind the point are to be multiplied with.
+const SCALE: [i64; 6] = [1_000_000, 100_000, 10_000, 1000, 100, 10];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::scan::Scanner;
+
+    /// What is read here is what is read in two passes.
+    fn check(object: &[u8]) -> bool {
+        let Some((quick, len)) = read(object) else { return false };
+        let mut scanner = Scanner::new();
+        assert_eq!(scanner.scan(object).unwrap(), Some(len), "{}", object.escape_ascii());
+        let slow = Envelope::from_marks(&object[..len], scanner.marks());
+        assert_eq!(slow, Ok(quick), "{}", object.escape_ascii());
+        true
+    }
+
+    const USUAL: [&str; 9] = [
+        r#"{"action":"ADD","data":{"a":1,"b":[{},"]}"]},"packet-created":1700000000.123456,"token":null,"id":7}"#,
+        r#"{"action": "ADD", "data": {"a": 1}, "packet-created": 1671900000.5, "token": "9f2f63e1-5aab"}"#,
+        r#"{"re":9007199254740991,"token":"t","packet-created":0,"data":null,"action":"größe"}"#,
+        r#"{"data":"\"\\","action":"A"}"#,
+        r#"{"data":-1.5e3,"action":""}"#,
+        r#"{"action":"A","data":[]}"#,
+        r#"{"action":"A","data":nonsense}"#,
+        r#"{"action":"A"}{"action":"B"}"#,
+        r#"{"id":0,"action":"A"}"#,
+    ];
+
+    #[test]
+    fn the_usual_objects_are_read_in_one_pass() {
+        for object in USUAL {
+            assert!(check(object.as_bytes()), "{object}");
+        }
+    }
+
+    #[test]
+    fn eight_digits_are_a_number() {
+        for number in [0, 1, 12_345_678, 99_999_999, 90_000_009] {
+            let text = format!("{number:08}");
+            assert_eq!(eight_digits(text.as_bytes().try_into().unwrap()), Some(number));
+        }
+        for text in [b"1234567:", b"/2345678", b"1234.678", b"1234567\"", b"\xb12345678"[..8].try_into().unwrap()] {
+            assert_eq!(eight_digits(*text), None, "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_is_unusual_is_left_to_the_others() {
+        for object in [
+            "{}",
+            "{",
+            r#"{"action":"A""#,
+            r#"{"action":"\u0041"}"#,
+            r#"{"action":"A","more":1}"#,
+            r#"{"action":"A","action":"A"}"#,
+            r#"{"action":"A","id":1,"re":1}"#,
+            r#"{"action":"A","id":01}"#,
+            r#"{"action":"A","id":9007199254740992}"#,
+            r#"{"action":"A","packet-created":1.}"#,
+            r#"{"action":"A","packet-created":1e3}"#,
+            r#"{"action":"A","data":}"#,
+            r#"{"action":"A","data":[}"#,
+            r#"{"action":"A","data": 1 }"#,
+            r#"{"action":"A",}"#,
+            r#"{"data":1}"#,
+        ] {
+            assert!(read(object.as_bytes()).is_none(), "{object}");
+        }
+        let deep = format!(r#"{{"action":"A","data":{}{}}}"#, "[".repeat(128), "]".repeat(128));
+        assert!(read(deep.as_bytes()).is_none());
+        assert!(check(deep.replacen('[', "", 1).replacen(']', "", 1).as_bytes()));
+    }
+
+    /// Every byte of every usual object, replaced by every byte that means something, left out and doubled.
+    #[test]
+    fn both_ways_agree_on_damaged_objects() {
+        let mut read = 0;
+        for object in USUAL {
+            for at in 0..object.len() {
+                let (head, tail) = object.as_bytes().split_at(at);
+                for byte in b"\"\\{}[]:,. 0919-eAn\x00\x1f\xff\xc3" {
+                    read += usize::from(check(&[head, &[*byte], &tail[1..]].concat()));
+                    read += usize::from(check(&[head, &[*byte], tail].concat()));
+                }
+                read += usize::from(check(&[head, &tail[1..]].concat()));
+            }
+        }
+        assert!(read > 1000, "{read}");
+    }
+}
