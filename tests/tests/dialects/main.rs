@@ -1,0 +1,8 @@
+//! Both dialects beside each other: the same conversation in either, peers of the old form, crowds, and what stays secret.
+//! Mostly in memory, with the clock paused.
+
+mod old_peers;
+mod same_conversation;
+mod support;
+mod suspended;
+mod variety;
