@@ -3,6 +3,7 @@
 
 mod old_peers;
 mod same_conversation;
+mod silence;
 mod support;
 mod suspended;
 mod variety;
