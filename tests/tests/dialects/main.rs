@@ -3,6 +3,7 @@
 
 mod old_peers;
 mod same_conversation;
+mod secrets;
 mod silence;
 mod support;
 mod suspended;
