@@ -248,6 +248,36 @@ async fn an_old_client_is_left_alone(greets: bool) {
     assert_eq!(hub.len(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_an_old_client_cannot_be_answered_is_told_in_one_short_packet() {
+    let server = pnet::memory::serve(TalkServer, Book::default());
+    let io = server.connector().open().await.expect("opens");
+    let mut old = OldClient { io, token: Value::Null };
+    old.say("handShake", &Value::Null).await;
+    assert_eq!(old.read().await.expect("the handshake")["action"], "handShake");
+    // An answer that would be too long, a call that cannot be read, and one whose handler goes wrong.
+    let long = json!({"data": "QUFB".repeat(220)});
+    let secret = json!({"how": "Secret"});
+    for (action, data, code) in [
+        ("ECHO", &long, code::TOO_LONG),
+        ("DIVIDE", &json!({"a": "?".repeat(300)}), code::MALFORMED),
+        ("BREAK", &secret, code::INTERNAL),
+    ] {
+        old.say(action, data).await;
+        let failure = old.read().await.expect("the failure");
+        assert_eq!((&failure["action"], &failure["data"]["code"]), (&json!("pnet.failure"), &json!(code)));
+        assert!(failure.get("re").is_none(), "{failure}");
+    }
+    // An acknowledgement has no form, and nor has what is wrong with a packet that nobody waits for an answer to.
+    for (action, data) in [("TOUCH", Value::Null), ("NOTE", json!({"n": "no number"})), ("NOTE", json!([]))] {
+        old.say(action, &data).await;
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(read_now(&mut old.io).await, Now::Nothing, "{action}");
+    }
+    old.say("DIVIDE", &json!({"a": 1, "b": 1})).await;
+    assert_eq!(old.read().await.expect("the answer")["action"], "QUOTIENT");
+}
+
 async fn broadcast_for_ever(hub: Hub<Talk>) {
     for n in 0.. {
         hub.broadcast(&Push { n });
