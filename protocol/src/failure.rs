@@ -60,8 +60,11 @@ pub struct Failure {
 #[derive(Debug)]
 enum Cause {
     None,
-    /// The packet could not be decoded: the sender's mistake, and counted as one.
-    Malformed,
+    /// The packet could not be decoded: the sender's mistake, and counted as one. Behind the first `named` bytes of its
+    /// message the decoder quotes what it found, which is the sender's business and nothing for a log.
+    Malformed {
+        named: usize,
+    },
     Text(String),
     Error(Box<dyn Error + Send + Sync>),
 }
@@ -94,19 +97,20 @@ impl Failure {
     #[must_use]
     pub fn malformed(error: &DecodeError) -> Self {
         let mut message = error.to_string();
+        let named = message.len();
         let mut source = Error::source(error);
         while let Some(error) = source {
             message = format!("{message}: {error}");
             source = error.source();
         }
         let failure = Self::public(code::MALFORMED, message.chars().take(MAX_MALFORMED).collect::<String>());
-        Self { cause: Cause::Malformed, ..failure }
+        Self { cause: Cause::Malformed { named }, ..failure }
     }
 
     /// Whether the sender's packet did not decode; made by [`malformed`](Self::malformed), not by a handler's own code.
     #[must_use]
     pub const fn is_malformed(&self) -> bool {
-        matches!(self.cause, Cause::Malformed)
+        matches!(self.cause, Cause::Malformed { .. })
     }
 
     /// Whether the packet was refused before any handler saw it: it did not decode, or this side takes nothing new.
@@ -132,11 +136,12 @@ impl Failure {
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match &self.cause {
             Cause::Error(error) => Some(&**error),
-            Cause::None | Cause::Malformed | Cause::Text(_) => None,
+            Cause::None | Cause::Malformed { .. } | Cause::Text(_) => None,
         }
     }
 
-    /// What belongs in the log: the code, and everything known about the reason. Not for the other side.
+    /// What belongs in the log: the code, and everything known about the reason, but for what stood in a packet that did
+    /// not decode. Not for the other side.
     pub fn log_text(&self) -> impl fmt::Display + '_ {
         LogText(self)
     }
@@ -154,8 +159,11 @@ impl fmt::Display for LogText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.code)?;
         match &self.0.cause {
-            Cause::None | Cause::Malformed if self.0.message.is_empty() => Ok(()),
-            Cause::None | Cause::Malformed => write!(f, ": {}", self.0.message),
+            Cause::None if self.0.message.is_empty() => Ok(()),
+            Cause::None => write!(f, ": {}", self.0.message),
+            Cause::Malformed { named } => {
+                write!(f, ": {}", self.0.message.get(..*named).unwrap_or(&self.0.message))
+            }
             Cause::Text(text) => write!(f, ": {text}"),
             Cause::Error(error) => {
                 let mut error: &dyn Error = &**error;

@@ -53,16 +53,8 @@ impl Joining {
 
     /// Waits for the first byte. Nothing is allocated while there is none.
     pub(crate) async fn first_byte(&mut self) -> io::Result<u8> {
-        let Self { io, tail, read, .. } = self;
-        poll_fn(|task| {
-            let mut bytes = [0; FIRST_READ_LEN];
-            let mut space = ReadBuf::new(&mut bytes);
-            ready!(Pin::new(&mut *io).poll_read(task, &mut space))?;
-            tail.extend_from_slice(space.filled());
-            *read += space.filled().len() as u64;
-            Poll::Ready(tail.first().copied().ok_or_else(|| io::ErrorKind::UnexpectedEof.into()))
-        })
-        .await
+        self.read().await?;
+        self.tail.first().copied().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     /// The client's side towards a JSON server, until its handshake or the lack of one.
@@ -208,12 +200,19 @@ impl Joining {
         .await;
     }
 
+    /// Reads by way of the stack, so that a peer which sends a byte at a time holds no more than it has sent.
     async fn read(&mut self) -> io::Result<usize> {
-        // The machines bound what they leave unread: a whole frame is at most a report.
-        self.tail.reserve(READ_LEN);
-        let read = self.io.read_buf(&mut self.tail).await?;
-        self.read += read as u64;
-        Ok(read)
+        let Self { io, tail, read, .. } = self;
+        poll_fn(|task| {
+            let mut bytes = [0; READ_LEN];
+            let mut space = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut *io).poll_read(task, &mut space))?;
+            // The machines bound what they leave unread: a whole frame is at most a report.
+            tail.extend_from_slice(space.filled());
+            *read += space.filled().len() as u64;
+            Poll::Ready(Ok(space.filled().len()))
+        })
+        .await
     }
 
     async fn write(&mut self) -> io::Result<()> {
@@ -241,5 +240,4 @@ impl Joining {
 }
 
 const READ_LEN: usize = 4096;
-const FIRST_READ_LEN: usize = 1024;
 const LINGER: Duration = Duration::from_secs(1);

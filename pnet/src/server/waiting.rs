@@ -132,29 +132,34 @@ impl Drop for Waiting {
     }
 }
 
-/// Puts one more into a pool; the oldest comes out if there are too many now. Those that came a moment ago are spared
-/// within reason: a crowd of honest clients is quickly served.
-fn admit(pool: &mut Pool, number: u64, exit: &Arc<Exit>) -> Option<Arc<Exit>> {
+/// Puts one more into a pool; the oldest come out if there are too many now. Those that came a moment ago are spared
+/// within reason: a crowd of honest clients is quickly served. What is left of a crowd goes with the next that comes.
+fn admit(pool: &mut Pool, number: u64, exit: &Arc<Exit>) -> Vec<Arc<Exit>> {
     let now = Instant::now();
     pool.insert(number, Entry { since: now, exit: Arc::clone(exit) });
-    if pool.len() <= config::HALF_OPEN {
-        return None;
+    let mut evicted = Vec::new();
+    while pool.len() > config::HALF_OPEN {
+        let Some(oldest) = pool.first_entry() else { break };
+        let spared = now.duration_since(oldest.get().since) < config::HALF_OPEN_SPARED;
+        if spared && pool.len() <= config::HALF_OPEN_CROWD {
+            break;
+        }
+        evicted.extend(pool.pop_first().map(|(_, entry)| entry.exit));
     }
-    let oldest = pool.first_entry()?;
-    let patient = now.duration_since(oldest.get().since) < config::HALF_OPEN_SPARED;
-    if patient && pool.len() <= config::HALF_OPEN_CROWD {
-        return None;
-    }
-    pool.pop_first().map(|(_, entry)| entry.exit)
+    evicted
 }
 
 /// Outside of the lock, since a connection has one of its own.
-fn evict(exit: Option<Arc<Exit>>) {
-    let Some(exit) = exit else { return };
-    tracing::debug!("too many have not begun or finished their handshake: the oldest has to go");
-    exit.told.cancel();
-    if let Some(conn) = exit.conn.get() {
-        conn.request_close(had_to_go());
+fn evict(exits: Vec<Arc<Exit>>) {
+    if exits.is_empty() {
+        return;
+    }
+    tracing::debug!(count = exits.len(), "too many have not begun or finished their handshake: the oldest have to go");
+    for exit in exits {
+        exit.told.cancel();
+        if let Some(conn) = exit.conn.get() {
+            conn.request_close(had_to_go());
+        }
     }
 }
 

@@ -1,0 +1,10 @@
+//! Both dialects beside each other: the same conversation in either, peers of the old form, crowds, and what stays secret.
+//! Mostly in memory, with the clock paused.
+
+mod old_peers;
+mod same_conversation;
+mod secrets;
+mod silence;
+mod support;
+mod suspended;
+mod variety;
