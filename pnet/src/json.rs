@@ -127,7 +127,7 @@ pub enum JsonError {
     },
     /// The answer came, but it is not what the protocol declares: the peer's fault.
     #[error("the answer to `{action}` cannot be read")]
-    Answer {
+    Unreadable {
         /// The action.
         action: &'static str,
         /// Why not.
@@ -172,7 +172,7 @@ impl Json {
             let codec = conn.dialect.codec_override().unwrap_or(part.codec);
             match dynamic::decode(payload, part.schema, codec) {
                 Ok(data) => Ok(Self::new(part.action, data)),
-                Err(source) => Err(CallError::Json(JsonError::Answer { action: info.action, source })),
+                Err(source) => Err(CallError::Json(JsonError::Unreadable { action: info.action, source })),
             }
         };
         match (answer, &info.reply) {

@@ -66,6 +66,8 @@ fn sum(add: Add<'_>, created: i64) -> i64 {
     add.a + add.b
 }
 
+type Way = fn(&Input) -> i64;
+
 struct Input {
     object: Vec<u8>,
     created: i64,
@@ -90,7 +92,7 @@ fn object(n: usize) -> Input {
 
 fn main() {
     let inputs: Vec<Input> = (0..24).map(object).collect();
-    let ways: [(&str, fn(&Input) -> i64); 4] =
+    let ways: [(&str, Way); 4] =
         [("data alone", data_alone), ("Envelope", envelope), ("RawValue", raw_value), ("Value", value)];
     // For each way, for each order, the rounds.
     let mut nanos = vec![vec![Vec::new(); inputs.len()]; ways.len()];

@@ -392,6 +392,14 @@ impl Writer {
         }
     }
 
+    /// Whether an answer that never comes keeps everything waiting that is to be sent after its call.
+    pub const fn is_one_by_one(&self) -> bool {
+        match self {
+            Self::Native(_) => false,
+            Self::Json(writer) => writer.is_one_by_one(),
+        }
+    }
+
     /// The other side has had time to read, or has sent something.
     pub const fn was_read(&mut self) {
         if let Self::Json(writer) = self {

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use pnet_protocol::{
-    close::Close,
+    close::{Close, CloseCode},
     connection::{Answer, Calls, MAX_CALLS, ReplyTo, SendRefused, Violation},
     failure::{Failure, code},
     json::{Form, JsonWelcome, Named},
@@ -20,7 +20,10 @@ use pnet_protocol::{
 use tokio::time::Instant;
 
 use super::counters::Sent;
-use crate::{buffers, error::Closed};
+use crate::{
+    buffers, config,
+    error::{Closed, ClosedBy},
+};
 
 /// The sending half of a connection.
 #[derive(Debug)]
@@ -55,6 +58,8 @@ pub(crate) struct Out {
     writer: Writer,
     /// A peer that takes one packet at a time has read the last one by then.
     pub(crate) reads_until: Option<Instant>,
+    /// Such a peer has not answered by then a call that its caller has given up.
+    pub(crate) answers_until: Option<Instant>,
     /// Packets and calls that wait for credit, for a call's place or for room in `buf`; in order.
     parked: VecDeque<Parked>,
     parked_bytes: usize,
@@ -161,6 +166,7 @@ impl Out {
     pub(crate) fn new(writer: Writer) -> Self {
         Self {
             reads_until: writer.awaits_reading().then(|| Instant::now() + READING),
+            answers_until: None,
             buf: Vec::new(),
             calls: Calls::new(),
             close: None,
@@ -266,6 +272,11 @@ impl Out {
             CallState::Sent if self.gone.is_none() && self.deaf.is_none() => {
                 slot.state = CallState::Abandoned;
                 slot.waker = None;
+                let deadline = slot.deadline;
+                if self.writer.is_one_by_one() {
+                    self.answers_until = Some(deadline.unwrap_or_else(|| Instant::now() + config::CALL));
+                    wakers.extend(self.wake_anyway());
+                }
                 self.write_cancel(id);
                 wakers.extend(self.wake_driver());
             }
@@ -327,6 +338,7 @@ impl Out {
             }
             _ => return None,
         };
+        self.answers_until = None;
         self.writer.call_ended(id);
         waker
     }
@@ -362,6 +374,9 @@ impl Out {
             }
         }
         self.earliest = earliest;
+        if !cancelled.is_empty() && self.writer.is_one_by_one() {
+            self.answers_until = Some(now);
+        }
         for id in cancelled {
             self.write_cancel(id);
         }
@@ -384,6 +399,16 @@ impl Out {
     /// A JSON client asks for its handshake.
     pub(crate) fn greet(&mut self, reader: &mut Reader) {
         reader.greet(micros_now(), &mut self.buf);
+    }
+
+    /// Ends the connection if the peer's answers cannot be told apart any more. A peer that ties no answer to its call, and
+    /// has not answered one in time, may do so later: then it would be taken for the answer to the next one.
+    pub(crate) fn give_up_by(&mut self, now: Instant) {
+        if self.answers_until.is_some_and(|until| until <= now) && self.close.is_none() {
+            self.answers_until = None;
+            let reason = "a call was not answered in time, and a later answer could not be told from the next call's";
+            self.close = Some(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here));
+        }
     }
 
     /// A peer that takes one packet at a time has had time to read the last one.

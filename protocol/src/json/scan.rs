@@ -233,17 +233,18 @@ const fn zero_bytes(word: u64) -> u64 {
 
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 
+#[expect(clippy::indexing_slicing, reason = "by the compiler, and with constants")]
 const STRUCTURAL: [bool; 256] = {
     let mut table = [false; 256];
-    let mut i = 0;
-    while i < MARKING.len() {
-        table[MARKING[i] as usize] = true;
-        i += 1;
-    }
+    table[b'"' as usize] = true;
+    table[b'{' as usize] = true;
+    table[b'}' as usize] = true;
+    table[b'[' as usize] = true;
+    table[b']' as usize] = true;
+    table[b':' as usize] = true;
+    table[b',' as usize] = true;
     table
 };
-
-const MARKING: &[u8] = b"\"{}[]:,";
 
 /// Most levels of an object, itself included.
 pub(crate) const MAX_DEPTH: usize = 128;

@@ -92,20 +92,25 @@ impl JsonWriter {
 
     /// Whether a one-way packet may go now. A server of the old form takes one packet at a time.
     pub const fn can_send_packet(&self) -> bool {
-        !(self.one_by_one() && self.unread)
+        !(self.is_one_by_one() && self.unread)
     }
 
     /// Whether a call may go now.
     pub fn can_call(&self) -> bool {
-        if self.one_by_one() {
+        if self.is_one_by_one() {
             return !self.unread && self.calls.is_empty();
         }
         u32::try_from(self.calls.len()).is_ok_and(|calls| calls < self.max_calls)
     }
 
+    /// Whether the other side takes one packet at a time: a server of the old form.
+    pub const fn is_one_by_one(&self) -> bool {
+        matches!((self.role, self.form), (Role::Client, Form::Old))
+    }
+
     /// Whether the other side may still have to read the packet before: ask again after a pause, or when something came.
     pub fn awaits_reading(&self) -> bool {
-        self.one_by_one() && self.unread && self.calls.is_empty()
+        self.is_one_by_one() && self.unread && self.calls.is_empty()
     }
 
     /// The other side has had time to read, or has answered.
@@ -294,10 +299,6 @@ impl JsonWriter {
             }
         }
         out.extend_from_slice(b"}\n");
-    }
-
-    const fn one_by_one(&self) -> bool {
-        matches!((self.role, self.form), (Role::Client, Form::Old))
     }
 }
 

@@ -297,7 +297,7 @@ impl<D: Dispatch> Driver<D> {
             if out.has_requests() {
                 return true;
             }
-            (out.earliest, out.reads_until)
+            (out.earliest.into_iter().chain(out.answers_until).min(), out.reads_until)
         };
         let begun = self.begun_until();
         let Some(due) = [stage, stalled, begun, calls, reads].into_iter().flatten().min() else { return false };
@@ -319,6 +319,7 @@ impl<D: Dispatch> Driver<D> {
             let mut out = self.conn.out();
             out.expire_calls(now, &mut wakers);
             out.read_by(now);
+            out.give_up_by(now);
             out.unpark(&mut wakers);
         }
         wakers.into_iter().for_each(Waker::wake);
