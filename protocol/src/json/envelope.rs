@@ -234,7 +234,7 @@ fn error(what: impl Into<What>) -> EnvelopeError {
     EnvelopeError { what: what.into(), id: None }
 }
 
-const fn is_space(byte: u8) -> bool {
+pub(super) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 

@@ -10,7 +10,7 @@ use zeroize::Zeroize as _;
 
 use super::{
     Form, JsonFault, action,
-    envelope::Envelope,
+    envelope::{Envelope, is_space},
     reader::{close_of, reason_of},
     scan::Scanner,
     writer::{put_action, put_json, put_stamp},
@@ -80,7 +80,7 @@ impl Greeting {
         let window = input.get(..FIRST_OBJECT_LEN).unwrap_or(input);
         let unread = window.get(self.skipped..).unwrap_or_default();
         if !self.scanner.has_begun() {
-            self.skipped += unread.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            self.skipped += unread.iter().take_while(|byte| is_space(**byte)).count();
         }
         let unread = window.get(self.skipped..).unwrap_or_default();
         if let Some(byte) = unread.first().filter(|byte| **byte != b'{') {
@@ -182,7 +182,7 @@ impl JsonHandshake {
     pub fn handle(&mut self, input: &[u8]) -> Result<Option<(usize, JsonWelcome)>, HandshakeError> {
         let unread = input.get(self.skipped..).unwrap_or_default();
         if !self.scanner.has_begun() {
-            self.skipped += unread.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            self.skipped += unread.iter().take_while(|byte| is_space(**byte)).count();
         }
         let unread = input.get(self.skipped..).unwrap_or_default();
         match unread.first() {
