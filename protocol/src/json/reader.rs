@@ -387,7 +387,7 @@ pub(super) fn reason_of(data: Option<&str>) -> Cow<'_, str> {
 
 /// What the data of a `pnet.close` says, as far as it says it.
 pub(super) fn close_of(data: Option<&str>) -> (CloseCode, Retry, Cow<'_, str>) {
-    let read = data.and_then(|data| serde_json::from_str::<CloseRead<'_>>(data).ok()).unwrap_or_default();
+    let read: CloseRead<'_> = object_of(data);
     let code = match read.code {
         Some(CodeRead::Word(word)) => CloseCode::from_word(&word),
         Some(CodeRead::Number(number)) => Some(CloseCode::from_u16(number)),
@@ -410,7 +410,7 @@ pub(super) fn close_of(data: Option<&str>) -> (CloseCode, Retry, Cow<'_, str>) {
 #[serde(default)]
 struct CloseRead<'a> {
     code: Option<CodeRead>,
-    #[serde(borrow, deserialize_with = "text")]
+    #[serde(borrow, deserialize_with = "if_it_fits")]
     reason: Option<Cow<'a, str>>,
     retry: Option<RetryRead>,
 }
@@ -431,13 +431,26 @@ enum RetryRead {
     Other(IgnoredAny),
 }
 
-/// A text that is borrowed where it can be; serde does that for a `Cow` only if it is no option.
-fn text<'de: 'a, 'a, D: Deserializer<'de>>(input: D) -> Result<Option<Cow<'a, str>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(transparent)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+/// What the data of a packet of the dialect's own says. Anything but an object says nothing, also a list that has the
+/// right values in the right order.
+pub(super) fn object_of<'a, T: Default + Deserialize<'a>>(data: Option<&'a str>) -> T {
+    let object = data.filter(|data| data.starts_with('{'));
+    object.and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default()
+}
 
-    Option::<Text<'a>>::deserialize(input).map(|text| text.map(|Text(text)| text))
+/// What is of another kind than it should be is taken for absent, and takes nothing else with it.
+pub(super) fn if_it_fits<'de, D: Deserializer<'de>, T: Deserialize<'de>>(input: D) -> Result<Option<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Read<T> {
+        Fits(T),
+        Other(IgnoredAny),
+    }
+
+    Ok(match Read::deserialize(input)? {
+        Read::Fits(value) => Some(value),
+        Read::Other(_) => None,
+    })
 }
 
 fn nonce_of(data: Option<&str>) -> Option<Option<u64>> {

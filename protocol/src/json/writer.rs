@@ -5,7 +5,10 @@ use std::{borrow::Cow, collections::VecDeque, fmt, io::Write as _};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Form, JsonWelcome, action, payload_of};
+use super::{
+    Form, JsonWelcome, action, payload_of,
+    reader::{if_it_fits, object_of},
+};
 use crate::{
     close::{Close, Retry},
     connection::{Answer, ReplyId, ReplyTo, SendRefused},
@@ -414,10 +417,10 @@ const fn reply_name(reply: &ReplyInfo) -> &'static str {
 
 /// What a `pnet.failure` says, as far as it says it.
 fn failure_of<'a>(data: Option<&str>) -> NamedAnswer<'a> {
-    let read = data.and_then(|data| serde_json::from_str::<FailureRead<'_>>(data).ok()).unwrap_or_default();
-    let code =
-        if (1..=CODE_LEN).contains(&read.code.len()) { read.code.into_owned() } else { code::INTERNAL.to_owned() };
-    NamedAnswer::Failure { code, message: cut(&read.message, TEXT_LEN).to_owned() }
+    let read: FailureRead<'_> = object_of(data);
+    let code = read.code.filter(|code| (1..=CODE_LEN).contains(&code.len()));
+    let code = code.map_or_else(|| code::INTERNAL.to_owned(), Cow::into_owned);
+    NamedAnswer::Failure { code, message: cut(&read.message.unwrap_or_default(), TEXT_LEN).to_owned() }
 }
 
 #[derive(Serialize)]
@@ -429,10 +432,10 @@ struct FailureData<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct FailureRead<'a> {
-    #[serde(borrow)]
-    code: Cow<'a, str>,
-    #[serde(borrow)]
-    message: Cow<'a, str>,
+    #[serde(borrow, deserialize_with = "if_it_fits")]
+    code: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "if_it_fits")]
+    message: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
