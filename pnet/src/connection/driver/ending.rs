@@ -65,6 +65,12 @@ impl<D: Dispatch> Driver<D> {
         let closed = Closed::new(CloseCode::Lost, reason, ClosedBy::Peer);
         self.tail = Vec::new();
         match self.stage {
+            // What a script sent before it ended its stream waits for the connect handler, and is answered.
+            Stage::Joining { .. } if self.conn.dialect == Dialect::Json && !self.dispatch.is_idle() => {
+                let mut wakers = Vec::new();
+                self.conn.out().deafen(&Arc::new(closed), &mut wakers);
+                wakers.into_iter().for_each(Waker::wake);
+            }
             Stage::Joining { .. } => self.leave(closed),
             Stage::Open => {
                 tracing::debug!(%closed, "draining");
