@@ -128,7 +128,11 @@ impl JsonWriter {
     ///
     /// [`SendRefused::TooLong`].
     pub fn check_len(&self, len: usize) -> Result<(), SendRefused> {
-        let (len, max) = (len.saturating_add(TAIL_LEN), self.max_object_len());
+        self.check_object(len.saturating_add(TAIL_LEN))
+    }
+
+    fn check_object(&self, len: usize) -> Result<(), SendRefused> {
+        let max = self.max_object_len();
         if u32::try_from(len).is_ok_and(|len| len <= max) { Ok(()) } else { Err(SendRefused::TooLong { len, max }) }
     }
 
@@ -229,12 +233,10 @@ impl JsonWriter {
         };
         let start = out.len();
         put_head(out, name, payload);
-        if let Err(refused) = self.check_len(out.len() - start) {
-            out.truncate(start);
-            return Err(refused);
-        }
         self.finish(out, re(to));
-        Ok(())
+        // Where one read is one packet, the line feed is part of it.
+        let line_feed = usize::from(self.form != Form::Old);
+        self.check_object(out.len() - start - line_feed).inspect_err(|_| out.truncate(start))
     }
 
     /// Writes that a call, or a packet that was refused, is not answered as declared. Of packets that nobody waits for an
@@ -475,5 +477,5 @@ pub(super) const NEVER: &str = "never";
 /// The most that a head adds to its data: the two keys, and an action of 64 bytes that are all escaped.
 pub const HEAD_LEN: usize = 160;
 
-/// The most that a tail adds to a head: time, a token, an id of 64 characters that are all escaped.
-const TAIL_LEN: usize = 256;
+/// More than a tail adds to a head: time, a token, an id that is a number. One that is text may be longer.
+const TAIL_LEN: usize = 128;
