@@ -5,13 +5,13 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use zeroize::Zeroize as _;
 
 use super::{
     Form, JsonFault, action,
-    envelope::Envelope,
-    reader::{close_of, reason_of},
+    envelope::{Envelope, is_space},
+    reader::{close_of, if_it_fits, object_of, reason_of},
     scan::Scanner,
     writer::{put_action, put_json, put_stamp},
 };
@@ -80,7 +80,7 @@ impl Greeting {
         let window = input.get(..FIRST_OBJECT_LEN).unwrap_or(input);
         let unread = window.get(self.skipped..).unwrap_or_default();
         if !self.scanner.has_begun() {
-            self.skipped += unread.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            self.skipped += unread.iter().take_while(|byte| is_space(**byte)).count();
         }
         let unread = window.get(self.skipped..).unwrap_or_default();
         if let Some(byte) = unread.first().filter(|byte| **byte != b'{') {
@@ -113,7 +113,7 @@ impl Greeting {
             form: if says_pnet(Some(data)) { Form::Pnet } else { Form::Old },
             greets: true,
             credentials,
-            limits: said.limits.to_limits(),
+            limits: said.limits.unwrap_or_default().to_limits(),
         };
         Ok(Some((self.skipped + len, hello)))
     }
@@ -183,7 +183,7 @@ impl JsonHandshake {
     pub fn handle(&mut self, input: &[u8]) -> Result<Option<(usize, JsonWelcome)>, HandshakeError> {
         let unread = input.get(self.skipped..).unwrap_or_default();
         if !self.scanner.has_begun() {
-            self.skipped += unread.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            self.skipped += unread.iter().take_while(|byte| is_space(**byte)).count();
         }
         let unread = input.get(self.skipped..).unwrap_or_default();
         match unread.first() {
@@ -215,7 +215,7 @@ impl JsonHandshake {
             _ => return Ok(Some((self.skipped, self.give_up()))),
         }
         let said = WelcomeRead::of(object.data);
-        if said.status.as_deref().is_some_and(|status| status != SUCCESS) {
+        if said.status.as_ref().is_some_and(|status| !matches!(status, Status::Text(text) if text == SUCCESS)) {
             let reason = "the server's handshake says that it failed".to_owned();
             return Err(HandshakeError::Closed { code: CloseCode::Unauthorized, retry: Default::default(), reason });
         }
@@ -271,7 +271,7 @@ impl JsonWelcome {
             // The old form's is the server's own, the same for all its connections.
             connection_id: read.remote_token.and_then(|id| ConnectionId::from_text(&id)).filter(|_| form == Form::Pnet),
             form,
-            limits: read.limits.to_limits(),
+            limits: read.limits.unwrap_or_default().to_limits(),
             unread: false,
         }
     }
@@ -312,7 +312,9 @@ struct Own<'a> {
 #[derive(Clone, Copy, Default, Deserialize, Serialize)]
 #[serde(default)]
 struct LimitsData {
+    #[serde(deserialize_with = "if_it_fits")]
     object: Option<u32>,
+    #[serde(deserialize_with = "if_it_fits")]
     calls: Option<u32>,
 }
 
@@ -336,39 +338,48 @@ impl LimitsData {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct HelloRead<'a> {
-    pnet: Option<serde::de::IgnoredAny>,
-    #[serde(borrow)]
+    pnet: Option<IgnoredAny>,
+    #[serde(borrow, deserialize_with = "if_it_fits")]
     protocol: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "if_it_fits")]
     credentials: Option<Cow<'a, str>>,
-    limits: LimitsData,
+    #[serde(deserialize_with = "if_it_fits")]
+    limits: Option<LimitsData>,
 }
 
 impl<'a> HelloRead<'a> {
     /// Data of any other form is that of somebody else's handshake.
     fn of(data: &'a str) -> Self {
-        serde_json::from_str(data).unwrap_or_default()
+        object_of(Some(data))
     }
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct WelcomeRead<'a> {
-    #[serde(borrow)]
-    status: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    status: Option<Status>,
+    #[serde(borrow, deserialize_with = "if_it_fits")]
     uuid: Option<Cow<'a, str>>,
-    #[serde(borrow, rename = "remoteToken")]
+    #[serde(borrow, rename = "remoteToken", deserialize_with = "if_it_fits")]
     remote_token: Option<Cow<'a, str>>,
-    pnet: Option<serde::de::IgnoredAny>,
-    #[serde(borrow)]
+    pnet: Option<IgnoredAny>,
+    #[serde(borrow, deserialize_with = "if_it_fits")]
     protocol: Option<Cow<'a, str>>,
-    limits: LimitsData,
+    #[serde(deserialize_with = "if_it_fits")]
+    limits: Option<LimitsData>,
+}
+
+/// Anything but the one text means that it failed.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Status {
+    Text(String),
+    Other(IgnoredAny),
 }
 
 impl<'a> WelcomeRead<'a> {
     fn of(data: Option<&'a str>) -> Self {
-        data.and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default()
+        object_of(data)
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 use super::{
     Form, JsonFault, action,
-    envelope::{CallId, Envelope, MAX_NUMBER, Token},
+    envelope::{CallId, Envelope, MAX_NUMBER, Token, is_space},
     hello::{JsonWelcome, put_welcome, says_pnet},
     payload_of, quick,
     scan::Scanner,
@@ -95,7 +95,7 @@ impl JsonReader {
     /// [`ReadError`] if the other side broke a rule after which nothing can be read any more.
     pub fn next<'a>(&mut self, input: &'a [u8]) -> Result<Option<(Event<'a>, usize)>, ReadError> {
         if !self.scanner.has_begun() {
-            let space = input.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+            let space = input.iter().take_while(|byte| is_space(**byte)).count();
             if space > 0 {
                 return Ok(Some((Event::Ignored, space)));
             }
@@ -394,7 +394,7 @@ pub(super) fn reason_of(data: Option<&str>) -> Cow<'_, str> {
 
 /// What the data of a `pnet.close` says, as far as it says it.
 pub(super) fn close_of(data: Option<&str>) -> (CloseCode, Retry, Cow<'_, str>) {
-    let read = data.and_then(|data| serde_json::from_str::<CloseRead<'_>>(data).ok()).unwrap_or_default();
+    let read: CloseRead<'_> = object_of(data);
     let code = match read.code {
         Some(CodeRead::Word(word)) => CloseCode::from_word(&word),
         Some(CodeRead::Number(number)) => Some(CloseCode::from_u16(number)),
@@ -417,7 +417,7 @@ pub(super) fn close_of(data: Option<&str>) -> (CloseCode, Retry, Cow<'_, str>) {
 #[serde(default)]
 struct CloseRead<'a> {
     code: Option<CodeRead>,
-    #[serde(borrow, deserialize_with = "text")]
+    #[serde(borrow, deserialize_with = "if_it_fits")]
     reason: Option<Cow<'a, str>>,
     retry: Option<RetryRead>,
 }
@@ -438,13 +438,26 @@ enum RetryRead {
     Other(IgnoredAny),
 }
 
-/// A text that is borrowed where it can be; serde does that for a `Cow` only if it is no option.
-fn text<'de: 'a, 'a, D: Deserializer<'de>>(input: D) -> Result<Option<Cow<'a, str>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(transparent)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+/// What the data of a packet of the dialect's own says. Anything but an object says nothing, also a list that has the
+/// right values in the right order.
+pub(super) fn object_of<'a, T: Default + Deserialize<'a>>(data: Option<&'a str>) -> T {
+    let object = data.filter(|data| data.starts_with('{'));
+    object.and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default()
+}
 
-    Option::<Text<'a>>::deserialize(input).map(|text| text.map(|Text(text)| text))
+/// What is of another kind than it should be is taken for absent, and takes nothing else with it.
+pub(super) fn if_it_fits<'de, D: Deserializer<'de>, T: Deserialize<'de>>(input: D) -> Result<Option<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Read<T> {
+        Fits(T),
+        Other(IgnoredAny),
+    }
+
+    Ok(match Read::deserialize(input)? {
+        Read::Fits(value) => Some(value),
+        Read::Other(_) => None,
+    })
 }
 
 fn nonce_of(data: Option<&str>) -> Option<Option<u64>> {

@@ -5,7 +5,10 @@ use std::{borrow::Cow, collections::VecDeque, fmt, io::Write as _};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Form, JsonWelcome, action, payload_of};
+use super::{
+    Form, JsonWelcome, action, payload_of,
+    reader::{if_it_fits, object_of},
+};
 use crate::{
     close::{Close, Retry},
     connection::{Answer, ReplyId, ReplyTo, SendRefused},
@@ -130,7 +133,11 @@ impl JsonWriter {
     ///
     /// [`SendRefused::TooLong`].
     pub fn check_len(&self, len: usize) -> Result<(), SendRefused> {
-        let (len, max) = (len.saturating_add(TAIL_LEN), self.max_object_len());
+        self.check_object(len.saturating_add(TAIL_LEN))
+    }
+
+    fn check_object(&self, len: usize) -> Result<(), SendRefused> {
+        let max = self.max_object_len();
         if u32::try_from(len).is_ok_and(|len| len <= max) { Ok(()) } else { Err(SendRefused::TooLong { len, max }) }
     }
 
@@ -231,12 +238,10 @@ impl JsonWriter {
         };
         let start = out.len();
         put_head(out, name, payload);
-        if let Err(refused) = self.check_len(out.len() - start) {
-            out.truncate(start);
-            return Err(refused);
-        }
         self.finish(out, re(to));
-        Ok(())
+        // Where one read is one packet, the line feed is part of it.
+        let line_feed = usize::from(self.form != Form::Old);
+        self.check_object(out.len() - start - line_feed).inspect_err(|_| out.truncate(start))
     }
 
     /// Writes that a call, or a packet that was refused, is not answered as declared. Of packets that nobody waits for an
@@ -415,10 +420,10 @@ const fn reply_name(reply: &ReplyInfo) -> &'static str {
 
 /// What a `pnet.failure` says, as far as it says it.
 fn failure_of<'a>(data: Option<&str>) -> NamedAnswer<'a> {
-    let read = data.and_then(|data| serde_json::from_str::<FailureRead<'_>>(data).ok()).unwrap_or_default();
-    let code =
-        if (1..=CODE_LEN).contains(&read.code.len()) { read.code.into_owned() } else { code::INTERNAL.to_owned() };
-    NamedAnswer::Failure { code, message: cut(&read.message, TEXT_LEN).to_owned() }
+    let read: FailureRead<'_> = object_of(data);
+    let code = read.code.filter(|code| (1..=CODE_LEN).contains(&code.len()));
+    let code = code.map_or_else(|| code::INTERNAL.to_owned(), Cow::into_owned);
+    NamedAnswer::Failure { code, message: cut(&read.message.unwrap_or_default(), TEXT_LEN).to_owned() }
 }
 
 #[derive(Serialize)]
@@ -430,10 +435,10 @@ struct FailureData<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct FailureRead<'a> {
-    #[serde(borrow)]
-    code: Cow<'a, str>,
-    #[serde(borrow)]
-    message: Cow<'a, str>,
+    #[serde(borrow, deserialize_with = "if_it_fits")]
+    code: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "if_it_fits")]
+    message: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
@@ -473,5 +478,5 @@ pub(super) const NEVER: &str = "never";
 /// The most that a head adds to its data: the two keys, and an action of 64 bytes that are all escaped.
 pub const HEAD_LEN: usize = 160;
 
-/// The most that a tail adds to a head: time, a token, an id of 64 characters that are all escaped.
-const TAIL_LEN: usize = 256;
+/// More than a tail adds to a head: time, a token, an id that is a number. One that is text may be longer.
+const TAIL_LEN: usize = 128;

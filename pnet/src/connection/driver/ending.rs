@@ -40,6 +40,20 @@ impl<D: Dispatch> Driver<D> {
         self.stage = Stage::Flushing { deadline: Instant::now() + LINGER };
     }
 
+    /// The peer has said its last words. In JSON it is answered what came before them, whether it came in the same read or
+    /// not: a script asks, says goodbye, and reads.
+    pub(super) fn dismissed(&mut self, closed: Closed) {
+        let unwritten = self.written < self.batch.len() || !self.conn.out().buf.is_empty();
+        if self.conn.dialect != Dialect::Json || !self.welcome.is_empty() || !unwritten {
+            self.leave(closed);
+            return;
+        }
+        self.dispatch.cancel_all();
+        let closed = self.conn.set_gone(closed);
+        tracing::debug!(%closed, "closed by the peer");
+        self.stage = Stage::Flushing { deadline: Instant::now() + LINGER };
+    }
+
     /// The peer has ended its stream. It may still read: what was accepted is finished and answered.
     pub(super) fn ended(&mut self, in_a_frame: bool) {
         self.eof = true;
@@ -51,6 +65,12 @@ impl<D: Dispatch> Driver<D> {
         let closed = Closed::new(CloseCode::Lost, reason, ClosedBy::Peer);
         self.tail = Vec::new();
         match self.stage {
+            // What a script sent before it ended its stream waits for the connect handler, and is answered.
+            Stage::Joining { .. } if self.conn.dialect == Dialect::Json && !self.dispatch.is_idle() => {
+                let mut wakers = Vec::new();
+                self.conn.out().deafen(&Arc::new(closed), &mut wakers);
+                wakers.into_iter().for_each(Waker::wake);
+            }
             Stage::Joining { .. } => self.leave(closed),
             Stage::Open => {
                 tracing::debug!(%closed, "draining");

@@ -205,7 +205,7 @@ impl<D: Dispatch> Driver<D> {
             }
             // Only the newest matters, so a flood of pings makes one pong.
             Event::Ping { nonce } => self.pong = Some(nonce),
-            Event::Close { code, retry, reason } => self.leave(Closed::from_peer(code, retry, &reason)),
+            Event::Close { code, retry, reason } => self.dismissed(Closed::from_peer(code, retry, &reason)),
             _ => {}
         }
     }

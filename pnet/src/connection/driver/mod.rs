@@ -31,6 +31,7 @@ use super::{
     lanes::{Ended, Job},
 };
 use crate::{
+    config,
     error::{Closed, ClosedBy, Refused},
     server::Waiting,
     transport::Transport,
@@ -245,7 +246,11 @@ impl<D: Dispatch> Driver<D> {
         }
         match self.dispatch.poll_join(task) {
             Poll::Ready(Ok(())) => {
-                self.stage = Stage::Open;
+                let ended = self.conn.out().unanswerable().map(|closed| Closed::clone(closed));
+                self.stage = match ended {
+                    Some(closed) if self.eof => Stage::Draining { closed, deadline: config::after(self.times.grace) },
+                    _ => Stage::Open,
+                };
                 self.release_welcome();
                 true
             }
