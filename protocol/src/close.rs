@@ -246,6 +246,7 @@ pub fn close_for<'a>(error: impl Into<WireError<'a>>) -> (CloseCode, String) {
             HandshakeError::ProtocolName { .. } => (CloseCode::ProtocolMismatch, error.to_string()),
             HandshakeError::Mismatch(report) => (CloseCode::ProtocolMismatch, report.summary()),
             HandshakeError::Closed { code, reason, .. } => (*code, reason.clone()),
+            HandshakeError::WrongToken => (CloseCode::Unauthorized, error.to_string()),
             HandshakeError::TimedOut => (CloseCode::HandshakeTimeout, error.to_string()),
             _ => (CloseCode::ProtocolError, error.to_string()),
         },

@@ -9,7 +9,7 @@ use std::{
 };
 
 use pnet_protocol::{
-    close::{Close, CloseCode},
+    close::Close,
     handshake::{ClientHandshake, ClientHello, HandshakeError, ServerHandshake, ServerStep, ShapePolicy, Welcomed},
     json::{self, Greeting, JsonHandshake, JsonHello, JsonWelcome},
     limits::Limits,
@@ -128,7 +128,7 @@ impl Joining {
     pub(crate) async fn server(
         &mut self,
         machine: &mut ServerHandshake,
-        authorize: impl Fn(&[u8]) -> Option<ShapePolicy>,
+        authorize: impl Fn(&[u8]) -> Result<ShapePolicy, (JoinError, Close<'static>)>,
     ) -> Result<ClientHello, JoinError> {
         loop {
             let step = machine.handle(&self.tail, &mut self.out);
@@ -136,10 +136,12 @@ impl Joining {
                 Ok((used, step)) => {
                     self.tail.drain(..used);
                     if let ServerStep::Hello(hello) = step {
-                        let Some(shapes) = authorize(&hello.credentials) else {
-                            let close = Close::new(CloseCode::Unauthorized, "the credentials were not accepted");
-                            machine.refuse(close, &mut self.out);
-                            return Err(JoinError::Unauthorized);
+                        let shapes = match authorize(&hello.credentials) {
+                            Ok(shapes) => shapes,
+                            Err((error, close)) => {
+                                machine.refuse(close, &mut self.out);
+                                return Err(error);
+                            }
                         };
                         if hello.matches {
                             return Ok(hello);

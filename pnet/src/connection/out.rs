@@ -272,9 +272,8 @@ impl Out {
             CallState::Sent if self.gone.is_none() && self.deaf.is_none() => {
                 slot.state = CallState::Abandoned;
                 slot.waker = None;
-                let deadline = slot.deadline;
                 if self.writer.is_one_by_one() {
-                    self.answers_until = Some(deadline.unwrap_or_else(|| Instant::now() + config::CALL));
+                    self.answers_until = Some(Instant::now() + config::CALL);
                     wakers.extend(self.wake_anyway());
                 }
                 self.write_cancel(id);
@@ -375,7 +374,7 @@ impl Out {
         }
         self.earliest = earliest;
         if !cancelled.is_empty() && self.writer.is_one_by_one() {
-            self.answers_until = Some(now);
+            self.answers_until = Some(now + config::CALL);
         }
         for id in cancelled {
             self.write_cancel(id);
@@ -402,11 +401,11 @@ impl Out {
     }
 
     /// Ends the connection if the peer's answers cannot be told apart any more. A peer that ties no answer to its call, and
-    /// has not answered one in time, may do so later: then it would be taken for the answer to the next one.
+    /// has not answered one that was given up, may still do so: then it would be taken for the answer to the next one.
     pub(crate) fn give_up_by(&mut self, now: Instant) {
         if self.answers_until.is_some_and(|until| until <= now) && self.close.is_none() {
             self.answers_until = None;
-            let reason = "a call was not answered in time, and a later answer could not be told from the next call's";
+            let reason = "a call was not answered, and a late answer could not be told from the next call's";
             self.close = Some(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here));
         }
     }

@@ -152,15 +152,15 @@ impl<S: Service> Serving<S> {
         deadline: Instant,
     ) -> Result<Arrived, JoinError> {
         let mut machine = ServerHandshake::new(S::Protocol::INFO, &self.config.limits);
-        let authorize = |credentials: &[u8]| self.authorize(credentials, addr);
+        let authorize = |credentials: &[u8]| {
+            if !self.config.dialects.native {
+                return Err((JoinError::Dialect, Close::new(CloseCode::Refused, "this server speaks JSON only")));
+            }
+            self.authorize(credentials, addr).ok_or((JoinError::Unauthorized, NOT_ACCEPTED))
+        };
         let hello = tokio::time::timeout_at(deadline, joining.server(&mut machine, authorize)).await;
         let Ok(hello) = hello else { return Err(joining.timed_out(&mut machine)) };
         let hello = hello?;
-        if !self.config.dialects.native {
-            let close = Close::new(CloseCode::Refused, "this server speaks JSON only");
-            joining.refuse(&mut machine, close);
-            return Err(JoinError::Dialect);
-        }
         Ok(Arrived::Native(machine, Writer::native(&hello.limits)))
     }
 
@@ -192,7 +192,7 @@ impl<S: Service> Serving<S> {
         if self.authorize(&hello.credentials, addr).is_some() {
             return Ok(());
         }
-        joining.refuse_json(Close::new(CloseCode::Unauthorized, "the credentials were not accepted"));
+        joining.refuse_json(NOT_ACCEPTED);
         Err(JoinError::Unauthorized)
     }
 
@@ -293,4 +293,5 @@ impl Drop for Listed {
     }
 }
 
+const NOT_ACCEPTED: Close<'_> = Close::new(CloseCode::Unauthorized, "the credentials were not accepted");
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

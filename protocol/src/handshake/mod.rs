@@ -113,6 +113,9 @@ pub enum HandshakeError {
     /// The other side sent bytes that are no object; its fault.
     #[error("the handshake could not be read")]
     Json(#[from] JsonFault),
+    /// The client gave a token before it was given one: it is another connection's.
+    #[error("a token that is not this connection's")]
+    WrongToken,
     /// The other side sent a handshake frame that cannot be read; its fault.
     #[error("malformed {frame} frame: {what}")]
     Malformed {

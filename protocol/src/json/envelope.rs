@@ -186,9 +186,10 @@ impl<'a> Fields<'a> {
             "\"re\"" => &mut self.re,
             _ => return self.put_rare(key, value),
         };
-        if place.replace(value).is_some() {
+        if place.is_some() {
             return Err(format!("`{}` occurs twice", key.trim_matches('"')).into());
         }
+        *place = Some(value);
         if value.is_empty() {
             return Err(format!("`{}` has no value", key.trim_matches('"')).into());
         }

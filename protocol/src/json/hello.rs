@@ -5,12 +5,12 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use zeroize::Zeroize as _;
 
 use super::{
     Form, JsonFault, action,
-    envelope::{Envelope, is_space},
+    envelope::{Envelope, Token, is_space},
     reader::{close_of, if_it_fits, object_of, reason_of},
     scan::Scanner,
     writer::{put_action, put_json, put_stamp},
@@ -75,7 +75,8 @@ impl Greeting {
     /// # Errors
     ///
     /// [`HandshakeError::Json`] if this can become no object, or is longer than
-    /// [`FIRST_OBJECT_LEN`], whitespace before it included; [`HandshakeError::ProtocolName`] if the client means another protocol.
+    /// [`FIRST_OBJECT_LEN`], whitespace before it included; [`HandshakeError::ProtocolName`] if the client means another protocol;
+    /// [`HandshakeError::WrongToken`] if its `handShake` has a token.
     pub fn handle(&mut self, input: &[u8]) -> Result<Option<(usize, JsonHello)>, HandshakeError> {
         let window = input.get(..FIRST_OBJECT_LEN).unwrap_or(input);
         let unread = window.get(self.skipped..).unwrap_or_default();
@@ -97,6 +98,9 @@ impl Greeting {
             .ok()
             .filter(|object| object.action == action::HANDSHAKE);
         let Some(object) = greeting else { return Ok(Some((self.skipped, JsonHello::silent(Form::Plain)))) };
+        if object.token != Token::None {
+            return Err(HandshakeError::WrongToken);
+        }
         let data = object.data.unwrap_or("null");
         let said = HelloRead::of(data);
         if let Some(there) = said.protocol
@@ -262,7 +266,7 @@ impl JsonWelcome {
     }
 
     fn from_read(read: WelcomeRead<'_>) -> Self {
-        let form = if read.pnet.is_some() { Form::Pnet } else { Form::Old };
+        let form = if read.pnet { Form::Pnet } else { Form::Old };
         let mut text = read.uuid.map(Cow::into_owned).unwrap_or_default();
         let token = SessionToken::from_text(&text);
         text.zeroize();
@@ -279,7 +283,7 @@ impl JsonWelcome {
 
 /// Whether the data of a `handShake` says that its sender is made for pnet.
 pub(super) fn says_pnet(data: Option<&str>) -> bool {
-    data.is_some_and(|data| HelloRead::of(data).pnet.is_some())
+    data.is_some_and(|data| HelloRead::of(data).pnet)
 }
 
 #[derive(Serialize)]
@@ -338,7 +342,8 @@ impl LimitsData {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct HelloRead<'a> {
-    pnet: Option<IgnoredAny>,
+    #[serde(deserialize_with = "there")]
+    pnet: bool,
     #[serde(borrow, deserialize_with = "if_it_fits")]
     protocol: Option<Cow<'a, str>>,
     #[serde(borrow, deserialize_with = "if_it_fits")]
@@ -362,7 +367,8 @@ struct WelcomeRead<'a> {
     uuid: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "remoteToken", deserialize_with = "if_it_fits")]
     remote_token: Option<Cow<'a, str>>,
-    pnet: Option<IgnoredAny>,
+    #[serde(deserialize_with = "there")]
+    pnet: bool,
     #[serde(borrow, deserialize_with = "if_it_fits")]
     protocol: Option<Cow<'a, str>>,
     #[serde(deserialize_with = "if_it_fits")]
@@ -381,6 +387,11 @@ impl<'a> WelcomeRead<'a> {
     fn of(data: Option<&'a str>) -> Self {
         object_of(data)
     }
+}
+
+/// A key is there, whatever its value.
+fn there<'de, D: Deserializer<'de>>(input: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(input).map(|_| true)
 }
 
 const SUCCESS: &str = "success";
