@@ -1,8 +1,8 @@
 //! Sends back what it is sent: the other end for clients in any language.
 //!
-//! It says `{"text": …}` in an `ECHO` packet to whoever calls `ECHO`, and to whoever just sends one. It runs until its
-//! standard input ends or ctrl-c is pressed. A port may be given; 0, which is what it takes without one, takes a free
-//! port.
+//! It says `{"text": …}` in an `ECHO` packet to whoever calls `ECHO`, and to whoever just sends one. A port may be given;
+//! without one it takes a free port. It runs until ctrl-c is pressed or its standard input ends, so without an input it
+//! ends at once:
 //!
 //! ```text
 //! $ cargo run --example echo 25565 < /dev/null
@@ -16,11 +16,11 @@
 //! printf '{"action":"ECHO","data":{"text":"hello"},"id":1}' | nc -N 127.0.0.1 25565
 //! ```
 
-use std::{error::Error, net::Ipv4Addr};
+use std::{error::Error, io, net::Ipv4Addr};
 
 use pnet::{Packet, action, actions, protocol};
 use serde::{Deserialize, Serialize};
-use tokio::io::AsyncReadExt;
+use tokio::sync::oneshot;
 
 #[derive(Packet, Serialize, Deserialize)]
 pub struct Echo {
@@ -57,8 +57,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// The standard input is read by a thread that nobody waits for, since such a read cannot be interrupted: ctrl-c ends the
+/// program while it goes on.
 async fn end_of_input() {
-    let mut input = tokio::io::stdin();
-    let mut line = [0; 1024];
-    while input.read(&mut line).await.is_ok_and(|read| read > 0) {}
+    let (sender, receiver) = oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        drop(sender);
+    });
+    let _ = receiver.await;
 }
