@@ -275,7 +275,8 @@ impl JsonWriter {
     /// `alone` says that nothing else is on its way to it.
     pub fn close(&self, close: Close<'_>, alone: bool, out: &mut Vec<u8>) {
         if self.form == Form::Old {
-            if alone {
+            // A server of the old form may still have to read what it was sent before.
+            if alone && self.can_send_packet() {
                 let reason = cut(close.reason, OLD_OBJECT_LEN / 4);
                 self.own(action::DISCONNECT, &DisconnectData { reason }, None, out);
             }
