@@ -237,7 +237,7 @@ impl<'a> Fields<'a> {
         split?;
         let action = text_of(self.action.ok_or("`action` is missing")?).ok_or("`action` is no text")?;
         let created = self.created.map_or(Ok(None), time_of)?;
-        let token = self.token.map_or(Token::None, token_of);
+        let token = self.token.map_or(Ok(Token::None), token_of)?;
         let re = self.re.map_or(Some(None), id_of).ok_or_else(|| no_id("re"))?;
         Ok((action, created, token, re))
     }
@@ -290,11 +290,12 @@ fn id_of(value: &str) -> Option<Option<CallId<'_>>> {
     Some(Some(CallId::Number(number)))
 }
 
-fn token_of(value: &str) -> Token<'_> {
+fn token_of(value: &str) -> Result<Token<'_>, What> {
     match text_of(value) {
-        Some(text) => Token::Text(text),
-        None if value == "null" => Token::None,
-        None => Token::Other,
+        Some(text) => Ok(Token::Text(text)),
+        None if value == "null" => Ok(Token::None),
+        None if serde_json::from_str::<IgnoredAny>(value).is_ok_and(|_| !value.starts_with('"')) => Ok(Token::Other),
+        None => Err("`token` is not JSON".into()),
     }
 }
 

@@ -13,12 +13,8 @@ use crate::split::{Listener, listeners};
 
 #[test]
 fn no_input_panics_or_grows() {
-    let number = |name: &str, usual: u64| {
-        std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
-    };
-    let (first, count) = (number("PNET_FUZZ_SEED", 1), number("PNET_FUZZ_ITERATIONS", 200_000));
     let listeners = listeners();
-    for seed in first..first.saturating_add(count) {
+    for seed in seeds() {
         let mut random = Random::new(seed);
         let listener = random.pick(&listeners);
         let input = if random.below(8) == 0 { noise(&mut random) } else { mutated(&mut random, listener, &listeners) };
@@ -31,6 +27,15 @@ fn no_input_panics_or_grows() {
             std::panic::resume_unwind(panic);
         }
     }
+}
+
+/// The seeds of the inputs.
+pub(crate) fn seeds() -> std::ops::Range<u64> {
+    let number = |name: &str, usual: u64| {
+        std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+    };
+    let (first, count) = (number("PNET_FUZZ_SEED", 1), number("PNET_FUZZ_ITERATIONS", 200_000));
+    first..first.saturating_add(count)
 }
 
 /// Whatever the bytes: what decodes encodes to bytes that decode to the same, and the open state keeps its bounds.

@@ -1,8 +1,9 @@
-//! The native dialect as bytes: recorded conversations, any split of them, properties of the codec, hostile input.
+//! Both dialects as bytes: recorded conversations, any split of them, properties of the codec, hostile input.
 
 mod conversation;
 mod fingerprint;
 mod hostile;
+mod objects;
 mod payloads;
 mod protocols;
 mod roles;
