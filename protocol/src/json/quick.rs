@@ -6,7 +6,7 @@
 
 use super::{
     envelope::{Envelope, MAX_NUMBER, Token},
-    scan::{Brackets, find_special, next_mark, text_end},
+    scan::{find_special, next_mark, text_end},
 };
 use crate::json::CallId;
 use std::borrow::Cow;
@@ -109,9 +109,8 @@ impl<'a> Cursor<'a> {
     /// Any value; what stands in it is its reader's to judge.
     fn value(&mut self) -> Option<Span> {
         let start = self.pos;
-        let mut brackets = Brackets::new();
-        // The object around it.
-        brackets.open(true);
+        // For each bracket that is open, whether it is that of an object; the innermost lowest.
+        let (mut objects, mut depth) = (0_u64, 0_u32);
         let mut pos = start;
         loop {
             let (at, byte) = next_mark(self.input, pos)?;
@@ -119,22 +118,31 @@ impl<'a> Cursor<'a> {
             if byte == b'"' {
                 pos = text_end(self.input, pos).ok()?;
             } else if byte == b':' || byte == b',' {
-                if brackets.depth() == 1 {
+                if depth == 0 {
                     self.pos = at;
                     break;
                 }
             } else if byte == b'{' || byte == b'[' {
-                brackets.open(byte == b'{');
-            } else if brackets.depth() == 1 {
-                self.pos = at;
-                break;
+                if depth == u64::BITS {
+                    return None;
+                }
+                objects = objects << 1 | u64::from(byte == b'{');
+                depth += 1;
             } else {
-                brackets.close(byte == b'}').ok()?;
+                if depth == 0 {
+                    self.pos = at;
+                    break;
+                }
+                if (objects & 1 == 1) != (byte == b'}') {
+                    return None;
+                }
+                objects >>= 1;
+                depth -= 1;
             }
         }
         let value = self.input.get(start..self.pos)?;
-        let trimmed = !brackets.is_too_deep() && value.last().is_some_and(|last| !last.is_ascii_whitespace());
-        (trimmed && !value.first()?.is_ascii_whitespace()).then_some((start, self.pos))
+        let trimmed = !value.first()?.is_ascii_whitespace() && !value.last()?.is_ascii_whitespace();
+        trimmed.then_some((start, self.pos))
     }
 
     /// Digits and as many behind a point, up to where something else begins.
@@ -288,7 +296,7 @@ mod tests {
         ] {
             assert!(read(object.as_bytes()).is_none(), "{object}");
         }
-        let deep = format!(r#"{{"action":"A","data":{}{}}}"#, "[".repeat(128), "]".repeat(128));
+        let deep = format!(r#"{{"action":"A","data":{}{}}}"#, "[".repeat(65), "]".repeat(65));
         assert!(read(deep.as_bytes()).is_none());
         assert!(check(deep.replacen('[', "", 1).replacen(']', "", 1).as_bytes()));
     }

@@ -21,7 +21,7 @@ pub(crate) struct Scanner {
 
 /// The brackets that are open.
 #[derive(Clone, Debug)]
-pub(super) struct Brackets {
+struct Brackets {
     depth: usize,
     /// For each level, whether it is an object: the bit of its depth.
     objects: u128,
@@ -104,20 +104,11 @@ impl Scanner {
 }
 
 impl Brackets {
-    pub(super) const fn new() -> Self {
+    const fn new() -> Self {
         Self { depth: 0, objects: 0, too_deep: false }
     }
 
-    pub(super) const fn depth(&self) -> usize {
-        self.depth
-    }
-
-    /// Whether there were ever more than [`MAX_DEPTH`].
-    pub(super) const fn is_too_deep(&self) -> bool {
-        self.too_deep
-    }
-
-    pub(super) fn open(&mut self, object: bool) {
+    fn open(&mut self, object: bool) {
         if self.depth >= MAX_DEPTH {
             self.too_deep = true;
         } else {
@@ -128,7 +119,7 @@ impl Brackets {
     }
 
     /// Beyond the limit of depth the kinds of brackets are not known any more, nor do they matter: the object is refused.
-    pub(super) fn close(&mut self, object: bool) -> Result<(), JsonFault> {
+    fn close(&mut self, object: bool) -> Result<(), JsonFault> {
         let fits = match self.depth.checked_sub(1) {
             None => false,
             Some(level) => level >= MAX_DEPTH || (self.objects >> level & 1 == 1) == object,
