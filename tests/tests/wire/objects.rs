@@ -43,6 +43,21 @@ fn no_object_panics_and_pieces_do_not_matter() {
     assert!(whole_objects > 1000 && read > 1000, "{whole_objects} objects, {read} envelopes");
 }
 
+/// What was looked at is not looked at again: changing it behind the reader's back does not change where the object ends.
+#[test]
+fn bytes_are_looked_at_once_however_they_come() {
+    let object = format!(r#"{{"action":"MOVE","data":["{}",{{}}]}}"#, r#"x\"]}"#.repeat(100)).into_bytes();
+    for seen in 1..object.len() {
+        let mut reader = JsonReader::client(&OLD, &Limits::default(), Form::Pnet);
+        assert_eq!(reader.next(&object[..seen]), Ok(None));
+        let mut changed = object.clone();
+        // The last byte may have been a backslash, which waits for what it escapes.
+        changed[1..seen.saturating_sub(1).max(1)].fill(b'"');
+        let (event, len) = reader.next(&changed).expect("it has an end").expect("it is whole");
+        assert_eq!(len, object.len(), "{seen} bytes were seen: {event:?}");
+    }
+}
+
 /// What a side of a connection makes of the pieces: its events, and its end.
 fn hear(server: bool, form: Form, pieces: &[&[u8]]) -> Vec<String> {
     let limits = *Limits::default().calls(3).packets(1).packet_bytes(300).max_frame_len(4096);
