@@ -2,6 +2,7 @@
 //! Mostly in memory, with the clock paused.
 
 mod old_peers;
+mod regressions;
 mod same_conversation;
 mod secrets;
 mod silence;
