@@ -108,8 +108,9 @@ impl JsonReader {
         let max = usize::try_from(self.limits.max_frame_len).unwrap_or(usize::MAX);
         // What is longer than the limit is not even looked through.
         let window = input.get(..max).unwrap_or(input);
-        // Most objects are there as a whole, and nothing is odd about them.
-        let (envelope, len) = match quick::read(window).filter(|_| !self.scanner.has_begun()) {
+        // Most objects are there as a whole, and nothing is odd about them. Of one that goes on no byte is looked at twice.
+        let usual = if self.scanner.has_begun() { None } else { quick::read(window) };
+        let (envelope, len) = match usual {
             Some((envelope, len)) => (Ok(envelope), len),
             None => {
                 let Some(len) = self.scanner.scan(window)? else {
