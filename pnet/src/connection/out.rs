@@ -394,6 +394,15 @@ impl Out {
     /// A JSON server's handshake came after the connection was opened without.
     pub(crate) fn welcomed(&mut self, welcome: &JsonWelcome) {
         self.writer.welcomed(welcome);
+        // It may turn out to take one packet at a time only now, after it was sent some and has answered none.
+        if self.writer.awaits_reading() {
+            self.reads_until = Some(Instant::now() + READING);
+        }
+        let given_up =
+            |state: &CallState| matches!(state, CallState::TimedOut { answer_due: true } | CallState::Abandoned);
+        if self.writer.is_one_by_one() && self.calls.iter_mut().any(|(_, slot)| given_up(&slot.state)) {
+            self.answers_until.get_or_insert_with(|| Instant::now() + config::CALL);
+        }
     }
 
     /// A JSON client asks for its handshake.
