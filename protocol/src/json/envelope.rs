@@ -250,7 +250,7 @@ fn no_id(key: &str) -> What {
     format!("`{key}` is no integer from 0 to 2^53-1 and no text of 1 to 64 bytes").into()
 }
 
-const fn is_space(byte: u8) -> bool {
+pub(super) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 

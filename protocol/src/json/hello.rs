@@ -10,7 +10,7 @@ use zeroize::Zeroize as _;
 
 use super::{
     Form, JsonFault, action,
-    envelope::Envelope,
+    envelope::{Envelope, is_space},
     reader::{close_of, reason_of},
     scan::Scanner,
     writer::{put_action, put_json, put_stamp},
@@ -80,7 +80,7 @@ impl Greeting {
         let window = input.get(..FIRST_OBJECT_LEN).unwrap_or(input);
         let unread = window.get(self.skipped..).unwrap_or_default();
         if !self.scanner.has_begun() {
-            self.skipped += unread.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            self.skipped += unread.iter().take_while(|byte| is_space(**byte)).count();
         }
         let unread = window.get(self.skipped..).unwrap_or_default();
         if let Some(byte) = unread.first().filter(|byte| **byte != b'{') {
@@ -88,8 +88,7 @@ impl Greeting {
         }
         let Some(len) = self.scanner.scan(unread)? else {
             if input.len() >= FIRST_OBJECT_LEN {
-                let max = u32::try_from(FIRST_OBJECT_LEN).unwrap_or(u32::MAX);
-                return Err(JsonFault::TooLong { max }.into());
+                return Err(too_long(FIRST_OBJECT_LEN));
             }
             return Ok(None);
         };
@@ -183,10 +182,12 @@ impl JsonHandshake {
     pub fn handle(&mut self, input: &[u8]) -> Result<Option<(usize, JsonWelcome)>, HandshakeError> {
         let unread = input.get(self.skipped..).unwrap_or_default();
         if !self.scanner.has_begun() {
-            self.skipped += unread.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            self.skipped += unread.iter().take_while(|byte| is_space(**byte)).count();
         }
         let unread = input.get(self.skipped..).unwrap_or_default();
         match unread.first() {
+            // Whitespace counts, or else it could go on for ever.
+            None if input.len() > FIRST_OBJECT_LEN => return Err(too_long(FIRST_OBJECT_LEN)),
             None => return Ok(None),
             Some(b'{') => {}
             Some(byte) if *byte == PREFACE[0] => return Err(HandshakeError::SpeaksNative),
@@ -275,6 +276,10 @@ impl JsonWelcome {
             unread: false,
         }
     }
+}
+
+fn too_long(max: usize) -> HandshakeError {
+    JsonFault::TooLong { max: u32::try_from(max).unwrap_or(u32::MAX) }.into()
 }
 
 /// Whether the data of a `handShake` says that its sender is made for pnet.

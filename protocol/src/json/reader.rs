@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 use super::{
     Form, JsonFault, action,
-    envelope::{CallId, Envelope, MAX_NUMBER, Token},
+    envelope::{CallId, Envelope, MAX_NUMBER, Token, is_space},
     hello::{JsonWelcome, put_welcome, says_pnet},
     payload_of, quick,
     scan::Scanner,
@@ -95,7 +95,7 @@ impl JsonReader {
     /// [`ReadError`] if the other side broke a rule after which nothing can be read any more.
     pub fn next<'a>(&mut self, input: &'a [u8]) -> Result<Option<(Event<'a>, usize)>, ReadError> {
         if !self.scanner.has_begun() {
-            let space = input.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+            let space = input.iter().take_while(|byte| is_space(**byte)).count();
             if space > 0 {
                 return Ok(Some((Event::Ignored, space)));
             }
