@@ -50,22 +50,28 @@ impl<D: Dispatch> Driver<D> {
         };
         let closed = Closed::new(CloseCode::Lost, reason, ClosedBy::Peer);
         self.tail = Vec::new();
+        self.begun = None;
         match self.stage {
+            // In JSON this is how a whole session begins and ends: what was said waits for the connect handler.
+            Stage::Joining { .. } if self.conn.dialect == Dialect::Json && !self.dispatch.is_idle() => {
+                self.deafen(closed);
+            }
             Stage::Joining { .. } => self.leave(closed),
             Stage::Open => {
                 tracing::debug!(%closed, "draining");
-                let mut wakers = Vec::new();
-                self.conn.out().deafen(&Arc::new(closed.clone()), &mut wakers);
-                wakers.into_iter().for_each(Waker::wake);
+                self.deafen(closed.clone());
                 self.stage = Stage::Draining { closed, deadline: config::after(self.times.grace) };
             }
-            Stage::Draining { .. } => {
-                let mut wakers = Vec::new();
-                self.conn.out().deafen(&Arc::new(closed), &mut wakers);
-                wakers.into_iter().for_each(Waker::wake);
-            }
+            Stage::Draining { .. } => self.deafen(closed),
             Stage::Flushing { .. } | Stage::Lingering { .. } | Stage::Leaving => {}
         }
+    }
+
+    /// Nobody answers any more what this side asks.
+    fn deafen(&self, closed: Closed) {
+        let mut wakers = Vec::new();
+        self.conn.out().deafen(&Arc::new(closed), &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// The transport failed: nobody is left to be told anything.

@@ -31,6 +31,7 @@ use super::{
     lanes::{Ended, Job},
 };
 use crate::{
+    config,
     error::{Closed, ClosedBy, Refused},
     server::Waiting,
     transport::Transport,
@@ -245,7 +246,12 @@ impl<D: Dispatch> Driver<D> {
         }
         match self.dispatch.poll_join(task) {
             Poll::Ready(Ok(())) => {
-                self.stage = Stage::Open;
+                // The peer may have said all it had to say, and ended its stream.
+                let ended = self.conn.out().unanswerable().map(|closed| Closed::clone(closed));
+                self.stage = match ended {
+                    Some(closed) => Stage::Draining { closed, deadline: config::after(self.times.grace) },
+                    None => Stage::Open,
+                };
                 self.release_welcome();
                 true
             }
