@@ -266,8 +266,8 @@ impl<D: Dispatch> Driver<D> {
 
     fn release_welcome(&mut self) {
         if !self.welcome.is_empty() {
-            debug_assert!(self.batch.is_empty(), "nothing is written before the welcome");
-            self.batch = std::mem::take(&mut self.welcome);
+            // A JSON client that asked for its welcome late may be in the middle of an answer.
+            self.batch.append(&mut self.welcome);
         }
     }
 
