@@ -231,12 +231,20 @@ impl JsonWriter {
         };
         let start = out.len();
         put_head(out, name, payload);
-        if let Err(refused) = self.check_len(out.len() - start) {
-            out.truncate(start);
-            return Err(refused);
-        }
         self.finish(out, re(to));
-        Ok(())
+        let (len, max) = (self.len_since(start, out), self.max_object_len());
+        if u32::try_from(len).is_ok_and(|len| len <= max) {
+            return Ok(());
+        }
+        out.truncate(start);
+        Err(SendRefused::TooLong { len, max })
+    }
+
+    /// The length of the object that was written from `start` on, as the other side's limit counts it: the old form has
+    /// to read the line end, too.
+    const fn len_since(&self, start: usize, out: &[u8]) -> usize {
+        let len = out.len().saturating_sub(start);
+        if matches!(self.form, Form::Old) { len } else { len.saturating_sub(1) }
     }
 
     /// Writes that a call, or a packet that was refused, is not answered as declared. Of packets that nobody waits for an
@@ -250,8 +258,14 @@ impl JsonWriter {
             return;
         }
         let max = if self.form == Form::Old { OLD_OBJECT_LEN / 4 } else { TEXT_LEN };
-        let failure = FailureData { code, message: cut(message, max) };
-        self.own(action::FAILURE, &failure, re(to), out);
+        let start = out.len();
+        self.own(action::FAILURE, &FailureData { code, message: cut(message, max) }, re(to), out);
+        if u32::try_from(self.len_since(start, out)).is_ok_and(|len| len <= self.max_object_len()) {
+            return;
+        }
+        // Escapes may have made it longer than it is.
+        out.truncate(start);
+        self.own(action::FAILURE, &FailureData { code, message: "" }, re(to), out);
     }
 
     /// Writes that the caller does not want an answer any more. A peer of the old form would not understand.
@@ -473,5 +487,5 @@ pub(super) const NEVER: &str = "never";
 /// The most that a head adds to its data: the two keys, and an action of 64 bytes that are all escaped.
 pub const HEAD_LEN: usize = 160;
 
-/// The most that a tail adds to a head: time, a token, an id of 64 characters that are all escaped.
+/// The most that a tail adds to the head of a packet or call: time, a token, a number.
 const TAIL_LEN: usize = 256;
