@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use zeroize::Zeroize as _;
 
 use super::{
@@ -216,7 +216,7 @@ impl JsonHandshake {
             _ => return Ok(Some((self.skipped, self.give_up()))),
         }
         let said = WelcomeRead::of(object.data);
-        if said.status.as_deref().is_some_and(|status| status != SUCCESS) {
+        if said.status.as_ref().is_some_and(|status| !status.is_success()) {
             let reason = "the server's handshake says that it failed".to_owned();
             return Err(HandshakeError::Closed { code: CloseCode::Unauthorized, retry: Default::default(), reason });
         }
@@ -263,7 +263,7 @@ impl JsonWelcome {
     }
 
     fn from_read(read: WelcomeRead<'_>) -> Self {
-        let form = if read.pnet.is_some() { Form::Pnet } else { Form::Old };
+        let form = if read.pnet { Form::Pnet } else { Form::Old };
         let mut text = read.uuid.map(Cow::into_owned).unwrap_or_default();
         let token = SessionToken::from_text(&text);
         text.zeroize();
@@ -284,7 +284,7 @@ fn too_long(max: usize) -> HandshakeError {
 
 /// Whether the data of a `handShake` says that its sender is made for pnet.
 pub(super) fn says_pnet(data: Option<&str>) -> bool {
-    data.is_some_and(|data| HelloRead::of(data).pnet.is_some())
+    data.is_some_and(|data| HelloRead::of(data).pnet)
 }
 
 #[derive(Serialize)]
@@ -317,7 +317,9 @@ struct Own<'a> {
 #[derive(Clone, Copy, Default, Deserialize, Serialize)]
 #[serde(default)]
 struct LimitsData {
+    #[serde(deserialize_with = "limit")]
     object: Option<u32>,
+    #[serde(deserialize_with = "limit")]
     calls: Option<u32>,
 }
 
@@ -341,11 +343,13 @@ impl LimitsData {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct HelloRead<'a> {
-    pnet: Option<serde::de::IgnoredAny>,
-    #[serde(borrow)]
+    #[serde(deserialize_with = "present")]
+    pnet: bool,
+    #[serde(borrow, deserialize_with = "due")]
     protocol: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "due")]
     credentials: Option<Cow<'a, str>>,
+    #[serde(deserialize_with = "limits")]
     limits: LimitsData,
 }
 
@@ -359,16 +363,61 @@ impl<'a> HelloRead<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct WelcomeRead<'a> {
-    #[serde(borrow)]
-    status: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(deserialize_with = "due")]
+    status: Option<Status>,
+    #[serde(borrow, deserialize_with = "due")]
     uuid: Option<Cow<'a, str>>,
-    #[serde(borrow, rename = "remoteToken")]
+    #[serde(borrow, rename = "remoteToken", deserialize_with = "due")]
     remote_token: Option<Cow<'a, str>>,
-    pnet: Option<serde::de::IgnoredAny>,
-    #[serde(borrow)]
+    #[serde(deserialize_with = "present")]
+    pnet: bool,
+    #[serde(borrow, deserialize_with = "due")]
     protocol: Option<Cow<'a, str>>,
+    #[serde(deserialize_with = "limits")]
     limits: LimitsData,
+}
+
+/// Any value; only one of them lets in.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Status {
+    Text(String),
+    Other(IgnoredAny),
+}
+
+impl Status {
+    fn is_success(&self) -> bool {
+        matches!(self, Self::Text(text) if text == SUCCESS)
+    }
+}
+
+/// What a field holds, if it is of the kind that is due there. Anything else is nothing, and harms no other field.
+fn due<'de, T: Deserialize<'de>, D: Deserializer<'de>>(input: D) -> Result<Option<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Read<T> {
+        Due(T),
+        Other(IgnoredAny),
+    }
+
+    Ok(match Option::deserialize(input)? {
+        Some(Read::Due(value)) => Some(value),
+        Some(Read::Other(_)) | None => None,
+    })
+}
+
+/// Whether a field is there, whatever it holds.
+fn present<'de, D: Deserializer<'de>>(input: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(input).map(|_| true)
+}
+
+/// A limit; what is too much for a number of ours is as much as there can be.
+fn limit<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u32>, D::Error> {
+    Ok(due::<u64, D>(input)?.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)))
+}
+
+fn limits<'de, D: Deserializer<'de>>(input: D) -> Result<LimitsData, D::Error> {
+    Ok(due(input)?.unwrap_or_default())
 }
 
 impl<'a> WelcomeRead<'a> {
