@@ -13,6 +13,7 @@ use pnet_protocol::{
     connection::{Answer, Calls, MAX_CALLS, ReplyTo, SendRefused, Violation},
     failure::{Failure, code},
     json::{Form, JsonWelcome, Named},
+    limits::Limits,
     protocol::ActionInfo,
     reply::Verdict,
     wire::{Reader, Writer},
@@ -403,6 +404,11 @@ impl Out {
         if self.writer.is_one_by_one() && self.calls.iter_mut().any(|(_, slot)| given_up(&slot.state)) {
             self.answers_until.get_or_insert_with(|| Instant::now() + config::CALL);
         }
+    }
+
+    /// A JSON client has said what it takes.
+    pub(crate) const fn set_limits(&mut self, peer: &Limits) {
+        self.writer.set_limits(peer);
     }
 
     /// A JSON client asks for its handshake.

@@ -10,7 +10,7 @@ use zeroize::Zeroize as _;
 
 use super::{
     Form, JsonFault, action,
-    envelope::{Envelope, is_space},
+    envelope::{Envelope, Token, is_space},
     reader::{close_of, reason_of},
     scan::Scanner,
     writer::{put_action, put_json, put_stamp},
@@ -94,7 +94,8 @@ impl Greeting {
         };
         let greeting = Envelope::from_marks(unread.get(..len).unwrap_or_default(), self.scanner.marks())
             .ok()
-            .filter(|object| object.action == action::HANDSHAKE);
+            // A token cannot be right before one was given: whoever has one is left to the open connection, which compares.
+            .filter(|object| object.action == action::HANDSHAKE && object.token == Token::None);
         let Some(object) = greeting else { return Ok(Some((self.skipped, JsonHello::silent(Form::Plain)))) };
         let data = object.data.unwrap_or("null");
         let said = HelloRead::of(data);
@@ -282,8 +283,26 @@ fn too_long(max: usize) -> HandshakeError {
     JsonFault::TooLong { max: u32::try_from(max).unwrap_or(u32::MAX) }.into()
 }
 
+/// What a client says in a `handShake` that is not its first object.
+pub(super) struct LateHello {
+    pub(super) is_pnet: bool,
+    pub(super) names_other: bool,
+    pub(super) limits: Option<Limits>,
+}
+
+impl LateHello {
+    pub(super) fn read(data: Option<&str>, info: &ProtocolInfo) -> Self {
+        let said = data.map(HelloRead::of).unwrap_or_default();
+        Self {
+            is_pnet: said.pnet,
+            names_other: said.protocol.is_some_and(|there| there != info.name),
+            limits: said.limits.is_said().then(|| said.limits.to_limits()),
+        }
+    }
+}
+
 /// Whether the data of a `handShake` says that its sender is made for pnet.
-pub(super) fn says_pnet(data: Option<&str>) -> bool {
+fn says_pnet(data: Option<&str>) -> bool {
     data.is_some_and(|data| HelloRead::of(data).pnet)
 }
 
@@ -326,6 +345,10 @@ struct LimitsData {
 impl LimitsData {
     const fn of(limits: &Limits) -> Self {
         Self { object: Some(limits.max_frame_len), calls: Some(limits.calls) }
+    }
+
+    const fn is_said(self) -> bool {
+        self.object.is_some() || self.calls.is_some()
     }
 
     fn to_limits(self) -> Limits {

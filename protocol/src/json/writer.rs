@@ -77,12 +77,17 @@ impl JsonWriter {
         self.form = form;
     }
 
+    /// The other side has said what it takes.
+    pub const fn set_limits(&mut self, peer: &Limits) {
+        self.max_object_len = peer.max_frame_len;
+        self.max_calls = peer.calls;
+    }
+
     /// A server's handshake came late: from now on its secret is sent back.
     pub fn welcomed(&mut self, welcome: &JsonWelcome) {
         self.form = welcome.form;
         self.token = Zeroizing::new(quoted(welcome.token.as_ref()));
-        self.max_object_len = welcome.limits.max_frame_len;
-        self.max_calls = welcome.limits.calls;
+        self.set_limits(&welcome.limits);
     }
 
     /// Whether packets that nobody asked for may be sent. A client of the old form takes answers only.

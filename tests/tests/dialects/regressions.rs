@@ -340,3 +340,91 @@ async fn no_answer_is_longer_than_the_caller_takes() {
         assert!(read - 1 <= 4096, "{groups}: {read}");
     }
 }
+
+/// A `handShake` that was a client's first object might bring any token.
+#[tokio::test(start_paused = true)]
+async fn a_wrong_token_in_the_first_object_ends_the_connection() {
+    for token in [r#""9f2f63e1-5aab-4c4e-b9a5-e33f097d08f5""#, "7", r#""""#] {
+        for action in ["handShake", "TOUCH"] {
+            let server = pnet::memory::serve(TalkServer, Book::default());
+            let mut io = server.connector().open().await.expect("opens");
+            write(&mut io, &format!(r#"{{"action":"{action}","data":{{"pnet":1}},"token":{token}}}"#)).await;
+            let said = read_until(&mut io, "pnet.close").await;
+            assert_eq!((said.len(), &said[0]["data"]["code"]), (1, &json!("unauthorized")), "{action} {token}");
+        }
+    }
+}
+
+/// What a client said in a `handShake` that was not its first object was not heeded.
+#[tokio::test(start_paused = true)]
+async fn a_late_handshake_of_a_client_is_heeded() {
+    let server = pnet::memory::serve(TalkServer, Book::default());
+    let mut io = server.connector().open().await.expect("opens");
+    write(&mut io, r#"{"action":"PING"}{"action":"handShake","data":{"pnet":1,"limits":{"object":4096,"calls":1}}}"#)
+        .await;
+    read_until(&mut io, "handShake").await;
+    write(&mut io, &format!(r#"{{"action":"ECHO","data":{{"data":"{}"}},"id":1}}"#, "QUFB".repeat(1_100))).await;
+    let said = read_until(&mut io, "pnet.failure").await;
+    assert_eq!(said[0]["data"]["code"], json!("too-long"));
+    let peer = server.hub().latest().expect("is there");
+    let calls = [1, 2].map(|n| tokio::spawn(peer.call(Ask { n })));
+    let asked = read_until(&mut io, "ASK").await;
+    settle().await;
+    assert_eq!(read_now(&mut io).await, Now::Nothing);
+    write(&mut io, &json!({"action": "TOLD", "data": {"n": 2}, "re": asked[0]["id"]}).to_string()).await;
+    read_until(&mut io, "ASK").await;
+    calls.into_iter().for_each(|call| call.abort());
+
+    write(&mut io, r#"{"action":"handShake","data":{"pnet":1,"protocol":"Chat"}}"#).await;
+    let said = read_until(&mut io, "pnet.close").await;
+    assert_eq!(said.last().expect("one")["data"]["code"], json!("protocol-mismatch"));
+}
+
+/// Nobody reads, whatever was asked for: closing and shutting down come to an end.
+#[tokio::test(start_paused = true)]
+async fn json_clients_that_never_read_hold_up_no_shutdown() {
+    let book = Arc::new(Book::default());
+    let server = pnet::memory::serve(TalkServer, Arc::clone(&book));
+    let mut stuck = Vec::new();
+    for first in ["", r#"{"action":"handShake"}"#, r#"{"action":"handShake","data":{"pnet":1}}"#] {
+        let mut io = server.connector().open().await.expect("opens");
+        let asks = format!(r#"{{"action":"ECHO","data":{{"data":"{}"}}}}"#, "QUFB".repeat(10_000)).repeat(20);
+        let all = [first, r#"{"action":"PING"}"#, &asks].concat();
+        let _ = timeout(Duration::from_millis(100), io.write_all(all.as_bytes())).await;
+        stuck.push(io);
+    }
+    settle().await;
+    assert_eq!(server.hub().len(), 3);
+    let started = tokio::time::Instant::now();
+    let hub = server.hub();
+    server.shutdown(Duration::from_secs(2)).await;
+    settle().await;
+    assert!(started.elapsed() <= Duration::from_secs(2), "{:?}", started.elapsed());
+    assert_eq!(hub.len(), 0);
+    assert_eq!(book.lines().len(), 3, "{:?}", book.lines());
+}
+
+/// A silent one that is a connection already, and has to go: its disconnect handler runs once.
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_that_has_to_go_leaves_once() {
+    let book = Arc::new(Book::default());
+    let server = pnet::memory::serve(TalkServer, Arc::clone(&book));
+    let mut all = Vec::new();
+    for _ in 0..256 {
+        all.push(server.connector().open().await.expect("opens"));
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(server.hub().len(), 256);
+    // The first one speaks, so the second is the oldest that is silent.
+    write(&mut all[0], r#"{"action":"NOTE","data":{"n":1}}"#).await;
+    settle().await;
+    all.push(server.connector().open().await.expect("opens"));
+    all.push(server.connector().open().await.expect("opens"));
+    settle().await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(server.hub().len(), 255);
+    let left = book.lines().iter().filter(|line| line.starts_with("left: overloaded")).count();
+    assert_eq!((left, book.lines().len()), (1, 2), "{:?}", book.lines());
+    assert_eq!(read_until(&mut all[1], "disconnect").await.len(), 2);
+    assert_eq!(read_until(&mut all[0], "handShake").await.len(), 1);
+}
