@@ -217,8 +217,8 @@ impl JsonHandshake {
             _ => return Ok(Some((self.skipped, self.give_up()))),
         }
         let said = WelcomeRead::of(object.data);
-        if said.status.as_ref().is_some_and(|status| !status.is_success()) {
-            let reason = "the server's handshake says that it failed".to_owned();
+        if said.refuses() {
+            let reason = REFUSED.to_owned();
             return Err(HandshakeError::Closed { code: CloseCode::Unauthorized, retry: Default::default(), reason });
         }
         if let Some(there) = said.protocol.as_deref()
@@ -281,6 +281,11 @@ impl JsonWelcome {
 
 fn too_long(max: usize) -> HandshakeError {
     JsonFault::TooLong { max: u32::try_from(max).unwrap_or(u32::MAX) }.into()
+}
+
+/// Whether the data of a server's `handShake` says that it does not let in.
+pub(super) fn refuses(data: Option<&str>) -> bool {
+    WelcomeRead::of(data).refuses()
 }
 
 /// What a client says in a `handShake` that is not its first object.
@@ -444,10 +449,17 @@ fn limits<'de, D: Deserializer<'de>>(input: D) -> Result<LimitsData, D::Error> {
 }
 
 impl<'a> WelcomeRead<'a> {
+    /// A status that is left out is none of a refusal.
+    fn refuses(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| !status.is_success())
+    }
+
     fn of(data: Option<&'a str>) -> Self {
         data.and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default()
     }
 }
 
+/// What the user of a client reads then.
+pub(super) const REFUSED: &str = "the server's handshake says that it failed";
 const SUCCESS: &str = "success";
 const SHOWN_NAME_LEN: usize = 300;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use super::{
     Form, JsonFault, action,
     envelope::{CallId, Envelope, MAX_NUMBER, Token, is_space},
-    hello::{JsonWelcome, LateHello, put_welcome},
+    hello::{JsonWelcome, LateHello, REFUSED, put_welcome, refuses},
     payload_of, quick,
     scan::Scanner,
     writer::NEVER,
@@ -238,6 +238,11 @@ impl JsonReader {
                     self.form = Form::Pnet;
                 }
                 Event::Greeted { limits: hello.limits }
+            }
+            action::HANDSHAKE if refuses(data) => {
+                self.closed = true;
+                let reason = Cow::Borrowed(REFUSED);
+                Event::Close { code: CloseCode::Unauthorized, retry: Retry::Unspecified, reason }
             }
             action::HANDSHAKE => {
                 self.form = JsonWelcome::read(data).form;

@@ -428,3 +428,23 @@ async fn a_silent_connection_that_has_to_go_leaves_once() {
     assert_eq!(read_until(&mut all[1], "disconnect").await.len(), 2);
     assert_eq!(read_until(&mut all[0], "handShake").await.len(), 1);
 }
+
+/// A server that refuses late, or in another way than by a text, was taken for one that lets in.
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_failed_is_a_refusal_whenever_it_comes() {
+    for status in [json!("failed"), json!(false), json!({"ok": true})] {
+        let refusal = old_packet("handShake", &json!({"status": status, "uuid": "x"}), &Value::Null);
+        let (here, mut there) = duplex(1 << 16);
+        write(&mut there, &refusal).await;
+        let builder = pnet::connect(TalkClient, Book::default()).dialect(Dialect::Json);
+        let connected: Result<Client<Talk>, ConnectError> = builder.over(here, PeerAddr::Memory).await;
+        assert!(matches!(connected, Err(ConnectError::Refused(_))), "{status}: {connected:?}");
+
+        let (here, mut there) = duplex(1 << 16);
+        let builder = pnet::connect(TalkClient, Book::default()).dialect(Dialect::Json);
+        let client: Client<Talk> = builder.over(here, PeerAddr::Memory).await.expect("a server without handshake");
+        write(&mut there, &refusal).await;
+        let closed = timeout(Duration::from_secs(1), client.closed()).await.expect("the connection ends");
+        assert_eq!(closed.code(), pnet::CloseCode::Unauthorized);
+    }
+}
