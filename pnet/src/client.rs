@@ -8,7 +8,7 @@ use pnet_protocol::{
     handshake::ShapePolicy,
     id::ConnectionId,
     json::{JsonReader, JsonWriter},
-    limits::Limits,
+    limits::{Limits, UNCREDITED_PACKETS},
     protocol::{Answered, ClientSends, ClientSide, OneWay, Phase, Protocol, ProtocolInfo, Role},
     wire::{Reader, Writer},
 };
@@ -256,7 +256,7 @@ impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
         P: Phase<Protocol = Pr>,
         Pr: Protocol<Start = P>,
     {
-        let places = places(&self.config.limits);
+        let places = inbox_places(&self.config.limits, self.config.dialect);
         let mut receiver = None;
         let client = open::<Pr, P, _>(io, peer, self.config, |conn| {
             let (feed, inbox) = inbox::channel(conn, places);
@@ -347,6 +347,15 @@ async fn shake_json(
 /// As many handlers as the limits let the peer keep busy.
 pub(crate) const fn places(limits: &Limits) -> usize {
     limits.calls as usize + limits.packets as usize
+}
+
+/// As many packets and calls as may wait in an inbox. In JSON there is no credit, so there are more of them.
+fn inbox_places(limits: &Limits, dialect: Dialect) -> usize {
+    let packets = match dialect {
+        Dialect::Json => limits.packets.saturating_mul(UNCREDITED_PACKETS),
+        _ => limits.packets,
+    };
+    limits.calls as usize + packets as usize
 }
 
 /// The client's end of a connection: sends what the `client { … }` list of the protocol allows.

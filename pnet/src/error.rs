@@ -6,6 +6,7 @@ use pnet_protocol::{
     close::{CloseCode, Retry},
     handshake::HandshakeError,
     packet::{DecodeError, EncodeError},
+    text::escape,
 };
 
 use crate::json::JsonError;
@@ -100,7 +101,9 @@ pub enum CallError<E = Infallible> {
     #[error("the call was answered with its declared error: {0:?}")]
     Declared(E),
     /// The handler failed, or could not be run: the peer's fault, or this packet's.
-    #[error("the peer could not answer: {message} ({code})")]
+    ///
+    /// The text of this error shows both escaped.
+    #[error("the peer could not answer: {} ({})", escape(.message, SHOWN_LEN), escape(.code, SHOWN_LEN))]
     Failed {
         /// One of the codes in `docs/wire.md` (`internal`, `malformed`, `busy`, …), or one the handler chose.
         code: String,
@@ -355,3 +358,6 @@ impl fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+/// The most that is shown of a peer's words: all of them, unless most of them have to be escaped.
+const SHOWN_LEN: usize = 2048;

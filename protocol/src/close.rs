@@ -233,6 +233,7 @@ pub fn close_for<'a>(error: impl Into<WireError<'a>>) -> (CloseCode, String) {
             let code = match error {
                 Violation::Abuse { .. } => CloseCode::Abuse,
                 Violation::WrongToken => CloseCode::Unauthorized,
+                Violation::OtherProtocol => CloseCode::ProtocolMismatch,
                 Violation::Overload { .. } => CloseCode::Overloaded,
                 _ => CloseCode::ProtocolError,
             };

@@ -422,6 +422,13 @@ impl Writer {
         }
     }
 
+    /// The other side of a JSON connection has said what it takes.
+    pub const fn set_limits(&mut self, peer: &Limits) {
+        if let Self::Json(writer) = self {
+            writer.set_limits(peer);
+        }
+    }
+
     /// The handshake of a server came late.
     pub fn welcomed(&mut self, welcome: &JsonWelcome) {
         if let Self::Json(writer) = self {

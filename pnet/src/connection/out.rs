@@ -13,6 +13,7 @@ use pnet_protocol::{
     connection::{Answer, Calls, MAX_CALLS, ReplyTo, SendRefused, Violation},
     failure::{Failure, code},
     json::{Form, JsonWelcome, Named},
+    limits::Limits,
     protocol::ActionInfo,
     reply::Verdict,
     wire::{Reader, Writer},
@@ -393,6 +394,20 @@ impl Out {
     /// A JSON server's handshake came after the connection was opened without.
     pub(crate) fn welcomed(&mut self, welcome: &JsonWelcome) {
         self.writer.welcomed(welcome);
+        // It may turn out to take one packet at a time only now, after it was sent some and has answered none.
+        if self.writer.awaits_reading() {
+            self.reads_until = Some(Instant::now() + READING);
+        }
+        let given_up =
+            |state: &CallState| matches!(state, CallState::TimedOut { answer_due: true } | CallState::Abandoned);
+        if self.writer.is_one_by_one() && self.calls.iter_mut().any(|(_, slot)| given_up(&slot.state)) {
+            self.answers_until.get_or_insert_with(|| Instant::now() + config::CALL);
+        }
+    }
+
+    /// A JSON client has said what it takes.
+    pub(crate) const fn set_limits(&mut self, peer: &Limits) {
+        self.writer.set_limits(peer);
     }
 
     /// A JSON client asks for its handshake.

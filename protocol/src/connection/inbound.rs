@@ -195,7 +195,10 @@ pub enum Event<'a> {
     /// [`Writer::answered`](crate::wire::Writer::answered) tells.
     Named(Named<'a>),
     /// A client has said `handShake`, and is owed one if it had none yet: [`Reader::greet`](crate::wire::Reader::greet).
-    Greeted,
+    Greeted {
+        /// What it takes, if it says so.
+        limits: Option<Limits>,
+    },
     /// A server has said `handShake` after the connection was opened without:
     /// [`Writer::welcomed`](crate::wire::Writer::welcomed).
     Welcomed(WelcomeText<'a>),

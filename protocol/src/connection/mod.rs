@@ -64,6 +64,9 @@ pub enum Violation {
     /// The peer gave a token that is not this connection's own.
     #[error("a token that is not this connection's")]
     WrongToken,
+    /// The peer says that it means another protocol.
+    #[error("the client means another protocol")]
+    OtherProtocol,
     /// The peer, which has no credit to go by, sent more one-way packets than this side holds for it.
     #[error("{packets} packets of {bytes} bytes are not handled yet, and one more came")]
     Overload {

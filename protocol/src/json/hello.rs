@@ -89,8 +89,7 @@ impl Greeting {
         }
         let Some(len) = self.scanner.scan(unread)? else {
             if input.len() >= FIRST_OBJECT_LEN {
-                let max = u32::try_from(FIRST_OBJECT_LEN).unwrap_or(u32::MAX);
-                return Err(JsonFault::TooLong { max }.into());
+                return Err(too_long(FIRST_OBJECT_LEN));
             }
             return Ok(None);
         };
@@ -117,7 +116,7 @@ impl Greeting {
             form: if says_pnet(Some(data)) { Form::Pnet } else { Form::Old },
             greets: true,
             credentials,
-            limits: said.limits.unwrap_or_default().to_limits(),
+            limits: said.limits.to_limits(),
         };
         Ok(Some((self.skipped + len, hello)))
     }
@@ -191,6 +190,8 @@ impl JsonHandshake {
         }
         let unread = input.get(self.skipped..).unwrap_or_default();
         match unread.first() {
+            // Whitespace counts, or else it could go on for ever.
+            None if input.len() > FIRST_OBJECT_LEN => return Err(too_long(FIRST_OBJECT_LEN)),
             None => return Ok(None),
             Some(b'{') => {}
             Some(byte) if *byte == PREFACE[0] => return Err(HandshakeError::SpeaksNative),
@@ -219,8 +220,8 @@ impl JsonHandshake {
             _ => return Ok(Some((self.skipped, self.give_up()))),
         }
         let said = WelcomeRead::of(object.data);
-        if said.status.as_ref().is_some_and(|status| !matches!(status, Status::Text(text) if text == SUCCESS)) {
-            let reason = "the server's handshake says that it failed".to_owned();
+        if said.refuses() {
+            let reason = REFUSED.to_owned();
             return Err(HandshakeError::Closed { code: CloseCode::Unauthorized, retry: Default::default(), reason });
         }
         if let Some(there) = said.protocol.as_deref()
@@ -275,14 +276,41 @@ impl JsonWelcome {
             // The old form's is the server's own, the same for all its connections.
             connection_id: read.remote_token.and_then(|id| ConnectionId::from_text(&id)).filter(|_| form == Form::Pnet),
             form,
-            limits: read.limits.unwrap_or_default().to_limits(),
+            limits: read.limits.to_limits(),
             unread: false,
         }
     }
 }
 
+fn too_long(max: usize) -> HandshakeError {
+    JsonFault::TooLong { max: u32::try_from(max).unwrap_or(u32::MAX) }.into()
+}
+
+/// Whether the data of a server's `handShake` says that it does not let in.
+pub(super) fn refuses(data: Option<&str>) -> bool {
+    WelcomeRead::of(data).refuses()
+}
+
+/// What a client says in a `handShake` that is not its first object.
+pub(super) struct LateHello {
+    pub(super) is_pnet: bool,
+    pub(super) names_other: bool,
+    pub(super) limits: Option<Limits>,
+}
+
+impl LateHello {
+    pub(super) fn read(data: Option<&str>, info: &ProtocolInfo) -> Self {
+        let said = data.map(HelloRead::of).unwrap_or_default();
+        Self {
+            is_pnet: said.pnet,
+            names_other: said.protocol.is_some_and(|there| there != info.name),
+            limits: said.limits.is_said().then(|| said.limits.to_limits()),
+        }
+    }
+}
+
 /// Whether the data of a `handShake` says that its sender is made for pnet.
-pub(super) fn says_pnet(data: Option<&str>) -> bool {
+fn says_pnet(data: Option<&str>) -> bool {
     data.is_some_and(|data| HelloRead::of(data).pnet)
 }
 
@@ -316,15 +344,19 @@ struct Own<'a> {
 #[derive(Clone, Copy, Default, Deserialize, Serialize)]
 #[serde(default)]
 struct LimitsData {
-    #[serde(deserialize_with = "if_it_fits")]
+    #[serde(deserialize_with = "limit")]
     object: Option<u32>,
-    #[serde(deserialize_with = "if_it_fits")]
+    #[serde(deserialize_with = "limit")]
     calls: Option<u32>,
 }
 
 impl LimitsData {
     const fn of(limits: &Limits) -> Self {
         Self { object: Some(limits.max_frame_len), calls: Some(limits.calls) }
+    }
+
+    const fn is_said(self) -> bool {
+        self.object.is_some() || self.calls.is_some()
     }
 
     fn to_limits(self) -> Limits {
@@ -348,8 +380,8 @@ struct HelloRead<'a> {
     protocol: Option<Cow<'a, str>>,
     #[serde(borrow, deserialize_with = "if_it_fits")]
     credentials: Option<Cow<'a, str>>,
-    #[serde(deserialize_with = "if_it_fits")]
-    limits: Option<LimitsData>,
+    #[serde(deserialize_with = "limits")]
+    limits: LimitsData,
 }
 
 impl<'a> HelloRead<'a> {
@@ -371,11 +403,11 @@ struct WelcomeRead<'a> {
     pnet: bool,
     #[serde(borrow, deserialize_with = "if_it_fits")]
     protocol: Option<Cow<'a, str>>,
-    #[serde(deserialize_with = "if_it_fits")]
-    limits: Option<LimitsData>,
+    #[serde(deserialize_with = "limits")]
+    limits: LimitsData,
 }
 
-/// Anything but the one text means that it failed.
+/// Any value; only one of them lets in.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Status {
@@ -383,7 +415,27 @@ enum Status {
     Other(IgnoredAny),
 }
 
+impl Status {
+    fn is_success(&self) -> bool {
+        matches!(self, Self::Text(text) if text == SUCCESS)
+    }
+}
+
+/// A limit; what is too much for a number of ours is as much as there can be.
+fn limit<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u32>, D::Error> {
+    Ok(if_it_fits::<D, u64>(input)?.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)))
+}
+
+fn limits<'de, D: Deserializer<'de>>(input: D) -> Result<LimitsData, D::Error> {
+    Ok(if_it_fits(input)?.unwrap_or_default())
+}
+
 impl<'a> WelcomeRead<'a> {
+    /// A status that is left out is none of a refusal.
+    fn refuses(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| !status.is_success())
+    }
+
     fn of(data: Option<&'a str>) -> Self {
         object_of(data)
     }
@@ -394,5 +446,7 @@ fn there<'de, D: Deserializer<'de>>(input: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(input).map(|_| true)
 }
 
+/// What the user of a client reads then.
+pub(super) const REFUSED: &str = "the server's handshake says that it failed";
 const SUCCESS: &str = "success";
 const SHOWN_NAME_LEN: usize = 300;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use super::{
     Form, JsonFault, action,
     envelope::{CallId, Envelope, MAX_NUMBER, Token, is_space},
-    hello::{JsonWelcome, put_welcome, says_pnet},
+    hello::{JsonWelcome, LateHello, REFUSED, put_welcome, refuses},
     payload_of, quick,
     scan::Scanner,
     writer::NEVER,
@@ -190,7 +190,7 @@ impl JsonReader {
             self.form = Form::Plain;
         }
         if action::is_own(&action)
-            && let Some(event) = self.own(&action, data, id.as_ref(), re.is_some())
+            && let Some(event) = self.own(&action, data, id.as_ref(), re.is_some())?
         {
             return Ok(event);
         }
@@ -222,18 +222,27 @@ impl JsonReader {
         data: Option<&'a str>,
         id: Option<&CallId<'_>>,
         is_answer: bool,
-    ) -> Option<Event<'a>> {
+    ) -> Result<Option<Event<'a>>, ReadError> {
         let event = match action {
             action::DONE | action::FAILURE if is_answer || (self.role == Role::Client && self.form != Form::Pnet) => {
-                return None;
+                return Ok(None);
             }
             // Nothing that this side has asked.
             action::DONE | action::FAILURE | action::PONG => Event::Ignored,
             action::HANDSHAKE if self.role == Role::Server => {
-                if says_pnet(data) {
+                let hello = LateHello::read(data, self.info);
+                if hello.names_other {
+                    return Err(Violation::OtherProtocol.into());
+                }
+                if hello.is_pnet {
                     self.form = Form::Pnet;
                 }
-                Event::Greeted
+                Event::Greeted { limits: hello.limits }
+            }
+            action::HANDSHAKE if refuses(data) => {
+                self.closed = true;
+                let reason = Cow::Borrowed(REFUSED);
+                Event::Close { code: CloseCode::Unauthorized, retry: Retry::Unspecified, reason }
             }
             action::HANDSHAKE => {
                 self.form = JsonWelcome::read(data).form;
@@ -265,7 +274,7 @@ impl JsonReader {
                 format!("there is no action {:?}", cut(other, SHOWN_ACTION)).into(),
             ),
         };
-        Some(event)
+        Ok(Some(event))
     }
 
     fn cancel<'a>(&mut self, id: Option<&CallId<'_>>) -> Event<'a> {

@@ -80,12 +80,17 @@ impl JsonWriter {
         self.form = form;
     }
 
+    /// The other side has said what it takes.
+    pub const fn set_limits(&mut self, peer: &Limits) {
+        self.max_object_len = peer.max_frame_len;
+        self.max_calls = peer.calls;
+    }
+
     /// A server's handshake came late: from now on its secret is sent back.
     pub fn welcomed(&mut self, welcome: &JsonWelcome) {
         self.form = welcome.form;
         self.token = Zeroizing::new(quoted(welcome.token.as_ref()));
-        self.max_object_len = welcome.limits.max_frame_len;
-        self.max_calls = welcome.limits.calls;
+        self.set_limits(&welcome.limits);
     }
 
     /// Whether packets that nobody asked for may be sent. A client of the old form takes answers only.
@@ -239,9 +244,14 @@ impl JsonWriter {
         let start = out.len();
         put_head(out, name, payload);
         self.finish(out, re(to));
-        // Where one read is one packet, the line feed is part of it.
-        let line_feed = usize::from(self.form != Form::Old);
-        self.check_object(out.len() - start - line_feed).inspect_err(|_| out.truncate(start))
+        self.check_object(self.len_since(start, out)).inspect_err(|_| out.truncate(start))
+    }
+
+    /// The length of the object that was written from `start` on, as the other side's limit counts it: the old form has
+    /// to read the line end, too.
+    const fn len_since(&self, start: usize, out: &[u8]) -> usize {
+        let len = out.len().saturating_sub(start);
+        if matches!(self.form, Form::Old) { len } else { len.saturating_sub(1) }
     }
 
     /// Writes that a call, or a packet that was refused, is not answered as declared. Of packets that nobody waits for an
@@ -255,8 +265,14 @@ impl JsonWriter {
             return;
         }
         let max = if self.form == Form::Old { OLD_OBJECT_LEN / 4 } else { TEXT_LEN };
-        let failure = FailureData { code, message: cut(message, max) };
-        self.own(action::FAILURE, &failure, re(to), out);
+        let start = out.len();
+        self.own(action::FAILURE, &FailureData { code, message: cut(message, max) }, re(to), out);
+        if self.check_object(self.len_since(start, out)).is_ok() {
+            return;
+        }
+        // Escapes may have made it longer than it is.
+        out.truncate(start);
+        self.own(action::FAILURE, &FailureData { code, message: "" }, re(to), out);
     }
 
     /// Writes that the caller does not want an answer any more. A peer of the old form would not understand.

@@ -3,6 +3,7 @@
 
 mod at_run_time;
 mod old_peers;
+mod regressions;
 mod same_conversation;
 mod secrets;
 mod silence;

@@ -64,28 +64,28 @@ impl<D: Dispatch> Driver<D> {
         };
         let closed = Closed::new(CloseCode::Lost, reason, ClosedBy::Peer);
         self.tail = Vec::new();
+        self.begun = None;
         match self.stage {
-            // What a script sent before it ended its stream waits for the connect handler, and is answered.
+            // In JSON this is how a whole session begins and ends: what was said waits for the connect handler.
             Stage::Joining { .. } if self.conn.dialect == Dialect::Json && !self.dispatch.is_idle() => {
-                let mut wakers = Vec::new();
-                self.conn.out().deafen(&Arc::new(closed), &mut wakers);
-                wakers.into_iter().for_each(Waker::wake);
+                self.deafen(closed);
             }
             Stage::Joining { .. } => self.leave(closed),
             Stage::Open => {
                 tracing::debug!(%closed, "draining");
-                let mut wakers = Vec::new();
-                self.conn.out().deafen(&Arc::new(closed.clone()), &mut wakers);
-                wakers.into_iter().for_each(Waker::wake);
+                self.deafen(closed.clone());
                 self.stage = Stage::Draining { closed, deadline: config::after(self.times.grace) };
             }
-            Stage::Draining { .. } => {
-                let mut wakers = Vec::new();
-                self.conn.out().deafen(&Arc::new(closed), &mut wakers);
-                wakers.into_iter().for_each(Waker::wake);
-            }
+            Stage::Draining { .. } => self.deafen(closed),
             Stage::Flushing { .. } | Stage::Lingering { .. } | Stage::Leaving => {}
         }
+    }
+
+    /// Nobody answers any more what this side asks.
+    fn deafen(&self, closed: Closed) {
+        let mut wakers = Vec::new();
+        self.conn.out().deafen(&Arc::new(closed), &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// The transport failed: nobody is left to be told anything.
@@ -109,6 +109,7 @@ impl<D: Dispatch> Driver<D> {
     /// Lets go of the transport. The reason is known already.
     pub(super) fn forsake(&mut self) {
         self.io = None;
+        self.silent = None;
         self.tail = Vec::new();
         self.batch = Vec::new();
         self.welcome = Vec::new();

@@ -21,7 +21,10 @@ use tokio::{
 };
 
 use super::{
-    super::lanes::{Ended, Job, JobKind},
+    super::{
+        lanes::{Ended, Job, JobKind},
+        micros_now,
+    },
     BEGUN_LEN, Begun, Dispatch, Driver, Stage,
 };
 use crate::{
@@ -178,7 +181,18 @@ impl<D: Dispatch> Driver<D> {
             }
             Event::Refused { to, code, message } => self.refuse(&to, code, &message),
             Event::Named(named) => self.handle_named(named, task),
-            Event::Greeted => self.conn.out().greet(&mut self.reader),
+            Event::Greeted { limits } => {
+                let mut out = self.conn.out();
+                if let Some(limits) = &limits {
+                    out.set_limits(limits);
+                }
+                // Nobody is welcomed before the connect handler has let it in.
+                if matches!(self.stage, Stage::Joining { .. }) {
+                    self.reader.greet(micros_now(), &mut self.welcome);
+                } else {
+                    out.greet(&mut self.reader);
+                }
+            }
             Event::Welcomed(text) => self.conn.out().welcomed(&text.read()),
             Event::Answer { id, answer } => {
                 let mut wakers = Vec::new();

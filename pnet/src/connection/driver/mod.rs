@@ -246,10 +246,11 @@ impl<D: Dispatch> Driver<D> {
         }
         match self.dispatch.poll_join(task) {
             Poll::Ready(Ok(())) => {
+                // The peer may have said all it had to say, and ended its stream.
                 let ended = self.conn.out().unanswerable().map(|closed| Closed::clone(closed));
                 self.stage = match ended {
-                    Some(closed) if self.eof => Stage::Draining { closed, deadline: config::after(self.times.grace) },
-                    _ => Stage::Open,
+                    Some(closed) => Stage::Draining { closed, deadline: config::after(self.times.grace) },
+                    None => Stage::Open,
                 };
                 self.release_welcome();
                 true
@@ -265,8 +266,8 @@ impl<D: Dispatch> Driver<D> {
 
     fn release_welcome(&mut self) {
         if !self.welcome.is_empty() {
-            debug_assert!(self.batch.is_empty(), "nothing is written before the welcome");
-            self.batch = std::mem::take(&mut self.welcome);
+            // A JSON client that asked for its welcome late may be in the middle of an answer.
+            self.batch.append(&mut self.welcome);
         }
     }
 
