@@ -1,0 +1,281 @@
+//! The calls this side has open: how they are queued, given up, answered, and how they end without an answer.
+
+use std::{task::Waker, time::Duration};
+
+use pnet_protocol::{
+    close::CloseCode,
+    connection::{Answer, MAX_CALLS},
+    failure::code,
+    json::Named,
+    protocol::ActionInfo,
+};
+use tokio::time::Instant;
+
+use super::{Enqueued, HIGH_WATER, Out, Parked};
+use crate::{
+    buffers, config,
+    error::{Closed, ClosedBy},
+};
+
+/// One open call of this side.
+#[derive(Debug)]
+pub(crate) struct CallSlot {
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) waker: Option<Waker>,
+    pub(crate) state: CallState,
+}
+
+#[derive(Debug)]
+pub(crate) enum CallState {
+    /// Still among the parked.
+    Parked,
+    /// Handed to the transport, or about to be.
+    Sent,
+    /// Ended; the caller has not looked yet.
+    Answered(AnswerBytes),
+    /// Cancelled for the caller; the peer answers all the same, and until then the call counts.
+    TimedOut { answer_due: bool },
+    /// The caller has gone, the peer's answer is due.
+    Abandoned,
+    /// No answer can come any more.
+    Lost { sent: bool },
+}
+
+impl CallState {
+    /// Whether the caller has only to look.
+    pub(crate) const fn has_ended(&self) -> bool {
+        !matches!(self, Self::Parked | Self::Sent)
+    }
+}
+
+/// An answer, copied out of the read buffer; its decoding is the caller's.
+#[derive(Debug)]
+pub(crate) enum AnswerBytes {
+    Reply(Vec<u8>),
+    Error(Vec<u8>),
+    Failure { code: String, message: String },
+}
+
+impl AnswerBytes {
+    fn copy(answer: &Answer<'_>) -> Self {
+        match *answer {
+            Answer::Reply(payload) => Self::Reply(payload.to_vec()),
+            Answer::Error(payload) => Self::Error(payload.to_vec()),
+            Answer::Failure { code, message } => Self::Failure { code: code.to_owned(), message: message.to_owned() },
+            _ => Self::Failure { code: code::UNSUPPORTED.to_owned(), message: String::new() },
+        }
+    }
+}
+
+/// CANCEL frames of this side: in this batch, and in the second that began at `since`.
+#[derive(Debug, Default)]
+pub(super) struct Cancels {
+    pub(super) in_batch: u32,
+    in_second: u32,
+    since: Option<Instant>,
+}
+
+impl Out {
+    /// Takes a call; on success the id of its slot comes back with the driver's waker.
+    pub(crate) fn call(
+        &mut self,
+        (action, info): (u16, &ActionInfo),
+        payload: &[u8],
+        timeout_ms: u32,
+        deadline: Option<Instant>,
+        waker: &Waker,
+    ) -> Result<(u32, Option<Waker>), Enqueued> {
+        if self.suspended {
+            return Err(Enqueued::Suspended);
+        }
+        if !self.writer.can_answer(info) {
+            return Err(Enqueued::Unsupported);
+        }
+        self.writer.check_payload(payload.len())?;
+        let direct = self.parked.is_empty() && self.writer.can_call() && self.buf.len() < HIGH_WATER;
+        if !direct && !self.has_room(payload.len()) {
+            return Err(Enqueued::Full);
+        }
+        let state = if direct { CallState::Sent } else { CallState::Parked };
+        let Some(id) = self.calls.insert(CallSlot { deadline, waker: Some(waker.clone()), state }) else {
+            return Err(Enqueued::Full);
+        };
+        let mut sooner = false;
+        if let Some(deadline) = deadline {
+            sooner = self.earliest.is_none_or(|earliest| deadline < earliest);
+            self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+        }
+        let mut frame = buffers::take();
+        self.writer.call_frame(id, info, action, timeout_ms, payload, &mut frame);
+        if direct {
+            self.begin_batch();
+            self.sent.calls += 1;
+            self.writer.call(&frame, id, action, &mut self.buf);
+            buffers::give(frame);
+        } else {
+            self.park(Parked { frame: frame.into(), call: Some((id, action)) });
+        }
+        // A driver that sleeps until a later time has to know, also of a parked call, also while a write is refused.
+        Ok((id, if sooner { self.wake_anyway() } else { self.wake_driver() }))
+    }
+
+    /// The caller has gone: the peer's handler is told to stop. The place is free once the peer has answered even so.
+    pub(crate) fn cancel_call(&mut self, id: u32, wakers: &mut Vec<Waker>) {
+        let Some(slot) = self.calls.get_mut(id) else { return };
+        match slot.state {
+            CallState::Sent if self.gone.is_none() && self.deaf.is_none() => {
+                slot.state = CallState::Abandoned;
+                slot.waker = None;
+                if self.writer.is_one_by_one() {
+                    self.answers_until = Some(Instant::now() + config::CALL);
+                    wakers.extend(self.wake_anyway());
+                }
+                self.write_cancel(id);
+                wakers.extend(self.wake_driver());
+            }
+            CallState::TimedOut { answer_due: true } => slot.state = CallState::Abandoned,
+            CallState::Abandoned => {}
+            CallState::Parked => {
+                self.calls.remove(id);
+                if let Some(index) =
+                    self.parked.iter().position(|parked| parked.call.is_some_and(|(parked, _)| parked == id))
+                {
+                    self.parked_bytes -= self.parked.remove(index).map_or(0, |parked| parked.frame.len());
+                }
+                // What was behind it may have waited for nothing else.
+                self.unpark(wakers);
+                if !self.buf.is_empty() {
+                    wakers.extend(self.wake_driver());
+                }
+            }
+            _ => {
+                self.calls.remove(id);
+            }
+        }
+    }
+
+    /// The outcome of a call, for its caller; `None` while there is none.
+    pub(crate) fn take_outcome(&mut self, id: u32, waker: &Waker, wakers: &mut Vec<Waker>) -> Option<CallState> {
+        let Some(slot) = self.calls.get_mut(id) else { return Some(CallState::Lost { sent: true }) };
+        if !slot.state.has_ended() {
+            if !slot.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+                slot.waker = Some(waker.clone());
+            }
+            return None;
+        }
+        if matches!(slot.state, CallState::TimedOut { answer_due: true }) {
+            return Some(std::mem::replace(&mut slot.state, CallState::Abandoned));
+        }
+        if self.calls.len() >= MAX_CALLS {
+            // Somebody may wait for nothing but a free slot.
+            wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
+        }
+        self.calls.remove(id).map(|slot| slot.state)
+    }
+
+    /// An answer has come; the caller's waker, if it is still there. An answer to no call is ignored.
+    pub(crate) fn answered(&mut self, id: u32, answer: &Answer<'_>) -> Option<Waker> {
+        let slot = self.calls.get_mut(id)?;
+        let waker = match slot.state {
+            CallState::Sent => {
+                slot.state = CallState::Answered(AnswerBytes::copy(answer));
+                slot.waker.take()
+            }
+            CallState::TimedOut { answer_due: true } => {
+                slot.state = CallState::TimedOut { answer_due: false };
+                None
+            }
+            CallState::Abandoned => {
+                self.calls.remove(id);
+                None
+            }
+            _ => return None,
+        };
+        self.answers_until = None;
+        self.writer.call_ended(id);
+        waker
+    }
+
+    /// The same for an object, which may turn out to be no answer: `None`.
+    pub(crate) fn answered_by(&mut self, named: &Named<'_>) -> Option<Option<Waker>> {
+        let (id, answer) = self.writer.answered(named)?;
+        Some(self.answered(id, &answer.as_answer()))
+    }
+
+    /// Ends the calls whose time is over. Collects wakers, to be woken outside of the lock.
+    pub(crate) fn expire_calls(&mut self, now: Instant, wakers: &mut Vec<Waker>) {
+        if self.earliest.is_none_or(|earliest| earliest > now) {
+            return;
+        }
+        let mut earliest: Option<Instant> = None;
+        let mut cancelled = Vec::new();
+        for (id, slot) in self.calls.iter_mut() {
+            if slot.state.has_ended() {
+                continue;
+            }
+            match slot.deadline {
+                Some(deadline) if deadline <= now => {
+                    let answer_due = matches!(slot.state, CallState::Sent);
+                    if answer_due {
+                        cancelled.push(id);
+                    }
+                    slot.state = CallState::TimedOut { answer_due };
+                    wakers.extend(slot.waker.take());
+                }
+                Some(deadline) => earliest = Some(earliest.map_or(deadline, |earliest| earliest.min(deadline))),
+                None => {}
+            }
+        }
+        self.earliest = earliest;
+        if !cancelled.is_empty() && self.writer.is_one_by_one() {
+            self.answers_until = Some(now + config::CALL);
+        }
+        for id in cancelled {
+            self.write_cancel(id);
+        }
+    }
+
+    /// Ends the connection if the peer's answers cannot be told apart any more. A peer that ties no answer to its call, and
+    /// has not answered one that was given up, may still do so: then it would be taken for the answer to the next one.
+    pub(crate) fn give_up_by(&mut self, now: Instant) {
+        if self.answers_until.is_some_and(|until| until <= now) && self.close.is_none() {
+            self.answers_until = None;
+            let reason = "a call was not answered, and a late answer could not be told from the next call's";
+            self.close = Some(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here));
+        }
+    }
+
+    /// Whether a call of this side waits for its answer.
+    pub(crate) fn awaits_answers(&mut self) -> bool {
+        self.calls.iter_mut().any(|(_, slot)| !slot.state.has_ended())
+    }
+
+    pub(super) fn lose_calls(&mut self, wakers: &mut Vec<Waker>) {
+        for (_, slot) in self.calls.iter_mut() {
+            slot.state = match std::mem::replace(&mut slot.state, CallState::Lost { sent: false }) {
+                CallState::Parked => CallState::Lost { sent: false },
+                CallState::Sent => CallState::Lost { sent: true },
+                ended => ended,
+            };
+            wakers.extend(slot.waker.take());
+        }
+    }
+
+    /// Tells the peer that nobody waits for a call, unless too much of that was told already: then the handler runs on.
+    fn write_cancel(&mut self, id: u32) {
+        let now = Instant::now();
+        if self.cancels.since.is_none_or(|since| now.duration_since(since) >= SECOND) {
+            self.cancels = Cancels { in_second: 0, since: Some(now), ..self.cancels };
+        }
+        if self.cancels.in_batch < CANCELS && self.cancels.in_second < CANCELS {
+            self.cancels.in_batch += 1;
+            self.cancels.in_second += 1;
+            self.date();
+            self.writer.cancel(id, &mut self.buf);
+        }
+    }
+}
+
+/// Half of what a peer takes in a second, as its seconds are not this side's.
+const CANCELS: u32 = 100;
+const SECOND: Duration = Duration::from_secs(1);
