@@ -273,7 +273,7 @@ impl Writer {
         }
     }
 
-    /// Makes what waits for its turn of a call: everything but what is known only then.
+    /// Appends a call, but for what is known only when its turn has come: [`call_started`](Self::call_started).
     pub fn call_frame(
         &self,
         id: u32,
@@ -289,14 +289,11 @@ impl Writer {
         }
     }
 
-    /// Appends a call that [`call_frame`](Self::call_frame) made, and counts it.
-    pub fn call(&mut self, frame: &[u8], id: u32, number: u16, out: &mut Vec<u8>) {
+    /// Completes a call of which `out` ends with the [`call_frame`](Self::call_frame), and counts it.
+    pub fn call_started(&mut self, id: u32, number: u16, out: &mut Vec<u8>) {
         match self {
-            Self::Native(outbound) => {
-                outbound.call_started();
-                out.extend_from_slice(frame);
-            }
-            Self::Json(writer) => writer.call(frame, id, number, out),
+            Self::Native(outbound) => outbound.call_started(),
+            Self::Json(writer) => writer.call_started(id, number, out),
         }
     }
 

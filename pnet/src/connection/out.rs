@@ -266,7 +266,8 @@ impl Out {
                 Some((id, action)) => {
                     self.begin_batch();
                     self.sent.calls += 1;
-                    self.writer.call(&parked.frame, id, action, &mut self.buf);
+                    self.buf.extend_from_slice(&parked.frame);
+                    self.writer.call_started(id, action, &mut self.buf);
                     if let Some(slot) = self.calls.get_mut(id) {
                         slot.state = CallState::Sent;
                     }

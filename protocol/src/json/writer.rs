@@ -180,11 +180,10 @@ impl JsonWriter {
         self.finish(out, None);
     }
 
-    /// Writes a call of which the head was made before.
-    pub fn call(&mut self, head: &[u8], id: u32, action: u16, out: &mut Vec<u8>) {
+    /// Completes a call of which `out` ends with the head, and counts it.
+    pub fn call_started(&mut self, id: u32, action: u16, out: &mut Vec<u8>) {
         self.unread = true;
         self.calls.push_back((id, action));
-        out.extend_from_slice(head);
         self.finish(out, Some(("id", Id::Number(u64::from(id)))));
     }
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{Enqueued, HIGH_WATER, Out, Parked};
 use crate::{
-    buffers, config,
+    config,
     error::{Closed, ClosedBy},
 };
 
@@ -105,14 +105,14 @@ impl Out {
             sooner = self.earliest.is_none_or(|earliest| deadline < earliest);
             self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
         }
-        let mut frame = buffers::take();
-        self.writer.call_frame(id, info, action, timeout_ms, payload, &mut frame);
         if direct {
             self.begin_batch();
             self.sent.calls += 1;
-            self.writer.call(&frame, id, action, &mut self.buf);
-            buffers::give(frame);
+            self.writer.call_frame(id, info, action, timeout_ms, payload, &mut self.buf);
+            self.writer.call_started(id, action, &mut self.buf);
         } else {
+            let mut frame = Vec::with_capacity(payload.len() + HEAD);
+            self.writer.call_frame(id, info, action, timeout_ms, payload, &mut frame);
             self.park(Parked { frame: frame.into(), call: Some((id, action)) });
         }
         // A driver that sleeps until a later time has to know, also of a parked call, also while a write is refused.
@@ -279,3 +279,5 @@ impl Out {
 /// Half of what a peer takes in a second, as its seconds are not this side's.
 const CANCELS: u32 = 100;
 const SECOND: Duration = Duration::from_secs(1);
+/// About what stands before a call's payload while it is parked.
+const HEAD: usize = 64;
