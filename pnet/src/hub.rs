@@ -193,7 +193,8 @@ impl<P: Phase> Hub<P> {
         }
     }
 
-    /// Queues a packet for every connection. It is encoded once; nothing waits for slow peers, see [`Broadcast`].
+    /// Queues a packet for every connection. It is encoded once for each dialect that is spoken; nothing waits for slow
+    /// peers, see [`Broadcast`].
     pub fn broadcast<T>(&self, packet: &T) -> Broadcast
     where
         T: ServerSends<P>,
@@ -235,8 +236,17 @@ impl<P: Phase> Hub<P> {
     pub fn broadcast_json(&self, packet: &Json) -> Result<Broadcast, JsonError> {
         let info = <P::Protocol as Protocol>::INFO;
         // Whether it fits does not depend on who is there.
-        packet.frame(info, &info.server, Dialect::Native)?;
-        Ok(self.deliver(|_| true, |conn| packet.frame(info, &info.server, conn.dialect).ok()))
+        let mut native = Some(packet.frame(info, &info.server, Dialect::Native)?);
+        Ok(self.deliver(
+            |_| true,
+            |conn| match conn.dialect {
+                Dialect::Native => native.take(),
+                dialect => packet
+                    .frame(info, &info.server, dialect)
+                    .inspect_err(|error| tracing::error!(%error, %dialect, "a broadcast cannot be encoded"))
+                    .ok(),
+            },
+        ))
     }
 
     /// Puts a packet into the queues of all who are wanted. It is encoded once for each dialect that is spoken.
