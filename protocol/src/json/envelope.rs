@@ -286,8 +286,7 @@ fn id_of(value: &str) -> Option<Option<CallId<'_>>> {
         let text = text_of(value).filter(|text| (1..=CALL_ID_LEN).contains(&text.len()))?;
         return Some(Some(CallId::Text(text)));
     }
-    let number = digits_of(value).filter(|number| *number <= MAX_NUMBER)?;
-    Some(Some(CallId::Number(number)))
+    Some(Some(CallId::Number(quick::id_of(value)?)))
 }
 
 fn token_of(value: &str) -> Result<Token<'_>, What> {
@@ -299,18 +298,12 @@ fn token_of(value: &str) -> Result<Token<'_>, What> {
     }
 }
 
-/// An integer as JSON writes it: no sign, no zeros in front.
-fn digits_of(value: &str) -> Option<u64> {
-    let plain = value.bytes().all(|byte| byte.is_ascii_digit()) && (value.len() == 1 || !value.starts_with('0'));
-    if plain { value.parse().ok() } else { None }
-}
-
 /// Seconds, as a number with any fraction, in microseconds.
 fn time_of(value: &str) -> Result<Option<i64>, What> {
     if value == "null" {
         return Ok(None);
     }
-    if let Some(micros) = plain_time(value) {
+    if let Some(micros) = quick::time_of(value) {
         return Ok(Some(micros));
     }
     let seconds = serde_json::from_str::<f64>(value).map_err(|_| "`packet-created` is no finite number")?;
@@ -318,34 +311,6 @@ fn time_of(value: &str) -> Result<Option<i64>, What> {
         Duration::try_from_secs_f64(seconds.abs()).ok().and_then(|time| i64::try_from(time.as_micros()).ok());
     let micros = distance.ok_or("`packet-created` is no time")?;
     Ok(Some(if seconds < 0.0 { -micros } else { micros }))
-}
-
-/// The time as it is usually written, `1700000000.123456`: without the detour over a float. Digits below a microsecond
-/// are dropped.
-fn plain_time(value: &str) -> Option<i64> {
-    let digits = value.as_bytes();
-    let (mut seconds, mut whole) = (0, 0);
-    while let Some(digit @ b'0'..=b'9') = digits.get(whole) {
-        // So many that they fit.
-        if whole == 12 || (whole == 1 && digits.first() == Some(&b'0')) {
-            return None;
-        }
-        seconds = seconds * 10 + i64::from(digit - b'0');
-        whole += 1;
-    }
-    let rest = digits.get(whole..).filter(|_| whole > 0)?;
-    let fraction = match rest.split_first() {
-        None => &[][..],
-        Some((b'.', fraction)) if !fraction.is_empty() => fraction,
-        Some(_) => return None,
-    };
-    let (mut micros, mut place) = (0, 100_000);
-    for digit in fraction {
-        let b'0'..=b'9' = digit else { return None };
-        micros += place * i64::from(digit - b'0');
-        place /= 10;
-    }
-    Some(seconds * 1_000_000 + micros)
 }
 
 /// The largest integer that every JSON reader keeps exactly.

@@ -4,12 +4,12 @@
 //! gives up, and the scan and [`Envelope::from_marks`](super::Envelope) find out what it is. What is read here is read
 //! there in the same way, but in two passes.
 
+use std::borrow::Cow;
+
 use super::{
-    envelope::{Envelope, MAX_NUMBER, Token},
+    envelope::{CallId, Envelope, MAX_NUMBER, Token},
     scan::{find_special, next_mark, text_end},
 };
-use crate::json::CallId;
-use std::borrow::Cow;
 
 /// The object at the beginning of `input`, and its length; `None` if it is not the usual one.
 #[inline]
@@ -61,6 +61,22 @@ pub(super) fn read(input: &[u8]) -> Option<(Envelope<'_>, usize)> {
         re: re.map(CallId::Number),
     };
     Some((envelope, cursor.pos))
+}
+
+/// The time as it is usually written, `1700000000.123456`, in microseconds: without the detour over a float. Digits below
+/// a microsecond are dropped.
+pub(super) fn time_of(value: &str) -> Option<i64> {
+    whole(value, Cursor::time)
+}
+
+/// A call's id, if it is a number.
+pub(super) fn id_of(value: &str) -> Option<u64> {
+    whole(value, Cursor::id)
+}
+
+fn whole<'a, T>(value: &'a str, read: impl FnOnce(&mut Cursor<'a>) -> Option<T>) -> Option<T> {
+    let mut cursor = Cursor { input: value.as_bytes(), pos: 0 };
+    read(&mut cursor).filter(|_| cursor.pos == value.len())
 }
 
 type Span = (usize, usize);
