@@ -29,9 +29,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Greeting {
     info: &'static ProtocolInfo,
-    scanner: Scanner,
-    /// Whitespace before the object.
-    skipped: usize,
+    first: First,
 }
 
 /// What the first object of a client says about it.
@@ -66,7 +64,7 @@ impl fmt::Debug for JsonHello {
 impl Greeting {
     /// Begins; nothing is written before the client has spoken.
     pub const fn new(info: &'static ProtocolInfo) -> Self {
-        Self { info, scanner: Scanner::new(), skipped: 0 }
+        Self { info, first: First::new() }
     }
 
     /// Looks at all that the client has sent so far. `None`: its first object is not whole yet. The number says how many
@@ -74,29 +72,25 @@ impl Greeting {
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::Json`] if this can become no object, or is longer than
-    /// [`FIRST_OBJECT_LEN`], whitespace before it included; [`HandshakeError::ProtocolName`] if the client means another protocol;
-    /// [`HandshakeError::WrongToken`] if its `handShake` has a token.
+    /// [`HandshakeError::Json`] if this can become no object, or is longer than [`FIRST_OBJECT_LEN`], whitespace before it
+    /// included; [`HandshakeError::ProtocolName`] if the client means another protocol; [`HandshakeError::WrongToken`] if
+    /// its `handShake` has a token.
     pub fn handle(&mut self, input: &[u8]) -> Result<Option<(usize, JsonHello)>, HandshakeError> {
         let window = input.get(..FIRST_OBJECT_LEN).unwrap_or(input);
-        let unread = window.get(self.skipped..).unwrap_or_default();
-        if !self.scanner.has_begun() {
-            self.skipped += unread.iter().take_while(|byte| is_space(**byte)).count();
-        }
-        let unread = window.get(self.skipped..).unwrap_or_default();
+        let unread = self.first.unread(window);
         if let Some(byte) = unread.first().filter(|byte| **byte != b'{') {
             return Err(JsonFault::NoObject { byte: *byte }.into());
         }
-        let Some(len) = self.scanner.scan(unread)? else {
+        let Some(len) = self.first.scanner.scan(unread)? else {
             if input.len() >= FIRST_OBJECT_LEN {
                 return Err(too_long(FIRST_OBJECT_LEN));
             }
             return Ok(None);
         };
-        let greeting = Envelope::from_marks(unread.get(..len).unwrap_or_default(), self.scanner.marks())
+        let greeting = Envelope::from_marks(unread.get(..len).unwrap_or_default(), self.first.scanner.marks())
             .ok()
             .filter(|object| object.action == action::HANDSHAKE);
-        let Some(object) = greeting else { return Ok(Some((self.skipped, JsonHello::silent(Form::Plain)))) };
+        let Some(object) = greeting else { return Ok(Some((self.first.skipped, JsonHello::silent(Form::Plain)))) };
         if object.token != Token::None {
             return Err(HandshakeError::WrongToken);
         }
@@ -113,12 +107,12 @@ impl Greeting {
             None => data.as_bytes().to_vec(),
         };
         let hello = JsonHello {
-            form: if says_pnet(Some(data)) { Form::Pnet } else { Form::Old },
+            form: if said.pnet { Form::Pnet } else { Form::Old },
             greets: true,
             credentials,
             limits: said.limits.to_limits(),
         };
-        Ok(Some((self.skipped + len, hello)))
+        Ok(Some((self.first.skipped + len, hello)))
     }
 }
 
@@ -150,8 +144,7 @@ pub(crate) fn put_welcome(
 #[derive(Debug)]
 pub struct JsonHandshake {
     info: &'static ProtocolInfo,
-    scanner: Scanner,
-    skipped: usize,
+    first: First,
     greeted: bool,
 }
 
@@ -174,7 +167,7 @@ pub struct JsonWelcome {
 impl JsonHandshake {
     /// Begins; nothing is written.
     pub const fn new(info: &'static ProtocolInfo) -> Self {
-        Self { info, scanner: Scanner::new(), skipped: 0, greeted: false }
+        Self { info, first: First::new(), greeted: false }
     }
 
     /// Looks at all that the server has sent so far. `None`: there is no whole object yet. The number says how many bytes
@@ -184,11 +177,7 @@ impl JsonHandshake {
     ///
     /// [`HandshakeError`]: the server speaks something else, or does not let the client in.
     pub fn handle(&mut self, input: &[u8]) -> Result<Option<(usize, JsonWelcome)>, HandshakeError> {
-        let unread = input.get(self.skipped..).unwrap_or_default();
-        if !self.scanner.has_begun() {
-            self.skipped += unread.iter().take_while(|byte| is_space(**byte)).count();
-        }
-        let unread = input.get(self.skipped..).unwrap_or_default();
+        let unread = self.first.unread(input);
         match unread.first() {
             // Whitespace counts, or else it could go on for ever.
             None if input.len() > FIRST_OBJECT_LEN => return Err(too_long(FIRST_OBJECT_LEN)),
@@ -197,15 +186,15 @@ impl JsonHandshake {
             Some(byte) if *byte == PREFACE[0] => return Err(HandshakeError::SpeaksNative),
             Some(_) => return Err(HandshakeError::NotPnet { first: FirstBytes::of(unread) }),
         }
-        let Some(len) = self.scanner.scan(unread)? else {
+        let Some(len) = self.first.scanner.scan(unread)? else {
             let max = Limits::default().max_frame_len;
             if u32::try_from(input.len()).map_or(true, |len| len > max) {
                 return Err(JsonFault::TooLong { max }.into());
             }
             return Ok(None);
         };
-        let Ok(object) = Envelope::from_marks(unread.get(..len).unwrap_or_default(), self.scanner.marks()) else {
-            return Ok(Some((self.skipped, self.give_up())));
+        let Ok(object) = Envelope::from_marks(unread.get(..len).unwrap_or_default(), self.first.scanner.marks()) else {
+            return Ok(Some((self.first.skipped, self.give_up())));
         };
         match object.action.as_ref() {
             action::HANDSHAKE => {}
@@ -217,7 +206,7 @@ impl JsonHandshake {
                 let reason = escape(&reason_of(object.data), TEXT_LEN);
                 return Err(HandshakeError::Closed { code: CloseCode::Refused, retry: Default::default(), reason });
             }
-            _ => return Ok(Some((self.skipped, self.give_up()))),
+            _ => return Ok(Some((self.first.skipped, self.give_up()))),
         }
         let said = WelcomeRead::of(object.data);
         if said.refuses() {
@@ -232,7 +221,7 @@ impl JsonHandshake {
         }
         let mut welcome = JsonWelcome::from_read(said);
         welcome.unread = self.greeted && welcome.form == Form::Old;
-        Ok(Some((self.skipped + len, welcome)))
+        Ok(Some((self.first.skipped + len, welcome)))
     }
 
     /// The server does not speak first: writes this side's `handShake`. `credentials` are text in this dialect.
@@ -282,6 +271,31 @@ impl JsonWelcome {
     }
 }
 
+/// The first object of the other side, in as many pieces as it comes in.
+#[derive(Debug)]
+struct First {
+    scanner: Scanner,
+    /// Whitespace before the object.
+    skipped: usize,
+}
+
+impl First {
+    const fn new() -> Self {
+        Self { scanner: Scanner::new(), skipped: 0 }
+    }
+
+    /// All that came but for the whitespace before the object.
+    fn unread<'a>(&mut self, input: &'a [u8]) -> &'a [u8] {
+        let unread = input.get(self.skipped..).unwrap_or_default();
+        if self.scanner.has_begun() {
+            return unread;
+        }
+        let space = unread.iter().take_while(|byte| is_space(**byte)).count();
+        self.skipped += space;
+        unread.get(space..).unwrap_or_default()
+    }
+}
+
 fn too_long(max: usize) -> HandshakeError {
     JsonFault::TooLong { max: u32::try_from(max).unwrap_or(u32::MAX) }.into()
 }
@@ -307,11 +321,6 @@ impl LateHello {
             limits: said.limits.is_said().then(|| said.limits.to_limits()),
         }
     }
-}
-
-/// Whether the data of a `handShake` says that its sender is made for pnet.
-fn says_pnet(data: Option<&str>) -> bool {
-    data.is_some_and(|data| HelloRead::of(data).pnet)
 }
 
 #[derive(Serialize)]
@@ -407,6 +416,17 @@ struct WelcomeRead<'a> {
     limits: LimitsData,
 }
 
+impl<'a> WelcomeRead<'a> {
+    /// A status that is left out is none of a refusal.
+    fn refuses(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| !status.is_success())
+    }
+
+    fn of(data: Option<&'a str>) -> Self {
+        object_of(data)
+    }
+}
+
 /// Any value; only one of them lets in.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -428,17 +448,6 @@ fn limit<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u32>, D::Error> {
 
 fn limits<'de, D: Deserializer<'de>>(input: D) -> Result<LimitsData, D::Error> {
     Ok(if_it_fits(input)?.unwrap_or_default())
-}
-
-impl<'a> WelcomeRead<'a> {
-    /// A status that is left out is none of a refusal.
-    fn refuses(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| !status.is_success())
-    }
-
-    fn of(data: Option<&'a str>) -> Self {
-        object_of(data)
-    }
 }
 
 /// A key is there, whatever its value.
