@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pnet_protocol::{
     dialect::Dialect,
     dynamic::{self, DecodeFault, Misfit},
+    json::DONE,
     packet::{Codec, DecodeError},
     protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo},
     reply::Reply,
@@ -22,9 +23,10 @@ use crate::{
 /// A packet whose action and data are made at run time: for gateways, tools and consoles.
 ///
 /// [`Client::send_json`](crate::Client::send_json), [`call_json`](crate::Client::call_json), the same on
-/// [`Peer`](crate::Peer), and [`Hub::broadcast_json`](crate::Hub::broadcast_json) take it. What the compiler checks for typed packets is checked when it is sent: the
-/// protocol has to declare the action in that direction, and the data has to fit its shape, field by field. The verdict
-/// does not depend on the dialect of the connection; to a native peer the packet goes in the action's own codec.
+/// [`Peer`](crate::Peer), and [`Hub::broadcast_json`](crate::Hub::broadcast_json) take it. What the compiler checks for
+/// typed packets is checked when it is sent: the protocol has to declare the action in that direction, and the data has to
+/// fit its shape, field by field. The verdict does not depend on the dialect of the connection; to a native peer the packet
+/// goes in the action's own codec.
 ///
 /// Stricter than serde reads JSON: there are no fields beyond those of the shape, and a field with a serde default has to
 /// be given, since only the type knows the default. Options may be left out.
@@ -177,7 +179,7 @@ impl Json {
         };
         match (answer, &info.reply) {
             (Ok(payload), ReplyInfo::Packet(part) | ReplyInfo::Result(part, _)) => read(part, &payload),
-            (Ok(_), _) => Ok(Self::new("pnet.done", Value::Null)),
+            (Ok(_), _) => Ok(Self::new(DONE, Value::Null)),
             (Err(error), reply) => Err(error.try_map_declared(|payload| match reply {
                 ReplyInfo::Result(_, part) => read(part, &payload),
                 _ => Err(CallError::Decode(DecodeError::Unexpected { len: payload.len() })),

@@ -1,6 +1,7 @@
 //! The open state of a native connection, in three parts that need not live together: [`Outbound`] (what this side may
 //! send) goes under the lock of the out-buffer, [`Inbound`] (what the other side may send) with the reader, and
-//! [`Calls`] (who waits for which answer) wherever the callers are.
+//! [`Calls`] (who waits for which answer) wherever the callers are. What the JSON dialect has in common with it is here,
+//! too: [`Calls`], [`Event`], [`ReplyTo`], [`Violation`]; the rest is in [`json`](crate::json).
 //!
 //! Both sides call, so there are two spaces of call ids: the caller chooses the id, and REPLY, ERROR, FAILURE, ITEM and
 //! END bring it back. Rules: `docs/wire.md` §7 and §8.
@@ -20,7 +21,7 @@ pub use self::calls::{Calls, MAX_CALLS};
 pub use self::inbound::{Answer, Event, Inbound};
 pub use self::outbound::{Outbound, SendRefused};
 pub use self::rate::Rate;
-pub use self::reply_to::{ReplyId, ReplyTo};
+pub use self::reply_to::ReplyTo;
 
 /// A rule of the open state that the peer broke; the connection has to end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

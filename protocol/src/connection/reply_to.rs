@@ -1,7 +1,5 @@
 //! Where the answer to an incoming call goes.
 
-use std::borrow::Cow;
-
 use crate::json::CallId;
 
 /// What an answer needs to find its way back, in either dialect.
@@ -15,7 +13,7 @@ pub enum ReplyTo {
     /// An object.
     Json {
         /// The id that came with it, to be brought back as `re`. `None`: its sender goes by the action of the answer.
-        id: Option<ReplyId>,
+        id: Option<CallId<'static>>,
         /// Number of the action that is answered, which says what the answer is called. `None`: there is no such action,
         /// or it has no answer.
         action: Option<u16>,
@@ -38,36 +36,6 @@ impl ReplyTo {
         match self {
             Self::Json { action, .. } => *action,
             Self::Nobody | Self::Native(_) => None,
-        }
-    }
-}
-
-/// The id of a call in the JSON dialect, kept until it is answered.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "the dialect has these two kinds")]
-pub enum ReplyId {
-    /// An integer.
-    Number(u64),
-    /// A text.
-    Text(Box<str>),
-}
-
-impl ReplyId {
-    /// The id that came with a call.
-    pub fn new(id: CallId<'_>) -> Self {
-        match id {
-            CallId::Number(number) => Self::Number(number),
-            CallId::Text(Cow::Borrowed(text)) => Self::Text(text.into()),
-            CallId::Text(Cow::Owned(text)) => Self::Text(text.into()),
-        }
-    }
-
-    /// Whether it is that id.
-    pub fn is(&self, id: &CallId<'_>) -> bool {
-        match (self, id) {
-            (Self::Number(own), CallId::Number(other)) => own == other,
-            (Self::Text(own), CallId::Text(other)) => **own == **other,
-            _ => false,
         }
     }
 }

@@ -26,6 +26,7 @@ pub use self::{
     reader::{JsonReader, Named, WelcomeText},
     writer::{HEAD_LEN, JsonWriter, NamedAnswer, put_close, put_head},
 };
+use crate::schema::Ty;
 
 /// What the other side is known to be, which decides what it may be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -86,18 +87,21 @@ pub(crate) mod action {
     pub(crate) const PONG: &str = "pnet.pong";
 }
 
+/// The action of an answer that says nothing but that the call was handled: `-> ()`.
+pub const DONE: &str = action::DONE;
+
 /// Whether data that is missing or `null` may stand for an object without fields: packets of structs, whose fields may
 /// all be optional.
-pub(crate) const fn is_struct(ty: &crate::schema::Ty) -> bool {
+const fn is_struct(ty: &Ty) -> bool {
     match ty {
-        crate::schema::Ty::Named(_, inner) => is_struct(inner),
-        crate::schema::Ty::Struct(_) => true,
+        Ty::Named(_, inner) => is_struct(inner),
+        Ty::Struct(_) => true,
         _ => false,
     }
 }
 
 /// The data of a packet, `{}` where a struct was sent as nothing.
-pub(crate) fn payload_of<'a>(data: Option<&'a str>, ty: &crate::schema::Ty) -> &'a [u8] {
+pub(crate) fn payload_of<'a>(data: Option<&'a str>, ty: &Ty) -> &'a [u8] {
     match data {
         None | Some("null") if is_struct(ty) => b"{}",
         None => b"null",

@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     close::{CloseCode, Retry},
-    connection::{Calls, Event, ReplyId, ReplyTo, Violation},
+    connection::{Calls, Event, ReplyTo, Violation},
     failure::code,
     id::{ConnectionId, SessionToken},
-    limits::{Limits, TEXT_LEN, UNCREDITED_PACKETS},
+    limits::{ACTION_LEN, Limits, TEXT_LEN, UNCREDITED_PACKETS},
     protocol::{Direction, ProtocolInfo, ReplyInfo, Role},
     text::cut,
     wire::ReadError,
@@ -128,7 +128,7 @@ impl JsonReader {
         self.created = None;
         let event = match envelope {
             Ok(envelope) => self.event(envelope, len)?,
-            Err(fault) => refused(fault.id, None, code::MALFORMED, fault.what),
+            Err(fault) => refused(fault.id, code::MALFORMED, fault.what),
         };
         Ok(Some((event, len)))
     }
@@ -260,26 +260,19 @@ impl JsonReader {
             action::CANCEL => self.cancel(id),
             action::PING => match nonce_of(data) {
                 Some(nonce) => Event::Ping { nonce },
-                None => refused(
-                    None,
-                    None,
-                    code::MALFORMED,
-                    "the data of `pnet.ping` is an integer from 0 to 2^53-1, or null".into(),
-                ),
+                None => {
+                    let what = "the data of `pnet.ping` is an integer from 0 to 2^53-1, or null";
+                    refused(None, code::MALFORMED, what)
+                }
             },
-            other => refused(
-                id.cloned().map(CallId::into_owned),
-                None,
-                code::UNKNOWN_ACTION,
-                format!("there is no action {:?}", cut(other, SHOWN_ACTION)).into(),
-            ),
+            other => unknown(id.cloned(), other),
         };
         Ok(Some(event))
     }
 
     fn cancel<'a>(&mut self, id: Option<&CallId<'_>>) -> Event<'a> {
         let Some(id) = id else {
-            return refused(None, None, code::MALFORMED, "`pnet.cancel` has the `id` of a call".into());
+            return refused(None, code::MALFORMED, "`pnet.cancel` has the `id` of a call");
         };
         // The answer to a call may cross its cancellation, so an unknown id is nobody's fault.
         match self.find(id) {
@@ -290,8 +283,8 @@ impl JsonReader {
 
     /// The open call to which the other side gave this id.
     fn find(&mut self, id: &CallId<'_>) -> Option<u32> {
-        self.calls.iter_mut().find_map(|(number, to)| match to {
-            ReplyTo::Json { id: Some(known), .. } if known.is(id) => Some(number),
+        self.calls.iter_mut().find_map(|(number, to)| match &*to {
+            ReplyTo::Json { id: Some(known), .. } if known == id => Some(number),
             _ => None,
         })
     }
@@ -308,25 +301,23 @@ impl JsonReader {
             if action::SIGNS.contains(&action) && id.is_none() {
                 return Ok(Event::Ignored);
             }
-            let what = format!("there is no action {:?}", cut(action, SHOWN_ACTION));
-            return Ok(refused(id, None, code::UNKNOWN_ACTION, what.into()));
+            return Ok(unknown(id, action));
         };
         let Some(info) = self.incoming.get(number) else { return Ok(Event::Ignored) };
         let payload = payload_of(data, info.schema);
         if matches!(info.reply, ReplyInfo::None) {
             if id.is_some() {
-                return Ok(refused(id, None, code::NO_REPLY, format!("`{}` has no answer", info.action).into()));
+                return Ok(refused(id, code::NO_REPLY, format!("`{}` has no answer", info.action)));
             }
             return self.one_way(number, payload, len);
         }
         if let Some(id) = &id
             && self.find(id).is_some()
         {
-            let what = "the `id` is that of a call which is still open";
-            return Ok(refused(None, None, code::MALFORMED, what.into()));
+            return Ok(refused(None, code::MALFORMED, "the `id` is that of a call which is still open"));
         }
         let full = u32::try_from(self.calls.len()).map_or(true, |open| open >= self.limits.calls);
-        let to = ReplyTo::Json { id: id.map(ReplyId::new), action: Some(number) };
+        let to = ReplyTo::Json { id: id.map(CallId::into_owned), action: Some(number) };
         let Some(id) = (if full { None } else { self.calls.insert(to.clone()) }) else {
             return Ok(Event::Busy { to });
         };
@@ -388,13 +379,13 @@ pub struct Named<'a> {
     len: usize,
 }
 
-fn refused<'a>(
-    id: Option<CallId<'_>>,
-    action: Option<u16>,
-    code: &'static str,
-    message: Cow<'static, str>,
-) -> Event<'a> {
-    Event::Refused { to: ReplyTo::Json { id: id.map(ReplyId::new), action }, code, message }
+fn refused<'a>(id: Option<CallId<'_>>, code: &'static str, message: impl Into<Cow<'static, str>>) -> Event<'a> {
+    let to = ReplyTo::Json { id: id.map(CallId::into_owned), action: None };
+    Event::Refused { to, code, message: message.into() }
+}
+
+fn unknown<'a>(id: Option<CallId<'_>>, action: &str) -> Event<'a> {
+    refused(id, code::UNKNOWN_ACTION, format!("there is no action {:?}", cut(action, ACTION_LEN)))
 }
 
 /// The reason in the data of a `disconnect`.
@@ -475,5 +466,3 @@ fn nonce_of(data: Option<&str>) -> Option<Option<u64>> {
     let nonce = serde_json::from_str::<Option<u64>>(data).ok()?;
     Some(nonce).filter(|nonce| nonce.is_none_or(|nonce| nonce <= MAX_NUMBER))
 }
-
-const SHOWN_ACTION: usize = 64;

@@ -6,15 +6,17 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{
-    Form, JsonWelcome, action, payload_of,
+    Form, JsonWelcome, action,
+    envelope::CallId,
+    payload_of,
     reader::{if_it_fits, object_of},
 };
 use crate::{
     close::{Close, Retry},
-    connection::{Answer, ReplyId, ReplyTo, SendRefused},
+    connection::{Answer, ReplyTo, SendRefused},
     failure::code,
     id::{ConnectionId, SessionToken},
-    limits::{CODE_LEN, Limits, OLD_OBJECT_LEN, TEXT_LEN},
+    limits::{ACTION_LEN, CODE_LEN, Limits, OLD_OBJECT_LEN, TEXT_LEN},
     protocol::{Direction, PartInfo, ProtocolInfo, ReplyInfo, Role},
     text::cut,
 };
@@ -184,7 +186,7 @@ impl JsonWriter {
     pub fn call_started(&mut self, id: u32, action: u16, out: &mut Vec<u8>) {
         self.unread = true;
         self.calls.push_back((id, action));
-        self.finish(out, Some(("id", Id::Number(u64::from(id)))));
+        self.finish(out, Some(("id", &CallId::Number(u64::from(id)))));
     }
 
     /// Forgets a call that has been answered.
@@ -206,7 +208,7 @@ impl JsonWriter {
             let declared = self.outgoing.get(*action).map_or("", |info| reply_name(&info.reply));
             NamedAnswer::Failure {
                 code: code::MALFORMED.into(),
-                message: format!("the answer has the action {:?}, and not \"{declared}\"", cut(name, 64)),
+                message: format!("the answer has the action {:?}, and not \"{declared}\"", cut(name, ACTION_LEN)),
             }
         });
         Some((*id, answer))
@@ -277,7 +279,7 @@ impl JsonWriter {
     /// Writes that the caller does not want an answer any more. A peer of the old form would not understand.
     pub fn cancel(&self, id: u32, out: &mut Vec<u8>) {
         if self.form != Form::Old {
-            self.own(action::CANCEL, &(), Some(("id", Id::Number(u64::from(id)))), out);
+            self.own(action::CANCEL, &(), Some(("id", &CallId::Number(u64::from(id)))), out);
         }
     }
 
@@ -301,13 +303,13 @@ impl JsonWriter {
     }
 
     /// Writes a packet of the dialect's own.
-    fn own(&self, name: &str, data: &impl Serialize, with: Option<(&str, Id<'_>)>, out: &mut Vec<u8>) {
+    fn own(&self, name: &str, data: &impl Serialize, with: Option<(&str, &CallId<'_>)>, out: &mut Vec<u8>) {
         put_action(out, name);
         put_json(out, data);
         self.finish(out, with);
     }
 
-    fn finish(&self, out: &mut Vec<u8>, with: Option<(&str, Id<'_>)>) {
+    fn finish(&self, out: &mut Vec<u8>, with: Option<(&str, &CallId<'_>)>) {
         debug_assert!(!self.stamp.is_empty(), "a batch has its time");
         out.extend_from_slice(&self.stamp);
         if let Some((key, id)) = with {
@@ -315,8 +317,8 @@ impl JsonWriter {
             out.extend_from_slice(key.as_bytes());
             out.extend_from_slice(b"\":");
             match id {
-                Id::Number(number) => put_number(out, number),
-                Id::Text(text) => put_text(out, text),
+                CallId::Number(number) => put_number(out, *number),
+                CallId::Text(text) => put_text(out, text),
             }
         }
         out.extend_from_slice(b"}\n");
@@ -412,17 +414,10 @@ fn put_number(out: &mut Vec<u8>, number: u64) {
     let _ = write!(out, "{number}");
 }
 
-/// The field that ties a packet to a call.
-#[derive(Clone, Copy)]
-enum Id<'a> {
-    Number(u64),
-    Text(&'a str),
-}
-
-fn re(to: &ReplyTo) -> Option<(&'static str, Id<'_>)> {
+/// The field that ties an answer to its call.
+const fn re(to: &ReplyTo) -> Option<(&'static str, &CallId<'static>)> {
     match to {
-        ReplyTo::Json { id: Some(ReplyId::Number(number)), .. } => Some(("re", Id::Number(*number))),
-        ReplyTo::Json { id: Some(ReplyId::Text(text)), .. } => Some(("re", Id::Text(text))),
+        ReplyTo::Json { id: Some(id), .. } => Some(("re", id)),
         _ => None,
     }
 }
