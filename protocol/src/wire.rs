@@ -39,22 +39,15 @@ pub enum ReadError {
 #[expect(clippy::exhaustive_enums, reason = "whoever makes a connection makes one of them")]
 pub enum Reader {
     /// Frames.
-    Native(NativeReader),
+    Native(Inbound),
     /// Objects.
     Json(Box<JsonReader>),
-}
-
-/// The receiving half of a connection that speaks frames.
-#[derive(Debug)]
-pub struct NativeReader {
-    inbound: Inbound,
-    created: Option<i64>,
 }
 
 impl Reader {
     /// For frames, from a side that was told `local`.
     pub const fn native(local: &Limits) -> Self {
-        Self::Native(NativeReader { inbound: Inbound::new(local), created: None })
+        Self::Native(Inbound::new(local))
     }
 
     /// Which dialect it reads.
@@ -73,14 +66,10 @@ impl Reader {
     /// [`ReadError`]; the connection has to end.
     pub fn next<'a>(&mut self, input: &'a [u8]) -> Result<Option<(Event<'a>, usize)>, ReadError> {
         match self {
-            Self::Native(reader) => {
-                let max = reader.inbound.limits().max_frame_len;
+            Self::Native(inbound) => {
+                let max = inbound.limits().max_frame_len;
                 let Some((frame, len)) = frame::decode(input, max)? else { return Ok(None) };
-                let event = reader.inbound.handle(frame)?;
-                if let Event::Time { micros } = event {
-                    reader.created = Some(micros);
-                }
-                Ok(Some((event, len)))
+                Ok(Some((inbound.handle(frame)?, len)))
             }
             Self::Json(reader) => reader.next(input),
         }
@@ -98,15 +87,16 @@ impl Reader {
         }
     }
 
-    /// When the packet that was read last was written, in microseconds since the Unix epoch, as its sender says.
+    /// When the object that was read last was written, in microseconds since the Unix epoch, as its sender says. Frames
+    /// say it of all that follow, with [`Event::Time`].
     pub const fn created(&self) -> Option<i64> {
         match self {
-            Self::Native(reader) => reader.created,
+            Self::Native(_) => None,
             Self::Json(reader) => reader.created(),
         }
     }
 
-    /// Where the fault of a one-way packet may be told, if anywhere.
+    /// Where the fault of a one-way packet is told, to whoever understands it: nobody waits for it.
     pub const fn to_nobody(&self) -> ReplyTo {
         match self {
             Self::Native(_) => ReplyTo::Nobody,
@@ -117,15 +107,16 @@ impl Reader {
     /// Forgets a call, because its answer was written.
     pub fn call_finished(&mut self, id: u32) {
         match self {
-            Self::Native(reader) => reader.inbound.call_finished(id),
+            Self::Native(inbound) => inbound.call_finished(id),
             Self::Json(reader) => reader.call_finished(id),
         }
     }
 
-    /// Takes back what a one-way packet occupied, because it was handled or dropped, and writes credit when it is due.
+    /// Takes back the `frame_len` bytes that a one-way packet occupied, because it was handled or dropped, and writes
+    /// credit when it is due.
     pub fn packet_finished(&mut self, frame_len: u32, out: &mut Vec<u8>) {
         match self {
-            Self::Native(reader) => reader.inbound.packet_finished(frame_len, out),
+            Self::Native(inbound) => inbound.packet_finished(frame_len, out),
             Self::Json(reader) => reader.packet_finished(frame_len),
         }
     }
@@ -146,7 +137,7 @@ impl Reader {
         }
     }
 
-    /// Writes a server's `handShake`, if it was not written yet.
+    /// Writes a server's `handShake`, if it was not written yet. `micros` is the time, since the Unix epoch.
     pub fn greet(&mut self, micros: i64, out: &mut Vec<u8>) {
         if let Self::Json(reader) = self {
             reader.greet(micros, out);
@@ -226,7 +217,7 @@ impl Writer {
         }
     }
 
-    /// Sets the time of the packets and calls that follow in the same batch.
+    /// Sets the time of what follows in the same batch: `micros` since the Unix epoch.
     pub fn begin_batch(&mut self, micros: i64, out: &mut Vec<u8>) {
         match self {
             Self::Native(_) => frame::put_time(out, micros),
