@@ -106,7 +106,9 @@ impl<S: Service> ServerBuilder<S> {
     }
 
     /// Which dialects clients may speak: both, unless this says otherwise. The client chooses, by its first byte; one that
-    /// chooses what is not among these is told so and closed.
+    /// chooses what is not among these is told so and closed. Of no dialects at all, nobody gets in.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use pnet::{Packet, protocol, actions, action, Dialect};
@@ -130,7 +132,8 @@ impl<S: Service> ServerBuilder<S> {
     }
 
     /// Whether the server speaks first to clients from beyond this machine that say nothing for 2 s, as the Python
-    /// library's server does: off unless this says otherwise. Clients on this machine are always spoken to.
+    /// library's server does: off unless this says otherwise. To such clients on this machine it always does, if it
+    /// speaks JSON.
     ///
     /// A client that was spoken to first, and one whose first packet is a `handShake` of that library, gets answers to what
     /// it asks and nothing else: `docs/wire.md` §11.6.

@@ -113,10 +113,11 @@ impl Failure {
         matches!(self.cause, Cause::Malformed { .. })
     }
 
-    /// Whether the packet was refused before any handler saw it: it did not decode, or this side takes nothing new.
+    /// Whether it says of a packet that no handler took it: it did not decode, is not known, or came when this side takes
+    /// nothing new. It goes by the code, so that a handler may say the same of a packet.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        self.is_malformed() || matches!(self.code.as_ref(), code::GOING_AWAY | code::MALFORMED | code::UNKNOWN_ACTION)
+        matches!(self.code.as_ref(), code::GOING_AWAY | code::MALFORMED | code::UNKNOWN_ACTION)
     }
 
     /// The code the other side gets.

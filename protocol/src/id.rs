@@ -13,7 +13,8 @@ use std::hint::black_box;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// The public name of one connection: a random uuid (version 4), chosen by the server, the same on both sides.
+/// The public name of one connection: a random uuid (version 4), chosen by the server, the same on both sides. Where a
+/// JSON server names no connections, the client chooses one for itself.
 ///
 /// It proves nothing: show it, log it, look connections up by it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -89,7 +90,7 @@ impl SessionToken {
         text
     }
 
-    /// The secret itself, for the WELCOME frame and for hashing; it must not be shown or stored.
+    /// The secret itself, for the WELCOME frame; it must not be shown.
     pub fn expose_bytes(&self) -> &[u8; 16] {
         &self.0
     }

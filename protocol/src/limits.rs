@@ -1,7 +1,7 @@
 //! What one side takes from the other, and the fixed sizes of the handshake.
 //!
 //! Each side tells its [`Limits`] in the handshake. The sender keeps to the receiver's, so that nothing is refused in
-//! normal use; the receiver enforces its own all the same. Byte layout: `docs/wire.md` §5.4.
+//! normal use; the receiver enforces its own all the same. Byte layout: `docs/wire.md` §5.4, in JSON §11.5.
 
 #![cfg_attr(
     not(test),
@@ -135,8 +135,7 @@ pub const FIRST_OBJECT_LEN: usize = 4096;
 /// Most bytes of an object that a peer of the old form reads, the line end behind it included.
 pub const OLD_OBJECT_LEN: usize = 1024;
 
-/// How many times as many one-way packets as [`Limits::packets`] a JSON peer may have unhandled, since it has no credit
-/// that would tell it to wait.
+/// A JSON peer, which has no credit that would tell it to wait, may have this many times [`Limits::packets`] unhandled.
 pub const UNCREDITED_PACKETS: u32 = 16;
 
 /// Most bytes of an action's name; least is one.

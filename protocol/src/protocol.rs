@@ -134,8 +134,8 @@ pub struct With<R>(std::marker::PhantomData<fn() -> R>);
     note = "`.send(…)` is for packets that the protocol declares without `->`"
 )]
 pub trait OneWay<T> {
-    /// Appends the packet, in its own codec unless the dialect has one for all. It stands here so that `send` needs no second bound, which would be a second
-    /// error where the first is not met.
+    /// Appends the packet, in its own codec unless the dialect has one for all. It stands here so that `send` needs no
+    /// second bound, which would be a second error where the first is not met.
     ///
     /// # Errors
     ///

@@ -97,8 +97,8 @@ impl<'a> Envelope<'a> {
     ///
     /// # Errors
     ///
-    /// [`EnvelopeError`] if it is no object, not UTF-8, nested deeper than 128 levels, has more than 16 fields or one twice, lacks its
-    /// `action`, or has a field of the wrong kind.
+    /// [`EnvelopeError`] if it is no object, not UTF-8, nested deeper than 128 levels, has more than 16 fields or one
+    /// twice, lacks its `action`, has a field of the wrong kind, or has both `id` and `re`.
     #[inline]
     pub fn read(object: &'a [u8]) -> Result<Self, EnvelopeError> {
         if let Some((envelope, len)) = quick::read(object)
