@@ -16,7 +16,7 @@
 //!                             ◄───────  CLOSE(protocol-mismatch)     both hold a report
 //! ```
 //!
-//! Byte tables: `docs/wire.md` §5 and §6.
+//! [`first_byte`] and [`HandshakeError`] are for both dialects. Byte tables: `docs/wire.md` §5 and §6.
 
 #![cfg_attr(
     not(test),
