@@ -205,15 +205,15 @@ impl Writer {
         }
     }
 
-    /// Compares a payload with the longest frame the other side takes, as part of whatever adds most to it.
+    /// Compares a call with this payload with the longest frame or object the other side takes.
     ///
     /// # Errors
     ///
     /// [`SendRefused::TooLong`].
-    pub fn check_payload(&self, len: usize) -> Result<(), SendRefused> {
+    pub fn check_call(&self, action: &ActionInfo, len: usize) -> Result<(), SendRefused> {
         match self {
             Self::Native(outbound) => outbound.check_len(len),
-            Self::Json(writer) => writer.check_len(len.saturating_add(json::HEAD_LEN)),
+            Self::Json(writer) => writer.check_len(len.saturating_add(json::head_len(action.action))),
         }
     }
 

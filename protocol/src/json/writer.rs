@@ -366,6 +366,12 @@ pub fn put_head(out: &mut Vec<u8>, action: &str, data: &[u8]) {
     out.extend_from_slice(data);
 }
 
+/// What a head adds to its data, in bytes. Actions hold no control characters, so an escape is two bytes long.
+pub fn head_len(action: &str) -> usize {
+    let escapes = action.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+    br#"{"action":"","data":"#.len() + action.len() + escapes
+}
+
 /// Writes a `pnet.close` to a peer with which no connection was opened; `micros` is the time, since the Unix epoch.
 pub fn put_close(out: &mut Vec<u8>, close: Close<'_>, micros: i64) {
     put_action(out, action::CLOSE);
@@ -485,9 +491,6 @@ impl<'a> CloseData<'a> {
 
 /// `retry` of a close after which coming back is of no use.
 pub(super) const NEVER: &str = "never";
-
-/// The most that a head adds to its data: the two keys, and an action of 64 bytes that are all escaped.
-pub const HEAD_LEN: usize = 160;
 
 /// More than a tail adds to a head: time, a token, an id that is a number. One that is text may be longer.
 const TAIL_LEN: usize = 128;

@@ -91,7 +91,7 @@ impl Out {
         if !self.writer.can_answer(info) {
             return Err(Enqueued::Unsupported);
         }
-        self.writer.check_payload(payload.len())?;
+        self.writer.check_call(info, payload.len())?;
         let direct = self.parked.is_empty() && self.writer.can_call() && self.buf.len() < HIGH_WATER;
         if !direct && !self.has_room(payload.len()) {
             return Err(Enqueued::Full);
