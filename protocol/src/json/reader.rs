@@ -130,7 +130,19 @@ impl JsonReader {
             Ok(envelope) => self.event(envelope, len)?,
             Err(fault) => refused(fault.id, code::MALFORMED, fault.what),
         };
+        let event = self.for_no_open_call(event);
         Ok(Some((event, len)))
+    }
+
+    /// A failure must not be taken for the answer to the open call whose id its object has used again.
+    fn for_no_open_call<'a>(&mut self, event: Event<'a>) -> Event<'a> {
+        match event {
+            Event::Refused { to: ReplyTo::Json { id: Some(id), action }, code, message } => {
+                let id = if self.find(&id).is_some() { None } else { Some(id) };
+                Event::Refused { to: ReplyTo::Json { id, action }, code, message }
+            }
+            event => event,
+        }
     }
 
     /// What an object means that was taken for an answer, and was none.
