@@ -6,9 +6,9 @@ pub use pnet_protocol::{
     packet::{Codec, DecodeError, EncodeError, OwnedPacket, Packet},
     protocol::{
         ActionInfo, ClientSends, ClientSide, Direction, FromClient, FromServer, Incoming, Phase, Protocol,
-        ProtocolInfo, ServerSends, ServerSide, Silent, With,
+        ProtocolInfo, ServerSends, ServerSide, Silent, Streams, With,
     },
-    reply::{IntoReply, NoReply, Reply},
+    reply::{IntoReply, NoReply, Reply, StreamOf},
     schema::{Field, Prim, Schema, Ty, Variant, codec, has_floats},
     table::{client_id, distinct, from_client, from_server, id, reply_differs, server_id, sorted},
     unknown::Unknown,

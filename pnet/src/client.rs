@@ -9,7 +9,7 @@ use pnet_protocol::{
     id::ConnectionId,
     json::{JsonReader, JsonWriter},
     limits::{Limits, UNCREDITED_PACKETS},
-    protocol::{Answered, ClientSends, ClientSide, OneWay, Phase, Protocol, ProtocolInfo, Role},
+    protocol::{Answered, ClientSends, ClientSide, OneWay, Phase, Protocol, ProtocolInfo, Role, Streamed},
     wire::{Reader, Writer},
 };
 use tokio::net::ToSocketAddrs;
@@ -32,6 +32,7 @@ use crate::{
     inbox::{self, Inbox, Receive},
     json::Json,
     service::Service,
+    stream::Streaming,
     transport::{PeerAddr, Transport, tcp},
 };
 
@@ -470,6 +471,15 @@ impl<P: Phase> Client<P> {
         T::Kind: Answered<T>,
     {
         Calling::new::<T, T::Kind>(&self.conn, T::ID, &packet)
+    }
+
+    /// Opens a stream.
+    pub fn stream<T>(&self, packet: T) -> Streaming<<T::Kind as Streamed<T>>::Reply>
+    where
+        T: ClientSends<P>,
+        T::Kind: Streamed<T>,
+    {
+        Streaming::new::<T, T::Kind>(&self.conn, T::ID, &packet)
     }
 
     /// Closes the connection: what was accepted is finished, within 10 s, what was queued is written, and the server

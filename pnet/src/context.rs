@@ -18,6 +18,7 @@ use crate::{
     hub::{Hub, HubCore},
     peer::Peer,
     service::Service,
+    stream::StreamId,
 };
 
 /// The surroundings of one handler run. Extractors read from it; handlers take its parts as arguments.
@@ -33,6 +34,8 @@ pub struct Meta {
     pub(crate) created: Option<SystemTime>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) call: bool,
+    /// The stream that the handler produces.
+    pub(crate) stream: Option<StreamId>,
 }
 
 /// One connection of a service, as its handlers see it.
@@ -145,7 +148,7 @@ impl<S: Service> fmt::Debug for Cx<S> {
 impl Meta {
     /// The metadata of connect and disconnect handlers, which have no packet.
     pub(crate) const fn none() -> Self {
-        Self { action: "", created: None, deadline: None, call: false }
+        Self { action: "", created: None, deadline: None, call: false, stream: None }
     }
 
     /// The packet's action; empty in connect and disconnect handlers.

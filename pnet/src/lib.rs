@@ -73,6 +73,7 @@ mod server;
 mod service;
 mod signal;
 mod slot;
+mod stream;
 pub mod transport;
 
 /// # Examples
@@ -163,7 +164,7 @@ pub use pnet_protocol::{
     limits::Limits,
     packet::{Codec, DecodeError, EncodeError, Packet},
     protocol::{Phase, Protocol},
-    reply::{IntoReply, NoReply},
+    reply::{IntoReply, NoReply, StreamOf},
     schema::Schema,
 };
 
@@ -182,4 +183,5 @@ pub use self::{
     server::{Server, ServerBuilder, ServerHandle, Shutdown, serve},
     service::Service,
     signal::ctrl_c,
+    stream::{StreamSender, Streaming},
 };

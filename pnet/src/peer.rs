@@ -6,7 +6,7 @@ use pnet_protocol::{
     close::CloseCode,
     dialect::Dialect,
     id::ConnectionId,
-    protocol::{Answered, OneWay, Phase, ServerSends},
+    protocol::{Answered, OneWay, Phase, ServerSends, Streamed},
 };
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     error::{CallError, Closed, ClosedBy, TrySendError},
     info::PeerInfo,
     json::Json,
+    stream::Streaming,
     transport::PeerAddr,
 };
 
@@ -148,6 +149,15 @@ impl<P: Phase> Peer<P> {
         T::Kind: Answered<T>,
     {
         Calling::new::<T, T::Kind>(&self.conn, T::ID, &packet)
+    }
+
+    /// Opens a stream.
+    pub fn stream<T>(&self, packet: T) -> Streaming<<T::Kind as Streamed<T>>::Reply>
+    where
+        T: ServerSends<P>,
+        T::Kind: Streamed<T>,
+    {
+        Streaming::new::<T, T::Kind>(&self.conn, T::ID, &packet)
     }
 
     /// Suspends delivery: from now on, what this side would send of its own accord is refused.

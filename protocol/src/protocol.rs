@@ -100,7 +100,7 @@ pub trait ClientSends<Ph: Phase> {
     /// The packet's number among what clients send.
     const ID: u16;
 
-    /// [`Silent`], or [`With`] its reply.
+    /// [`Silent`], [`With`] its reply, or [`Streams`] of it.
     type Kind;
 }
 
@@ -114,7 +114,7 @@ pub trait ServerSends<Ph: Phase> {
     /// The packet's number among what servers send.
     const ID: u16;
 
-    /// [`Silent`], or [`With`] its reply.
+    /// [`Silent`], [`With`] its reply, or [`Streams`] of it.
     type Kind;
 }
 
@@ -126,6 +126,10 @@ pub enum Silent {}
 /// `Kind` of a packet that is answered with `R`.
 #[derive(Debug)]
 pub struct With<R>(std::marker::PhantomData<fn() -> R>);
+
+/// `Kind` of a packet that is answered with a stream; `R` is what [`StreamOf`](crate::reply::StreamOf) holds.
+#[derive(Debug)]
+pub struct Streams<R>(std::marker::PhantomData<fn() -> R>);
 
 /// The [`Kind`](ClientSends::Kind) of packets that `send` takes; `T` is the packet.
 #[diagnostic::on_unimplemented(
@@ -168,6 +172,32 @@ pub trait Answered<T> {
 }
 
 impl<T: Packet, R: Reply> Answered<T> for With<R> {
+    type Reply = R;
+
+    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        packet.encode(codec_override.unwrap_or(T::CODEC), out)
+    }
+}
+
+/// The [`Kind`](ClientSends::Kind) of packets that `stream` takes; `T` is the packet.
+#[diagnostic::on_unimplemented(
+    message = "`{T}` is not answered with a stream",
+    label = "no stream answers `{T}`",
+    note = "use `.call(…)` or `.send(…)`, or declare a stream in the protocol: `{T} -> stream Item`"
+)]
+pub trait Streamed<T> {
+    /// What the protocol declares after `-> stream`.
+    type Reply: Reply;
+
+    /// As [`OneWay::encode`].
+    ///
+    /// # Errors
+    ///
+    /// See [`Packet::encode`].
+    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+}
+
+impl<T: Packet, R: Reply> Streamed<T> for Streams<R> {
     type Reply = R;
 
     fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -330,6 +360,21 @@ pub enum ReplyInfo {
     Packet(PartInfo),
     /// One of two packets: `-> Result<B, E>`.
     Result(PartInfo, PartInfo),
+    /// Any number of packets: `-> stream B`, `-> stream Result<B, E>`.
+    Stream {
+        /// Each of them.
+        item: PartInfo,
+        /// What may end the stream instead of its mere end.
+        error: Option<PartInfo>,
+    },
+}
+
+impl ReplyInfo {
+    /// Whether it is a stream.
+    #[must_use]
+    pub const fn is_stream(&self) -> bool {
+        matches!(self, Self::Stream { .. })
+    }
 }
 
 /// A packet that is part of an answer.
@@ -355,8 +400,8 @@ impl PartInfo {
 
 /// Text of an action's shape: the packet, then what answers it.
 ///
-/// `{x: i32}`, `{x: i32} -> {ok: bool}`, `{x: i32} -> ()`, `{x: i32} -> {ok: bool} or {why: str}`; a payload that is JSON
-/// text in native frames has `json` after it. The shapes are written as [`schema`](crate::schema) says.
+/// `{x: i32}`, `{x: i32} -> {ok: bool}`, `{x: i32} -> ()`, `{x: i32} -> {ok: bool} or {why: str}`, `{x: i32} -> stream {n:
+/// u8}`; a payload that is JSON text in native frames has `json` after it. The shapes are written as [`schema`](crate::schema) says.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape<'a>(&'a ActionInfo);
 
@@ -373,6 +418,13 @@ impl Display for Shape<'_> {
             ReplyInfo::Result(reply, error) => {
                 f.write_str(" -> ")?;
                 payload(f, reply.schema, reply.codec)?;
+                f.write_str(" or ")?;
+                payload(f, error.schema, error.codec)
+            }
+            ReplyInfo::Stream { item, error } => {
+                f.write_str(" -> stream ")?;
+                payload(f, item.schema, item.codec)?;
+                let Some(error) = error else { return Ok(()) };
                 f.write_str(" or ")?;
                 payload(f, error.schema, error.codec)
             }

@@ -1,9 +1,10 @@
 //! What answers a packet: as declared ([`Reply`]) and as handlers return it ([`IntoReply`]).
 //!
-//! A protocol declares `A -> B`, `A -> ()`, `A -> Result<B, E>`, or nothing. A handler may return what was declared, or a
-//! `Result` around it whose error becomes a [`Failure`].
+//! A protocol declares `A -> B`, `A -> ()`, `A -> Result<B, E>`, `A -> stream B`, `A -> stream Result<B, E>`, or nothing. A
+//! handler may return what was declared, or a `Result` around it whose error becomes a [`Failure`]. That of a stream returns
+//! how the stream ends: `()`, or the declared error.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, marker::PhantomData};
 
 use crate::{
     failure::Failure,
@@ -21,6 +22,8 @@ pub enum Verdict {
     Reply,
     /// The declared error packet.
     Error,
+    /// The end of a stream, which went as declared.
+    End,
 }
 
 /// The reply of a packet that is not answered.
@@ -126,6 +129,30 @@ impl<B: OwnedPacket, E: OwnedPacket> Reply for Result<B, E> {
     }
 }
 
+/// The reply of a packet that is answered with a stream: `-> stream B` is `StreamOf<B>`, `-> stream Result<B, E>` is
+/// `StreamOf<Result<B, E>>`. What is read are its items, and the declared error that may end it.
+#[derive(Debug)]
+pub struct StreamOf<R>(PhantomData<fn() -> R>);
+
+impl<R: Reply> Reply for StreamOf<R> {
+    type Ok = R::Ok;
+    type Err = R::Err;
+
+    const INFO: ReplyInfo = match R::INFO {
+        ReplyInfo::Packet(item) => ReplyInfo::Stream { item, error: None },
+        ReplyInfo::Result(item, error) => ReplyInfo::Stream { item, error: Some(error) },
+        other => other,
+    };
+
+    fn decode_ok(codec_override: Option<Codec>, payload: &[u8]) -> Result<R::Ok, DecodeError> {
+        R::decode_ok(codec_override, payload)
+    }
+
+    fn decode_err(codec_override: Option<Codec>, payload: &[u8]) -> Result<R::Err, DecodeError> {
+        R::decode_err(codec_override, payload)
+    }
+}
+
 /// What a handler may return for a packet that is answered with `R`: `R` itself, or `Result<R, X>` where `X` becomes a
 /// [`Failure`]; for `Result<B, E>` also `Result<B, Failure>`; for packets without an answer `()` or `Result<(), X>`.
 #[diagnostic::on_unimplemented(
@@ -211,5 +238,41 @@ impl<B: OwnedPacket, E: OwnedPacket> IntoReply<Result<B, E>> for Result<B, Failu
 impl<B: OwnedPacket, E: OwnedPacket, X: Into<Failure>> IntoReply<Result<B, E>> for Result<Result<B, E>, X> {
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
         IntoReply::<Result<B, E>>::into_reply(self.map_err(Into::into)?, codec_override, out)
+    }
+}
+
+impl<R: Reply> IntoReply<StreamOf<R>> for () {
+    fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        Ok(Verdict::End)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, X: Into<Failure>> IntoReply<StreamOf<B>> for Result<(), X> {
+    fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        self.map(|()| Verdict::End).map_err(Into::into)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket> IntoReply<StreamOf<Result<B, E>>> for Result<(), E> {
+    fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        let Err(error) = self else { return Ok(Verdict::End) };
+        error.encode(codec_override.unwrap_or(E::CODEC), out)?;
+        Ok(Verdict::Error)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket> IntoReply<StreamOf<Result<B, E>>> for Result<(), Failure> {
+    fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        self.map(|()| Verdict::End)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket, X: Into<Failure>> IntoReply<StreamOf<Result<B, E>>> for Result<Result<(), E>, X> {
+    fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        IntoReply::<StreamOf<Result<B, E>>>::into_reply(self.map_err(Into::into)?, codec_override, out)
     }
 }

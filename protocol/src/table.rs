@@ -130,7 +130,7 @@ pub const fn distinct(protocol: &str, side: &str, actions: &[ActionInfo], index:
 /// If it has; the compiler shows the text.
 #[track_caller]
 pub const fn reply_differs(protocol: &str, action: &ActionInfo) {
-    if let ReplyInfo::Result(reply, error) = &action.reply {
+    if let ReplyInfo::Result(reply, error) | ReplyInfo::Stream { item: reply, error: Some(error) } = &action.reply {
         // check: reply-and-error
         if same(reply.action, error.action) {
             let text = Words::new()
@@ -158,6 +158,10 @@ pub(crate) const fn action_hash(role: Role, action: &str, codec: Codec, ty: &Ty,
         ReplyInfo::Ack => schema::mix_text(hash, "acknowledged"),
         ReplyInfo::Packet(reply) => reply_hash(schema::mix_text(hash, "reply"), reply),
         ReplyInfo::Result(reply, error) => reply_hash(reply_hash(schema::mix_text(hash, "result"), reply), error),
+        ReplyInfo::Stream { item, error: None } => reply_hash(schema::mix_text(hash, "stream"), item),
+        ReplyInfo::Stream { item, error: Some(error) } => {
+            reply_hash(reply_hash(schema::mix_text(hash, "stream-result"), item), error)
+        }
     }
 }
 

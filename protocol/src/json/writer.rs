@@ -430,7 +430,7 @@ const fn re(to: &ReplyTo) -> Option<(&'static str, &CallId<'static>)> {
 
 const fn reply_name(reply: &ReplyInfo) -> &'static str {
     match reply {
-        ReplyInfo::Packet(part) | ReplyInfo::Result(part, _) => part.action,
+        ReplyInfo::Packet(part) | ReplyInfo::Result(part, _) | ReplyInfo::Stream { item: part, .. } => part.action,
         ReplyInfo::Ack | ReplyInfo::None => action::DONE,
     }
 }
