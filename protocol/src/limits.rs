@@ -145,7 +145,7 @@ pub const ACTION_LEN: usize = 64;
 pub const PROTOCOL_NAME_LEN: usize = 255;
 
 /// No limit is above this, so that sums of two fit everywhere.
-const MAX_LIMIT: u32 = i32::MAX.unsigned_abs();
+pub(crate) const MAX_LIMIT: u32 = i32::MAX.unsigned_abs();
 
 #[cfg(test)]
 mod tests {

@@ -11,12 +11,12 @@
 
 use crate::{
     close::Close,
-    connection::{Answer, Event, Inbound, Outbound, ReplyTo, SendRefused, Violation},
+    connection::{Answer, Credit, Event, Inbound, Outbound, ReplyTo, SendRefused, Violation, Window},
     dialect::Dialect,
-    frame::{self, Frame, FrameError},
+    frame::{self, Frame, FrameError, REPLY_OVERHEAD, StreamEnd},
     json::{self, Form, JsonFault, JsonReader, JsonWelcome, JsonWriter, Named},
-    limits::Limits,
-    protocol::ActionInfo,
+    limits::{Limits, UNCREDITED_PACKETS},
+    protocol::{ActionInfo, Direction},
 };
 
 /// Why a connection cannot be read any further: the other side's fault each time.
@@ -45,9 +45,9 @@ pub enum Reader {
 }
 
 impl Reader {
-    /// For frames, from a side that was told `local`.
-    pub const fn native(local: &Limits) -> Self {
-        Self::Native(Inbound::new(local))
+    /// For frames, from a side that was told `local`, and sends `incoming`.
+    pub const fn native(local: &Limits, incoming: &'static Direction) -> Self {
+        Self::Native(Inbound::new(local, incoming))
     }
 
     /// Which dialect it reads.
@@ -193,6 +193,32 @@ impl Writer {
         }
     }
 
+    /// How many streams this side may have open at the other.
+    pub const fn max_streams(&self) -> u32 {
+        match self {
+            Self::Native(outbound) => outbound.max_streams(),
+            Self::Json(writer) => writer.max_streams(),
+        }
+    }
+
+    /// The first credit of a stream that the other side opens here. `None`: it takes what comes.
+    pub const fn stream_credit(&self) -> Option<Credit> {
+        match self {
+            Self::Native(outbound) => Some(outbound.stream_credit()),
+            Self::Json(writer) => writer.stream_credit(),
+        }
+    }
+
+    /// What may come of a stream that this side opens, and was told `local`: more, if the other side has no credit to go by.
+    pub const fn stream_window(&self, local: &Limits) -> Window {
+        match self {
+            Self::Json(writer) if !writer.gives_credit() => {
+                Window::new(local.stream_items.saturating_mul(UNCREDITED_PACKETS), local.max_frame_len)
+            }
+            _ => Window::new(local.stream_items, local.packet_bytes),
+        }
+    }
+
     /// Compares a one-way packet that [`packet_frame`] made with what the other side takes.
     ///
     /// # Errors
@@ -280,51 +306,97 @@ impl Writer {
         }
     }
 
-    /// Completes a call of which `out` ends with the [`call_frame`](Self::call_frame), and counts it.
-    pub fn call_started(&mut self, id: u32, number: u16, out: &mut Vec<u8>) {
+    /// Completes a call of which `out` ends with the [`call_frame`](Self::call_frame), and counts it, unless it opens a
+    /// stream.
+    pub fn call_started(&mut self, id: u32, number: u16, stream: bool, out: &mut Vec<u8>) {
         match self {
-            Self::Native(outbound) => outbound.call_started(),
+            Self::Native(outbound) if !stream => outbound.call_started(),
+            Self::Native(_) => {}
             Self::Json(writer) => writer.call_started(id, number, out),
         }
     }
 
     /// Counts a call that the other side has answered.
-    pub fn call_ended(&mut self, id: u32) {
+    pub fn call_ended(&mut self, id: u32, stream: bool) {
         match self {
-            Self::Native(outbound) => outbound.call_ended(),
+            Self::Native(outbound) if !stream => outbound.call_ended(),
+            Self::Native(_) => {}
             Self::Json(writer) => writer.call_ended(id),
         }
     }
 
-    /// Writes the answer to a call: the reply packet, the declared error, or a failure. To nobody, nothing is written.
+    /// Writes the answer to a call, or the end of a stream: the reply packet, the declared error, or a failure. To nobody,
+    /// nothing is written.
     ///
     /// # Errors
     ///
     /// [`SendRefused::TooLong`]; nothing is written then.
-    pub fn answer(&mut self, to: &ReplyTo, answer: Answer<'_>, out: &mut Vec<u8>) -> Result<(), SendRefused> {
+    pub fn answer(
+        &mut self,
+        to: &ReplyTo,
+        answer: Answer<'_>,
+        stream: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendRefused> {
         match (self, to) {
             (Self::Native(outbound), ReplyTo::Native(id)) => {
-                let id = *id;
-                let frame = match answer {
-                    Answer::Reply(payload) => Frame::Reply { id, payload },
-                    Answer::Error(payload) => Frame::Error { id, payload },
-                    Answer::Failure { code, message } => Frame::Failure { id, code, message },
-                };
                 if let Answer::Reply(payload) | Answer::Error(payload) = answer {
                     outbound.check_len(payload.len())?;
                 }
-                frame.encode(out);
+                answer_frame(*id, answer, stream).encode(out);
                 Ok(())
             }
             (Self::Json(writer), to) => match answer {
                 Answer::Reply(payload) => writer.reply(to, false, payload, out),
                 Answer::Error(payload) => writer.reply(to, true, payload, out),
+                Answer::End => {
+                    writer.end(to, out);
+                    Ok(())
+                }
                 Answer::Failure { code, message } => {
                     writer.failure(to, code, message, out);
                     Ok(())
                 }
             },
             (Self::Native(_), _) => Ok(()),
+        }
+    }
+
+    /// Writes an item of a stream, and spends its credit, if the other side has given any.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused`]; nothing is written or spent then.
+    pub fn item(
+        &self,
+        to: &ReplyTo,
+        payload: &[u8],
+        credit: &mut Option<Credit>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendRefused> {
+        if credit.is_some_and(|credit| !credit.is_left()) {
+            return Err(SendRefused::NoCredit);
+        }
+        let len = match (self, to) {
+            (Self::Native(outbound), ReplyTo::Native(id)) => {
+                outbound.check_len(payload.len())?;
+                frame::put_item(out, *id, payload);
+                payload.len().saturating_add(REPLY_OVERHEAD)
+            }
+            (Self::Json(writer), to) => writer.item(to, payload, out)?,
+            (Self::Native(_), _) => 0,
+        };
+        if let Some(credit) = credit {
+            credit.spend(u32::try_from(len).unwrap_or(u32::MAX));
+        }
+        Ok(())
+    }
+
+    /// Writes that more items of a stream may come. A side that has no credit to go by is told nothing.
+    pub fn stream_credit_due(&self, id: u32, items: u32, bytes: u32, out: &mut Vec<u8>) {
+        match self {
+            Self::Native(_) => frame::put_credit(out, id, items, bytes),
+            Self::Json(writer) => writer.credit(id, items, bytes, out),
         }
     }
 
@@ -368,7 +440,7 @@ impl Writer {
     pub fn answered<'a>(&self, named: &Named<'a>) -> Option<(u32, json::NamedAnswer<'a>)> {
         match self {
             Self::Native(_) => None,
-            Self::Json(writer) => writer.answered(named.re, &named.action, named.data),
+            Self::Json(writer) => writer.answered(named.re, &named.action, named.data, named.len),
         }
     }
 
@@ -430,5 +502,16 @@ pub fn packet_frame(dialect: Dialect, action: &ActionInfo, number: u16, payload:
     match dialect {
         Dialect::Native => frame::put_packet(out, number, payload),
         Dialect::Json => json::put_head(out, action.action, payload),
+    }
+}
+
+fn answer_frame(id: u32, answer: Answer<'_>, stream: bool) -> Frame<'_> {
+    match answer {
+        Answer::End => Frame::End { id, end: StreamEnd::Done },
+        Answer::Error(payload) if stream => Frame::End { id, end: StreamEnd::Error(payload) },
+        Answer::Failure { code, message } if stream => Frame::End { id, end: StreamEnd::Failure { code, message } },
+        Answer::Reply(payload) => Frame::Reply { id, payload },
+        Answer::Error(payload) => Frame::Error { id, payload },
+        Answer::Failure { code, message } => Frame::Failure { id, code, message },
     }
 }

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use crate::close::{CloseCode, Retry};
-use crate::frame::{Frame, PACKET_OVERHEAD, put_credit};
+use crate::frame::{Frame, REPLY_OVERHEAD, PACKET_OVERHEAD, StreamEnd, put_credit};
 use crate::json::{Named, WelcomeText};
 use crate::limits::Limits;
+use crate::protocol::Direction;
 
-use super::{ReplyTo, Violation};
+use super::{ReplyTo, Violation, Window};
 
 /// Turns frames into events and enforces this side's limits on the way.
 ///
@@ -15,25 +16,31 @@ use super::{ReplyTo, Violation};
 #[derive(Clone, Debug)]
 pub struct Inbound {
     limits: Limits,
+    /// What the other side sends: a call that opens a stream has a limit of its own.
+    incoming: &'static Direction,
     /// Ids of the calls open here, sorted: the peer chooses them, and a sorted list has no bad case worth choosing.
-    calls: Vec<u32>,
-    packets: u32,
-    bytes: i64,
-    due_packets: u32,
-    due_bytes: u32,
+    calls: Vec<Open>,
+    streams: u32,
+    packets: Window,
     closed: bool,
 }
 
+/// A call that is open here.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    id: u32,
+    stream: bool,
+}
+
 impl Inbound {
-    /// What may come from a side that was told `local`.
-    pub const fn new(local: &Limits) -> Self {
+    /// What may come from a side that was told `local`, and sends `incoming`.
+    pub const fn new(local: &Limits, incoming: &'static Direction) -> Self {
         Self {
             limits: *local,
+            incoming,
             calls: Vec::new(),
-            packets: local.packets,
-            bytes: local.packet_bytes as i64,
-            due_packets: 0,
-            due_bytes: 0,
+            streams: 0,
+            packets: Window::new(local.packets, local.packet_bytes),
             closed: false,
         }
     }
@@ -52,7 +59,7 @@ impl Inbound {
             Frame::Packet { action, payload } => self.packet(action, payload),
             Frame::Call { id, action, timeout_ms, payload } => {
                 let to = ReplyTo::Native(id);
-                if !self.open(id)? {
+                if !self.open(id, action)? {
                     return Ok(Event::Busy { to });
                 }
                 Ok(Event::Call { id, action, timeout_ms, payload, to })
@@ -63,12 +70,23 @@ impl Inbound {
             Frame::Time { micros } => Ok(Event::Time { micros }),
             Frame::Cancel { id: 0 } => Err(Violation::ZeroId { frame: name }),
             // The answer to a call may cross its cancellation, so an unknown id is nobody's fault.
-            Frame::Cancel { id } if self.calls.binary_search(&id).is_ok() => Ok(Event::Cancel { id }),
+            Frame::Cancel { id } if self.place(id).is_ok() => Ok(Event::Cancel { id }),
             Frame::Cancel { .. } => Ok(Event::Ignored),
             Frame::Credit { id: 0, packets, bytes } => Ok(Event::Credit { packets, bytes }),
-            Frame::Item { id: 0, .. } | Frame::End { id: 0, .. } => Err(Violation::ZeroId { frame: name }),
-            // Nothing opens streams yet. Credit and items may cross the end of a stream, so they are never a fault.
-            Frame::Credit { .. } | Frame::Item { .. } | Frame::End { .. } => Ok(Event::Ignored),
+            Frame::Credit { id, packets, bytes } => Ok(Event::StreamCredit { id, items: packets, bytes }),
+            Frame::Item { id: 0, .. } => Err(Violation::ZeroId { frame: name }),
+            Frame::Item { id, payload } => {
+                let len = u32::try_from(payload.len().saturating_add(REPLY_OVERHEAD)).unwrap_or(u32::MAX);
+                Ok(Event::Item { id, payload, len })
+            }
+            Frame::End { id, end } => {
+                let end = match end {
+                    StreamEnd::Done => Answer::End,
+                    StreamEnd::Error(payload) => Answer::Error(payload),
+                    StreamEnd::Failure { code, message } => Answer::Failure { code, message },
+                };
+                answer(name, id, end)
+            }
             Frame::Ping { nonce } => Ok(Event::Ping { nonce: Some(nonce) }),
             Frame::Pong { nonce } => Ok(Event::Pong { nonce }),
             Frame::Close(close) => {
@@ -83,8 +101,8 @@ impl Inbound {
 
     /// Forgets a call, because its answer was written. Unknown ids are ignored.
     pub fn call_finished(&mut self, id: u32) {
-        if let Ok(place) = self.calls.binary_search(&id) {
-            self.calls.remove(place);
+        if let Ok(place) = self.place(id) {
+            self.streams -= u32::from(self.calls.remove(place).stream);
         }
     }
 
@@ -93,26 +111,19 @@ impl Inbound {
     ///
     /// `frame_len` is what [`Event::Packet`] said.
     pub fn packet_finished(&mut self, frame_len: u32, out: &mut Vec<u8>) {
-        self.due_packets = self.due_packets.saturating_add(1);
-        self.due_bytes = self.due_bytes.saturating_add(frame_len);
-        if self.due_packets < self.limits.packets.div_ceil(2) && self.due_bytes < self.limits.packet_bytes.div_ceil(2) {
-            return;
+        if let Some((packets, bytes)) = self.packets.finished(frame_len) {
+            put_credit(out, 0, packets, bytes);
         }
-        put_credit(out, 0, self.due_packets, self.due_bytes);
-        self.packets = self.packets.saturating_add(self.due_packets);
-        self.bytes += i64::from(self.due_bytes);
-        self.due_packets = 0;
-        self.due_bytes = 0;
     }
 
-    /// How many calls the other side has open here.
+    /// How many calls the other side has open here, streams included.
     pub fn open_calls(&self) -> usize {
         self.calls.len()
     }
 
     /// How many one-way packets of the other side are not finished here.
-    pub fn open_packets(&self) -> u32 {
-        self.limits.packets.saturating_sub(self.packets.saturating_add(self.due_packets))
+    pub const fn open_packets(&self) -> u32 {
+        self.packets.open()
     }
 
     /// The limits enforced here.
@@ -121,28 +132,36 @@ impl Inbound {
     }
 
     fn packet<'a>(&mut self, action: u16, payload: &'a [u8]) -> Result<Event<'a>, Violation> {
-        if self.packets == 0 || self.bytes <= 0 {
+        let frame_len = u32::try_from(payload.len().saturating_add(PACKET_OVERHEAD)).unwrap_or(u32::MAX);
+        if !self.packets.arrived(frame_len) {
             return Err(Violation::NoCredit { packets: self.limits.packets, bytes: self.limits.packet_bytes });
         }
-        let frame_len = u32::try_from(payload.len().saturating_add(PACKET_OVERHEAD)).unwrap_or(u32::MAX);
-        self.packets -= 1;
-        self.bytes -= i64::from(frame_len);
         Ok(Event::Packet { action, payload, frame_len })
     }
 
     /// Enters a call; `false` if the limit is reached.
-    fn open(&mut self, id: u32) -> Result<bool, Violation> {
+    fn open(&mut self, id: u32, action: u16) -> Result<bool, Violation> {
         if id == 0 {
             return Err(Violation::ZeroId { frame: "CALL" });
         }
-        let Err(place) = self.calls.binary_search(&id) else {
+        let Err(place) = self.place(id) else {
             return Err(Violation::DuplicateCall { id });
         };
-        let full = u32::try_from(self.calls.len()).map_or(true, |open| open >= self.limits.calls);
-        if !full {
-            self.calls.insert(place, id);
+        let stream = self.incoming.get(action).is_some_and(|info| info.reply.is_stream());
+        let free = if stream {
+            self.streams < self.limits.streams
+        } else {
+            u32::try_from(self.calls.len()).is_ok_and(|open| open.saturating_sub(self.streams) < self.limits.calls)
+        };
+        if free {
+            self.calls.insert(place, Open { id, stream });
+            self.streams += u32::from(stream);
         }
-        Ok(!full)
+        Ok(free)
+    }
+
+    fn place(&self, id: u32) -> Result<usize, usize> {
+        self.calls.binary_search_by_key(&id, |call| call.id)
     }
 }
 
@@ -209,6 +228,15 @@ pub enum Event<'a> {
         /// The answer.
         answer: Answer<'a>,
     },
+    /// An item of a stream that this side has opened: how it ends is an [`Answer`](Event::Answer).
+    Item {
+        /// This side's id for the call.
+        id: u32,
+        /// The item, still encoded.
+        payload: &'a [u8],
+        /// What it occupies of the stream's window.
+        len: u32,
+    },
     /// The caller does not want the answer to a call that is open here. It is still owed: `cancelled`, unless the call
     /// finishes all the same.
     Cancel {
@@ -219,6 +247,15 @@ pub enum Event<'a> {
     Credit {
         /// How many more packets.
         packets: u32,
+        /// How many more bytes.
+        bytes: u32,
+    },
+    /// More items of a stream may be sent, which may be at its end by now.
+    StreamCredit {
+        /// What the call is called here that opened it.
+        id: u32,
+        /// How many more items.
+        items: u32,
         /// How many more bytes.
         bytes: u32,
     },
@@ -253,6 +290,8 @@ pub enum Answer<'a> {
     Reply(&'a [u8]),
     /// With the declared error packet.
     Error(&'a [u8]),
+    /// That a stream is at its end.
+    End,
     /// Not as declared.
     Failure {
         /// For programs.
@@ -277,7 +316,7 @@ mod tests {
     use crate::frame::decode;
 
     fn inbound(calls: u32, packets: u32, bytes: u32) -> Inbound {
-        Inbound::new(Limits::default().calls(calls).packets(packets).packet_bytes(bytes))
+        Inbound::new(Limits::default().calls(calls).packets(packets).packet_bytes(bytes), &Direction { actions: &[] })
     }
 
     fn call(id: u32) -> Frame<'static> {
@@ -351,7 +390,7 @@ mod tests {
     fn both_ends_count_the_same_and_never_block() {
         for (packets, bytes) in [(1, 1), (1, 1000), (2, 7), (3, 50), (64, 100), (5, 100_000)] {
             let limits = *Limits::default().packets(packets).packet_bytes(bytes);
-            let (mut outbound, mut inbound) = (Outbound::new(&limits), Inbound::new(&limits));
+            let (mut outbound, mut inbound) = (Outbound::new(&limits), Inbound::new(&limits, &Direction { actions: &[] }));
             let mut waiting = Vec::new();
             for step in 0..2000_usize {
                 let payload = vec![0; (step * 37) % 90];

@@ -1,7 +1,7 @@
 //! The open state of a native connection, in three parts that need not live together: [`Outbound`] (what this side may
 //! send) goes under the lock of the out-buffer, [`Inbound`] (what the other side may send) with the reader, and
 //! [`Calls`] (who waits for which answer) wherever the callers are. What the JSON dialect has in common with it is here,
-//! too: [`Calls`], [`Event`], [`ReplyTo`], [`Violation`]; the rest is in [`json`](crate::json).
+//! too: [`Calls`], [`Credit`], [`Event`], [`ReplyTo`], [`Violation`]; the rest is in [`json`](crate::json).
 //!
 //! Both sides call, so there are two spaces of call ids: the caller chooses the id, and REPLY, ERROR, FAILURE, ITEM and
 //! END bring it back. Rules: `docs/wire.md` §7 and §8.
@@ -12,12 +12,14 @@
 )]
 
 mod calls;
+mod credit;
 mod inbound;
 mod outbound;
 mod rate;
 mod reply_to;
 
 pub use self::calls::{Calls, MAX_CALLS};
+pub use self::credit::{Credit, Window};
 pub use self::inbound::{Answer, Event, Inbound};
 pub use self::outbound::{Outbound, SendRefused};
 pub use self::rate::Rate;
@@ -51,6 +53,16 @@ pub enum Violation {
         /// Packets it may have on their way.
         packets: u32,
         /// Bytes it may have on their way.
+        bytes: u32,
+    },
+    /// The peer sent an item of a stream without having the credit for it.
+    #[error("item of stream {id} beyond the credit of {items} items and {bytes} bytes")]
+    NoItemCredit {
+        /// The call that opened the stream.
+        id: u32,
+        /// Items that may be on their way.
+        items: u32,
+        /// Bytes that may be on their way.
         bytes: u32,
     },
     /// The peer gave more credit than can be counted.

@@ -3,19 +3,18 @@
 use crate::frame::{CALL_OVERHEAD, FrameTooLong, Mark, PACKET_OVERHEAD, put_packet};
 use crate::limits::Limits;
 
-use super::Violation;
+use super::{Credit, Violation};
 
 /// The sender's view of the other side's limits.
-///
-/// A one-way packet may go while at least one packet and one byte of credit are left; its bytes may then overrun the
-/// byte credit, so that a single packet above the window is not stuck for ever (`docs/wire.md` §8.1).
 #[derive(Clone, Debug)]
 pub struct Outbound {
     max_frame_len: u32,
     max_calls: u32,
     calls: u32,
-    packets: u32,
-    bytes: i64,
+    packets: Credit,
+    max_streams: u32,
+    /// Of each stream that the other side opens here.
+    items: Credit,
 }
 
 impl Outbound {
@@ -25,8 +24,9 @@ impl Outbound {
             max_frame_len: peer.max_frame_len,
             max_calls: peer.calls,
             calls: 0,
-            packets: peer.packets,
-            bytes: peer.packet_bytes as i64,
+            packets: Credit::new(peer.packets, peer.packet_bytes),
+            max_streams: peer.streams,
+            items: Credit::new(peer.stream_items, peer.packet_bytes),
         }
     }
 
@@ -83,14 +83,7 @@ impl Outbound {
     ///
     /// [`Violation::CreditOverflow`] if the sum is above 2³¹.
     pub fn handle_credit(&mut self, packets: u32, bytes: u32) -> Result<(), Violation> {
-        let packets = self.packets.checked_add(packets).filter(|sum| i64::from(*sum) <= MAX_CREDIT);
-        let bytes = Some(self.bytes + i64::from(bytes)).filter(|sum| *sum <= MAX_CREDIT);
-        let (Some(packets), Some(bytes)) = (packets, bytes) else {
-            return Err(Violation::CreditOverflow);
-        };
-        self.packets = packets;
-        self.bytes = bytes;
-        Ok(())
+        self.packets.add(packets, bytes)
     }
 
     /// Counts a call that was sent.
@@ -105,7 +98,17 @@ impl Outbound {
 
     /// Whether a one-way packet may go now, if it is not too long.
     pub const fn can_send_packet(&self) -> bool {
-        self.packets >= 1 && self.bytes > 0
+        self.packets.is_left()
+    }
+
+    /// How many streams this side may have open at the other.
+    pub const fn max_streams(&self) -> u32 {
+        self.max_streams
+    }
+
+    /// The first credit for the items of a stream that the other side opens here.
+    pub const fn stream_credit(&self) -> Credit {
+        self.items
     }
 
     /// Whether a call may go now without being answered `busy`.
@@ -140,12 +143,7 @@ impl Outbound {
 
     fn spend(&mut self, len: usize) -> Result<u32, SendRefused> {
         let length = self.length(len)?;
-        if !self.can_send_packet() {
-            return Err(SendRefused::NoCredit);
-        }
-        self.packets -= 1;
-        self.bytes -= i64::from(length);
-        Ok(length)
+        if self.packets.spend(length) { Ok(length) } else { Err(SendRefused::NoCredit) }
     }
 
     fn length(&self, len: usize) -> Result<u32, SendRefused> {
@@ -179,7 +177,6 @@ impl From<FrameTooLong> for SendRefused {
     }
 }
 
-const MAX_CREDIT: i64 = 1 << 31;
 const LENGTH_FIELD: usize = 4;
 
 #[cfg(test)]
@@ -202,18 +199,6 @@ mod tests {
         assert_eq!(out.len(), written);
         outbound.handle_credit(1, 4).unwrap();
         assert_eq!(outbound.packet(1, b"c", &mut out), Ok(()));
-    }
-
-    #[test]
-    fn the_last_packet_may_overrun_the_byte_credit() {
-        let mut out = Vec::new();
-        let mut outbound = outbound(9, 10);
-        assert_eq!(outbound.packet(1, &[0; 100], &mut out), Ok(()));
-        assert!(!outbound.can_send_packet());
-        outbound.handle_credit(1, 93).unwrap();
-        assert!(!outbound.can_send_packet(), "0 bytes are left");
-        outbound.handle_credit(0, 1).unwrap();
-        assert!(outbound.can_send_packet());
     }
 
     #[test]
@@ -243,18 +228,10 @@ mod tests {
         begun.finish_packet(mark, &mut c).unwrap();
         assert_eq!((&a, &b), (&frame, &frame));
         assert_eq!(c, frame);
-        assert_eq!((whole.packets, whole.bytes), (2, 90));
-        assert_eq!((encoded.packets, encoded.bytes), (2, 90));
-        assert_eq!((begun.packets, begun.bytes), (2, 90));
-    }
-
-    #[test]
-    fn credit_cannot_overflow() {
-        let mut outbound = outbound(1, 1);
-        assert_eq!(outbound.handle_credit(u32::MAX, 0), Err(Violation::CreditOverflow));
-        assert_eq!(outbound.handle_credit(0, u32::MAX), Err(Violation::CreditOverflow));
-        assert_eq!(outbound.handle_credit((1 << 31) - 1, (1 << 31) - 1), Ok(()));
-        assert_eq!(outbound.handle_credit(1, 0), Err(Violation::CreditOverflow));
+        let left = Credit::new(2, 90);
+        assert_eq!(whole.packets, left);
+        assert_eq!(encoded.packets, left);
+        assert_eq!(begun.packets, left);
     }
 
     #[test]

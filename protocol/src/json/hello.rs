@@ -20,7 +20,7 @@ use crate::{
     frame::PREFACE,
     handshake::{FirstBytes, HandshakeError},
     id::{ConnectionId, SessionToken},
-    limits::{FIRST_OBJECT_LEN, Limits, TEXT_LEN},
+    limits::{FIRST_OBJECT_LEN, Limits, MAX_LIMIT, TEXT_LEN},
     protocol::ProtocolInfo,
     text::escape,
 };
@@ -50,7 +50,7 @@ pub struct JsonHello {
 impl JsonHello {
     /// The hello of a client that says nothing, or begins with something else than a `handShake`.
     pub fn silent(form: Form) -> Self {
-        Self { form, greets: form == Form::Old, credentials: Vec::new(), limits: Limits::default() }
+        Self { form, greets: form == Form::Old, credentials: Vec::new(), limits: LimitsData::default().to_limits() }
     }
 }
 
@@ -246,7 +246,7 @@ impl JsonHandshake {
 impl JsonWelcome {
     /// What a server says that says nothing.
     fn none() -> Self {
-        let limits = Limits::default();
+        let limits = LimitsData::default().to_limits();
         Self { token: None, connection_id: None, form: Form::Plain, limits, unread: false }
     }
 
@@ -357,15 +357,27 @@ struct LimitsData {
     object: Option<u32>,
     #[serde(deserialize_with = "limit")]
     calls: Option<u32>,
+    #[serde(deserialize_with = "limit")]
+    streams: Option<u32>,
+    #[serde(deserialize_with = "limit")]
+    items: Option<u32>,
+    #[serde(deserialize_with = "limit")]
+    bytes: Option<u32>,
 }
 
 impl LimitsData {
     const fn of(limits: &Limits) -> Self {
-        Self { object: Some(limits.max_frame_len), calls: Some(limits.calls) }
+        Self {
+            object: Some(limits.max_frame_len),
+            calls: Some(limits.calls),
+            streams: Some(limits.streams),
+            items: Some(limits.stream_items),
+            bytes: Some(limits.packet_bytes),
+        }
     }
 
-    const fn is_said(self) -> bool {
-        self.object.is_some() || self.calls.is_some()
+    fn is_said(self) -> bool {
+        [self.object, self.calls, self.streams, self.items, self.bytes].iter().any(Option::is_some)
     }
 
     fn to_limits(self) -> Limits {
@@ -376,6 +388,11 @@ impl LimitsData {
         if let Some(calls) = self.calls {
             limits.calls(calls);
         }
+        if let Some(streams) = self.streams {
+            limits.streams(streams);
+        }
+        // Who says nothing of items takes them as they come.
+        limits.stream_items(self.items.unwrap_or(MAX_LIMIT)).packet_bytes(self.bytes.unwrap_or(MAX_LIMIT));
         limits
     }
 }

@@ -81,7 +81,9 @@ pub(crate) mod action {
 
     pub(crate) const CANCEL: &str = "pnet.cancel";
     pub(crate) const CLOSE: &str = "pnet.close";
+    pub(crate) const CREDIT: &str = "pnet.credit";
     pub(crate) const DONE: &str = "pnet.done";
+    pub(crate) const END: &str = "pnet.end";
     pub(crate) const FAILURE: &str = "pnet.failure";
     pub(crate) const PING: &str = "pnet.ping";
     pub(crate) const PONG: &str = "pnet.pong";

@@ -38,6 +38,8 @@ pub struct JsonReader {
     scanner: Scanner,
     created: Option<i64>,
     calls: Calls<ReplyTo>,
+    /// How many of them are streams.
+    streams: u32,
     packets: u32,
     packet_bytes: u64,
     closed: bool,
@@ -71,6 +73,7 @@ impl JsonReader {
             scanner: Scanner::new(),
             created: None,
             calls: Calls::new(),
+            streams: 0,
             packets: 0,
             packet_bytes: 0,
             closed: false,
@@ -173,7 +176,9 @@ impl JsonReader {
 
     /// Forgets a call, because its answer was written. Unknown ids are ignored.
     pub fn call_finished(&mut self, id: u32) {
-        self.calls.remove(id);
+        let Some(to) = self.calls.remove(id) else { return };
+        let info = to.action().and_then(|action| self.incoming.get(action));
+        self.streams -= u32::from(info.is_some_and(|info| info.reply.is_stream()));
     }
 
     /// Takes back what a one-way packet occupied, because it was handled or dropped. Nothing is written: there is no
@@ -236,11 +241,12 @@ impl JsonReader {
         is_answer: bool,
     ) -> Result<Option<Event<'a>>, ReadError> {
         let event = match action {
+            action::END if is_answer => return Ok(None),
             action::DONE | action::FAILURE if is_answer || (self.role == Role::Client && self.form != Form::Pnet) => {
                 return Ok(None);
             }
             // Nothing that this side has asked.
-            action::DONE | action::FAILURE | action::PONG => Event::Ignored,
+            action::DONE | action::END | action::FAILURE | action::PONG => Event::Ignored,
             action::HANDSHAKE if self.role == Role::Server => {
                 let hello = LateHello::read(data, self.info);
                 if hello.names_other {
@@ -270,6 +276,7 @@ impl JsonReader {
                 Event::Close { code, retry, reason }
             }
             action::CANCEL => self.cancel(id),
+            action::CREDIT => self.credit(id, data),
             action::PING => match nonce_of(data) {
                 Some(nonce) => Event::Ping { nonce },
                 None => {
@@ -289,6 +296,20 @@ impl JsonReader {
         // The answer to a call may cross its cancellation, so an unknown id is nobody's fault.
         match self.find(id) {
             Some(number) => Event::Cancel { id: number },
+            None => Event::Ignored,
+        }
+    }
+
+    fn credit<'a>(&mut self, id: Option<&CallId<'_>>, data: Option<&str>) -> Event<'a> {
+        let Some(id) = id else {
+            return refused(None, code::MALFORMED, "`pnet.credit` has the `id` of a stream");
+        };
+        let read: CreditRead = object_of(data);
+        // As with its cancellation: the stream may be at its end.
+        match self.find(id) {
+            Some(id) => {
+                Event::StreamCredit { id, items: read.items.unwrap_or(0), bytes: read.bytes.unwrap_or(0) }
+            }
             None => Event::Ignored,
         }
     }
@@ -328,11 +349,20 @@ impl JsonReader {
         {
             return Ok(refused(None, code::MALFORMED, "the `id` is that of a call which is still open"));
         }
-        let full = u32::try_from(self.calls.len()).map_or(true, |open| open >= self.limits.calls);
+        let stream = info.reply.is_stream();
+        if stream && id.is_none() {
+            return Ok(refused(None, code::MALFORMED, format!("`{}` opens a stream, which needs an `id`", info.action)));
+        }
+        let free = if stream {
+            self.streams < self.limits.streams
+        } else {
+            u32::try_from(self.calls.len()).is_ok_and(|open| open.saturating_sub(self.streams) < self.limits.calls)
+        };
         let to = ReplyTo::Json { id: id.map(CallId::into_owned), action: Some(number) };
-        let Some(id) = (if full { None } else { self.calls.insert(to.clone()) }) else {
+        let Some(id) = (if free { self.calls.insert(to.clone()) } else { None }) else {
             return Ok(Event::Busy { to });
         };
+        self.streams += u32::from(stream);
         Ok(Event::Call { id, action: number, timeout_ms: 0, payload, to })
     }
 
@@ -388,7 +418,8 @@ pub struct Named<'a> {
     pub action: Cow<'a, str>,
     /// Its data, as [`Envelope::data`].
     pub data: Option<&'a str>,
-    len: usize,
+    /// Its length in bytes.
+    pub len: usize,
 }
 
 fn refused<'a>(id: Option<CallId<'_>>, code: &'static str, message: impl Into<Cow<'static, str>>) -> Event<'a> {
@@ -433,6 +464,15 @@ struct CloseRead<'a> {
     #[serde(borrow, deserialize_with = "if_it_fits")]
     reason: Option<Cow<'a, str>>,
     retry: Option<RetryRead>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CreditRead {
+    #[serde(deserialize_with = "if_it_fits")]
+    items: Option<u32>,
+    #[serde(deserialize_with = "if_it_fits")]
+    bytes: Option<u32>,
 }
 
 #[derive(Deserialize)]

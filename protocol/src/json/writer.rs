@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{
     close::{Close, Retry},
-    connection::{Answer, ReplyTo, SendRefused},
+    connection::{Answer, Credit, ReplyTo, SendRefused},
     failure::code,
     id::{ConnectionId, SessionToken},
-    limits::{ACTION_LEN, CODE_LEN, Limits, OLD_OBJECT_LEN, TEXT_LEN},
+    limits::{ACTION_LEN, CODE_LEN, Limits, MAX_LIMIT, OLD_OBJECT_LEN, TEXT_LEN},
     protocol::{Direction, PartInfo, ProtocolInfo, ReplyInfo, Role},
     text::cut,
 };
@@ -34,8 +34,13 @@ pub struct JsonWriter {
     form: Form,
     max_object_len: u32,
     max_calls: u32,
+    max_streams: u32,
+    /// The first credit of a stream, items and bytes; [`MAX_LIMIT`] items if there is none to go by.
+    stream_credit: (u32, u32),
     /// The calls this side has open, oldest first: id and action.
     calls: VecDeque<(u32, u16)>,
+    /// How many of them are streams.
+    streams: u32,
     /// `"…"` or `null`. A client's is its secret.
     token: Zeroizing<Vec<u8>>,
     /// The tail up to the token, for all packets of a batch; empty between batches.
@@ -65,7 +70,10 @@ impl JsonWriter {
             form,
             max_object_len: peer.max_frame_len,
             max_calls: peer.calls,
+            max_streams: peer.streams,
+            stream_credit: (peer.stream_items, peer.packet_bytes),
             calls: VecDeque::new(),
+            streams: 0,
             token: Zeroizing::new(token),
             stamp: Zeroizing::new(Vec::new()),
             unread: false,
@@ -86,6 +94,8 @@ impl JsonWriter {
     pub const fn set_limits(&mut self, peer: &Limits) {
         self.max_object_len = peer.max_frame_len;
         self.max_calls = peer.calls;
+        self.max_streams = peer.streams;
+        self.stream_credit = (peer.stream_items, peer.packet_bytes);
     }
 
     /// A server's handshake came late: from now on its secret is sent back.
@@ -110,7 +120,23 @@ impl JsonWriter {
         if self.is_one_by_one() {
             return !self.unread && self.calls.is_empty();
         }
-        u32::try_from(self.calls.len()).is_ok_and(|calls| calls < self.max_calls)
+        u32::try_from(self.calls.len()).is_ok_and(|calls| calls.saturating_sub(self.streams) < self.max_calls)
+    }
+
+    /// How many streams this side may have open at the other.
+    pub const fn max_streams(&self) -> u32 {
+        self.max_streams
+    }
+
+    /// The first credit of a stream that the other side opens here, if it gives any.
+    pub const fn stream_credit(&self) -> Option<Credit> {
+        let (items, bytes) = self.stream_credit;
+        if items == MAX_LIMIT { None } else { Some(Credit::new(items, bytes)) }
+    }
+
+    /// Whether the other side goes by the credit that it is given.
+    pub const fn gives_credit(&self) -> bool {
+        matches!(self.form, Form::Pnet)
     }
 
     /// Whether the other side takes one packet at a time: a server of the old form.
@@ -166,7 +192,7 @@ impl JsonWriter {
         match (self.role, self.form) {
             (_, Form::Plain | Form::Pnet) => true,
             (Role::Server, Form::Old) => false,
-            (Role::Client, Form::Old) => !matches!(reply, ReplyInfo::Ack),
+            (Role::Client, Form::Old) => !matches!(reply, ReplyInfo::Ack | ReplyInfo::Stream { .. }),
         }
     }
 
@@ -186,25 +212,39 @@ impl JsonWriter {
     pub fn call_started(&mut self, id: u32, action: u16, out: &mut Vec<u8>) {
         self.unread = true;
         self.calls.push_back((id, action));
+        self.streams += u32::from(self.is_stream(action));
         self.finish(out, Some(("id", &CallId::Number(u64::from(id)))));
     }
 
     /// Forgets a call that has been answered.
     pub fn call_ended(&mut self, id: u32) {
         self.unread = false;
-        if let Some(place) = self.calls.iter().position(|(known, _)| *known == id) {
-            self.calls.remove(place);
+        if let Some(place) = self.calls.iter().position(|(known, _)| *known == id)
+            && let Some((_, action)) = self.calls.remove(place)
+        {
+            self.streams -= u32::from(self.is_stream(action));
         }
     }
 
-    /// Finds the call that an object answers, by its `re`, or by its action where the other side gives none; and says how
-    /// it answers it. `None`: it answers nothing that is open.
-    pub fn answered<'a>(&self, re: Option<u32>, name: &str, data: Option<&'a str>) -> Option<(u32, NamedAnswer<'a>)> {
+    fn is_stream(&self, action: u16) -> bool {
+        self.outgoing.get(action).is_some_and(|info| info.reply.is_stream())
+    }
+
+    /// Finds the call that an object of `len` bytes answers, by its `re`, or by its action where the other side gives none;
+    /// and says how it answers it. `None`: it answers nothing that is open. What belongs to a stream always has a `re`.
+    pub fn answered<'a>(
+        &self,
+        re: Option<u32>,
+        name: &str,
+        data: Option<&'a str>,
+        len: usize,
+    ) -> Option<(u32, NamedAnswer<'a>)> {
         let Some(re) = re else {
-            return self.calls.iter().find_map(|(id, action)| Some((*id, self.answer_of(*action, name, data)?)));
+            let mut calls = self.calls.iter().filter(|(_, action)| !self.is_stream(*action));
+            return calls.find_map(|(id, action)| Some((*id, self.answer_of(*action, name, data, len)?)));
         };
         let (id, action) = self.calls.iter().find(|(id, _)| *id == re)?;
-        let answer = self.answer_of(*action, name, data).unwrap_or_else(|| {
+        let answer = self.answer_of(*action, name, data, len).unwrap_or_else(|| {
             let declared = self.outgoing.get(*action).map_or("", |info| reply_name(&info.reply));
             NamedAnswer::Failure {
                 code: code::MALFORMED.into(),
@@ -214,16 +254,21 @@ impl JsonWriter {
         Some((*id, answer))
     }
 
-    fn answer_of<'a>(&self, action: u16, name: &str, data: Option<&'a str>) -> Option<NamedAnswer<'a>> {
+    fn answer_of<'a>(&self, action: u16, name: &str, data: Option<&'a str>, len: usize) -> Option<NamedAnswer<'a>> {
         let reply = |part: &PartInfo| NamedAnswer::Reply(payload_of(data, part.schema));
         match &self.outgoing.get(action)?.reply {
             _ if name == action::FAILURE => Some(failure_of(data)),
             ReplyInfo::Ack if name == action::DONE => Some(NamedAnswer::Reply(b"null")),
             ReplyInfo::Packet(part) if name == part.action => Some(reply(part)),
             ReplyInfo::Result(part, _) if name == part.action => Some(reply(part)),
-            ReplyInfo::Result(_, error) if name == error.action => {
+            ReplyInfo::Result(_, error) | ReplyInfo::Stream { error: Some(error), .. } if name == error.action => {
                 Some(NamedAnswer::Error(payload_of(data, error.schema)))
             }
+            ReplyInfo::Stream { item, .. } if name == item.action => Some(NamedAnswer::Item {
+                payload: payload_of(data, item.schema),
+                len: u32::try_from(len).unwrap_or(u32::MAX),
+            }),
+            ReplyInfo::Stream { .. } if name == action::END => Some(NamedAnswer::End),
             _ => None,
         }
     }
@@ -238,7 +283,7 @@ impl JsonWriter {
         let info = to.action().and_then(|action| self.incoming.get(action));
         let name = match info.map(|info| &info.reply) {
             Some(ReplyInfo::Packet(part) | ReplyInfo::Result(part, _)) if !error => part.action,
-            Some(ReplyInfo::Result(_, part)) => part.action,
+            Some(ReplyInfo::Result(_, part) | ReplyInfo::Stream { error: Some(part), .. }) => part.action,
             _ if to.is_numbered() => action::DONE,
             _ => return Ok(()),
         };
@@ -246,6 +291,34 @@ impl JsonWriter {
         put_head(out, name, payload);
         self.finish(out, re(to));
         self.check_object(self.len_since(start, out)).inspect_err(|_| out.truncate(start))
+    }
+
+    /// Writes an item of a stream; the length of its object.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused::TooLong`]; nothing is written then.
+    pub fn item(&self, to: &ReplyTo, payload: &[u8], out: &mut Vec<u8>) -> Result<usize, SendRefused> {
+        let info = to.action().and_then(|action| self.incoming.get(action));
+        let Some(ReplyInfo::Stream { item, .. }) = info.map(|info| &info.reply) else { return Ok(0) };
+        let start = out.len();
+        put_head(out, item.action, payload);
+        self.finish(out, re(to));
+        let len = self.len_since(start, out);
+        self.check_object(len).inspect_err(|_| out.truncate(start))?;
+        Ok(len)
+    }
+
+    /// Writes the end of a stream.
+    pub fn end(&self, to: &ReplyTo, out: &mut Vec<u8>) {
+        self.own(action::END, &(), re(to), out);
+    }
+
+    /// Writes that more items of a stream may come, to a side that goes by it.
+    pub fn credit(&self, id: u32, items: u32, bytes: u32, out: &mut Vec<u8>) {
+        if self.gives_credit() {
+            self.own(action::CREDIT, &CreditData { items, bytes }, Some(("id", &CallId::Number(u64::from(id)))), out);
+        }
     }
 
     /// The length of the object that was written from `start` on, as the other side's limit counts it: the old form has
@@ -333,6 +406,15 @@ pub enum NamedAnswer<'a> {
     Reply(&'a [u8]),
     /// With the declared error packet.
     Error(&'a [u8]),
+    /// With an item of a stream, which is not the last word.
+    Item {
+        /// The item.
+        payload: &'a [u8],
+        /// The length of its object.
+        len: u32,
+    },
+    /// With the end of a stream.
+    End,
     /// Not as declared.
     Failure {
         /// For programs.
@@ -343,10 +425,11 @@ pub enum NamedAnswer<'a> {
 }
 
 impl NamedAnswer<'_> {
-    /// The same answer as both dialects have it.
+    /// The same answer as both dialects have it. An item is a reply here: whoever takes streams looks first.
     pub fn as_answer(&self) -> Answer<'_> {
         match self {
-            Self::Reply(payload) => Answer::Reply(payload),
+            Self::Reply(payload) | Self::Item { payload, .. } => Answer::Reply(payload),
+            Self::End => Answer::End,
             Self::Error(payload) => Answer::Error(payload),
             Self::Failure { code, message } => Answer::Failure { code, message },
         }
@@ -456,6 +539,12 @@ struct FailureRead<'a> {
     code: Option<Cow<'a, str>>,
     #[serde(borrow, deserialize_with = "if_it_fits")]
     message: Option<Cow<'a, str>>,
+}
+
+#[derive(Serialize)]
+struct CreditData {
+    items: u32,
+    bytes: u32,
 }
 
 #[derive(Serialize)]
