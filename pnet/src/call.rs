@@ -5,7 +5,7 @@ use std::{
     marker::PhantomData,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -17,9 +17,8 @@ use pnet_protocol::{
     reply::Reply,
     wire,
 };
-use tokio::time::{Instant, Sleep};
-
 use crate::{
+    asking::{Asking, failed},
     buffers,
     connection::{AnswerBytes, CallState, Conn, Enqueued, waiting, wake},
     error::{CallError, SendError, TrySendError, TrySendReason},
@@ -120,111 +119,46 @@ impl fmt::Debug for Sending {
 /// # Cancel safety
 ///
 /// Dropping it cancels the call: the handler at the other end stops at its next `.await`, unless it is marked
-/// `finish`. Whether it had run by then is unknown. Of more than 100 calls dropped in a second, the others' handlers run
-/// on, as peers close connections that cancel too much.
+/// `finish`. Whether it had run by then is unknown. Of more than 100 calls dropped in a second, the others' handlers are told
+/// later, as peers close connections that cancel too much.
 #[must_use = "a call is made when this is awaited"]
 pub struct Calling<R: Reply> {
-    conn: Arc<Conn>,
-    state: State,
-    timeout: Option<Duration>,
-    /// Ends the wait for room in the queue; the wait for the answer is timed by the driver.
-    no_room: Option<Pin<Box<Sleep>>>,
-    /// In the queue for room.
-    ticket: Option<u64>,
+    asking: Asking,
     reply: PhantomData<fn() -> R>,
-}
-
-enum State {
-    /// Encoded, not queued.
-    Ready {
-        action: u16,
-        payload: Vec<u8>,
-    },
-    Refused(EncodeError),
-    /// Queued under this id.
-    Waiting(u32),
-    Done,
 }
 
 impl<R: Reply> Calling<R> {
     pub(crate) fn new<T, K: Answered<T, Reply = R>>(conn: &Arc<Conn>, action: u16, packet: &T) -> Self {
-        let mut payload = buffers::take();
-        let state = match K::encode(packet, conn.dialect.codec_override(), &mut payload) {
-            Ok(()) => State::Ready { action, payload },
-            Err(error) => State::Refused(error),
-        };
-        Self::starting(conn, state)
+        let codec = conn.dialect.codec_override();
+        Self::of(Asking::new(conn, action, conn.call_timeout, |payload| K::encode(packet, codec, payload)))
     }
 
     /// A call that was made at run time.
     pub(crate) fn dynamic(conn: &Arc<Conn>, action: u16, payload: Vec<u8>) -> Self {
-        Self::starting(conn, State::Ready { action, payload })
+        Self::of(Asking::new(conn, action, conn.call_timeout, |encoded| {
+            *encoded = payload;
+            Ok(())
+        }))
     }
 
-    fn starting(conn: &Arc<Conn>, state: State) -> Self {
-        let timeout = conn.call_timeout;
-        Self { conn: Arc::clone(conn), state, timeout, no_room: None, ticket: None, reply: PhantomData }
+    const fn of(asking: Asking) -> Self {
+        Self { asking, reply: PhantomData }
     }
 
     /// Waits at most `timeout` for the answer, instead of the connection's default (30 s unless set). Counted from the
     /// first poll, with the runtime's grain of a millisecond.
+    ///
+    /// A call that a handler makes while it runs has no more time than the handler's own caller gives it, whatever is
+    /// asked for here: see [`Meta::deadline`](crate::Meta::deadline).
     pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.asking.set_timeout(Some(timeout));
         self
     }
 
     /// Waits as long as the connection lives.
     pub const fn without_timeout(mut self) -> Self {
-        self.timeout = None;
+        self.asking.set_timeout(None);
         self
-    }
-
-    fn enqueue(&mut self, task: &mut Context<'_>) -> Result<Poll<()>, CallError<R::Err>> {
-        let (action, payload) = match std::mem::replace(&mut self.state, State::Done) {
-            State::Ready { action, payload } => (action, payload),
-            State::Refused(error) => return Err(CallError::Encode(error)),
-            state => {
-                self.state = state;
-                return Ok(Poll::Ready(()));
-            }
-        };
-        let timeout_ms = self.timeout.map_or(0, millis);
-        let deadline = match &self.no_room {
-            Some(timer) => Some(timer.deadline()),
-            None => self.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
-        };
-        let mut out = self.conn.out();
-        if let Some(closed) = out.unanswerable() {
-            return Err(CallError::Disconnected { sent: false, why: Arc::clone(closed) });
-        }
-        match out.call((action, self.conn.action(action)), &payload, timeout_ms, deadline, task.waker()) {
-            Ok((id, waker)) => {
-                drop(out);
-                wake(waker);
-                buffers::give(payload);
-                self.state = State::Waiting(id);
-                Ok(Poll::Ready(()))
-            }
-            Err(Enqueued::TooLong { len, max }) => Err(CallError::TooLong { len, max }),
-            Err(Enqueued::Unsupported) => {
-                let message = "a peer of the old form cannot answer this call".to_owned();
-                Err(CallError::Failed { code: code::UNSUPPORTED.to_owned(), message })
-            }
-            Err(Enqueued::Suspended) => Err(CallError::Suspended),
-            Err(_) => {
-                out.wait_for_room(&mut self.ticket, task.waker());
-                drop(out);
-                self.state = State::Ready { action, payload };
-                if let Some(after) = self.timeout {
-                    let timer = self.no_room.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
-                    if timer.as_mut().poll(task).is_ready() {
-                        self.state = State::Done;
-                        return Err(CallError::TimedOut { after });
-                    }
-                }
-                Ok(Poll::Pending)
-            }
-        }
     }
 }
 
@@ -232,61 +166,27 @@ impl<R: Reply> Future for Calling<R> {
     type Output = Result<R::Ok, CallError<R::Err>>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        match this.enqueue(task) {
-            Err(error) => return Poll::Ready(Err(error)),
-            Ok(Poll::Pending) => {
-                waiting::note(&this.conn);
-                return Poll::Pending;
-            }
-            Ok(Poll::Ready(())) => {}
-        }
-        let State::Waiting(id) = this.state else { panic!("a call was polled after it was ready") };
-        let mut wakers = Vec::new();
-        let outcome = {
-            let mut out = this.conn.out();
-            out.take_outcome(id, task.waker(), &mut wakers).map(|state| (state, out.unanswerable().cloned()))
-        };
-        wakers.into_iter().for_each(Waker::wake);
-        let Some((state, closed)) = outcome else {
-            waiting::note(&this.conn);
-            return Poll::Pending;
-        };
-        this.state = State::Done;
+        let asking = &mut self.asking;
+        let id = ready!(asking.poll_queued(task))?;
+        let (state, closed) = ready!(asking.poll_outcome(id, task));
+        let codec = asking.conn().dialect.codec_override();
         Poll::Ready(match state {
             CallState::Answered(AnswerBytes::Reply(payload)) => {
-                R::decode_ok(this.conn.dialect.codec_override(), &payload).map_err(CallError::Decode)
+                R::decode_ok(codec, &payload).map_err(CallError::Decode)
             }
             CallState::Answered(AnswerBytes::Error(payload)) => {
-                Err(R::decode_err(this.conn.dialect.codec_override(), &payload)
-                    .map_or_else(CallError::Decode, CallError::Declared))
+                Err(R::decode_err(codec, &payload).map_or_else(CallError::Decode, CallError::Declared))
             }
+            CallState::Answered(AnswerBytes::End) => Err(failed(code::MALFORMED, "the answer is the end of a stream")),
             CallState::Answered(AnswerBytes::Failure { code, message }) => Err(CallError::Failed { code, message }),
-            CallState::TimedOut { .. } => Err(CallError::TimedOut { after: this.timeout.unwrap_or_default() }),
-            CallState::Lost { sent } => {
-                let why = closed.unwrap_or_else(|| Arc::new(crate::error::Closed::unknown()));
-                Err(CallError::Disconnected { sent, why })
-            }
-            CallState::Parked | CallState::Sent | CallState::Abandoned => unreachable!("the outcome is an end"),
+            state => Err(asking.unanswered(&state, closed)),
         })
-    }
-}
-
-impl<R: Reply> Drop for Calling<R> {
-    fn drop(&mut self) {
-        let mut wakers = Vec::new();
-        if let State::Waiting(id) = self.state {
-            self.conn.out().cancel_call(id, &mut wakers);
-        } else if let Some(ticket) = self.ticket {
-            self.conn.out().leave_queue(ticket);
-        }
-        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
 impl<R: Reply> fmt::Debug for Calling<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Calling").field("connection", &self.conn.id).finish_non_exhaustive()
+        f.debug_struct("Calling").field("connection", &self.asking.conn().id).finish_non_exhaustive()
     }
 }
 
@@ -334,9 +234,4 @@ pub(crate) fn packet_frame<T, K: OneWay<T>>(
     }
     buffers::give(payload);
     encoded.map(|()| frame)
-}
-
-/// Whole milliseconds, rounded up, so that the peer never gives up before this side does.
-fn millis(timeout: Duration) -> u32 {
-    u32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(0)
 }

@@ -298,7 +298,7 @@ where
         }
         Err(_) => return Err(ConnectError::TimedOut { after }),
     };
-    let conn = Conn::new(id, peer, (Role::Client, Pr::INFO), writer, config.call_timeout);
+    let conn = Conn::new(id, peer, (Role::Client, Pr::INFO), (writer, &config.limits), config.call_timeout);
     let client = Client::new(Arc::clone(&conn));
     let opening = Opening {
         io: joining.io,
@@ -328,7 +328,7 @@ async fn shake(
     shapes: ShapePolicy,
 ) -> Result<Shaken, ConnectError> {
     let welcomed = joining.client(info, &config.credentials, &config.limits, shapes).await?;
-    Ok((welcomed.connection_id, Reader::native(&config.limits), Writer::native(&welcomed.limits)))
+    Ok((welcomed.connection_id, Reader::native(&config.limits, &info.server), Writer::native(&welcomed.limits)))
 }
 
 async fn shake_json(
@@ -347,7 +347,7 @@ async fn shake_json(
 
 /// As many handlers as the limits let the peer keep busy.
 pub(crate) const fn places(limits: &Limits) -> usize {
-    limits.calls as usize + limits.packets as usize
+    limits.calls as usize + limits.streams as usize + limits.packets as usize
 }
 
 /// As many packets and calls as may wait in an inbox. In JSON there is no credit, so there are more of them.
@@ -356,7 +356,7 @@ fn inbox_places(limits: &Limits, dialect: Dialect) -> usize {
         Dialect::Json => limits.packets.saturating_mul(UNCREDITED_PACKETS),
         _ => limits.packets,
     };
-    limits.calls as usize + packets as usize
+    limits.calls as usize + limits.streams as usize + packets as usize
 }
 
 /// The client's end of a connection: sends what the `client { … }` list of the protocol allows.

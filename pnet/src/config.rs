@@ -49,7 +49,8 @@ pub(crate) fn after(duration: Duration) -> Instant {
 /// Limits that the places for handlers and the queues can be made for.
 pub(crate) fn bounded(mut limits: Limits) -> Limits {
     let (calls, packets) = (limits.calls.min(MAX_PLACES), limits.packets.min(MAX_PLACES));
-    limits.calls(calls).packets(packets);
+    let streams = limits.streams.min(MAX_PLACES);
+    limits.calls(calls).packets(packets).streams(streams);
     limits
 }
 

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, OnceLock},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use pnet_protocol::{
@@ -166,9 +166,19 @@ impl Meta {
 
     /// When the caller stops waiting, by this side's clock; `None` for a packet that is not a call, and for a call
     /// without a timeout.
+    ///
+    /// Calls and streams that the handler opens while it runs, on this connection or any other, end by then, too: they
+    /// inherit what is left. Those of a task that the handler spawns do not; such a task may ask for
+    /// [`remaining`](Self::remaining).
     #[must_use]
     pub const fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// How long the caller still waits: what is left until the [`deadline`](Self::deadline), zero once it has passed.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Whether the sender waits for an answer.

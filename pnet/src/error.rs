@@ -182,6 +182,13 @@ pub enum SendError {
     /// The peer is a JSON client of the old form, which takes answers and nothing else (`docs/wire.md` §11.6).
     #[error("not sent: the peer is of the old form and takes answers only")]
     Unsupported,
+    /// An item of a stream whose consumer does not want it any more, or whose handler has returned. Nobody's fault.
+    #[error("not sent: nobody wants the stream any more")]
+    Cancelled,
+    /// Why a stream should come to its end, from [`StreamSender::closed`](crate::StreamSender::closed): this side is
+    /// shutting down.
+    #[error("this side is shutting down")]
+    ShuttingDown,
     /// The server has suspended delivery to this connection ([`Peer::suspend`](crate::Peer::suspend)); the packet was
     /// not sent. A client never gets it.
     #[error("not sent: delivery to the connection is suspended")]

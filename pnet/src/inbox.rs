@@ -13,7 +13,7 @@ use pnet_protocol::{
     failure::{Failure, code},
     packet::{Codec, DecodeError},
     protocol::{ClientSide, Protocol, Side},
-    reply::{IntoReply, Reply, Verdict},
+    reply::{IntoReply, Reply, StreamOf, Verdict},
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
 
@@ -26,6 +26,7 @@ use crate::{
     },
     context::Meta,
     error::{Closed, Refused},
+    stream::{StreamId, StreamSender},
 };
 
 /// Implemented by `protocol!`: the enum of what side `Si` may receive.
@@ -137,6 +138,14 @@ impl<R: Reply> Responder<R> {
     }
 }
 
+impl<R: Reply> Responder<StreamOf<R>> {
+    /// The producer's end of the stream. It lasts until the responder has replied or is dropped.
+    #[must_use]
+    pub fn sender(&self) -> StreamSender<R::Ok> {
+        StreamSender::new(self.asked.due.as_ref().map(|(conn, ..)| Arc::clone(conn)).zip(self.asked.stream))
+    }
+}
+
 impl<R> fmt::Debug for Responder<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Responder").field("action", &self.asked.action).finish_non_exhaustive()
@@ -148,6 +157,8 @@ impl<R> fmt::Debug for Responder<R> {
 pub struct Asked {
     /// `None` for one-way packets, for the driver's trial, and once it is answered.
     due: Option<(Arc<Conn>, u32, ReplyTo)>,
+    /// The stream that the call opened.
+    stream: Option<StreamId>,
     action: &'static str,
 }
 
@@ -157,7 +168,7 @@ impl Asked {
             JobKind::Call { id } => Some((Arc::clone(conn), id, job.to.clone())),
             JobKind::OneWay { .. } => None,
         };
-        Self { due, action: job.meta.action }
+        Self { due, stream: job.meta.stream, action: job.meta.action }
     }
 
     fn answer(&mut self, outcome: &Result<Verdict, Failure>, payload: &[u8]) {
@@ -169,7 +180,10 @@ impl Asked {
         }
         // First the place, then the answer: who has the answer may use the place.
         conn.call_finished(id);
-        conn.answer(&to, outcome, payload, self.action);
+        if self.stream.is_some() {
+            conn.close_producer(id);
+        }
+        conn.answer(&to, outcome, payload, (self.action, self.stream.is_some()));
     }
 }
 
@@ -216,7 +230,7 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
     fn admit(&mut self, job: Job, payload: &[u8], _: &Waker, ended: &mut impl Ended) {
         // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
         // decoded may borrow from the payload; a program that minds takes handlers.
-        let nobody = Asked { due: None, action: job.meta.action };
+        let nobody = Asked { due: None, stream: None, action: job.meta.action };
         let trial =
             catch_unwind(AssertUnwindSafe(|| P::decode(job.action, self.codec_override, payload, nobody).map(drop)));
         let failure = match trial {

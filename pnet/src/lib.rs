@@ -54,6 +54,7 @@
 
 #[doc(hidden)]
 pub mod __private;
+mod asking;
 mod buffers;
 mod call;
 mod client;
@@ -183,5 +184,5 @@ pub use self::{
     server::{Server, ServerBuilder, ServerHandle, Shutdown, serve},
     service::Service,
     signal::ctrl_c,
-    stream::{StreamSender, Streaming},
+    stream::{SendingItem, StreamSender, Streaming},
 };

@@ -214,7 +214,7 @@ impl<S: Service> Lanes<S> {
         let Some(mut running) = self.places.get_mut(index).and_then(Option::take) else { return false };
         let waker = ready.waker(index);
         let conn: &Conn = &self.cx.link().conn;
-        let (polled, waits_for_peer) = waiting::watch(conn, || {
+        let (polled, waits_for_peer) = waiting::watch(conn, running.job.meta.deadline, || {
             catch_unwind(AssertUnwindSafe(|| running.slot.poll(&mut Context::from_waker(&waker))))
         });
         match polled {

@@ -28,6 +28,7 @@ use pnet_protocol::{
     dialect::Dialect,
     failure::Failure,
     id::ConnectionId,
+    limits::Limits,
     protocol::{ActionInfo, Direction, ProtocolInfo, Role},
     reply::Verdict,
     wire::Writer,
@@ -35,7 +36,7 @@ use pnet_protocol::{
 use tokio::sync::Notify;
 
 use self::counters::Counters;
-pub(crate) use self::out::{AnswerBytes, CallState, Enqueued, Out, micros_now};
+pub(crate) use self::out::{AnswerBytes, CallRefused, CallState, Enqueued, Out, SentItem, Wanted, micros_now};
 use crate::{
     config,
     error::{Closed, ClosedBy},
@@ -66,7 +67,7 @@ impl Conn {
         id: ConnectionId,
         addr: PeerAddr,
         (role, info): (Role, &'static ProtocolInfo),
-        writer: Writer,
+        (writer, local): (Writer, &Limits),
         call_timeout: Option<std::time::Duration>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -78,7 +79,7 @@ impl Conn {
             outgoing: info.sent_by(role),
             call_timeout,
             counters: Counters::default(),
-            out: Mutex::new(Out::new(writer)),
+            out: Mutex::new(Out::new(writer, local)),
             ended: Notify::new(),
             written: AtomicBool::new(false),
             clients: AtomicUsize::new(0),
@@ -106,15 +107,17 @@ impl Conn {
 
     /// Asks the driver to finish what was accepted, and then to close.
     pub(crate) fn request_drain(&self, closed: Closed, deadline: tokio::time::Instant) {
-        let waker = {
+        let mut wakers = Vec::new();
+        {
             let mut out = self.out();
             if out.gone.is_some() || out.drain.is_some() {
                 return;
             }
             out.drain = Some((closed, deadline));
-            out.wake_anyway()
-        };
-        wake(waker);
+            out.drain_producers(&mut wakers);
+            wakers.extend(out.wake_anyway());
+        }
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Drops whatever still runs, `finish` handlers too: the grace of a shutdown is over.
@@ -196,13 +199,19 @@ impl Conn {
 
     /// Writes the answer to an incoming call: the payload in `bytes`, or the failure. Both ends of a wrong answer learn of
     /// it: an answer the peer could not take becomes a failure.
-    pub(crate) fn answer(&self, to: &ReplyTo, outcome: &Result<Verdict, Failure>, bytes: &[u8], action: &str) {
+    pub(crate) fn answer(
+        &self,
+        to: &ReplyTo,
+        outcome: &Result<Verdict, Failure>,
+        bytes: &[u8],
+        (action, stream): (&str, bool),
+    ) {
         let waker = {
             let mut out = self.out();
             if out.gone.is_some() {
                 return;
             }
-            out.write_answer(to, outcome, bytes, action);
+            out.write_answer(to, outcome, bytes, (action, stream));
             out.wake_driver()
         };
         wake(waker);
@@ -226,6 +235,13 @@ impl Conn {
             out.wake_driver()
         };
         wake(waker);
+    }
+
+    /// A stream that this side produces is at its end, or nobody wants it any more.
+    pub(crate) fn close_producer(&self, call: u32) {
+        let mut wakers = Vec::new();
+        self.out().close_producer(call, &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// One more client handle. The last one dropped closes the connection.

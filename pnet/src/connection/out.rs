@@ -1,6 +1,7 @@
 //! What stands under a connection's one lock: the frames to be written, what waits for credit, the open calls.
 
 mod calls;
+mod streams;
 
 use std::{
     collections::VecDeque,
@@ -21,8 +22,11 @@ use pnet_protocol::{
 };
 use tokio::time::Instant;
 
-use self::calls::Cancels;
-pub(crate) use self::calls::{AnswerBytes, CallSlot, CallState};
+use self::{calls::Cancels, streams::Producers};
+pub(crate) use self::{
+    calls::{AnswerBytes, CallSlot, CallState},
+    streams::{Sent as SentItem, Wanted},
+};
 use super::counters::Sent;
 use crate::{config, error::Closed};
 
@@ -71,6 +75,9 @@ pub(crate) struct Out {
     timed: bool,
     /// The peer closes connections that cancel too often, so this side does not.
     cancels: Cancels,
+    producers: Producers,
+    /// What this side told the peer that it takes.
+    local: Limits,
 }
 
 /// A frame that waits.
@@ -96,6 +103,30 @@ pub(crate) enum Enqueued {
     Suspended,
 }
 
+/// Why a call was not taken.
+#[derive(Debug)]
+pub(crate) enum CallRefused {
+    /// No room; ask again when woken.
+    Full,
+    /// Longer than the peer takes.
+    TooLong { len: u64, max: u64 },
+    /// A peer of the old form cannot answer it.
+    Unsupported,
+    /// Not while the connection is suspended.
+    Suspended,
+    /// As many streams are open as the peer takes.
+    Busy,
+}
+
+impl From<SendRefused> for CallRefused {
+    fn from(refused: SendRefused) -> Self {
+        match refused {
+            SendRefused::TooLong { len, max } => Self::TooLong { len: len as u64, max: u64::from(max) },
+            _ => Self::Full,
+        }
+    }
+}
+
 impl From<SendRefused> for Enqueued {
     fn from(refused: SendRefused) -> Self {
         match refused {
@@ -106,7 +137,7 @@ impl From<SendRefused> for Enqueued {
 }
 
 impl Out {
-    pub(crate) fn new(writer: Writer) -> Self {
+    pub(crate) fn new(writer: Writer, local: &Limits) -> Self {
         Self {
             reads_until: writer.awaits_reading().then(|| Instant::now() + READING),
             answers_until: None,
@@ -131,6 +162,8 @@ impl Out {
             tickets: 0,
             timed: false,
             cancels: Cancels::default(),
+            producers: Producers::default(),
+            local: *local,
         }
     }
 
@@ -225,19 +258,20 @@ impl Out {
         to: &ReplyTo,
         outcome: &Result<Verdict, Failure>,
         payload: &[u8],
-        action: &str,
+        (action, stream): (&str, bool),
     ) {
         let answer = match outcome {
             Ok(Verdict::Reply) => Answer::Reply(payload),
             Ok(Verdict::Error) => Answer::Error(payload),
+            Ok(Verdict::End) => Answer::End,
             Ok(_) => Answer::Failure { code: code::INTERNAL, message: "the handler gave no answer" },
             Err(failure) => Answer::Failure { code: failure.code(), message: failure.message() },
         };
         self.date();
-        if let Err(refused) = self.writer.answer(to, answer, &mut self.buf) {
+        if let Err(refused) = self.writer.answer(to, answer, stream, &mut self.buf) {
             tracing::error!(action, %refused, "the answer is longer than the peer takes");
             let answer = Answer::Failure { code: code::TOO_LONG, message: &refused.to_string() };
-            let told = self.writer.answer(to, answer, &mut self.buf);
+            let told = self.writer.answer(to, answer, stream, &mut self.buf);
             debug_assert!(told.is_ok(), "a failure is short: {told:?}");
         }
     }
@@ -249,7 +283,7 @@ impl Out {
             let Some(front) = self.parked.front() else { break };
             let may_go = match front.call {
                 Some((id, _)) => match self.calls.get_mut(id) {
-                    Some(slot) if matches!(slot.state, CallState::Parked) => self.writer.can_call(),
+                    Some(slot) if matches!(slot.state, CallState::Parked) => slot.stream || self.writer.can_call(),
                     // Dropped or timed out before it was sent.
                     _ => {
                         self.unpark_front();
@@ -267,10 +301,11 @@ impl Out {
                     self.begin_batch();
                     self.sent.calls += 1;
                     self.buf.extend_from_slice(&parked.frame);
-                    self.writer.call_started(id, action, &mut self.buf);
-                    if let Some(slot) = self.calls.get_mut(id) {
+                    let stream = self.calls.get_mut(id).is_some_and(|slot| {
                         slot.state = CallState::Sent;
-                    }
+                        slot.stream
+                    });
+                    self.writer.call_started(id, action, stream, &mut self.buf);
                 }
                 None => self.write_packet(&parked.frame),
             }
@@ -278,6 +313,12 @@ impl Out {
         if !self.room.is_empty() && self.has_room(0) {
             wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
         }
+        self.wake_waiting_producers(wakers);
+    }
+
+    /// When cancellations that had to wait are due.
+    pub(crate) const fn cancels_at(&self) -> Option<Instant> {
+        self.cancels.at
     }
 
     /// Takes the frames to be written, leaving `empty` in their place. `false`: there are none, and nobody will flush
@@ -374,6 +415,7 @@ impl Out {
         self.parked.clear();
         self.parked_bytes = 0;
         wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
+        self.wake_producers(wakers);
         self.lose_calls(wakers);
     }
 

@@ -1,32 +1,49 @@
-//! Finds out whether a handler that is not ready waits for the other end of its own connection.
+//! What a handler and the operations in it know of each other while it is polled.
 //!
 //! The driver polls handlers on its own thread, so the operations that wait for the peer (a call's answer, credit for a
-//! packet) can leave a note while they are polled. A handler that waits in a task of its own is not seen.
+//! packet) can leave a note that the handler waits for the other end of its own connection; and calls can look up how much
+//! time the handler has. A handler that waits in a task of its own is not seen.
 
 use std::cell::Cell;
 
+use tokio::time::Instant;
+
 use super::Conn;
 
-/// Runs `poll` as a part of `conn`'s driver; the flag says whether something in it waits for `conn`'s peer.
-pub(crate) fn watch<R>(conn: &Conn, poll: impl FnOnce() -> R) -> (R, bool) {
-    let outer = Scope(CURRENT.replace(Some((address(conn), false))));
+/// Runs `poll` as a part of `conn`'s driver; the flag says whether something in it waits for `conn`'s peer. Whoever waits
+/// for the handler does so until `deadline`.
+pub(crate) fn watch<R>(conn: &Conn, deadline: Option<Instant>, poll: impl FnOnce() -> R) -> (R, bool) {
+    let outer = Scope(CURRENT.replace(Some(Watched { conn: address(conn), waits: false, deadline })));
     let result = poll();
-    let waits = matches!(CURRENT.get(), Some((_, true)));
+    let waits = CURRENT.get().is_some_and(|watched| watched.waits);
     drop(outer);
     (result, waits)
 }
 
+/// How long the caller of the handler waits that is polled now, if it is a handler and its caller has said.
+pub(crate) fn deadline() -> Option<Instant> {
+    CURRENT.get()?.deadline
+}
+
 /// Called by an operation that is about to return `Pending` because `conn`'s peer has to act first.
 pub(crate) fn note(conn: &Conn) {
-    if let Some((watched, false)) = CURRENT.get()
-        && watched == address(conn)
+    if let Some(watched) = CURRENT.get()
+        && watched.conn == address(conn)
     {
-        CURRENT.set(Some((watched, true)));
+        CURRENT.set(Some(Watched { waits: true, ..watched }));
     }
 }
 
+/// The handler that is being polled.
+#[derive(Clone, Copy)]
+struct Watched {
+    conn: usize,
+    waits: bool,
+    deadline: Option<Instant>,
+}
+
 /// Puts back what was watched before: when a handler's poll runs another driver, and when it panics.
-struct Scope(Option<(usize, bool)>);
+struct Scope(Option<Watched>);
 
 impl Drop for Scope {
     fn drop(&mut self) {
@@ -39,5 +56,5 @@ fn address(conn: &Conn) -> usize {
 }
 
 thread_local! {
-    static CURRENT: Cell<Option<(usize, bool)>> = const { Cell::new(None) };
+    static CURRENT: Cell<Option<Watched>> = const { Cell::new(None) };
 }

@@ -203,7 +203,7 @@ impl<S: Service> Serving<S> {
         let token = SessionToken::random();
         let mut welcome = Vec::new();
         let (reader, writer, preface_len, mut machine) = match dialect {
-            Arrived::Native(machine, writer) => (Reader::native(limits), writer, PREFACE.len(), Some((machine, token))),
+            Arrived::Native(machine, writer) => (Reader::native(limits, &info.client), writer, PREFACE.len(), Some((machine, token))),
             Arrived::Json(hello) => {
                 let mut reader = JsonReader::server(info, limits, id, token, hello.form);
                 if hello.greets {
@@ -213,7 +213,7 @@ impl<S: Service> Serving<S> {
                 (Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer)), 0, None)
             }
         };
-        let conn = Conn::new(id, addr, (Role::Server, info), writer, self.config.call_timeout);
+        let conn = Conn::new(id, addr, (Role::Server, info), (writer, limits), self.config.call_timeout);
         conn.counters.bytes_received.add(joining.read);
         let Some(listed) = self.enlist(&conn) else {
             tracing::warn!("too many connections");

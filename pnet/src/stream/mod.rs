@@ -6,7 +6,10 @@
 mod receiver;
 mod sender;
 
-pub use self::{receiver::Streaming, sender::StreamSender};
+pub use self::{
+    receiver::Streaming,
+    sender::{SendingItem, StreamSender},
+};
 
 /// A stream that this side produces: the call that opened it, which the other side numbers, and which of those with this
 /// number it is.

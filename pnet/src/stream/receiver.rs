@@ -1,25 +1,131 @@
-use std::{fmt, marker::PhantomData, sync::Arc};
+//! The consumer's end.
 
-use pnet_protocol::{protocol::Streamed, reply::Reply};
+use std::{
+    fmt,
+    future::poll_fn,
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
-use crate::connection::Conn;
+use futures_core::Stream;
+use pnet_protocol::{failure::code, protocol::Streamed, reply::Reply};
 
-/// A stream of answers; what [`stream`](crate::Client::stream) returns.
-#[must_use = "a stream is opened when it is polled"]
+use crate::{
+    asking::{Asking, failed},
+    connection::{AnswerBytes, CallState, Conn, wake},
+    error::CallError,
+};
+
+/// The consumer's end of a stream; what [`Client::stream`](crate::Client::stream) and
+/// [`Peer::stream`](crate::Peer::stream) return. For a packet declared `-> stream B`, `R` is `B`; for
+/// `-> stream Result<B, E>` it is `Result<B, E>`.
+///
+/// The call that opens the stream is encoded by then, and queued when the first item is asked for. Items come in order:
+///
+/// | what comes | means |
+/// |---|---|
+/// | `Some(Ok(item))` | an item |
+/// | `None` | the producer has sent all there is |
+/// | `Some(Err(CallError::Declared(e)))` | the producer ended with its declared error |
+/// | `Some(Err(CallError::Failed { .. }))` | the producer failed, or `busy`: as many streams are open as the peer takes |
+/// | `Some(Err(CallError::Disconnected { .. }))` | the connection is gone, with the reason |
+/// | `Some(Err(..))`, others | as for [`call`](crate::Client::call); an item that does not decode ends the stream |
+///
+/// After an error, and after `None`, there is only `None`. Items that have arrived come before the end, whatever it is.
+///
+/// A stream has no time limit unless [`timeout`](Self::timeout) sets one, or the handler that opens it is itself called with
+/// one. That the peer is gone is known all the same.
+///
+/// # Back-pressure
+///
+/// The peer may send as many items ahead as this side's [`Limits`](crate::Limits) say: 64, and 256 KiB of them. Who reads
+/// slowly stops the producer, and nothing else on the connection.
+///
+/// # Cancel safety
+///
+/// Dropping it tells the producer, whose handler stops at its next `.await`. [`next`](Self::next) is cancel safe: no item is
+/// lost.
+#[must_use = "a stream is opened when its first item is asked for"]
 pub struct Streaming<R: Reply> {
-    conn: Arc<Conn>,
+    asking: Asking,
+    ended: bool,
     reply: PhantomData<fn() -> R>,
 }
 
 impl<R: Reply> Streaming<R> {
     pub(crate) fn new<T, K: Streamed<T, Reply = R>>(conn: &Arc<Conn>, action: u16, packet: &T) -> Self {
-        let _ = (action, packet);
-        Self { conn: Arc::clone(conn), reply: PhantomData }
+        let codec = conn.dialect.codec_override();
+        let asking = Asking::new(conn, action, None, |payload| K::encode(packet, codec, payload));
+        Self { asking, ended: false, reply: PhantomData }
+    }
+
+    /// Ends the whole stream with [`CallError::TimedOut`] if it is not over by then, counted from the first poll.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.asking.set_timeout(Some(timeout));
+        self
+    }
+
+    /// The next item; `None` at the end. See the type for what the errors mean.
+    ///
+    /// # Errors
+    ///
+    /// How the stream ended, if not as it should.
+    pub async fn next(&mut self) -> Option<Result<R::Ok, CallError<R::Err>>> {
+        poll_fn(|task| self.poll_item(task)).await
+    }
+
+    fn poll_item(&mut self, task: &mut Context<'_>) -> Poll<Option<Result<R::Ok, CallError<R::Err>>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let item = ready!(self.poll_any(task));
+        self.ended = !matches!(item, Some(Ok(_)));
+        Poll::Ready(item)
+    }
+
+    fn poll_any(&mut self, task: &mut Context<'_>) -> Poll<Option<Result<R::Ok, CallError<R::Err>>>> {
+        let id = match ready!(self.asking.poll_queued(task)) {
+            Ok(id) => id,
+            Err(error) => return Poll::Ready(Some(Err(error))),
+        };
+        let codec = self.asking.conn().dialect.codec_override();
+        let taken = self.asking.conn().out().take_item(id);
+        if let Some((payload, waker)) = taken {
+            wake(waker);
+            let item = R::decode_ok(codec, &payload).map_err(CallError::Decode);
+            if item.is_err() {
+                self.asking.give_up();
+            }
+            return Poll::Ready(Some(item));
+        }
+        let (state, closed) = ready!(self.asking.poll_outcome(id, task));
+        Poll::Ready(Some(Err(match state {
+            CallState::Answered(AnswerBytes::End) => return Poll::Ready(None),
+            CallState::Answered(AnswerBytes::Error(payload)) => {
+                R::decode_err(codec, &payload).map_or_else(CallError::Decode, CallError::Declared)
+            }
+            CallState::Answered(AnswerBytes::Failure { code, message }) => CallError::Failed { code, message },
+            CallState::Answered(AnswerBytes::Reply(_)) => {
+                failed(code::MALFORMED, "the answer is a packet, and not a stream")
+            }
+            state => self.asking.unanswered(&state, closed),
+        })))
+    }
+}
+
+impl<R: Reply> Stream for Streaming<R> {
+    type Item = Result<R::Ok, CallError<R::Err>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_item(task)
     }
 }
 
 impl<R: Reply> fmt::Debug for Streaming<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Streaming").field("connection", &self.conn.id).finish_non_exhaustive()
+        f.debug_struct("Streaming").field("connection", &self.asking.conn().id).finish_non_exhaustive()
     }
 }

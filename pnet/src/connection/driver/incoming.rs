@@ -23,7 +23,7 @@ use tokio::{
 use super::{
     super::{
         lanes::{Ended, Job, JobKind},
-        micros_now,
+        micros_now, wake,
     },
     BEGUN_LEN, Begun, Dispatch, Driver, Stage,
 };
@@ -203,6 +203,21 @@ impl<D: Dispatch> Driver<D> {
                 }
                 wakers.into_iter().for_each(Waker::wake);
             }
+            Event::Item { id, payload, len } => {
+                let arrived = self.conn.out().item_arrived(id, payload, len);
+                match arrived {
+                    Ok(waker) => wake(waker),
+                    Err(violation) => self.punish(&violation),
+                }
+            }
+            Event::StreamCredit { id, items, bytes } => {
+                let mut wakers = Vec::new();
+                let credited = self.conn.out().stream_credit(id, items, bytes, &mut wakers);
+                wakers.into_iter().for_each(Waker::wake);
+                if let Err(violation) = credited {
+                    self.punish(&violation);
+                }
+            }
             Event::Cancel { id } => self.cancel(id),
             Event::Credit { packets, bytes } => {
                 let mut wakers = Vec::new();
@@ -227,7 +242,7 @@ impl<D: Dispatch> Driver<D> {
     /// Answers what is no packet, or one too many, and counts the mistake.
     fn refuse(&mut self, to: &ReplyTo, code: &'static str, message: &str) {
         tracing::debug!(code, message, "refused");
-        self.conn.answer(to, &Err(Failure::public(code, message)), &[], "");
+        self.conn.answer(to, &Err(Failure::public(code, message)), &[], ("", false));
         self.mistakes.count();
     }
 
@@ -239,6 +254,13 @@ impl<D: Dispatch> Driver<D> {
             let answered = out.answered_by(&named);
             out.unpark(&mut wakers);
             answered
+        };
+        let answered = match answered {
+            Ok(answered) => answered,
+            Err(violation) => {
+                self.punish(&violation);
+                return;
+            }
         };
         let is_answer = answered.is_some() || named.re.is_some();
         wakers.extend(answered.flatten());
@@ -259,7 +281,7 @@ impl<D: Dispatch> Driver<D> {
         let deadline = (timeout_ms != 0)
             .then(|| *self.now.get_or_insert_with(Instant::now) + Duration::from_millis(u64::from(timeout_ms)));
         let meta = Meta { action: known.map_or("", |info| info.action), created: self.created, deadline, call, stream: None };
-        let job = Job { action, kind, to, meta };
+        let mut job = Job { action, kind, to, meta };
         // A client that ends goes on serving while it waits for answers itself: they may depend on it.
         let draining = matches!(self.stage, Stage::Draining { .. })
             && !(matches!(self.role, Role::Client) && self.conn.out().awaits_answers());
@@ -287,18 +309,30 @@ impl<D: Dispatch> Driver<D> {
                 };
                 ended.ended(&job, Err(failure), &[]);
             }
-            Some(_) => dispatch.admit(job, payload, task.waker(), &mut ended),
+            Some(info) => {
+                if let JobKind::Call { id } = kind
+                    && info.reply.is_stream()
+                {
+                    job.meta.stream = Some(ended.conn.out().open_producer(id, job.to.clone()));
+                }
+                dispatch.admit(job, payload, task.waker(), &mut ended);
+            }
         }
     }
 
     /// The caller does not wait any more. It is answered all the same: until then the call counts at both ends.
     fn cancel(&mut self, id: u32) {
         self.cancellations.count();
-        if self.dispatch.cancel(id) {
+        let cancelled = self.dispatch.cancel(id);
+        // A handler that runs on learns that nobody reads what it produces.
+        let mut wakers = Vec::new();
+        let stream = self.conn.out().close_producer(id, &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+        if cancelled {
             let to = self.reader.reply_to(id);
             self.reader.call_finished(id);
             let failure = Failure::public(code::CANCELLED, "the caller did not wait");
-            self.conn.answer(&to, &Err(failure), &[], "");
+            self.conn.answer(&to, &Err(failure), &[], ("", stream));
         }
     }
 }

@@ -298,15 +298,15 @@ impl<D: Dispatch> Driver<D> {
             Stage::Open | Stage::Leaving => None,
         };
         let stalled = self.stalled_since.map(|since| since + self.times.write);
-        let (calls, reads) = {
+        let (calls, reads, cancels) = {
             let out = self.conn.out();
             if out.has_requests() {
                 return true;
             }
-            (out.earliest.into_iter().chain(out.answers_until).min(), out.reads_until)
+            (out.earliest.into_iter().chain(out.answers_until).min(), out.reads_until, out.cancels_at())
         };
         let begun = self.begun_until();
-        let Some(due) = [stage, stalled, begun, calls, reads].into_iter().flatten().min() else { return false };
+        let Some(due) = [stage, stalled, begun, calls, reads, cancels].into_iter().flatten().min() else { return false };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         if timer.deadline() != due {
             timer.as_mut().reset(due);
@@ -325,6 +325,7 @@ impl<D: Dispatch> Driver<D> {
             let mut out = self.conn.out();
             out.expire_calls(now, &mut wakers);
             out.read_by(now);
+            out.cancel_by(now);
             out.give_up_by(now);
             out.unpark(&mut wakers);
         }

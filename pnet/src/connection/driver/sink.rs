@@ -35,7 +35,11 @@ impl Ended for Sink<'_> {
         match job.kind {
             JobKind::Call { id } => {
                 self.reader.call_finished(id);
-                self.conn.answer(&job.to, &outcome, payload, job.meta.action);
+                let stream = job.meta.stream.is_some();
+                if stream {
+                    self.conn.close_producer(id);
+                }
+                self.conn.answer(&job.to, &outcome, payload, (job.meta.action, stream));
             }
             JobKind::OneWay { frame_len } => {
                 let mut out = self.conn.out();
@@ -46,7 +50,7 @@ impl Ended for Sink<'_> {
                 drop(out);
                 // What was wrong with the packet itself is told where there is a way to.
                 if outcome.as_ref().is_err_and(Failure::is_refusal) {
-                    self.conn.answer(&job.to, &outcome, &[], job.meta.action);
+                    self.conn.answer(&job.to, &outcome, &[], (job.meta.action, false));
                 }
             }
         }

@@ -4,14 +4,14 @@ use std::{task::Waker, time::Duration};
 
 use pnet_protocol::{
     close::CloseCode,
-    connection::{Answer, MAX_CALLS},
+    connection::{Answer, MAX_CALLS, Violation},
     failure::code,
-    json::Named,
+    json::{Named, NamedAnswer},
     protocol::ActionInfo,
 };
 use tokio::time::Instant;
 
-use super::{Enqueued, HIGH_WATER, Out, Parked};
+use super::{CallRefused, HIGH_WATER, Out, Parked, streams::Consumer};
 use crate::{
     config,
     error::{Closed, ClosedBy},
@@ -23,6 +23,22 @@ pub(crate) struct CallSlot {
     pub(crate) deadline: Option<Instant>,
     pub(crate) waker: Option<Waker>,
     pub(crate) state: CallState,
+    /// Whether it opens a stream.
+    pub(super) stream: bool,
+    /// What has come of the stream, as long as somebody wants it.
+    pub(super) consumer: Option<Box<Consumer>>,
+    /// Whether the peer is still to be told that nobody waits.
+    cancel_due: bool,
+}
+
+impl CallSlot {
+    /// Whether the peer has it open, or will have.
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(
+            self.state,
+            CallState::Parked | CallState::Sent | CallState::Abandoned | CallState::TimedOut { answer_due: true }
+        )
+    }
 }
 
 #[derive(Debug)]
@@ -53,6 +69,8 @@ impl CallState {
 pub(crate) enum AnswerBytes {
     Reply(Vec<u8>),
     Error(Vec<u8>),
+    /// The end of a stream.
+    End,
     Failure { code: String, message: String },
 }
 
@@ -61,18 +79,20 @@ impl AnswerBytes {
         match *answer {
             Answer::Reply(payload) => Self::Reply(payload.to_vec()),
             Answer::Error(payload) => Self::Error(payload.to_vec()),
+            Answer::End => Self::End,
             Answer::Failure { code, message } => Self::Failure { code: code.to_owned(), message: message.to_owned() },
             _ => Self::Failure { code: code::UNSUPPORTED.to_owned(), message: String::new() },
         }
     }
 }
 
-/// CANCEL frames of this side: in this batch, and in the second that began at `since`.
+/// CANCEL frames of this side: in this batch, and in the second that began at `since`. What is too much waits until `at`.
 #[derive(Debug, Default)]
 pub(super) struct Cancels {
     pub(super) in_batch: u32,
     in_second: u32,
     since: Option<Instant>,
+    pub(super) at: Option<Instant>,
 }
 
 impl Out {
@@ -84,22 +104,26 @@ impl Out {
         timeout_ms: u32,
         deadline: Option<Instant>,
         waker: &Waker,
-    ) -> Result<(u32, Option<Waker>), Enqueued> {
+    ) -> Result<(u32, Option<Waker>), CallRefused> {
         if self.suspended {
-            return Err(Enqueued::Suspended);
+            return Err(CallRefused::Suspended);
         }
         if !self.writer.can_answer(info) {
-            return Err(Enqueued::Unsupported);
+            return Err(CallRefused::Unsupported);
         }
         self.writer.check_call(info, payload.len())?;
-        let direct = self.parked.is_empty() && self.writer.can_call() && self.buf.len() < HIGH_WATER;
+        let stream = info.reply.is_stream();
+        if stream && self.has_all_streams() {
+            return Err(CallRefused::Busy);
+        }
+        let direct = self.parked.is_empty() && (stream || self.writer.can_call()) && self.buf.len() < HIGH_WATER;
         if !direct && !self.has_room(payload.len()) {
-            return Err(Enqueued::Full);
+            return Err(CallRefused::Full);
         }
         let state = if direct { CallState::Sent } else { CallState::Parked };
-        let Some(id) = self.calls.insert(CallSlot { deadline, waker: Some(waker.clone()), state }) else {
-            return Err(Enqueued::Full);
-        };
+        let consumer = stream.then(|| Box::new(self.new_consumer()));
+        let slot = CallSlot { deadline, waker: Some(waker.clone()), state, stream, consumer, cancel_due: false };
+        let Some(id) = self.calls.insert(slot) else { return Err(CallRefused::Full) };
         let mut sooner = false;
         if let Some(deadline) = deadline {
             sooner = self.earliest.is_none_or(|earliest| deadline < earliest);
@@ -109,7 +133,7 @@ impl Out {
             self.begin_batch();
             self.sent.calls += 1;
             self.writer.call_frame(id, info, action, timeout_ms, payload, &mut self.buf);
-            self.writer.call_started(id, action, &mut self.buf);
+            self.writer.call_started(id, action, stream, &mut self.buf);
         } else {
             let mut frame = Vec::with_capacity(payload.len() + HEAD);
             self.writer.call_frame(id, info, action, timeout_ms, payload, &mut frame);
@@ -126,14 +150,18 @@ impl Out {
             CallState::Sent if self.gone.is_none() && self.deaf.is_none() => {
                 slot.state = CallState::Abandoned;
                 slot.waker = None;
+                slot.consumer = None;
                 if self.writer.is_one_by_one() {
                     self.answers_until = Some(Instant::now() + config::CALL);
                     wakers.extend(self.wake_anyway());
                 }
-                self.write_cancel(id);
+                wakers.extend(self.write_cancel(id));
                 wakers.extend(self.wake_driver());
             }
-            CallState::TimedOut { answer_due: true } => slot.state = CallState::Abandoned,
+            CallState::TimedOut { answer_due: true } => {
+                slot.state = CallState::Abandoned;
+                slot.consumer = None;
+            }
             CallState::Abandoned => {}
             CallState::Parked => {
                 self.calls.remove(id);
@@ -164,6 +192,7 @@ impl Out {
             return None;
         }
         if matches!(slot.state, CallState::TimedOut { answer_due: true }) {
+            slot.consumer = None;
             return Some(std::mem::replace(&mut slot.state, CallState::Abandoned));
         }
         if self.calls.len() >= MAX_CALLS {
@@ -176,6 +205,7 @@ impl Out {
     /// An answer has come; the caller's waker, if it is still there. An answer to no call is ignored.
     pub(crate) fn answered(&mut self, id: u32, answer: &Answer<'_>) -> Option<Waker> {
         let slot = self.calls.get_mut(id)?;
+        let stream = slot.stream;
         let waker = match slot.state {
             CallState::Sent => {
                 slot.state = CallState::Answered(AnswerBytes::copy(answer));
@@ -192,14 +222,17 @@ impl Out {
             _ => return None,
         };
         self.answers_until = None;
-        self.writer.call_ended(id);
+        self.writer.call_ended(id, stream);
         waker
     }
 
     /// The same for an object, which may turn out to be no answer: `None`.
-    pub(crate) fn answered_by(&mut self, named: &Named<'_>) -> Option<Option<Waker>> {
-        let (id, answer) = self.writer.answered(named)?;
-        Some(self.answered(id, &answer.as_answer()))
+    pub(crate) fn answered_by(&mut self, named: &Named<'_>) -> Result<Option<Option<Waker>>, Violation> {
+        let Some((id, answer)) = self.writer.answered(named) else { return Ok(None) };
+        if let NamedAnswer::Item { payload, len } = answer {
+            return self.item_arrived(id, payload, len).map(Some);
+        }
+        Ok(Some(self.answered(id, &answer.as_answer())))
     }
 
     /// Ends the calls whose time is over. Collects wakers, to be woken outside of the lock.
@@ -231,7 +264,20 @@ impl Out {
             self.answers_until = Some(now + config::CALL);
         }
         for id in cancelled {
-            self.write_cancel(id);
+            // The driver is the one who asks.
+            let _ = self.write_cancel(id);
+        }
+    }
+
+    /// Cancels what had to wait because too much was cancelled.
+    pub(crate) fn cancel_by(&mut self, now: Instant) {
+        if self.cancels.at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.cancels.at = None;
+        let due: Vec<u32> = self.calls.iter_mut().filter(|(_, slot)| slot.cancel_due).map(|(id, _)| id).collect();
+        for id in due {
+            let _ = self.write_cancel(id);
         }
     }
 
@@ -245,9 +291,9 @@ impl Out {
         }
     }
 
-    /// Whether a call of this side waits for its answer.
+    /// Whether a call of this side waits for its answer. Streams may have no end, so nobody waits for it.
     pub(crate) fn awaits_answers(&mut self) -> bool {
-        self.calls.iter_mut().any(|(_, slot)| !slot.state.has_ended())
+        self.calls.iter_mut().any(|(_, slot)| !slot.state.has_ended() && !slot.stream)
     }
 
     pub(super) fn lose_calls(&mut self, wakers: &mut Vec<Waker>) {
@@ -261,18 +307,28 @@ impl Out {
         }
     }
 
-    /// Tells the peer that nobody waits for a call, unless too much of that was told already: then the handler runs on.
-    fn write_cancel(&mut self, id: u32) {
+    /// Tells the peer that nobody waits for a call: later, if too much of that was told already. The driver's waker, if it
+    /// has to see to that.
+    fn write_cancel(&mut self, id: u32) -> Option<Waker> {
         let now = Instant::now();
-        if self.cancels.since.is_none_or(|since| now.duration_since(since) >= SECOND) {
-            self.cancels = Cancels { in_second: 0, since: Some(now), ..self.cancels };
+        let since = self.cancels.since.filter(|since| now.duration_since(*since) < SECOND).unwrap_or(now);
+        if self.cancels.since != Some(since) {
+            self.cancels = Cancels { in_second: 0, since: Some(since), ..self.cancels };
         }
-        if self.cancels.in_batch < CANCELS && self.cancels.in_second < CANCELS {
-            self.cancels.in_batch += 1;
-            self.cancels.in_second += 1;
-            self.date();
-            self.writer.cancel(id, &mut self.buf);
+        let late = self.cancels.in_batch >= CANCELS || self.cancels.in_second >= CANCELS;
+        if let Some(slot) = self.calls.get_mut(id) {
+            slot.cancel_due = late;
         }
+        if late {
+            let sooner = self.cancels.at.is_none();
+            self.cancels.at.get_or_insert(since + SECOND);
+            return if sooner { self.wake_anyway() } else { None };
+        }
+        self.cancels.in_batch += 1;
+        self.cancels.in_second += 1;
+        self.date();
+        self.writer.cancel(id, &mut self.buf);
+        None
     }
 }
 

@@ -1,0 +1,199 @@
+//! A call on its way, whatever answers it: queued, timed, given up.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use pnet_protocol::{failure::code, packet::EncodeError};
+use tokio::time::{Instant, Sleep};
+
+use crate::{
+    buffers,
+    connection::{CallRefused, CallState, Conn, waiting, wake},
+    error::{CallError, Closed},
+};
+
+/// A call that is encoded. It is queued when it is polled for the first time, and given up when it is dropped.
+pub(crate) struct Asking {
+    conn: Arc<Conn>,
+    state: State,
+    timeout: Option<Duration>,
+    /// Whether the time of the handler that calls was looked at.
+    inherited: bool,
+    /// Ends the wait for room in the queue; the wait for the answer is timed by the driver.
+    no_room: Option<Pin<Box<Sleep>>>,
+    /// In the queue for room.
+    ticket: Option<u64>,
+}
+
+enum State {
+    /// Encoded, not queued.
+    Ready {
+        action: u16,
+        payload: Vec<u8>,
+    },
+    Refused(EncodeError),
+    /// Queued under this id.
+    Waiting(u32),
+    Done,
+}
+
+impl Asking {
+    /// Encodes a call by `encode`, user code, which runs under no lock.
+    pub(crate) fn new(
+        conn: &Arc<Conn>,
+        action: u16,
+        timeout: Option<Duration>,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+    ) -> Self {
+        let mut payload = buffers::take();
+        let state = match encode(&mut payload) {
+            Ok(()) => State::Ready { action, payload },
+            Err(error) => State::Refused(error),
+        };
+        Self { conn: Arc::clone(conn), state, timeout, inherited: false, no_room: None, ticket: None }
+    }
+
+    pub(crate) const fn conn(&self) -> &Arc<Conn> {
+        &self.conn
+    }
+
+    pub(crate) const fn set_timeout(&mut self, timeout: Option<Duration>) {
+        self.timeout = timeout;
+    }
+
+    /// Queues the call, unless that was done: its id.
+    pub(crate) fn poll_queued<E>(&mut self, task: &mut Context<'_>) -> Poll<Result<u32, CallError<E>>> {
+        let (action, payload) = match std::mem::replace(&mut self.state, State::Done) {
+            State::Ready { action, payload } => (action, payload),
+            State::Refused(error) => return Poll::Ready(Err(CallError::Encode(error))),
+            State::Waiting(id) => {
+                self.state = State::Waiting(id);
+                return Poll::Ready(Ok(id));
+            }
+            State::Done => panic!("a call was polled after it was ready"),
+        };
+        if let Err(error) = self.inherit() {
+            return Poll::Ready(Err(error));
+        }
+        let timeout_ms = self.timeout.map_or(0, millis);
+        let deadline = match &self.no_room {
+            Some(timer) => Some(timer.deadline()),
+            None => self.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+        };
+        let mut out = self.conn.out();
+        if let Some(closed) = out.unanswerable() {
+            return Poll::Ready(Err(CallError::Disconnected { sent: false, why: Arc::clone(closed) }));
+        }
+        let refused = match out.call((action, self.conn.action(action)), &payload, timeout_ms, deadline, task.waker()) {
+            Ok((id, waker)) => {
+                drop(out);
+                wake(waker);
+                buffers::give(payload);
+                self.state = State::Waiting(id);
+                return Poll::Ready(Ok(id));
+            }
+            Err(CallRefused::Full) => {
+                out.wait_for_room(&mut self.ticket, task.waker());
+                drop(out);
+                self.state = State::Ready { action, payload };
+                return self.poll_room(task).map(Err);
+            }
+            Err(refused) => refused,
+        };
+        Poll::Ready(Err(match refused {
+            CallRefused::TooLong { len, max } => CallError::TooLong { len, max },
+            CallRefused::Suspended => CallError::Suspended,
+            CallRefused::Busy | CallRefused::Full => failed(code::BUSY, "as many streams are open as the peer takes"),
+            CallRefused::Unsupported => failed(code::UNSUPPORTED, "a peer of the old form cannot answer this call"),
+        }))
+    }
+
+    /// What a handler calls while it runs, on whatever connection, has no more time than its own caller gives it.
+    fn inherit<E>(&mut self) -> Result<(), CallError<E>> {
+        if std::mem::replace(&mut self.inherited, true) {
+            return Ok(());
+        }
+        let Some(deadline) = waiting::deadline() else { return Ok(()) };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if self.timeout.is_none_or(|timeout| left < timeout) {
+            self.timeout = Some(left);
+        }
+        if left.is_zero() { Err(CallError::TimedOut { after: left }) } else { Ok(()) }
+    }
+
+    /// Waits for room in the queue, as long as the call may last.
+    fn poll_room<E>(&mut self, task: &mut Context<'_>) -> Poll<CallError<E>> {
+        if let Some(after) = self.timeout {
+            let timer = self.no_room.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+            if timer.as_mut().poll(task).is_ready() {
+                self.state = State::Done;
+                return Poll::Ready(CallError::TimedOut { after });
+            }
+        }
+        waiting::note(&self.conn);
+        Poll::Pending
+    }
+
+    /// How the queued call ended, and why the connection is gone, if it is. Pending while it has not.
+    pub(crate) fn poll_outcome(&mut self, id: u32, task: &Context<'_>) -> Poll<(CallState, Option<Arc<Closed>>)> {
+        let mut wakers = Vec::new();
+        let outcome = {
+            let mut out = self.conn.out();
+            out.take_outcome(id, task.waker(), &mut wakers).map(|state| (state, out.unanswerable().cloned()))
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        let Some(outcome) = outcome else {
+            waiting::note(&self.conn);
+            return Poll::Pending;
+        };
+        self.state = State::Done;
+        Poll::Ready(outcome)
+    }
+
+    /// The error of a call that ended without an answer of its peer.
+    pub(crate) fn unanswered<E>(&self, state: &CallState, closed: Option<Arc<Closed>>) -> CallError<E> {
+        match state {
+            CallState::TimedOut { .. } => CallError::TimedOut { after: self.timeout.unwrap_or_default() },
+            CallState::Lost { sent } => {
+                let why = closed.unwrap_or_else(|| Arc::new(Closed::unknown()));
+                CallError::Disconnected { sent: *sent, why }
+            }
+            CallState::Answered(_) | CallState::Parked | CallState::Sent | CallState::Abandoned => {
+                unreachable!("the outcome is an end without an answer")
+            }
+        }
+    }
+}
+
+impl Asking {
+    /// Nobody waits any more.
+    pub(crate) fn give_up(&mut self) {
+        let mut wakers = Vec::new();
+        if let State::Waiting(id) = std::mem::replace(&mut self.state, State::Done) {
+            self.conn.out().cancel_call(id, &mut wakers);
+        }
+        if let Some(ticket) = self.ticket.take() {
+            self.conn.out().leave_queue(ticket);
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+pub(crate) fn failed<E>(code: &str, message: &str) -> CallError<E> {
+    CallError::Failed { code: code.to_owned(), message: message.to_owned() }
+}
+
+/// Whole milliseconds, rounded up, so that the peer never gives up before this side does.
+fn millis(timeout: Duration) -> u32 {
+    u32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(0)
+}

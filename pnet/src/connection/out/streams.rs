@@ -1,0 +1,212 @@
+//! Streams under the connection's lock: what this side produces, and what it consumes.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    task::Waker,
+};
+
+use pnet_protocol::connection::{Credit, ReplyTo, SendRefused, Violation, Window};
+
+use super::{CallState, HIGH_WATER, Out};
+use crate::{error::Closed, stream::StreamId};
+
+/// The streams that this side produces.
+#[derive(Debug, Default)]
+pub(super) struct Producers {
+    /// By the number that the call has here.
+    open: BTreeMap<u32, Producer>,
+    serial: u64,
+    /// Whether one of them waits for room in the buffer.
+    wait_for_room: bool,
+    /// The connection drains: streams should come to their end.
+    draining: bool,
+}
+
+#[derive(Debug)]
+struct Producer {
+    serial: u64,
+    /// Where its items go.
+    to: ReplyTo,
+    /// `None`: the consumer takes what comes.
+    credit: Option<Credit>,
+    /// Who waits for credit or room, or for the end.
+    wakers: Vec<Waker>,
+}
+
+/// A stream that this side consumes.
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    /// What has come and was not taken, each with what it occupies of the window.
+    items: VecDeque<(Vec<u8>, u32)>,
+    window: Window,
+}
+
+/// What became of an item.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// It will be written; wake the driver with this.
+    Taken(Option<Waker>),
+    /// No credit or no room; ask again when woken.
+    Full,
+    /// Never: longer than the peer takes.
+    TooLong { len: u64, max: u64 },
+    /// Nobody wants it any more.
+    Ended,
+    /// The connection is gone.
+    Gone(Arc<Closed>),
+}
+
+/// Why a producer should stop.
+#[derive(Debug)]
+pub(crate) enum Wanted {
+    /// Not at all: go on.
+    Yes,
+    /// The consumer has left, or the handler has ended.
+    Ended,
+    /// The connection is shutting down.
+    Draining,
+    /// The connection is gone.
+    Gone(Arc<Closed>),
+}
+
+impl Out {
+    /// The peer has opened a stream.
+    pub(crate) fn open_producer(&mut self, call: u32, to: ReplyTo) -> StreamId {
+        self.producers.serial += 1;
+        let serial = self.producers.serial;
+        let credit = self.writer.stream_credit();
+        self.producers.open.insert(call, Producer { serial, to, credit, wakers: Vec::new() });
+        StreamId { call, serial }
+    }
+
+    /// The stream is at its end, or its consumer has left. `false`: the call opened none.
+    pub(crate) fn close_producer(&mut self, call: u32, wakers: &mut Vec<Waker>) -> bool {
+        let Some(producer) = self.producers.open.remove(&call) else { return false };
+        wakers.extend(producer.wakers);
+        true
+    }
+
+    /// Takes an item. If there is no room for it, `waker` is told when there is.
+    pub(crate) fn item(&mut self, id: StreamId, payload: &[u8], waker: Option<&Waker>) -> Sent {
+        if let Some(closed) = &self.gone {
+            return Sent::Gone(Arc::clone(closed));
+        }
+        let room = self.buf.len() < HIGH_WATER;
+        self.date();
+        let Some(producer) = self.producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) else {
+            return Sent::Ended;
+        };
+        let sent = if room {
+            self.writer.item(&producer.to, payload, &mut producer.credit, &mut self.buf)
+        } else {
+            Err(SendRefused::NoCredit)
+        };
+        match sent {
+            Ok(()) => Sent::Taken(self.wake_driver()),
+            Err(SendRefused::TooLong { len, max }) => Sent::TooLong { len: len as u64, max: u64::from(max) },
+            Err(_) => {
+                if let Some(waker) = waker {
+                    self.producers.wait_for_room |= !room;
+                    remember(&mut producer.wakers, waker);
+                }
+                Sent::Full
+            }
+        }
+    }
+
+    /// Whether the stream's items are still wanted; if so, `waker` is told when that changes.
+    pub(crate) fn is_wanted(&mut self, id: StreamId, waker: &Waker) -> Wanted {
+        if let Some(closed) = &self.gone {
+            return Wanted::Gone(Arc::clone(closed));
+        }
+        match self.producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) {
+            None => Wanted::Ended,
+            Some(_) if self.producers.draining => Wanted::Draining,
+            Some(producer) => {
+                remember(&mut producer.wakers, waker);
+                Wanted::Yes
+            }
+        }
+    }
+
+    /// The connection begins to drain: whoever produces is told.
+    pub(crate) fn drain_producers(&mut self, wakers: &mut Vec<Waker>) {
+        self.producers.draining = true;
+        self.wake_producers(wakers);
+    }
+
+    /// The consumer of a stream gives credit. It may have crossed the end.
+    pub(crate) fn stream_credit(
+        &mut self,
+        call: u32,
+        items: u32,
+        bytes: u32,
+        wakers: &mut Vec<Waker>,
+    ) -> Result<(), Violation> {
+        if let Some(producer) = self.producers.open.get_mut(&call)
+            && let Some(credit) = &mut producer.credit
+        {
+            credit.add(items, bytes)?;
+            wakers.append(&mut producer.wakers);
+        }
+        Ok(())
+    }
+
+    /// There is room in the buffer again.
+    pub(super) fn wake_waiting_producers(&mut self, wakers: &mut Vec<Waker>) {
+        if self.producers.wait_for_room && self.buf.len() < HIGH_WATER {
+            self.producers.wait_for_room = false;
+            self.wake_producers(wakers);
+        }
+    }
+
+    pub(super) fn wake_producers(&mut self, wakers: &mut Vec<Waker>) {
+        for producer in self.producers.open.values_mut() {
+            wakers.append(&mut producer.wakers);
+        }
+    }
+
+    /// What this side takes of a stream that it opens, as it told the peer.
+    pub(super) fn new_consumer(&self) -> Consumer {
+        Consumer { items: VecDeque::new(), window: self.writer.stream_window(&self.local) }
+    }
+
+    /// An item has come; the consumer's waker, if it waits. An item of no open stream is ignored.
+    pub(crate) fn item_arrived(&mut self, id: u32, payload: &[u8], len: u32) -> Result<Option<Waker>, Violation> {
+        let Some(slot) = self.calls.get_mut(id) else { return Ok(None) };
+        let (CallState::Sent, Some(consumer)) = (&slot.state, &mut slot.consumer) else { return Ok(None) };
+        if !consumer.window.arrived(len) {
+            let (items, bytes) = consumer.window.size();
+            return Err(Violation::NoItemCredit { id, items, bytes });
+        }
+        consumer.items.push_back((payload.to_vec(), len));
+        Ok(slot.waker.take())
+    }
+
+    /// The next item that has come, and the driver's waker if credit was written for it.
+    pub(crate) fn take_item(&mut self, id: u32) -> Option<(Vec<u8>, Option<Waker>)> {
+        let slot = self.calls.get_mut(id)?;
+        let consumer = slot.consumer.as_mut()?;
+        let (payload, len) = consumer.items.pop_front()?;
+        let due = consumer.window.finished(len);
+        let open = matches!(slot.state, CallState::Sent) && self.gone.is_none() && self.deaf.is_none();
+        let Some((items, bytes)) = due.filter(|_| open) else { return Some((payload, None)) };
+        self.date();
+        self.writer.stream_credit_due(id, items, bytes, &mut self.buf);
+        Some((payload, self.wake_driver()))
+    }
+
+    /// Whether this side has as many streams open as the peer takes.
+    pub(super) fn has_all_streams(&mut self) -> bool {
+        let open = self.calls.iter_mut().filter(|(_, slot)| slot.stream && slot.is_open()).count();
+        u32::try_from(open).is_ok_and(|open| open >= self.writer.max_streams())
+    }
+}
+
+/// Keeps a waker once, however often its task asks.
+fn remember(wakers: &mut Vec<Waker>, waker: &Waker) {
+    if !wakers.iter().any(|known| known.will_wake(waker)) {
+        wakers.push(waker.clone());
+    }
+}
