@@ -23,8 +23,8 @@ pub use crate::{
     },
     handler::{
         Arg, Entry, EntryOf, Form, IntoEnd, IntoMember, MaybePacket, NONE, NotAnswered, NotReceived, Probe, Received,
-        Task, action_is, bound_once, complete, connect, count, disconnect, end, entry, extract, fallback, finish,
-        has_packet, is_handler, member, member_is_made, mode, one_packet, pick, routes,
+        SenderEnd, SenderOf, Task, action_is, bound_once, complete, connect, count, disconnect, end, entry, extract,
+        fallback, finish, has_packet, is_handler, member, member_is_made, mode, one_packet, pick, routes, takes_sender,
     },
     inbox::{Asked, Receive, Responder},
     service::{Connect, Disconnect, Finished, Route, Run, Service, Slot},

@@ -9,6 +9,13 @@ use std::{
     time::Duration,
 };
 
+use crate::{
+    asking::{Asking, failed},
+    buffers,
+    connection::{AnswerBytes, CallState, Conn, Enqueued, waiting, wake},
+    error::{CallError, SendError, TrySendError, TrySendReason},
+    json::JsonError,
+};
 use pnet_protocol::{
     dialect::Dialect,
     failure::code,
@@ -16,13 +23,6 @@ use pnet_protocol::{
     protocol::{ActionInfo, Answered, OneWay},
     reply::Reply,
     wire,
-};
-use crate::{
-    asking::{Asking, failed},
-    buffers,
-    connection::{AnswerBytes, CallState, Conn, Enqueued, waiting, wake},
-    error::{CallError, SendError, TrySendError, TrySendReason},
-    json::JsonError,
 };
 
 /// A packet on its way into the connection's queue; what [`send`](crate::Client::send) returns.

@@ -47,7 +47,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a handler of `{S}`",
     label = "the handler takes a `{Self}`",
-    note = "beside its packet a handler may take `&State`, a part of the state by `Provide`, the connection's own `&Member`, `Arc<State>`, `Peer<Protocol>` and `Hub<Protocol>` (servers), `Client<Protocol>` (clients), `Meta`, and types that implement `Extract`"
+    note = "beside its packet a handler may take `&State`, a part of the state by `Provide`, the connection's own `&Member`, `Arc<State>`, `Peer<Protocol>` and `Hub<Protocol>` (servers), `Client<Protocol>` (clients), `Meta`, `StreamSender<Item>` by that name (streams), and types that implement `Extract`"
 )]
 pub trait Extract<S: Service>: Sized {
     /// Why the argument could not be made.

@@ -7,9 +7,9 @@ use std::{fmt, future::Future, marker::PhantomData};
 
 use pnet_protocol::{
     failure::Failure,
-    packet::{Codec, DecodeError, Packet},
-    protocol::{Incoming, Protocol, Side},
-    reply::{IntoReply, Verdict},
+    packet::{Codec, DecodeError, OwnedPacket, Packet},
+    protocol::{Incoming, Protocol, ReplyInfo, Side},
+    reply::{IntoReply, StreamOf, Verdict},
     table::has_doubles,
     words::{Words, same},
 };
@@ -20,6 +20,7 @@ use crate::{
     extract::Extract,
     inbox::{Asked, Responder},
     service::{Connect, Disconnect, Finished, Route, Run, Service},
+    stream::StreamSender,
 };
 
 /// A listed handler, as a service of type `S` uses it. `M` is inferred: where its arguments come from.
@@ -52,6 +53,8 @@ pub enum EntryOf<S: Service> {
         concurrent: bool,
         /// See [`Route`].
         finish: bool,
+        /// Whether it takes the producer's end of a stream.
+        sender: bool,
     },
     /// The connect handler.
     Connect(Connect<S>),
@@ -114,6 +117,34 @@ pub const fn is_handler<S: Service>(entry: &EntryOf<S>, name: &str) {
         let text = Words::new().add("`").add(name).add(
             "` is not a handler: put `#[action(\"NAME\")]` on the function, with the action of the packet it takes",
         );
+        panic!("{}", text.get())
+    }
+}
+
+/// Refuses, while compiling, a handler that should answer with a stream and has no means to.
+///
+/// # Panics
+///
+/// If it is one; the compiler shows the text.
+#[track_caller]
+pub const fn takes_sender<S: Service>(entry: &EntryOf<S>, name: &str) {
+    let EntryOf::Action { id, sender: false, .. } = entry else { return };
+    if (*id as usize) >= arriving::<S>().len() {
+        return;
+    }
+    let info = &arriving::<S>()[*id as usize];
+    // check: no-sender
+    if let ReplyInfo::Stream { item, .. } = &info.reply {
+        let text = Words::new()
+            .add("handler `")
+            .add(name)
+            .add("` takes no `StreamSender<")
+            .add(item.type_name)
+            .add(">`, but its packet `")
+            .add(info.type_name)
+            .add("` is answered with a stream of `")
+            .add(item.type_name)
+            .add("`");
         panic!("{}", text.get())
     }
 }
@@ -246,7 +277,7 @@ pub const fn routes<S: Service, const N: usize>(entries: &[EntryOf<S>], names: &
     let mut routes = [Route { handler: "", run: Run::Now(missing), concurrent: false, finish: false }; N];
     let mut i = 0;
     while i < entries.len() {
-        if let EntryOf::Action { id, run, concurrent, finish } = entries[i]
+        if let EntryOf::Action { id, run, concurrent, finish, .. } = entries[i]
             && (id as usize) < N
         {
             routes[id as usize] = Route { handler: names[i], run, concurrent, finish };
@@ -356,8 +387,9 @@ impl<A> Form<BROKEN> for A {
     type At<'f> = A;
 }
 
-/// An argument taken by value, of a handler of service `S` that returns `T`. Only the packet has an id and an answer.
-pub trait Arg<S: Service, T, const MODE: u8>: Form<MODE> {
+/// An argument taken by value, of a handler of service `S` that returns `T` and takes the stream's end `Out`, `()` if none.
+/// Only the packet has an id and an answer.
+pub trait Arg<S: Service, T, Out, const MODE: u8>: Form<MODE> {
     /// The number of the packet's action.
     const ID: u16;
 
@@ -376,10 +408,11 @@ pub trait Arg<S: Service, T, const MODE: u8>: Form<MODE> {
     fn answer(cx: &Cx<S>, returned: T, out: &mut Vec<u8>) -> Result<Verdict, Failure>;
 }
 
-impl<S: Service, T, P> Arg<S, T, PACKET> for P
+impl<S: Service, T, Out, P> Arg<S, T, Out, PACKET> for P
 where
     P: Packet + Incoming<S::Protocol, S::Side>,
     T: IntoReply<<P as Incoming<S::Protocol, S::Side>>::Reply>,
+    Out: SenderOf<<P as Incoming<S::Protocol, S::Side>>::Reply>,
 {
     const ID: u16 = <P as Incoming<S::Protocol, S::Side>>::ID;
 
@@ -392,7 +425,7 @@ where
     }
 }
 
-impl<S: Service, T, A: Extract<S>> Arg<S, T, EXTRACT> for A {
+impl<S: Service, T, Out, A: Extract<S>> Arg<S, T, Out, EXTRACT> for A {
     const ID: u16 = u16::MAX;
 
     fn take(cx: &Cx<S>, _: &[u8]) -> Result<A, Failure> {
@@ -404,7 +437,7 @@ impl<S: Service, T, A: Extract<S>> Arg<S, T, EXTRACT> for A {
     }
 }
 
-impl<S: Service, T, A> Arg<S, T, BROKEN> for A {
+impl<S: Service, T, Out, A> Arg<S, T, Out, BROKEN> for A {
     const ID: u16 = u16::MAX;
 
     fn take(_: &Cx<S>, _: &[u8]) -> Result<A, Failure> {
@@ -413,6 +446,35 @@ impl<S: Service, T, A> Arg<S, T, BROKEN> for A {
 
     fn answer(_: &Cx<S>, _: T, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
         Err(Failure::internal("a handler without packet does not compile"))
+    }
+}
+
+/// The end of a stream that a handler takes, for a packet that is answered with `R`. No end is taken for any, as far as
+/// types go: [`takes_sender`] sees to the rest.
+#[diagnostic::on_unimplemented(
+    message = "this handler takes `{Self}`, but its packet is answered with `{R}`",
+    label = "the handler takes `{Self}`",
+    note = "the handler of a packet that the protocol declares `-> stream Item` takes `StreamSender<Item>`, other handlers take none"
+)]
+pub trait SenderOf<R> {}
+
+impl<R> SenderOf<R> for () {}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket> SenderOf<StreamOf<B>> for StreamSender<B> {}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket> SenderOf<StreamOf<Result<B, E>>> for StreamSender<B> {}
+
+/// Makes the end of a stream.
+pub trait SenderEnd: Sized {
+    /// That of the call that is being handled.
+    fn of<S: Service>(cx: &Cx<S>) -> Self;
+}
+
+impl<B> SenderEnd for StreamSender<B> {
+    fn of<S: Service>(cx: &Cx<S>) -> Self {
+        Self::of_call(cx)
     }
 }
 

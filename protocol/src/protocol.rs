@@ -181,9 +181,9 @@ impl<T: Packet, R: Reply> Answered<T> for With<R> {
 
 /// The [`Kind`](ClientSends::Kind) of packets that `stream` takes; `T` is the packet.
 #[diagnostic::on_unimplemented(
-    message = "`{T}` is not answered with a stream",
+    message = "`{T}` is not answered with a stream: use `.call(…)` or `.send(…)`",
     label = "no stream answers `{T}`",
-    note = "use `.call(…)` or `.send(…)`, or declare a stream in the protocol: `{T} -> stream Item`"
+    note = "`.call(…)` is for packets that are answered once, `.send(…)` for those that the protocol declares without `->`; `{T} -> stream Item` declares a stream"
 )]
 pub trait Streamed<T> {
     /// What the protocol declares after `-> stream`.
@@ -198,6 +198,28 @@ pub trait Streamed<T> {
 }
 
 impl<T: Packet, R: Reply> Streamed<T> for Streams<R> {
+    type Reply = R;
+
+    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        packet.encode(codec_override.unwrap_or(T::CODEC), out)
+    }
+}
+
+/// Nobody implements this: the wrong method says which is the right one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is answered with a stream: use `.stream(…)`",
+    label = "a stream answers `{Self}`",
+    note = "`.send(…)` is for packets that the protocol declares without `->`, `.call(…)` for those that are answered once"
+)]
+pub trait IsNoStream {}
+
+impl<T: IsNoStream + Packet, R: Reply> OneWay<T> for Streams<R> {
+    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        packet.encode(codec_override.unwrap_or(T::CODEC), out)
+    }
+}
+
+impl<T: IsNoStream + Packet, R: Reply> Answered<T> for Streams<R> {
     type Reply = R;
 
     fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError> {

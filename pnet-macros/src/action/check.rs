@@ -7,7 +7,7 @@ use syn::{
     visit::{self, Visit},
 };
 
-use super::model::{Arg, Kind, Model};
+use super::model::{Arg, Kind, Model, is_sender};
 use crate::{diagnostics::Errors, lifetimes::bare};
 
 pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
@@ -81,6 +81,7 @@ pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
             }
         }
     }
+    senders(model, errors);
     for arg in &model.args {
         if let Arg::Lent { reference, .. } = arg {
             // check: mutable-reference
@@ -91,6 +92,37 @@ pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
                 );
             }
         }
+    }
+}
+
+/// The producer's end of a stream, where there can be none.
+fn senders(model: &Model<'_>, errors: &mut Errors) {
+    for arg in &model.args {
+        // check: borrowed-sender
+        if let Arg::Lent { ty, reference } = arg
+            && is_sender(ty)
+        {
+            errors.on(reference, "a handler owns its end of the stream: take the `StreamSender` by value");
+        }
+    }
+    let mut senders = model.senders();
+    let Some(first) = senders.next() else { return };
+    // check: sender-of-no-packet
+    if !matches!(model.kind, Kind::Action { .. }) {
+        errors.on(first, "only the handler of a packet that is answered with a stream has a `StreamSender`");
+        return;
+    }
+    // check: two-senders
+    if let Some(second) = senders.next() {
+        errors.on(second, "a handler produces one stream: take one `StreamSender`");
+        return;
+    }
+    // check: sync-sender
+    if !model.is_async {
+        errors.at(
+            model.function.sig.fn_token.span,
+            "the handler of a stream is an `async fn`: the stream ends when it returns",
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! The type that stands for a handler, and its entry in any service that it fits.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Ident, Type, spanned::Spanned};
 
 use super::model::{Arg, Kind, Model};
@@ -91,10 +91,9 @@ fn packet(model: &Model<'_>, name: &syn::LitStr) -> TokenStream {
 /// Types that are certainly not meant to be the packet.
 fn is_handle(ty: &Type) -> bool {
     let Type::Path(path) = ty else { return false };
-    path.path
-        .segments
-        .last()
-        .is_some_and(|segment| ["Arc", "Client", "Hub", "Meta", "Peer"].iter().any(|name| segment.ident == name))
+    path.path.segments.last().is_some_and(|segment| {
+        ["Arc", "Client", "Hub", "Meta", "Peer", "StreamSender"].iter().any(|name| segment.ident == name)
+    })
 }
 
 /// The pieces that depend on the arguments.
@@ -117,6 +116,7 @@ impl Parts {
         let mut parts =
             Self { markers: vec![], bounds: vec![], takes: vec![], names: vec![], args: vec![], packets: vec![] };
         let output = output(model);
+        let sender = model.senders().next().map_or_else(|| quote!(()), ToTokens::to_token_stream);
         let lend = Ident::new(lend, Span::call_site());
         for arg in &model.args {
             match arg {
@@ -135,12 +135,18 @@ impl Parts {
                     });
                     parts.markers.push(via);
                 }
+                Arg::Sender { ty } => {
+                    let name = format_ident!("__a{}", parts.takes.len());
+                    parts.takes.push(quote!(<#ty as ::pnet::__private::SenderEnd>::of(&__cx)));
+                    parts.args.push(quote!(#name));
+                    parts.names.push(name);
+                }
                 Arg::Value { ty } => {
-                    let index = parts.takes.len();
-                    let name = format_ident!("__a{index}");
+                    let index = parts.packets.len();
+                    let name = format_ident!("__a{}", parts.takes.len());
                     if has_packet {
                         let mode = quote!({ ::pnet::__private::mode(__PNET_PACKETS, #index) });
-                        let bound = quote!(::pnet::__private::Arg<__S, #output, #mode>);
+                        let bound = quote!(::pnet::__private::Arg<__S, #output, #sender, #mode>);
                         parts.bounds.push(quote_spanned!(ty.span()=> #ty: #bound));
                         parts.takes.push(quote!(<#ty as #bound>::take(&__cx, &__payload)?));
                         parts.packets.push(quote!(<#ty as #bound>));
@@ -197,6 +203,7 @@ fn call(model: &Model<'_>, parts: &Parts) -> TokenStream {
 
 fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> TokenStream {
     let ident = model.ident;
+    let sender = model.senders().next().is_some();
     let Parts { markers, bounds, packets, .. } = parts;
     let run = parts.run(&call(model, parts));
     let index = 0..packets.len();
@@ -252,6 +259,7 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
                     run: #how,
                     concurrent: #concurrent,
                     finish: #finish,
+                    sender: #sender,
                 }
             };
         }

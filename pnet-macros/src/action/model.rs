@@ -74,6 +74,8 @@ pub(crate) struct Model<'a> {
 pub(crate) enum Arg {
     /// `&T`: the `T`.
     Lent { ty: Type, reference: TypeReference },
+    /// `StreamSender<T>`.
+    Sender { ty: Type },
     /// Anything else.
     Value { ty: Type },
 }
@@ -144,6 +146,7 @@ impl<'a> Model<'a> {
             let FnArg::Typed(arg) = arg else { return None };
             Some(match with_lifetime(bare(&arg.ty), "'static") {
                 Type::Reference(reference) => Arg::Lent { ty: (*reference.elem).clone(), reference },
+                ty if is_sender(&ty) => Arg::Sender { ty },
                 ty => Arg::Value { ty },
             })
         });
@@ -182,9 +185,23 @@ impl<'a> Model<'a> {
     pub(crate) fn values(&self) -> impl Iterator<Item = &Type> {
         self.args.iter().filter_map(|arg| match arg {
             Arg::Value { ty } => Some(ty),
-            Arg::Lent { .. } => None,
+            Arg::Lent { .. } | Arg::Sender { .. } => None,
         })
     }
+
+    /// The types of the arguments that are a stream's end, in order.
+    pub(crate) fn senders(&self) -> impl Iterator<Item = &Type> {
+        self.args.iter().filter_map(|arg| match arg {
+            Arg::Sender { ty } => Some(ty),
+            Arg::Lent { .. } | Arg::Value { .. } => None,
+        })
+    }
+}
+
+/// Whether a type is the producer's end of a stream; it goes by its name.
+pub(super) fn is_sender(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|segment| segment.ident == "StreamSender")
 }
 
 const EXPECTED: &str =

@@ -50,7 +50,8 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
                 const _: () = ::pnet::__private::bound_once::<#ident>(#name, __PNET_ENTRIES, __PNET_NAMES, #index);
             }
         });
-        quote!(const _: () = #is_handler; #once)
+        let sender = quote_spanned!(span=> ::pnet::__private::takes_sender::<#ident>(&#entry, #name_));
+        quote!(const _: () = #is_handler; const _: () = #sender; #once)
     });
     let complete = quote_spanned!(ident.span()=> ::pnet::__private::complete::<#ident>(#name, __PNET_ENTRIES));
     let member_is_made = model.member.as_ref().map(|member| {

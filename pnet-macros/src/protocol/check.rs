@@ -45,8 +45,8 @@ fn list(entries: &mut Vec<Entry>, inbox: &str, errors: &mut Errors) {
 
 fn reply(reply: &mut Reply, errors: &mut Errors) {
     let parts: Vec<&Type> = match reply {
-        Reply::Packet(ty) => vec![ty],
-        Reply::Result(reply, error) => vec![reply, error],
+        Reply::Packet(ty) | Reply::Stream(ty, None) => vec![ty],
+        Reply::Result(reply, error) | Reply::Stream(reply, Some(error)) => vec![reply, error],
         Reply::None | Reply::Ack | Reply::Broken => return,
     };
     let mut is_broken = false;

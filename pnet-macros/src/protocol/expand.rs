@@ -103,6 +103,10 @@ fn traits(protocol: &Ident, side: &Side<'_>) -> TokenStream {
         let lifetime = first_lifetime(&entry.ty).map(|_| quote!(<'__p>));
         let (kind, reply) = match &entry.reply {
             Reply::None => (quote!(::pnet::__private::Silent), quote!(::pnet::__private::NoReply)),
+            reply @ Reply::Stream(item, error) => {
+                let streamed = streamed(item, error.as_ref());
+                (quote!(::pnet::__private::Streams<#streamed>), reply_type(reply))
+            }
             reply => {
                 let reply = reply_type(reply);
                 (quote!(::pnet::__private::With<#reply>), reply)
@@ -110,7 +114,9 @@ fn traits(protocol: &Ident, side: &Side<'_>) -> TokenStream {
         };
         // An answer that is more private than the protocol is reported under all of these items.
         let span = Span::call_site().located_at(match &entry.reply {
-            Reply::Packet(ty) | Reply::Result(_, ty) => ty.span(),
+            Reply::Packet(ty) | Reply::Result(_, ty) | Reply::Stream(ty, None) | Reply::Stream(_, Some(ty)) => {
+                ty.span()
+            }
             Reply::None | Reply::Ack | Reply::Broken => entry.ty.span(),
         });
         let (reply, kind) = (quote_spanned!(span=> type Reply = #reply;), quote_spanned!(span=> type Kind = #kind;));
@@ -131,7 +137,7 @@ fn traits(protocol: &Ident, side: &Side<'_>) -> TokenStream {
         quote_spanned!(entry.ty.span()=> const _: () = ::pnet::__private::distinct(#name, #word, #list, #index);)
     });
     let differs = entries.iter().enumerate().filter_map(|(index, entry)| match &entry.reply {
-        Reply::Result(_, error) => {
+        Reply::Result(_, error) | Reply::Stream(_, Some(error)) => {
             Some(quote_spanned!(error.span()=> const _: () = ::pnet::__private::reply_differs(#name, &#list[#index]);))
         }
         _ => None,
@@ -153,7 +159,19 @@ fn reply_type(reply: &Reply) -> TokenStream {
         Reply::Result(reply, error) => {
             quote_spanned!(reply.span()=> ::core::result::Result<#reply, #error>)
         }
+        Reply::Stream(item, error) => {
+            let streamed = streamed(item, error.as_ref());
+            quote_spanned!(item.span()=> ::pnet::__private::StreamOf<#streamed>)
+        }
         Reply::Broken => quote!(::pnet::__private::Unknown),
+    }
+}
+
+/// What a stream is made of.
+fn streamed(item: &syn::Type, error: Option<&syn::Type>) -> TokenStream {
+    match error {
+        Some(error) => quote_spanned!(item.span()=> ::core::result::Result<#item, #error>),
+        None => item.to_token_stream(),
     }
 }
 

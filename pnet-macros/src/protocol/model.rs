@@ -33,6 +33,8 @@ pub(crate) enum Reply {
     Ack,
     Packet(Type),
     Result(Type, Type),
+    /// Of packets, and of what may end it.
+    Stream(Type, Option<Type>),
     /// Something that has been reported.
     Broken,
 }
@@ -166,34 +168,47 @@ fn reply(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Reply> {
         && input.fork().call(Ident::parse_any)? == "stream"
         && !input.peek2(Token![,])
         && !input.peek2(Token![::]);
-    // check: stream
     if is_stream {
         let word: Ident = input.parse()?;
-        errors.at(word.span(), "`stream` is not available yet: answer with one packet, or send packets one by one");
-        if !input.is_empty() && !input.peek(Token![,]) {
-            input.parse::<Type>()?;
+        // check: stream
+        if input.is_empty() || input.peek(Token![,]) {
+            return Err(syn::Error::new(word.span(), STREAM));
         }
-        return Ok(Reply::Broken);
+        let ty = bare(&ty(input, STREAM)?).clone();
+        return Ok(match packets(&ty) {
+            Reply::Packet(item) => Reply::Stream(item, None),
+            Reply::Result(item, error) => Reply::Stream(item, Some(error)),
+            // check: stream-of-nothing
+            _ => {
+                errors.on(ty, STREAM);
+                Reply::Broken
+            }
+        });
     }
     let ty = bare(&ty(input, ANSWER)?).clone();
-    match &ty {
-        Type::Tuple(tuple) if tuple.elems.is_empty() => return Ok(Reply::Ack),
-        Type::Path(path) => {
-            let Some(segment) = path.path.segments.last() else { return Ok(Reply::Packet(ty)) };
-            if segment.ident != "Result" {
-                return Ok(Reply::Packet(ty));
-            }
-            if let PathArguments::AngleBracketed(arguments) = &segment.arguments {
-                let parts: Vec<_> = arguments.args.iter().collect();
-                if let [GenericArgument::Type(reply), GenericArgument::Type(error)] = parts[..] {
-                    return Ok(Reply::Result(reply.clone(), error.clone()));
-                }
-            }
-        }
-        _ => {}
+    let reply = match &ty {
+        Type::Tuple(tuple) if tuple.elems.is_empty() => Reply::Ack,
+        ty => packets(ty),
+    };
+    if matches!(reply, Reply::Broken) {
+        errors.on(ty, ANSWER);
     }
-    errors.on(ty, ANSWER);
-    Ok(Reply::Broken)
+    Ok(reply)
+}
+
+/// A packet, or a `Result` of two.
+fn packets(ty: &Type) -> Reply {
+    let Type::Path(path) = ty else { return Reply::Broken };
+    let Some(segment) = path.path.segments.last().filter(|segment| segment.ident == "Result") else {
+        return Reply::Packet(ty.clone());
+    };
+    if let PathArguments::AngleBracketed(arguments) = &segment.arguments {
+        let parts: Vec<_> = arguments.args.iter().collect();
+        if let [GenericArgument::Type(reply), GenericArgument::Type(error)] = parts[..] {
+            return Reply::Result(reply.clone(), error.clone());
+        }
+    }
+    Reply::Broken
 }
 
 /// A type; where none stands, `expected` says what belongs there.
@@ -222,8 +237,10 @@ fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
 
 const PACKET: &str = "a packet stands here by its type's name: `Say<'_>`, `third::Move`";
 
-const ANSWER: &str =
-    "an answer is a packet, `()`, or a result of two packets: `-> Sum`, `-> ()`, `-> Result<Welcome, Denied>`";
+const ANSWER: &str = "an answer is a packet, `()`, a result of two packets, or a stream: `-> Sum`, `-> ()`, `-> Result<Welcome, Denied>`, `-> stream Tick`";
+
+const STREAM: &str =
+    "a stream is made of packets, and may end with another: `-> stream Tick`, `-> stream Result<Tick, Denied>`";
 
 const WHOLE: &str = "`pub Chat { client { Say, Add -> Sum } server { Said } }`";
 

@@ -203,7 +203,9 @@ impl<S: Service> Serving<S> {
         let token = SessionToken::random();
         let mut welcome = Vec::new();
         let (reader, writer, preface_len, mut machine) = match dialect {
-            Arrived::Native(machine, writer) => (Reader::native(limits, &info.client), writer, PREFACE.len(), Some((machine, token))),
+            Arrived::Native(machine, writer) => {
+                (Reader::native(limits, &info.client), writer, PREFACE.len(), Some((machine, token)))
+            }
             Arrived::Json(hello) => {
                 let mut reader = JsonReader::server(info, limits, id, token, hello.form);
                 if hello.greets {

@@ -66,7 +66,7 @@ impl<B> StreamSender<B> {
     }
 
     /// That of the call that is being handled.
-    pub(crate) fn of<S: Service>(cx: &Cx<S>) -> Self {
+    pub(crate) fn of_call<S: Service>(cx: &Cx<S>) -> Self {
         Self::new(cx.meta().stream.map(|id| (Arc::clone(&cx.link().conn), id)))
     }
 
@@ -211,4 +211,3 @@ impl fmt::Debug for SendingItem {
         f.debug_struct("SendingItem").finish_non_exhaustive()
     }
 }
-

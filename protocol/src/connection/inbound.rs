@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::close::{CloseCode, Retry};
-use crate::frame::{Frame, REPLY_OVERHEAD, PACKET_OVERHEAD, StreamEnd, put_credit};
+use crate::frame::{Frame, PACKET_OVERHEAD, REPLY_OVERHEAD, StreamEnd, put_credit};
 use crate::json::{Named, WelcomeText};
 use crate::limits::Limits;
 use crate::protocol::Direction;
@@ -390,7 +390,8 @@ mod tests {
     fn both_ends_count_the_same_and_never_block() {
         for (packets, bytes) in [(1, 1), (1, 1000), (2, 7), (3, 50), (64, 100), (5, 100_000)] {
             let limits = *Limits::default().packets(packets).packet_bytes(bytes);
-            let (mut outbound, mut inbound) = (Outbound::new(&limits), Inbound::new(&limits, &Direction { actions: &[] }));
+            let (mut outbound, mut inbound) =
+                (Outbound::new(&limits), Inbound::new(&limits, &Direction { actions: &[] }));
             let mut waiting = Vec::new();
             for step in 0..2000_usize {
                 let payload = vec![0; (step * 37) % 90];

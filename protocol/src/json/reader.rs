@@ -307,9 +307,7 @@ impl JsonReader {
         let read: CreditRead = object_of(data);
         // As with its cancellation: the stream may be at its end.
         match self.find(id) {
-            Some(id) => {
-                Event::StreamCredit { id, items: read.items.unwrap_or(0), bytes: read.bytes.unwrap_or(0) }
-            }
+            Some(id) => Event::StreamCredit { id, items: read.items.unwrap_or(0), bytes: read.bytes.unwrap_or(0) },
             None => Event::Ignored,
         }
     }
@@ -351,7 +349,11 @@ impl JsonReader {
         }
         let stream = info.reply.is_stream();
         if stream && id.is_none() {
-            return Ok(refused(None, code::MALFORMED, format!("`{}` opens a stream, which needs an `id`", info.action)));
+            return Ok(refused(
+                None,
+                code::MALFORMED,
+                format!("`{}` opens a stream, which needs an `id`", info.action),
+            ));
         }
         let free = if stream {
             self.streams < self.limits.streams

@@ -280,7 +280,8 @@ impl<D: Dispatch> Driver<D> {
         let call = matches!(kind, JobKind::Call { .. });
         let deadline = (timeout_ms != 0)
             .then(|| *self.now.get_or_insert_with(Instant::now) + Duration::from_millis(u64::from(timeout_ms)));
-        let meta = Meta { action: known.map_or("", |info| info.action), created: self.created, deadline, call, stream: None };
+        let meta =
+            Meta { action: known.map_or("", |info| info.action), created: self.created, deadline, call, stream: None };
         let mut job = Job { action, kind, to, meta };
         // A client that ends goes on serving while it waits for answers itself: they may depend on it.
         let draining = matches!(self.stage, Stage::Draining { .. })

@@ -306,7 +306,9 @@ impl<D: Dispatch> Driver<D> {
             (out.earliest.into_iter().chain(out.answers_until).min(), out.reads_until, out.cancels_at())
         };
         let begun = self.begun_until();
-        let Some(due) = [stage, stalled, begun, calls, reads, cancels].into_iter().flatten().min() else { return false };
+        let Some(due) = [stage, stalled, begun, calls, reads, cancels].into_iter().flatten().min() else {
+            return false;
+        };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         if timer.deadline() != due {
             timer.as_mut().reset(due);

@@ -71,7 +71,10 @@ pub(crate) enum AnswerBytes {
     Error(Vec<u8>),
     /// The end of a stream.
     End,
-    Failure { code: String, message: String },
+    Failure {
+        code: String,
+        message: String,
+    },
 }
 
 impl AnswerBytes {
