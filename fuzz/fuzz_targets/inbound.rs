@@ -5,11 +5,12 @@ use libfuzzer_sys::fuzz_target;
 use pnet_protocol::connection::{Event, Inbound, Outbound};
 use pnet_protocol::frame::decode;
 use pnet_protocol::limits::Limits;
+use pnet_protocol::protocol::Direction;
 
 fuzz_target!(|input: &[u8]| {
     let mut limits = Limits::default();
     limits.calls(3).packets(5).packet_bytes(100);
-    let (mut inbound, mut outbound) = (Inbound::new(&limits), Outbound::new(&limits));
+    let (mut inbound, mut outbound) = (Inbound::new(&limits, &Direction { actions: &[] }), Outbound::new(&limits));
     let (mut rest, mut out) = (input, Vec::new());
     while let Ok(Some((frame, used))) = decode(rest, limits.max_frame_len) {
         match inbound.handle(frame) {

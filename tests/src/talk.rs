@@ -4,7 +4,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use pnet::{ByteBuf, Bytes, Client, Closed, Failure, Hub, Packet, Peer, action, actions, protocol};
+use pnet::{
+    ByteBuf, Bytes, Client, Closed, Failure, Hub, Packet, Peer, SendError, StreamSender, action, actions, protocol,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
@@ -148,6 +150,72 @@ pub struct Flood {
 #[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Touch {}
 
+/// Answered with the numbers from 1.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Count {
+    /// The last one.
+    pub to: u32,
+}
+
+/// Answered with numbers, and an end as asked for.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Follow {
+    /// The last one.
+    pub to: u32,
+    /// What comes then.
+    pub then: Then,
+}
+
+/// Answered with numbers by a handler that runs to its end.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Drip {
+    /// Which one.
+    pub n: u32,
+}
+
+/// Answered with large items.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Fetch {
+    /// How many.
+    pub items: u32,
+    /// Bytes of each.
+    pub len: u32,
+}
+
+/// How a stream ends.
+#[expect(clippy::exhaustive_enums, reason = "the tests name every way")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, pnet::Schema, Serialize, Deserialize)]
+pub enum Then {
+    /// As it should.
+    Done,
+    /// With the declared error.
+    Declared,
+    /// With words for the consumer.
+    Public,
+    /// With a panic.
+    Panic,
+    /// At the gate, then as it should.
+    Gate,
+    /// When nobody wants it any more.
+    Never,
+    /// When it is told that it should.
+    WhenTold,
+}
+
+/// An item.
+#[derive(Clone, Debug, PartialEq, Eq, Packet, Serialize, Deserialize)]
+pub struct Number {
+    /// Which one.
+    pub n: u32,
+}
+
+/// Asked by the server, answered with the numbers from 1.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Tail {
+    /// The last one.
+    pub to: u32,
+}
+
 /// Pushed by the server.
 #[derive(Clone, Debug, PartialEq, Eq, Packet, Serialize, Deserialize)]
 pub struct Push {
@@ -182,8 +250,12 @@ protocol! {
             Break -> Done,
             AskBack -> Done,
             Touch -> (),
+            Count -> stream Number,
+            Follow -> stream Result<Number, ByZero>,
+            Drip -> stream Number,
+            Fetch -> stream Echoed,
         }
-        server { Push, Ask -> Told, Note }
+        server { Push, Ask -> Told, Note, Tail -> stream Number }
     }
 }
 
@@ -350,6 +422,73 @@ async fn ask_back(p: AskBack, peer: Peer<Talk>) -> Result<Done, Failure> {
 #[action("TOUCH")]
 fn touch(_: Touch) {}
 
+#[action("COUNT")]
+async fn count(p: Count, book: &Book, out: StreamSender<Number>) -> Result<(), SendError> {
+    let mut unfinished = Unfinished(book, Some(format!("count {} was cancelled", p.to)));
+    for n in 1..=p.to {
+        out.send(Number { n }).await?;
+    }
+    unfinished.1 = None;
+    book.write(format!("count {} ends", p.to));
+    Ok(())
+}
+
+#[action("FOLLOW")]
+async fn follow(out: StreamSender<Number>, p: Follow, book: &Book) -> Result<Result<(), ByZero>, Failure> {
+    for n in 1..=p.to {
+        out.send(Number { n }).await?;
+    }
+    let mut unfinished = Unfinished(book, Some("follow was cancelled".into()));
+    match p.then {
+        Then::Done => {}
+        Then::Declared => {
+            unfinished.1 = None;
+            return Ok(Err(ByZero {}));
+        }
+        Then::Public => {
+            unfinished.1 = None;
+            return Err(Failure::public("no-more", "that is all"));
+        }
+        Then::Panic => {
+            unfinished.1 = None;
+            panic!("the handler of a stream panics, as the test wants");
+        }
+        Then::Gate => book.pass().await,
+        Then::Never => std::future::pending().await,
+        Then::WhenTold => {
+            let why = out.closed().await;
+            unfinished.1 = None;
+            book.write(format!("follow was told: {why}"));
+            return Err(why.into());
+        }
+    }
+    unfinished.1 = None;
+    book.write("follow ends");
+    Ok(Ok(()))
+}
+
+#[action("DRIP", finish)]
+async fn drip(p: Drip, book: &Book, out: StreamSender<Number>) {
+    let mut n = 0;
+    let why = loop {
+        n += 1;
+        book.pass().await;
+        if let Err(why) = out.send(Number { n }).await {
+            break why;
+        }
+    };
+    book.write(format!("drip {} ends: {why}", p.n));
+}
+
+#[action("FETCH")]
+async fn fetch(p: Fetch, out: StreamSender<Echoed>, book: &Book) -> Result<(), SendError> {
+    for n in 0..p.items {
+        out.send(Echoed { data: ByteBuf::from(vec![0; p.len as usize]) }).await?;
+        book.write(format!("fetched {n}"));
+    }
+    Ok(())
+}
+
 #[action(disconnect)]
 fn left(book: &Book, why: &Closed, hub: Hub<Talk>) {
     book.write(format!("left: {} ({}), {} remain", why.code(), why.reason(), hub.len()));
@@ -358,7 +497,8 @@ fn left(book: &Book, why: &Closed, hub: Hub<Talk>) {
 actions! {
     /// Does what the tests want.
     pub server TalkServer(Book) for Talk:
-        note, wait, aside, consult, stumble, flood, read, hold, pay, divide, echo, go_wrong, ask_back, touch, left
+        note, wait, aside, consult, stumble, flood, read, hold, pay, divide, echo, go_wrong, ask_back, touch,
+        count, follow, drip, fetch, left
 }
 
 #[action("PUSH")]
@@ -384,7 +524,16 @@ fn noted(p: Note, book: &Book) {
     book.write(format!("noted {}", p.n));
 }
 
+#[action("TAIL")]
+async fn tail(p: Tail, book: &Book, out: StreamSender<Number>) -> Result<(), SendError> {
+    for n in 1..=p.to {
+        out.send(Number { n }).await?;
+    }
+    book.write(format!("tail {} ends", p.to));
+    Ok(())
+}
+
 actions! {
     /// Answers what the server asks.
-    pub client TalkClient(Book) for Talk: push, ask, noted
+    pub client TalkClient(Book) for Talk: push, ask, noted, tail
 }

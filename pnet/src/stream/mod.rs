@@ -6,10 +6,22 @@
 mod receiver;
 mod sender;
 
+use pnet_protocol::failure::{Failure, code};
+
 pub use self::{
     receiver::Streaming,
     sender::{SendingItem, StreamSender},
 };
+use crate::error::SendError;
+
+/// How a stream ended whose handler gave back what its sender had told it: that is nobody's fault.
+pub(crate) fn ended_early(failure: Failure) -> Failure {
+    match failure.source().and_then(|source| source.downcast_ref::<SendError>()) {
+        Some(SendError::Cancelled) => Failure::public(code::CANCELLED, "the consumer did not wait"),
+        Some(SendError::ShuttingDown) => Failure::public(code::GOING_AWAY, "this side is shutting down"),
+        _ => failure,
+    }
+}
 
 /// A stream that this side produces: the call that opened it, which the other side numbers, and which of those with this
 /// number it is.

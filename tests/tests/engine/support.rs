@@ -8,13 +8,15 @@ use pnet::{
     transport::{Listener, PeerAddr},
 };
 use pnet_protocol::{
-    frame::Frame,
-    handshake::{ClientHandshake, ShapePolicy},
+    close::CloseCode,
+    frame::{Frame, decode},
+    handshake::{ClientHandshake, ServerHandshake, ServerStep, ShapePolicy},
+    id::{ConnectionId, SessionToken},
     protocol::ProtocolInfo,
 };
 use pnet_tests::talk::{Book, Echo, Talk, TalkClient, TalkServer};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex},
     sync::mpsc,
 };
 
@@ -102,4 +104,94 @@ pub(crate) async fn stuck() -> (MemoryServer<Talk>, Peer<Talk>, DuplexStream) {
     settle().await;
     let peer = server.hub().peers().pop().expect("there");
     (server, peer, io)
+}
+
+/// One end of a native connection, frame by frame.
+pub(crate) struct Raw {
+    pub(crate) io: DuplexStream,
+    read: Vec<u8>,
+}
+
+impl Raw {
+    /// A client of `server`.
+    pub(crate) async fn client(server: &MemoryServer<Talk>, limits: &Limits) -> Self {
+        let mut io = server.connector().open().await.expect("opens");
+        let read = shake(&mut io, Talk::INFO, limits).await;
+        Self { io, read }
+    }
+
+    /// The server of the client at the other end of `io`, with no signs of life.
+    pub(crate) async fn server(mut io: DuplexStream, limits: &Limits) -> Self {
+        let (mut read, mut out) = (Vec::new(), Vec::new());
+        let mut machine = ServerHandshake::new(Talk::INFO, limits);
+        loop {
+            assert_ne!(io.read_buf(&mut read).await.expect("memory reads"), 0);
+            let (used, step) = machine.handle(&read, &mut out).expect("the handshake is fine");
+            read.drain(..used);
+            if let ServerStep::Hello(_) = step {
+                break;
+            }
+        }
+        machine.welcome(ConnectionId::random(), &SessionToken::random(), 0, &mut out);
+        io.write_all(&out).await.expect("memory writes");
+        Self { io, read }
+    }
+
+    /// A client of the program, and its raw server.
+    pub(crate) async fn with_client(limits: &Limits) -> (Self, Client<Talk>, Arc<Book>) {
+        let (here, there) = duplex(1 << 16);
+        let limits = *limits;
+        let server = tokio::spawn(async move { Self::server(there, &limits).await });
+        let ui = Arc::new(Book::default());
+        let client = pnet::connect(TalkClient, Arc::clone(&ui));
+        let client = client.over(here, PeerAddr::Memory).await.expect("connects");
+        (server.await.expect("no panic"), client, ui)
+    }
+
+    pub(crate) async fn send(&mut self, frame: Frame<'_>) {
+        let mut bytes = Vec::new();
+        frame.encode(&mut bytes);
+        self.io.write_all(&bytes).await.expect("memory writes");
+    }
+
+    /// A call with a packet that this side encodes.
+    pub(crate) async fn call<T: Packet>(&mut self, id: u32, packet: &T) {
+        let mut payload = Vec::new();
+        packet.encode(T::CODEC, &mut payload).expect("encodes");
+        self.send(Frame::Call { id, action: id_of(T::ACTION), timeout_ms: 0, payload: &payload }).await;
+    }
+
+    /// The next frame, whatever it is; `None` at the end.
+    pub(crate) async fn any<R>(&mut self, look: impl FnOnce(Frame<'_>) -> R) -> Option<R> {
+        loop {
+            if let Some((frame, used)) = decode(&self.read, 1 << 20).expect("frames") {
+                let seen = look(frame);
+                self.read.drain(..used);
+                return Some(seen);
+            }
+            if self.io.read_buf(&mut self.read).await.ok().filter(|read| *read > 0).is_none() {
+                return None;
+            }
+        }
+    }
+
+    /// The next frame that is no TIME.
+    pub(crate) async fn next<R>(&mut self, look: impl Fn(Frame<'_>) -> R) -> R {
+        loop {
+            let seen = self.any(|frame| if let Frame::Time { .. } = frame { None } else { Some(look(frame)) }).await;
+            if let Some(seen) = seen.expect("the connection is open") {
+                return seen;
+            }
+        }
+    }
+
+    /// The code of the CLOSE frame that comes, after whatever else.
+    pub(crate) async fn close_code(&mut self) -> CloseCode {
+        loop {
+            let code = self.any(|frame| if let Frame::Close(close) = frame { Some(close.code) } else { None }).await;
+            if let Some(code) = code.expect("a close frame comes") {
+                return code;
+            }
+        }
+    }
 }

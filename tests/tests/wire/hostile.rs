@@ -9,6 +9,7 @@ use pnet_protocol::connection::{Inbound, Outbound};
 use pnet_protocol::frame::{decode, needed};
 use pnet_protocol::limits::{Limits, REPORT_LEN};
 
+use crate::protocols::NEW;
 use crate::split::{Listener, listeners};
 
 #[test]
@@ -42,7 +43,7 @@ pub(crate) fn seeds() -> std::ops::Range<u64> {
 fn frames(input: &[u8], random: &mut Random) {
     let max = *random.pick(&[0, 16, 4096, REPORT_LEN, u32::MAX]);
     let limits = *Limits::default().calls(3).packets(5).packet_bytes(100);
-    let (mut inbound, mut outbound) = (Inbound::new(&limits), Outbound::new(&limits));
+    let (mut inbound, mut outbound) = (Inbound::new(&limits, &NEW.client), Outbound::new(&limits));
     let mut rest = input;
     let (mut again, mut out) = (Vec::new(), Vec::new());
     while let Ok(Some((frame, used))) = decode(rest, max) {

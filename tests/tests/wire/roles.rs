@@ -8,13 +8,14 @@ use pnet_protocol::frame::{decode, needed, put_close, put_failure, put_pong};
 use pnet_protocol::handshake::{ClientHandshake, HandshakeError, ServerHandshake, ServerStep, ShapePolicy};
 use pnet_protocol::id::{ConnectionId, SessionToken};
 use pnet_protocol::limits::{Limits, REPORT_LEN};
-use pnet_protocol::protocol::ProtocolInfo;
+use pnet_protocol::protocol::{Direction, ProtocolInfo};
 
 /// Credentials that the server turns away.
 pub(crate) const WRONG: &[u8] = b"wrong";
 
 /// The server's half.
 pub(crate) struct Server {
+    info: &'static ProtocolInfo,
     handshake: ServerHandshake,
     shapes: ShapePolicy,
     open: Option<Open>,
@@ -23,6 +24,7 @@ pub(crate) struct Server {
 
 /// The client's half.
 pub(crate) struct Client {
+    info: &'static ProtocolInfo,
     handshake: ClientHandshake,
     open: Option<Open>,
     pub(crate) end: End,
@@ -55,7 +57,7 @@ struct Open {
 
 impl Server {
     pub(crate) fn new(info: &'static ProtocolInfo, shapes: ShapePolicy) -> Self {
-        Self { handshake: ServerHandshake::new(info, &server_limits()), shapes, open: None, end: End::new() }
+        Self { info, handshake: ServerHandshake::new(info, &server_limits()), shapes, open: None, end: End::new() }
     }
 
     fn step(&mut self) -> Result<bool, HandshakeError> {
@@ -73,7 +75,7 @@ impl Server {
         } else if hello.matches {
             let token = SessionToken::from_bytes([0x7E; 16]);
             self.handshake.welcome(ConnectionId::from_bytes([0xC0; 16]), &token, 15_000, &mut end.out);
-            self.open = Some(Open::new(server_limits(), &hello.limits));
+            self.open = Some(Open::new(server_limits(), &hello.limits, &self.info.client));
         } else {
             self.handshake.differ(self.shapes, &mut end.out);
         }
@@ -105,7 +107,7 @@ impl Client {
     pub(crate) fn new(info: &'static ProtocolInfo, credentials: &[u8], shapes: ShapePolicy) -> Self {
         let mut end = End::new();
         let handshake = ClientHandshake::new(info, credentials, &client_limits(), shapes, &mut end.out);
-        Self { handshake, open: None, end }
+        Self { info, handshake, open: None, end }
     }
 }
 
@@ -119,7 +121,7 @@ impl Feed for Client {
                     end.tail.drain(..used);
                     if let Some(welcomed) = welcomed {
                         end.log.push(format!("{welcomed:?}"));
-                        self.open = Some(Open::new(client_limits(), &welcomed.limits));
+                        self.open = Some(Open::new(client_limits(), &welcomed.limits, &self.info.server));
                     }
                 }
                 Err(error) => end.failed(&error),
@@ -192,8 +194,8 @@ impl End {
 }
 
 impl Open {
-    fn new(local: Limits, peer: &Limits) -> Self {
-        Self { inbound: Inbound::new(&local), outbound: Outbound::new(peer), local }
+    fn new(local: Limits, peer: &Limits, incoming: &'static Direction) -> Self {
+        Self { inbound: Inbound::new(&local, incoming), outbound: Outbound::new(peer), local }
     }
 }
 

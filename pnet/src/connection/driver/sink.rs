@@ -12,6 +12,7 @@ use super::super::{
     Conn,
     lanes::{Ended, Job, JobKind},
 };
+use crate::stream::ended_early;
 
 /// What happens when a job ends.
 pub(super) struct Sink<'a> {
@@ -22,6 +23,8 @@ pub(super) struct Sink<'a> {
 
 impl Ended for Sink<'_> {
     fn ended(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
+        let stream = job.meta.stream.is_some();
+        let outcome = if stream { outcome.map_err(ended_early) } else { outcome };
         if let Err(failure) = &outcome {
             if failure.is_malformed() {
                 self.mistakes.count();
@@ -35,7 +38,6 @@ impl Ended for Sink<'_> {
         match job.kind {
             JobKind::Call { id } => {
                 self.reader.call_finished(id);
-                let stream = job.meta.stream.is_some();
                 if stream {
                     self.conn.close_producer(id);
                 }
