@@ -302,7 +302,7 @@ impl Writer {
     ) {
         match self {
             Self::Native(_) => frame::put_call(out, id, number, timeout_ms, payload),
-            Self::Json(_) => json::put_head(out, action.action, payload),
+            Self::Json(writer) => writer.call_head(action.action, timeout_ms, payload, out),
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Envelope<'a> {
     pub id: Option<CallId<'a>>,
     /// Of an answer: the `id` of the call.
     pub re: Option<CallId<'a>>,
+    /// Of a call: how long its caller waits, in milliseconds.
+    pub timeout: Option<u64>,
 }
 
 /// The field `token`.
@@ -144,6 +146,7 @@ struct Fields<'a> {
     token: Option<&'a str>,
     id: Option<&'a str>,
     re: Option<&'a str>,
+    timeout: Option<&'a str>,
 }
 
 type What = Cow<'static, str>;
@@ -184,6 +187,7 @@ impl<'a> Fields<'a> {
             "\"token\"" => &mut self.token,
             "\"id\"" => &mut self.id,
             "\"re\"" => &mut self.re,
+            "\"timeout\"" => &mut self.timeout,
             _ => return self.put_rare(key, value),
         };
         if place.is_some() {
@@ -199,7 +203,7 @@ impl<'a> Fields<'a> {
     /// A field whose name is written with escapes, or not known here.
     fn put_rare(&mut self, key: &str, value: &'a str) -> Result<(), What> {
         let name = text_of(key).ok_or("a field's name is no text")?;
-        for plain in ["\"action\"", "\"data\"", "\"packet-created\"", "\"token\"", "\"id\"", "\"re\""] {
+        for plain in ["\"action\"", "\"data\"", "\"packet-created\"", "\"token\"", "\"id\"", "\"re\"", "\"timeout\""] {
             if plain.trim_matches('"') == name {
                 return self.put(plain, value);
             }
@@ -217,29 +221,25 @@ impl<'a> Fields<'a> {
             None => None,
         };
         match self.read_others(split) {
-            Ok((action, created, token, None)) => {
-                Ok(Envelope { action, data: self.data, created, token, id, re: None })
-            }
-            Ok((action, created, token, re)) if id.is_none() => {
-                Ok(Envelope { action, data: self.data, created, token, id, re })
-            }
+            Ok(others) if others.re.is_none() || id.is_none() => Ok(Envelope { id, ..others }),
             Ok(_) => Err(error("an object has `id` or `re`, but not both")),
             // A call is told of its fault as such.
             Err(what) => Err(EnvelopeError { what, id: id.map(CallId::into_owned) }),
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "the fields, in their order")]
-    fn read_others(
-        &self,
-        split: Result<(), What>,
-    ) -> Result<(Cow<'a, str>, Option<i64>, Token<'a>, Option<CallId<'a>>), What> {
+    /// All but the `id`.
+    fn read_others(&self, split: Result<(), What>) -> Result<Envelope<'a>, What> {
         split?;
-        let action = text_of(self.action.ok_or("`action` is missing")?).ok_or("`action` is no text")?;
-        let created = self.created.map_or(Ok(None), time_of)?;
-        let token = self.token.map_or(Ok(Token::None), token_of)?;
-        let re = self.re.map_or(Some(None), id_of).ok_or_else(|| no_id("re"))?;
-        Ok((action, created, token, re))
+        Ok(Envelope {
+            action: text_of(self.action.ok_or("`action` is missing")?).ok_or("`action` is no text")?,
+            data: self.data,
+            created: self.created.map_or(Ok(None), time_of)?,
+            token: self.token.map_or(Ok(Token::None), token_of)?,
+            id: None,
+            re: self.re.map_or(Some(None), id_of).ok_or_else(|| no_id("re"))?,
+            timeout: self.timeout.map_or(Ok(None), timeout_of)?,
+        })
     }
 }
 
@@ -296,6 +296,14 @@ fn token_of(value: &str) -> Result<Token<'_>, What> {
         None if serde_json::from_str::<IgnoredAny>(value).is_ok_and(|_| !value.starts_with('"')) => Ok(Token::Other),
         None => Err("`token` is not JSON".into()),
     }
+}
+
+/// Whole milliseconds.
+fn timeout_of(value: &str) -> Result<Option<u64>, What> {
+    if value == "null" {
+        return Ok(None);
+    }
+    quick::id_of(value).map(Some).ok_or_else(|| "`timeout` is no integer from 0 to 2^53-1".into())
 }
 
 /// Seconds, as a number with any fraction, in microseconds.

@@ -18,7 +18,8 @@ pub(super) fn read(input: &[u8]) -> Option<(Envelope<'_>, usize)> {
         return None;
     }
     let mut cursor = Cursor { input, pos: 1 };
-    let (mut action, mut data, mut created, mut token, mut id, mut re) = (None, None, None, None, None, None);
+    let (mut action, mut data, mut created, mut token) = (None, None, None, None);
+    let (mut id, mut re, mut timeout) = (None, None, None);
     loop {
         let once = if cursor.takes(b"\"action\":") {
             action.replace(cursor.plain_text()?).is_none()
@@ -32,6 +33,8 @@ pub(super) fn read(input: &[u8]) -> Option<(Envelope<'_>, usize)> {
             id.replace(cursor.id()?).is_none()
         } else if cursor.takes(b"\"re\":") {
             re.replace(cursor.id()?).is_none()
+        } else if cursor.takes(b"\"timeout\":") {
+            timeout.replace(cursor.id()?).is_none()
         } else {
             return None;
         };
@@ -59,6 +62,7 @@ pub(super) fn read(input: &[u8]) -> Option<(Envelope<'_>, usize)> {
         },
         id: id.map(CallId::Number),
         re: re.map(CallId::Number),
+        timeout,
     };
     Some((envelope, cursor.pos))
 }

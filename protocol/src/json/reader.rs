@@ -159,7 +159,7 @@ impl JsonReader {
             // A failure is not answered by a failure.
             return Ok(Event::Ignored);
         }
-        self.admit(&action, data, None, len)
+        self.admit(&action, data, None, None, len)
     }
 
     /// Writes a server's `handShake`, once: later calls write nothing. `micros` is the time, since the Unix epoch.
@@ -199,7 +199,7 @@ impl JsonReader {
     }
 
     fn event<'a>(&mut self, envelope: Envelope<'a>, len: usize) -> Result<Event<'a>, ReadError> {
-        let Envelope { action, data, created, token, id, re } = envelope;
+        let Envelope { action, data, created, token, id, re, timeout } = envelope;
         self.check_token(&token)?;
         self.created = created;
         if id.is_some() && self.form == Form::Old {
@@ -219,7 +219,7 @@ impl JsonReader {
             });
             return Ok(Event::Named(Named { re, action, data, len }));
         }
-        self.admit(&action, data, id, len)
+        self.admit(&action, data, id, timeout, len)
     }
 
     fn check_token(&self, token: &Token<'_>) -> Result<(), ReadError> {
@@ -326,6 +326,7 @@ impl JsonReader {
         action: &str,
         data: Option<&'a str>,
         id: Option<CallId<'a>>,
+        timeout: Option<u64>,
         len: usize,
     ) -> Result<Event<'a>, ReadError> {
         let Some(number) = self.incoming.find(action) else {
@@ -365,7 +366,8 @@ impl JsonReader {
             return Ok(Event::Busy { to });
         };
         self.streams += u32::from(stream);
-        Ok(Event::Call { id, action: number, timeout_ms: 0, payload, to })
+        let timeout_ms = u32::try_from(timeout.unwrap_or(0)).unwrap_or(u32::MAX);
+        Ok(Event::Call { id, action: number, timeout_ms, payload, to })
     }
 
     fn one_way<'a>(&mut self, action: u16, payload: &'a [u8], len: usize) -> Result<Event<'a>, ReadError> {

@@ -208,6 +208,15 @@ impl JsonWriter {
         self.finish(out, None);
     }
 
+    /// Writes the head of a call. How long its caller waits is told to who understands it.
+    pub fn call_head(&self, action: &str, timeout_ms: u32, data: &[u8], out: &mut Vec<u8>) {
+        put_head(out, action, data);
+        if timeout_ms > 0 && self.form == Form::Pnet {
+            out.extend_from_slice(b",\"timeout\":");
+            put_number(out, u64::from(timeout_ms));
+        }
+    }
+
     /// Completes a call of which `out` ends with the head, and counts it.
     pub fn call_started(&mut self, id: u32, action: u16, out: &mut Vec<u8>) {
         self.unread = true;

@@ -4,6 +4,7 @@
 mod begin_and_end;
 mod calls;
 mod cancellation;
+mod deadlines;
 mod edges;
 mod faults;
 mod hub;

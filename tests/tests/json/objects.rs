@@ -132,7 +132,9 @@ fn in_order(object: &Value, line: &[u8]) -> bool {
     let tie = usize::from(fields.contains_key("id") || fields.contains_key("re"));
     let text = String::from_utf8_lossy(line);
     let found = |key: &str| text.rfind(key).unwrap_or(usize::MAX);
-    fields.len() == 4 + tie
+    // How long its caller waits stands in a call.
+    let timeout = usize::from(fields.get("timeout").is_some_and(|ms| ms.is_u64() && fields.contains_key("id")));
+    fields.len() == 4 + tie + timeout
         && text.starts_with("{\"action\":")
         && object.get("data").is_some()
         && object["packet-created"].as_f64().is_some_and(|time| time.is_finite() && time > 1.0e9)

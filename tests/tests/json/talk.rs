@@ -5,7 +5,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use pnet::{Closed, Failure, Hub, Meta, Packet, Peer, Retry, action, actions, protocol};
+use pnet::{Closed, Failure, Hub, Meta, Packet, Peer, Retry, SendError, StreamSender, action, actions, protocol};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Packet, Serialize, Deserialize)]
@@ -81,6 +81,25 @@ pub(crate) struct Answer {
 pub(crate) struct Boom {}
 
 #[derive(Debug, Packet, Serialize, Deserialize)]
+pub(crate) struct Count {
+    pub(crate) to: u32,
+    pub(crate) odd: Option<bool>,
+}
+
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub(crate) struct Number {
+    pub(crate) n: u32,
+}
+
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub(crate) struct Left {}
+
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub(crate) struct Ms {
+    pub(crate) ms: Option<u64>,
+}
+
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub(crate) struct News {
     pub(crate) text: String,
 }
@@ -104,6 +123,8 @@ protocol! {
             Shout,
             Ask -> Answer,
             Boom -> (),
+            Count -> stream Result<Number, Odd>,
+            Left -> Ms,
         }
         server { News, Confirm -> Answer }
     }
@@ -207,15 +228,15 @@ fn maybe(p: Maybe) -> Maybe {
 #[action("HOLD")]
 async fn hold(p: Hold, book: &Book) -> Held {
     book.write(format!("HOLD {}", p.n));
-    let _dropped = Dropped(book, p.n);
+    let _dropped = Dropped(book, "HOLD", p.n);
     std::future::pending().await
 }
 
-struct Dropped<'a>(&'a Book, u32);
+struct Dropped<'a>(&'a Book, &'static str, u32);
 
 impl Drop for Dropped<'_> {
     fn drop(&mut self) {
-        self.0.write(format!("HOLD {} ends", self.1));
+        self.0.write(format!("{} {} ends", self.1, self.2));
     }
 }
 
@@ -242,7 +263,21 @@ fn boom(_: Boom) -> Result<(), Failure> {
     Ok(())
 }
 
-actions! { pub(crate) server TableServer(Book) for Table: joined, left, echo, note, half, touch, when, maybe, hold, pause, shout, ask, boom }
+#[action("COUNT")]
+async fn count(p: Count, book: &Book, out: StreamSender<Number>) -> Result<Result<(), Odd>, SendError> {
+    let _dropped = Dropped(book, "COUNT", p.to);
+    for n in 1..=p.to {
+        out.send(Number { n }).await?;
+    }
+    Ok(if p.odd == Some(true) { Err(Odd { n: i64::from(p.to) }) } else { Ok(()) })
+}
+
+#[action("LEFT")]
+fn left_of(_: Left, meta: &Meta) -> Ms {
+    Ms { ms: meta.remaining().and_then(|left| u64::try_from(left.as_millis()).ok()) }
+}
+
+actions! { pub(crate) server TableServer(Book) for Table: joined, left, echo, note, half, touch, when, maybe, hold, pause, shout, ask, boom, count, left_of }
 
 #[action("NEWS")]
 fn news(p: News, book: &Book) {
