@@ -27,7 +27,6 @@ pub(crate) struct Entry {
 }
 
 /// What stands after `->`.
-#[expect(clippy::large_enum_variant, reason = "a protocol has few")]
 pub(crate) enum Reply {
     None,
     Ack,

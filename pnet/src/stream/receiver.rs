@@ -55,6 +55,9 @@ pub struct Streaming<R: Reply> {
     reply: PhantomData<fn() -> R>,
 }
 
+/// What comes of a stream.
+type Item<R> = Result<<R as Reply>::Ok, CallError<<R as Reply>::Err>>;
+
 impl<R: Reply> Streaming<R> {
     pub(crate) fn new<T, K: Streamed<T, Reply = R>>(conn: &Arc<Conn>, action: u16, packet: &T) -> Self {
         let codec = conn.dialect.codec_override();
@@ -77,7 +80,7 @@ impl<R: Reply> Streaming<R> {
         poll_fn(|task| self.poll_item(task)).await
     }
 
-    fn poll_item(&mut self, task: &mut Context<'_>) -> Poll<Option<Result<R::Ok, CallError<R::Err>>>> {
+    fn poll_item(&mut self, task: &mut Context<'_>) -> Poll<Option<Item<R>>> {
         if self.ended {
             return Poll::Ready(None);
         }
@@ -86,7 +89,7 @@ impl<R: Reply> Streaming<R> {
         Poll::Ready(item)
     }
 
-    fn poll_any(&mut self, task: &mut Context<'_>) -> Poll<Option<Result<R::Ok, CallError<R::Err>>>> {
+    fn poll_any(&mut self, task: &mut Context<'_>) -> Poll<Option<Item<R>>> {
         let id = match ready!(self.asking.poll_queued(task)) {
             Ok(id) => id,
             Err(error) => return Poll::Ready(Some(Err(error))),
