@@ -1,6 +1,11 @@
 //! The other end of one connection of a server.
 
-use std::{fmt, marker::PhantomData, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    marker::PhantomData,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use pnet_protocol::{
     close::CloseCode,
@@ -223,6 +228,29 @@ impl<P: Phase> Peer<P> {
     /// The same with a code of your choice.
     pub fn close_with(&self, code: CloseCode, reason: impl Into<String>) {
         self.conn.request_close(Closed::new(code, reason.into(), ClosedBy::Here));
+    }
+
+    /// The last round trip that was measured: by the pings that are sent when a side is silent, or by
+    /// [`ping`](Self::ping). `None` before the first.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.conn.out().rtt()
+    }
+
+    /// Sends a ping now and measures the time until its answer comes. Those who ask at the same time share one.
+    ///
+    /// Handlers are not part of it: the other side's connection answers. A JSON peer that was not made with pnet is sent
+    /// none, and the wait ends with the connection.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection ended, if it ends first.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn ping(&self) -> Result<Duration, Arc<Closed>> {
+        self.conn.ping().await
     }
 
     /// Whether the connection is gone.

@@ -78,6 +78,7 @@ struct ServerConfig {
     call_timeout: Option<Duration>,
     handshake_timeout: Duration,
     grace: Duration,
+    heartbeat_ms: u32,
     max_connections: usize,
     plaintext_on_network: bool,
 }
@@ -173,6 +174,16 @@ impl<S: Service> ServerBuilder<S> {
     /// [`run_until`](Server::run_until) gives a shutdown; 10 s by default.
     pub const fn grace(mut self, grace: Duration) -> Self {
         self.config.grace = grace;
+        self
+    }
+
+    /// How often each side of a connection speaks at least; 15 s by default, at least 1 s and at most 1 h. A client may
+    /// ask for less. Who has nothing to say sends a ping; who is not heard for three times as long is gone, and the
+    /// connection ends with [`CloseCode::Timeout`]. With [`Duration::ZERO`] no signs of life are sent or expected.
+    ///
+    /// JSON clients that were not made with pnet may be silent for as long as they like.
+    pub fn heartbeat(mut self, every: Duration) -> Self {
+        self.config.heartbeat_ms = config::heartbeat_ms(every);
         self
     }
 
@@ -379,6 +390,7 @@ impl Default for ServerConfig {
             call_timeout: Some(config::CALL),
             handshake_timeout: config::HANDSHAKE,
             grace: config::GRACE,
+            heartbeat_ms: config::heartbeat_ms(config::HEARTBEAT),
             max_connections: config::CONNECTIONS,
             plaintext_on_network: false,
         }

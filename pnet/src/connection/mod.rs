@@ -57,6 +57,8 @@ pub(crate) struct Conn {
     pub(crate) counters: Counters,
     out: Mutex<Out>,
     ended: Notify,
+    /// A ping was answered.
+    pub(crate) ponged: Notify,
     /// Whether the last frame was written, or never will be.
     written: AtomicBool,
     clients: AtomicUsize,
@@ -81,6 +83,7 @@ impl Conn {
             counters: Counters::default(),
             out: Mutex::new(Out::new(writer, local)),
             ended: Notify::new(),
+            ponged: Notify::new(),
             written: AtomicBool::new(false),
             clients: AtomicUsize::new(0),
         })
@@ -151,6 +154,7 @@ impl Conn {
         };
         wakers.into_iter().for_each(Waker::wake);
         self.ended.notify_waiters();
+        self.ponged.notify_waiters();
         closed
     }
 
@@ -184,6 +188,29 @@ impl Conn {
                 return closed;
             }
             ended.await;
+        }
+    }
+
+    /// Measures a round trip that begins now.
+    pub(crate) async fn ping(&self) -> Result<std::time::Duration, Arc<Closed>> {
+        let (nonce, waker) = {
+            let mut out = self.out();
+            out.ping(false);
+            (out.next_ping(), out.wake_anyway())
+        };
+        wake(waker);
+        loop {
+            let ponged = self.ponged.notified();
+            {
+                let out = self.out();
+                if let Some(rtt) = out.rtt_since(nonce) {
+                    return Ok(rtt);
+                }
+                if let Some(closed) = &out.gone {
+                    return Err(Arc::clone(closed));
+                }
+            }
+            ponged.await;
         }
     }
 

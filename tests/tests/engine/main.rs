@@ -8,6 +8,7 @@ mod edges;
 mod faults;
 mod hub;
 mod inbox_and_hub;
+mod life;
 mod order;
 mod pressure;
 mod regressions;
