@@ -8,7 +8,7 @@ use std::{
 };
 
 use pnet_protocol::{
-    close::CloseCode,
+    close::{CloseCode, Retry},
     dialect::Dialect,
     id::ConnectionId,
     protocol::{Answered, OneWay, Phase, ServerSends, Streamed},
@@ -220,14 +220,15 @@ impl<P: Phase> Peer<P> {
         self.conn.out().suspended
     }
 
-    /// Closes the connection now: what was queued is written, handlers stop, the client learns the reason.
-    pub fn close(&self, reason: impl Into<String>) {
-        self.close_with(CloseCode::Normal, reason);
+    /// Closes the connection now: what was queued is written, handlers stop, the client learns code and reason. If it is
+    /// closing already, for whatever reason, that one stays.
+    pub fn close(&self, code: CloseCode, reason: impl Into<String>) {
+        self.close_with(code, reason, Retry::Unspecified);
     }
 
-    /// The same with a code of your choice.
-    pub fn close_with(&self, code: CloseCode, reason: impl Into<String>) {
-        self.conn.request_close(Closed::new(code, reason.into(), ClosedBy::Here));
+    /// The same with advice about coming back: [`Retry::after`] some time, or [`Retry::Never`].
+    pub fn close_with(&self, code: CloseCode, reason: impl Into<String>, retry: Retry) {
+        self.conn.request_close(Closed::new(code, reason.into(), ClosedBy::Here).with_retry(retry));
     }
 
     /// The last round trip that was measured: by the pings that are sent when a side is silent, or by

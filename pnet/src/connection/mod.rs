@@ -113,10 +113,13 @@ impl Conn {
         let mut wakers = Vec::new();
         {
             let mut out = self.out();
-            if out.gone.is_some() || out.drain.is_some() {
+            if out.gone.is_some() {
                 return;
             }
-            out.drain = Some((closed, deadline));
+            match &mut out.drain {
+                Some((_, until)) => *until = deadline.min(*until),
+                drain => *drain = Some((closed, deadline)),
+            }
             out.drain_producers(&mut wakers);
             wakers.extend(out.wake_anyway());
         }

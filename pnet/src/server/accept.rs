@@ -20,7 +20,7 @@ use pnet_protocol::{
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::{Core, ServerConfig, going_away, waiting::Waiting};
+use super::{Core, ServerConfig, come_back, going_away, waiting::Waiting};
 use crate::{
     client::places,
     config,
@@ -284,7 +284,8 @@ impl<S: Service> Serving<S> {
             live.insert(conn.id, Arc::clone(conn));
         }
         if self.core.stop.is_cancelled() {
-            conn.request_close(going_away());
+            let ordinal = self.core.live().len();
+            conn.request_close(going_away().with_retry(come_back(self.core.come_back(), ordinal, ordinal)));
         }
         Some(Listed { core: Arc::clone(&self.core), id: conn.id })
     }

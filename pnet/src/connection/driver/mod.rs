@@ -245,7 +245,16 @@ impl<D: Dispatch> Driver<D> {
             if matches!(self.stage, Stage::Joining { .. }) {
                 self.close(closed);
             } else {
-                self.stage = Stage::Draining { closed, deadline };
+                // Whoever asked first has said why; whoever gives less time is obeyed.
+                match &mut self.stage {
+                    Stage::Draining { closed: known, deadline: until } => {
+                        *until = deadline.min(*until);
+                        if known.by() != ClosedBy::Here {
+                            *known = closed;
+                        }
+                    }
+                    stage => *stage = Stage::Draining { closed, deadline },
+                }
             }
         }
     }
