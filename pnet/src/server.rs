@@ -356,6 +356,15 @@ impl<P: Phase> ServerHandle<P> {
         Shutdown { finished: conns.len().saturating_sub(left.len()), cut_off: left.len() }
     }
 
+    /// Waits until the server has ended: it accepts nothing any more, and every connection's disconnect handler is done.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn closed(&self) {
+        self.core.tasks.wait().await;
+    }
+
     /// Every connection.
     #[must_use]
     pub fn hub(&self) -> Hub<P> {

@@ -87,7 +87,8 @@ impl Life {
             self.due = now + LAST_LOOK;
             return Sign::Nothing;
         }
-        let mut ping = self.heard.min(self.spoke).max(self.pinged.unwrap_or(self.heard.min(self.spoke))) + every;
+        let quiet = self.heard.min(self.spoke);
+        let mut ping = self.pinged.map_or(quiet, |pinged| pinged.max(quiet)) + every;
         let due = ping <= now;
         if due {
             self.pinged = Some(now);
