@@ -106,6 +106,7 @@ struct ClientConfig {
     credentials: Vec<u8>,
     call_timeout: Option<Duration>,
     handshake_timeout: Duration,
+    heartbeat_ms: u32,
     plaintext_on_network: bool,
 }
 
@@ -117,6 +118,7 @@ impl Default for ClientConfig {
             credentials: Vec::new(),
             call_timeout: Some(config::CALL),
             handshake_timeout: config::HANDSHAKE,
+            heartbeat_ms: 0,
             plaintext_on_network: false,
         }
     }
@@ -162,6 +164,17 @@ macro_rules! settings {
         /// How long the server may take to welcome this client, its connect handler included; 5 s by default.
         pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
             self.config.handshake_timeout = timeout;
+            self
+        }
+
+        /// How often this client wishes each side of the connection to speak at least, from 1 s to 1 h. The server takes
+        /// the shorter of this and its own [`heartbeat`](crate::ServerBuilder::heartbeat), unless that is off.
+        /// [`Duration::ZERO`], the default, is no wish.
+        ///
+        /// Who is not heard for three times as long is gone: the connection ends with
+        /// [`CloseCode::Timeout`](crate::CloseCode::Timeout).
+        pub fn heartbeat(mut self, every: Duration) -> Self {
+            self.config.heartbeat_ms = config::heartbeat_ms(every);
             self
         }
 
@@ -290,7 +303,7 @@ where
         Dialect::Json => tokio::time::timeout(after, shake_json(&mut joining, Pr::INFO, &config)).await,
         _ => tokio::time::timeout(after, shake(&mut joining, Pr::INFO, &config, shapes)).await,
     };
-    let (id, reader, writer) = match shaken {
+    let (id, reader, writer, heartbeat_ms) = match shaken {
         Ok(Ok(shaken)) => shaken,
         Ok(Err(error)) => {
             joining.last_words().await;
@@ -310,6 +323,7 @@ where
         tail: joining.tail,
         deadline: config::after(config.handshake_timeout),
         silent: None,
+        heartbeat: config::every(heartbeat_ms),
     };
     let driver = Driver::new(opening, Arc::clone(&conn), dispatch(conn));
     let dialect = config.dialect;
@@ -319,7 +333,8 @@ where
     Ok(client)
 }
 
-type Shaken = (ConnectionId, Reader, Writer);
+/// With the heartbeat that the server has announced.
+type Shaken = (ConnectionId, Reader, Writer, u32);
 
 async fn shake(
     joining: &mut Joining,
@@ -327,8 +342,9 @@ async fn shake(
     config: &ClientConfig,
     shapes: ShapePolicy,
 ) -> Result<Shaken, ConnectError> {
-    let welcomed = joining.client(info, &config.credentials, &config.limits, shapes).await?;
-    Ok((welcomed.connection_id, Reader::native(&config.limits, &info.server), Writer::native(&welcomed.limits)))
+    let welcomed = joining.client(info, &config.credentials, &config.limits, shapes, config.heartbeat_ms).await?;
+    let reader = Reader::native(&config.limits, &info.server);
+    Ok((welcomed.connection_id, reader, Writer::native(&welcomed.limits), welcomed.heartbeat_ms))
 }
 
 async fn shake_json(
@@ -337,12 +353,12 @@ async fn shake_json(
     config: &ClientConfig,
 ) -> Result<Shaken, ConnectError> {
     let credentials = str::from_utf8(&config.credentials).map_err(|_| ConnectError::Credentials)?;
-    let welcome = joining.json_client(info, credentials, &config.limits).await?;
+    let welcome = joining.json_client(info, credentials, &config.limits, config.heartbeat_ms).await?;
     let reader = JsonReader::client(info, &config.limits, welcome.form);
     let writer = JsonWriter::client(info, &welcome);
     // A server of the old form names no connections.
     let id = welcome.connection_id.unwrap_or_else(ConnectionId::random);
-    Ok((id, Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer))))
+    Ok((id, Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer)), welcome.heartbeat_ms))
 }
 
 /// As many handlers as the limits let the peer keep busy.
@@ -493,6 +509,29 @@ impl<P: Phase> Client<P> {
         let closed = Closed::new(CloseCode::Normal, "", ClosedBy::Here);
         self.conn.request_drain(closed, config::after(config::GRACE));
         self.conn.written().await
+    }
+
+    /// The last round trip that was measured: by the pings that are sent when a side is silent, or by
+    /// [`ping`](Self::ping). `None` before the first.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.conn.out().rtt()
+    }
+
+    /// Sends a ping now and measures the time until its answer comes. Those who ask at the same time share one.
+    ///
+    /// Handlers are not part of it: the other side's connection answers. A JSON peer that was not made with pnet is sent
+    /// none, and the wait ends with the connection.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection ended, if it ends first.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn ping(&self) -> Result<Duration, Arc<Closed>> {
+        self.conn.ping().await
     }
 
     /// Whether the connection is gone.

@@ -14,12 +14,14 @@ pub const DEFAULT_ADDRESS: &str = "127.0.0.1:25565";
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// Handshake and connect handler together.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Clients of a server that shuts down are told to come back no sooner.
+pub(crate) const COME_BACK: Duration = Duration::from_secs(1);
 /// A call without an own timeout.
 pub(crate) const CALL: Duration = Duration::from_secs(30);
 /// A write without progress.
 pub(crate) const WRITE: Duration = Duration::from_secs(10);
-/// Announced to clients: no signs of life are sent or expected.
-pub(crate) const HEARTBEAT_MS: u32 = 0;
+/// Each side of a connection speaks at least this often.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Connections of a server.
 pub(crate) const CONNECTIONS: usize = 10_000;
 /// Connections that have not sent a byte, and as many whose handshake is not done; beyond that the oldest has to go. As
@@ -40,6 +42,19 @@ pub(crate) const fn times(grace: Duration) -> Times {
     Times { write: WRITE, grace }
 }
 
+/// A heartbeat in milliseconds: none, or from 1 s to 1 h.
+pub(crate) fn heartbeat_ms(every: Duration) -> u32 {
+    if every.is_zero() {
+        return 0;
+    }
+    u32::try_from(every.as_millis()).map_or(MAX_HEARTBEAT_MS, |millis| millis.clamp(MIN_HEARTBEAT_MS, MAX_HEARTBEAT_MS))
+}
+
+/// What a handshake has announced. Nobody makes this side speak more often than once a second.
+pub(crate) fn every(millis: u32) -> Option<Duration> {
+    (millis != 0).then(|| Duration::from_millis(u64::from(millis.max(MIN_HEARTBEAT_MS))))
+}
+
 /// The time so much later, or as late as the clock goes.
 pub(crate) fn after(duration: Duration) -> Instant {
     let now = Instant::now();
@@ -54,6 +69,8 @@ pub(crate) fn bounded(mut limits: Limits) -> Limits {
     limits
 }
 
+const MIN_HEARTBEAT_MS: u32 = pnet_protocol::limits::MIN_HEARTBEAT_MS;
+const MAX_HEARTBEAT_MS: u32 = 3_600_000;
 const MAX_PLACES: u32 = 32_768;
 
 /// Beyond the life of any process, and within what every platform's clock can say.

@@ -30,6 +30,10 @@ impl Closed {
         Self { code: CloseCode::Lost, reason: Cow::Borrowed(""), by: ClosedBy::Transport, retry: Retry::Unspecified }
     }
 
+    pub(crate) fn with_retry(self, retry: Retry) -> Self {
+        Self { retry, ..self }
+    }
+
     pub(crate) fn from_peer(code: CloseCode, retry: Retry, reason: &str) -> Self {
         Self { code, reason: reason.to_owned().into(), by: ClosedBy::Peer, retry }
     }

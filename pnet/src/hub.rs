@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use pnet_protocol::{
-    close::CloseCode,
+    close::{CloseCode, Retry},
     dialect::Dialect,
     id::ConnectionId,
     packet::EncodeError,
@@ -58,7 +58,7 @@ use crate::{
 ///
 /// hub.suspend(first.id());
 /// assert_eq!(hub.broadcast(&Hint { n: 2 }).skipped, 1);
-/// hub.close(second.id(), "the quiz is over");
+/// hub.close(second.id(), pnet::CloseCode::Normal, "the quiz is over");
 /// assert_eq!(second.closed().await.reason(), "the quiz is over");
 /// # Ok(()) }
 /// ```
@@ -296,14 +296,15 @@ impl<P: Phase> Hub<P> {
         self.get(id).inspect(Peer::resume).is_some()
     }
 
-    /// Closes one connection with a reason, which its client learns. `false` if it was not there.
-    pub fn close(&self, id: ConnectionId, reason: impl Into<String>) -> bool {
-        self.close_with(id, CloseCode::Normal, reason)
+    /// Closes one connection with a code and a reason, which its client learns: see [`Peer::close`]. `false` if it was not
+    /// there.
+    pub fn close(&self, id: ConnectionId, code: CloseCode, reason: impl Into<String>) -> bool {
+        self.close_with(id, code, reason, Retry::Unspecified)
     }
 
-    /// The same with a code of your choice: see [`Peer::close_with`].
-    pub fn close_with(&self, id: ConnectionId, code: CloseCode, reason: impl Into<String>) -> bool {
-        self.get(id).map(|peer| peer.close_with(code, reason)).is_some()
+    /// The same with advice about coming back: see [`Peer::close_with`].
+    pub fn close_with(&self, id: ConnectionId, code: CloseCode, reason: impl Into<String>, retry: Retry) -> bool {
+        self.get(id).map(|peer| peer.close_with(code, reason, retry)).is_some()
     }
 }
 

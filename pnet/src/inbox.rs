@@ -85,6 +85,15 @@ impl<P: Receive<ClientSide>> Inbox<P> {
         self.current.as_ref().map(|item| &item.job.meta)
     }
 
+    /// Waits until the connection is gone, and says why. What has arrived before can still be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn closed(&self) -> Arc<Closed> {
+        self.conn.closed().await
+    }
+
     fn finish_current(&mut self) {
         if let Some(item) = self.current.take() {
             if let JobKind::OneWay { frame_len } = item.job.kind {

@@ -1,6 +1,6 @@
 //! What a server knows about one of its connections.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use pnet_protocol::{dialect::Dialect, id::ConnectionId};
 
@@ -21,6 +21,8 @@ pub struct PeerInfo {
     pub dialect: Dialect,
     /// When the connection was opened.
     pub since: SystemTime,
+    /// The last round trip that was measured: see [`Peer::rtt`](crate::Peer::rtt).
+    pub rtt: Option<Duration>,
     /// Whether delivery to it is suspended: see [`Peer::suspend`](crate::Peer::suspend).
     pub suspended: bool,
     /// What has come from the client.
@@ -46,9 +48,9 @@ pub struct Traffic {
 
 impl PeerInfo {
     pub(crate) fn of(conn: &Conn) -> Self {
-        let (suspended, sent) = {
+        let (suspended, sent, rtt) = {
             let out = conn.out();
-            (out.suspended, out.sent)
+            (out.suspended, out.sent, out.rtt())
         };
         let counters = &conn.counters;
         Self {
@@ -56,6 +58,7 @@ impl PeerInfo {
             addr: conn.addr.clone(),
             dialect: conn.dialect,
             since: conn.since,
+            rtt,
             suspended,
             received: Traffic {
                 packets: counters.packets_received.get(),

@@ -1,9 +1,14 @@
 //! The other end of one connection of a server.
 
-use std::{fmt, marker::PhantomData, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    marker::PhantomData,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use pnet_protocol::{
-    close::CloseCode,
+    close::{CloseCode, Retry},
     dialect::Dialect,
     id::ConnectionId,
     protocol::{Answered, OneWay, Phase, ServerSends, Streamed},
@@ -215,14 +220,38 @@ impl<P: Phase> Peer<P> {
         self.conn.out().suspended
     }
 
-    /// Closes the connection now: what was queued is written, handlers stop, the client learns the reason.
-    pub fn close(&self, reason: impl Into<String>) {
-        self.close_with(CloseCode::Normal, reason);
+    /// Closes the connection now: what was queued is written, handlers stop, the client learns code and reason. If it is
+    /// closing already, for whatever reason, that one stays.
+    pub fn close(&self, code: CloseCode, reason: impl Into<String>) {
+        self.close_with(code, reason, Retry::Unspecified);
     }
 
-    /// The same with a code of your choice.
-    pub fn close_with(&self, code: CloseCode, reason: impl Into<String>) {
-        self.conn.request_close(Closed::new(code, reason.into(), ClosedBy::Here));
+    /// The same with advice about coming back: [`Retry::after`] some time, or [`Retry::Never`].
+    pub fn close_with(&self, code: CloseCode, reason: impl Into<String>, retry: Retry) {
+        self.conn.request_close(Closed::new(code, reason.into(), ClosedBy::Here).with_retry(retry));
+    }
+
+    /// The last round trip that was measured: by the pings that are sent when a side is silent, or by
+    /// [`ping`](Self::ping). `None` before the first.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.conn.out().rtt()
+    }
+
+    /// Sends a ping now and measures the time until its answer comes. Those who ask at the same time share one.
+    ///
+    /// Handlers are not part of it: the other side's connection answers. A JSON peer that was not made with pnet is sent
+    /// none, and the wait ends with the connection.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection ended, if it ends first.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn ping(&self) -> Result<Duration, Arc<Closed>> {
+        self.conn.ping().await
     }
 
     /// Whether the connection is gone.

@@ -7,12 +7,12 @@ use std::{
     collections::HashMap,
     fmt,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use pnet_protocol::{
-    close::CloseCode,
+    close::{CloseCode, Retry},
     dialect::Dialect,
     id::ConnectionId,
     limits::Limits,
@@ -78,6 +78,8 @@ struct ServerConfig {
     call_timeout: Option<Duration>,
     handshake_timeout: Duration,
     grace: Duration,
+    heartbeat_ms: u32,
+    come_back: Duration,
     max_connections: usize,
     plaintext_on_network: bool,
 }
@@ -176,6 +178,23 @@ impl<S: Service> ServerBuilder<S> {
         self
     }
 
+    /// How often each side of a connection speaks at least; 15 s by default, at least 1 s and at most 1 h. A client may
+    /// ask for less. Who has nothing to say sends a ping; who is not heard for three times as long is gone, and the
+    /// connection ends with [`CloseCode::Timeout`]. With [`Duration::ZERO`] no signs of life are sent or expected.
+    ///
+    /// JSON clients that were not made with pnet may be silent for as long as they like.
+    pub fn heartbeat(mut self, every: Duration) -> Self {
+        self.config.heartbeat_ms = config::heartbeat_ms(every);
+        self
+    }
+
+    /// After what time clients may come back when the server shuts down; 1 s by default. They are told different times,
+    /// this one and later, so that no more than 100 a second come back.
+    pub const fn come_back(mut self, after: Duration) -> Self {
+        self.config.come_back = after;
+        self
+    }
+
     /// How many connections there may be; 10,000 by default. One more is closed as `overloaded`.
     pub const fn max_connections(mut self, connections: usize) -> Self {
         self.config.max_connections = connections;
@@ -219,7 +238,7 @@ impl<S: Service> ServerBuilder<S> {
     {
         let local_addr = listener.local_addr();
         let grace = self.config.grace;
-        let core = Arc::new(Core::default());
+        let core = Arc::new(Core { come_back: OnceLock::from(self.config.come_back), ..Core::default() });
         let shared = Arc::new(Shared { state: self.state, hub: Arc::clone(&self.hub), pool: Pool::new() });
         let server = Arc::new(Serving::<S>::new(shared, self.config, Arc::clone(&core)));
         core.tasks.spawn(server.accept(listener));
@@ -327,13 +346,23 @@ impl<P: Phase> ServerHandle<P> {
         // The last words need some of the grace, too.
         let work = grace.saturating_sub((grace / 4).min(LAST_WORDS));
         let drain_until = config::after(work);
-        for conn in &conns {
-            conn.request_drain(going_away(), drain_until);
+        for (ordinal, conn) in conns.iter().enumerate() {
+            let retry = come_back(self.core.come_back(), ordinal, conns.len());
+            conn.request_drain(going_away().with_retry(retry), drain_until);
         }
         let done = tokio::time::timeout_at(deadline, self.core.tasks.wait()).await.is_ok();
         let left: Vec<_> = if done { Vec::new() } else { self.core.live().values().cloned().collect() };
         left.iter().for_each(|conn| conn.kill());
         Shutdown { finished: conns.len().saturating_sub(left.len()), cut_off: left.len() }
+    }
+
+    /// Waits until the server has ended: it accepts nothing any more, and every connection's disconnect handler is done.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn closed(&self) {
+        self.core.tasks.wait().await;
     }
 
     /// Every connection.
@@ -361,9 +390,15 @@ struct Core {
     waiting: Arc<WaitingRoom>,
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// When clients are told to come back after a shutdown, at the earliest.
+    come_back: OnceLock<Duration>,
 }
 
 impl Core {
+    fn come_back(&self) -> Duration {
+        self.come_back.get().copied().unwrap_or(config::COME_BACK)
+    }
+
     fn live(&self) -> MutexGuard<'_, HashMap<ConnectionId, Arc<Conn>>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -379,6 +414,8 @@ impl Default for ServerConfig {
             call_timeout: Some(config::CALL),
             handshake_timeout: config::HANDSHAKE,
             grace: config::GRACE,
+            come_back: config::COME_BACK,
+            heartbeat_ms: config::heartbeat_ms(config::HEARTBEAT),
             max_connections: config::CONNECTIONS,
             plaintext_on_network: false,
         }
@@ -411,6 +448,17 @@ impl<S: Service> fmt::Debug for ServerBuilder<S> {
 
 fn going_away() -> Closed {
     Closed::new(CloseCode::GoingAway, "the server is shutting down", ClosedBy::Here)
+}
+
+/// When the connection with this number, of so many, is told to come back. Multiples of the golden ratio are spread evenly
+/// however many of them there are.
+fn come_back(base: Duration, ordinal: usize, connections: usize) -> Retry {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let spread = (connections as u64).saturating_mul(10).max(1_000);
+    let fraction = (ordinal as u64).wrapping_mul(GOLDEN);
+    // The upper half of the product: less than the spread.
+    let millis = u64::try_from((u128::from(fraction) * u128::from(spread)) >> 64).unwrap_or(spread);
+    Retry::after(base.saturating_add(Duration::from_millis(millis)))
 }
 
 const LAST_WORDS: Duration = Duration::from_secs(1);

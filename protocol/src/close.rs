@@ -156,6 +156,16 @@ pub enum Retry {
     Never,
 }
 
+impl Retry {
+    /// Come back, but not before so long. Less than a millisecond is rounded up, more than 49 days are cut.
+    pub const fn after(wait: std::time::Duration) -> Self {
+        let millis = wait.as_nanos().div_ceil(1_000_000);
+        // Checked just before.
+        #[expect(clippy::cast_possible_truncation, reason = "it is compared first")]
+        Self::After(if millis < u32::MAX as u128 { millis as u32 } else { u32::MAX })
+    }
+}
+
 /// What a CLOSE frame says.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Close<'a> {

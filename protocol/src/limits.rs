@@ -111,6 +111,19 @@ impl Default for Limits {
     }
 }
 
+/// The shortest heartbeat, in milliseconds.
+pub const MIN_HEARTBEAT_MS: u32 = 1_000;
+
+/// The heartbeat that a server announces: the shorter of its own and of what the client wishes for, in milliseconds. 0 is
+/// none, or no wish; a server that has none is asked for none.
+pub const fn agreed_heartbeat_ms(own: u32, wish: u32) -> u32 {
+    if own == 0 {
+        return 0;
+    }
+    let shorter = if wish != 0 && wish < own { wish } else { own };
+    if shorter < MIN_HEARTBEAT_MS { MIN_HEARTBEAT_MS } else { shorter }
+}
+
 /// Longest frame before the handshake is over, and the least a [`Limits::max_frame_len`] may be.
 pub const HANDSHAKE_FRAME_LEN: u32 = 4096;
 

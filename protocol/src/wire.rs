@@ -129,6 +129,14 @@ impl Reader {
         }
     }
 
+    /// The heartbeat that a JSON server has announced, or will, in milliseconds; 0 for none.
+    pub const fn heartbeat_ms(&self) -> u32 {
+        match self {
+            Self::Native(_) => 0,
+            Self::Json(reader) => reader.heartbeat_ms(),
+        }
+    }
+
     /// Where the answer to the open call `id` goes.
     pub fn reply_to(&mut self, id: u32) -> ReplyTo {
         match self {
@@ -405,6 +413,22 @@ impl Writer {
         match self {
             Self::Native(_) => frame::put_cancel(out, id),
             Self::Json(writer) => writer.cancel(id, out),
+        }
+    }
+
+    /// Whether the other side understands a ping.
+    pub const fn can_ping(&self) -> bool {
+        match self {
+            Self::Native(_) => true,
+            Self::Json(writer) => matches!(writer.form(), Form::Pnet),
+        }
+    }
+
+    /// Writes a ping, whose nonce comes back.
+    pub fn ping(&self, nonce: u64, out: &mut Vec<u8>) {
+        match self {
+            Self::Native(_) => frame::put_ping(out, nonce),
+            Self::Json(writer) => writer.ping(nonce, out),
         }
     }
 

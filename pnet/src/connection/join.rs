@@ -63,12 +63,13 @@ impl Joining {
         info: &'static ProtocolInfo,
         credentials: &str,
         limits: &Limits,
+        heartbeat_ms: u32,
     ) -> Result<JsonWelcome, ConnectError> {
         let mut machine = JsonHandshake::new(info);
         if let Ok(welcome) = timeout(config::LISTEN, self.json_welcome(&mut machine)).await {
             return welcome;
         }
-        machine.greet(credentials, limits, micros_now(), &mut self.out);
+        machine.greet(credentials, limits, heartbeat_ms, micros_now(), &mut self.out);
         self.write().await.map_err(ConnectError::Broken)?;
         match timeout(config::NO_HANDSHAKE, self.json_welcome(&mut machine)).await {
             Ok(welcome) => welcome,
@@ -98,8 +99,10 @@ impl Joining {
         credentials: &[u8],
         limits: &Limits,
         shapes: ShapePolicy,
+        heartbeat_ms: u32,
     ) -> Result<Welcomed, ConnectError> {
-        let mut machine = ClientHandshake::new(info, credentials, limits, shapes, &mut self.out);
+        let mut machine =
+            ClientHandshake::with_heartbeat(info, credentials, limits, shapes, heartbeat_ms, &mut self.out);
         self.write().await.map_err(ConnectError::Broken)?;
         loop {
             let step = machine.handle(&self.tail, &mut self.out);

@@ -57,6 +57,8 @@ pub(crate) struct Conn {
     pub(crate) counters: Counters,
     out: Mutex<Out>,
     ended: Notify,
+    /// A ping was answered.
+    pub(crate) ponged: Notify,
     /// Whether the last frame was written, or never will be.
     written: AtomicBool,
     clients: AtomicUsize,
@@ -81,6 +83,7 @@ impl Conn {
             counters: Counters::default(),
             out: Mutex::new(Out::new(writer, local)),
             ended: Notify::new(),
+            ponged: Notify::new(),
             written: AtomicBool::new(false),
             clients: AtomicUsize::new(0),
         })
@@ -110,10 +113,13 @@ impl Conn {
         let mut wakers = Vec::new();
         {
             let mut out = self.out();
-            if out.gone.is_some() || out.drain.is_some() {
+            if out.gone.is_some() {
                 return;
             }
-            out.drain = Some((closed, deadline));
+            match &mut out.drain {
+                Some((_, until)) => *until = deadline.min(*until),
+                drain => *drain = Some((closed, deadline)),
+            }
             out.drain_producers(&mut wakers);
             wakers.extend(out.wake_anyway());
         }
@@ -151,6 +157,7 @@ impl Conn {
         };
         wakers.into_iter().for_each(Waker::wake);
         self.ended.notify_waiters();
+        self.ponged.notify_waiters();
         closed
     }
 
@@ -184,6 +191,29 @@ impl Conn {
                 return closed;
             }
             ended.await;
+        }
+    }
+
+    /// Measures a round trip that begins now.
+    pub(crate) async fn ping(&self) -> Result<std::time::Duration, Arc<Closed>> {
+        let (nonce, waker) = {
+            let mut out = self.out();
+            out.ping(false);
+            (out.next_ping(), out.wake_anyway())
+        };
+        wake(waker);
+        loop {
+            let ponged = self.ponged.notified();
+            {
+                let out = self.out();
+                if let Some(rtt) = out.rtt_since(nonce) {
+                    return Ok(rtt);
+                }
+                if let Some(closed) = &out.gone {
+                    return Err(Arc::clone(closed));
+                }
+            }
+            ponged.await;
         }
     }
 

@@ -13,13 +13,14 @@ use pnet_protocol::{
     handshake::{FirstByte, HandshakeError, ServerHandshake, ShapePolicy, first_byte},
     id::{ConnectionId, SessionToken},
     json::{Form, Greeting, JsonHello, JsonReader, JsonWriter},
+    limits::agreed_heartbeat_ms,
     protocol::{Protocol, Role},
     wire::{Reader, Writer},
 };
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::{Core, ServerConfig, going_away, waiting::Waiting};
+use super::{Core, ServerConfig, come_back, going_away, waiting::Waiting};
 use crate::{
     client::places,
     config,
@@ -53,7 +54,8 @@ struct Arrival {
 }
 
 enum Arrived {
-    Native(ServerHandshake, Writer),
+    /// With the heartbeat that the client wishes for.
+    Native(ServerHandshake, Writer, u32),
     Json(JsonHello),
 }
 
@@ -161,7 +163,7 @@ impl<S: Service> Serving<S> {
         let hello = tokio::time::timeout_at(deadline, joining.server(&mut machine, authorize)).await;
         let Ok(hello) = hello else { return Err(joining.timed_out(&mut machine)) };
         let hello = hello?;
-        Ok(Arrived::Native(machine, Writer::native(&hello.limits)))
+        Ok(Arrived::Native(machine, Writer::native(&hello.limits), hello.heartbeat_ms))
     }
 
     async fn greet_json(
@@ -202,17 +204,21 @@ impl<S: Service> Serving<S> {
         let (limits, info) = (&self.config.limits, S::Protocol::INFO);
         let token = SessionToken::random();
         let mut welcome = Vec::new();
-        let (reader, writer, preface_len, mut machine) = match dialect {
-            Arrived::Native(machine, writer) => {
-                (Reader::native(limits, &info.client), writer, PREFACE.len(), Some((machine, token)))
+        let (reader, writer, preface_len, mut machine, heartbeat_ms) = match dialect {
+            Arrived::Native(machine, writer, wish) => {
+                let heartbeat_ms = agreed_heartbeat_ms(self.config.heartbeat_ms, wish);
+                let reader = Reader::native(limits, &info.client);
+                (reader, writer, PREFACE.len(), Some((machine, token)), heartbeat_ms)
             }
             Arrived::Json(hello) => {
                 let mut reader = JsonReader::server(info, limits, id, token, hello.form);
+                reader.set_heartbeat(self.config.heartbeat_ms, hello.heartbeat_ms);
                 if hello.greets {
                     reader.greet(micros_now(), &mut welcome);
                 }
                 let writer = JsonWriter::server(info, &id, hello.form, &hello.limits);
-                (Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer)), 0, None)
+                let heartbeat_ms = reader.heartbeat_ms();
+                (Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer)), 0, None, heartbeat_ms)
             }
         };
         let conn = Conn::new(id, addr, (Role::Server, info), (writer, limits), self.config.call_timeout);
@@ -228,7 +234,7 @@ impl<S: Service> Serving<S> {
             return;
         };
         if let Some((machine, token)) = &mut machine {
-            machine.welcome(id, token, config::HEARTBEAT_MS, &mut welcome);
+            machine.welcome(id, token, heartbeat_ms, &mut welcome);
         }
         if let Some(silent) = &silent {
             silent.opened(&conn);
@@ -247,6 +253,7 @@ impl<S: Service> Serving<S> {
             tail: joining.tail,
             deadline,
             silent,
+            heartbeat: config::every(heartbeat_ms),
         };
         let driver = Driver::new(opening, conn, dispatch);
         self.core.tasks.spawn(async move {
@@ -277,7 +284,8 @@ impl<S: Service> Serving<S> {
             live.insert(conn.id, Arc::clone(conn));
         }
         if self.core.stop.is_cancelled() {
-            conn.request_close(going_away());
+            let ordinal = self.core.live().len();
+            conn.request_close(going_away().with_retry(come_back(self.core.come_back(), ordinal, ordinal)));
         }
         Some(Listed { core: Arc::clone(&self.core), id: conn.id })
     }

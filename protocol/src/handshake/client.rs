@@ -65,13 +65,25 @@ impl ClientHandshake {
         shapes: ShapePolicy,
         out: &mut Vec<u8>,
     ) -> Self {
+        Self::with_heartbeat(info, credentials, limits, shapes, 0, out)
+    }
+
+    /// The same with a wish: each side speaks at least once in so many milliseconds. 0 is no wish.
+    pub fn with_heartbeat(
+        info: &'static ProtocolInfo,
+        credentials: &[u8],
+        limits: &Limits,
+        shapes: ShapePolicy,
+        heartbeat_ms: u32,
+        out: &mut Vec<u8>,
+    ) -> Self {
         let hello = Hello {
             versions: (MIN_VERSION, MAX_VERSION),
             protocol: info.name,
             fingerprint: info.fingerprint,
             credentials,
             limits: *limits,
-            heartbeat_ms: 0,
+            heartbeat_ms,
         };
         out.extend_from_slice(&PREFACE);
         put_body(out, Kind::Hello, &hello.to_body());

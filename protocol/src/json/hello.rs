@@ -45,12 +45,20 @@ pub struct JsonHello {
     pub credentials: Vec<u8>,
     /// What it takes.
     pub limits: Limits,
+    /// How often it wishes each side to speak at least, in milliseconds; 0 is no wish.
+    pub heartbeat_ms: u32,
 }
 
 impl JsonHello {
     /// The hello of a client that says nothing, or begins with something else than a `handShake`.
     pub fn silent(form: Form) -> Self {
-        Self { form, greets: form == Form::Old, credentials: Vec::new(), limits: LimitsData::default().to_limits() }
+        Self {
+            form,
+            greets: form == Form::Old,
+            credentials: Vec::new(),
+            limits: LimitsData::default().to_limits(),
+            heartbeat_ms: 0,
+        }
     }
 }
 
@@ -111,6 +119,7 @@ impl Greeting {
             greets: true,
             credentials,
             limits: said.limits.to_limits(),
+            heartbeat_ms: said.heartbeat.unwrap_or_default(),
         };
         Ok(Some((self.first.skipped + len, hello)))
     }
@@ -120,14 +129,15 @@ impl Greeting {
 pub(crate) fn put_welcome(
     out: &mut Vec<u8>,
     info: &ProtocolInfo,
-    local: &Limits,
+    (local, heartbeat): (&Limits, u32),
     form: Form,
     (id, token): (&ConnectionId, &SessionToken),
     micros: i64,
 ) {
     let token = token.expose_text();
     let id = id.to_string();
-    let own = (form == Form::Pnet).then_some(Own { pnet: 1, protocol: info.name, limits: LimitsData::of(local) });
+    let own =
+        (form == Form::Pnet).then_some(Own { pnet: 1, protocol: info.name, limits: LimitsData::of(local), heartbeat });
     let data =
         WelcomeData { status: SUCCESS, uuid: str::from_utf8(&*token).unwrap_or_default(), remote_token: &id, own };
     put_action(out, action::HANDSHAKE);
@@ -162,6 +172,8 @@ pub struct JsonWelcome {
     pub limits: Limits,
     /// Whether the server may not have read this side's `handShake` yet, and takes one packet at a time.
     pub unread: bool,
+    /// How often each side speaks at least, in milliseconds; 0: no signs of life.
+    pub heartbeat_ms: u32,
 }
 
 impl JsonHandshake {
@@ -224,11 +236,12 @@ impl JsonHandshake {
         Ok(Some((self.first.skipped + len, welcome)))
     }
 
-    /// The server does not speak first: writes this side's `handShake`. `credentials` are text in this dialect.
-    pub fn greet(&mut self, credentials: &str, local: &Limits, micros: i64, out: &mut Vec<u8>) {
+    /// The server does not speak first: writes this side's `handShake`. `credentials` are text in this dialect;
+    /// `heartbeat` is the wish, in milliseconds, that each side speaks so often, and 0 is none.
+    pub fn greet(&mut self, credentials: &str, local: &Limits, heartbeat: u32, micros: i64, out: &mut Vec<u8>) {
         self.greeted = true;
         let data = HelloData {
-            own: Own { pnet: 1, protocol: self.info.name, limits: LimitsData::of(local) },
+            own: Own { pnet: 1, protocol: self.info.name, limits: LimitsData::of(local), heartbeat },
             credentials: Some(credentials).filter(|credentials| !credentials.is_empty()),
         };
         put_action(out, action::HANDSHAKE);
@@ -247,7 +260,7 @@ impl JsonWelcome {
     /// What a server says that says nothing.
     fn none() -> Self {
         let limits = LimitsData::default().to_limits();
-        Self { token: None, connection_id: None, form: Form::Plain, limits, unread: false }
+        Self { token: None, connection_id: None, form: Form::Plain, limits, unread: false, heartbeat_ms: 0 }
     }
 
     /// Reads the data of a server's `handShake`, as far as it can be read.
@@ -267,6 +280,7 @@ impl JsonWelcome {
             form,
             limits: read.limits.to_limits(),
             unread: false,
+            heartbeat_ms: read.heartbeat.filter(|_| form == Form::Pnet).unwrap_or_default(),
         }
     }
 }
@@ -310,6 +324,7 @@ pub(super) struct LateHello {
     pub(super) is_pnet: bool,
     pub(super) names_other: bool,
     pub(super) limits: Option<Limits>,
+    pub(super) heartbeat_ms: u32,
 }
 
 impl LateHello {
@@ -319,6 +334,7 @@ impl LateHello {
             is_pnet: said.pnet,
             names_other: said.protocol.is_some_and(|there| there != info.name),
             limits: said.limits.is_said().then(|| said.limits.to_limits()),
+            heartbeat_ms: said.heartbeat.unwrap_or_default(),
         }
     }
 }
@@ -347,6 +363,9 @@ struct Own<'a> {
     pnet: u32,
     protocol: &'a str,
     limits: LimitsData,
+    /// In milliseconds.
+    #[serde(skip_serializing_if = "is_none")]
+    heartbeat: u32,
 }
 
 /// The limits that have a meaning in this dialect.
@@ -408,6 +427,8 @@ struct HelloRead<'a> {
     credentials: Option<Cow<'a, str>>,
     #[serde(deserialize_with = "limits")]
     limits: LimitsData,
+    #[serde(deserialize_with = "limit")]
+    heartbeat: Option<u32>,
 }
 
 impl<'a> HelloRead<'a> {
@@ -431,6 +452,8 @@ struct WelcomeRead<'a> {
     protocol: Option<Cow<'a, str>>,
     #[serde(deserialize_with = "limits")]
     limits: LimitsData,
+    #[serde(deserialize_with = "limit")]
+    heartbeat: Option<u32>,
 }
 
 impl<'a> WelcomeRead<'a> {
@@ -470,6 +493,11 @@ fn limits<'de, D: Deserializer<'de>>(input: D) -> Result<LimitsData, D::Error> {
 /// A key is there, whatever its value.
 fn there<'de, D: Deserializer<'de>>(input: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(input).map(|_| true)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_none(heartbeat: &u32) -> bool {
+    *heartbeat == 0
 }
 
 /// What the user of a client reads then.

@@ -17,7 +17,7 @@ use crate::{
     connection::{Calls, Event, ReplyTo, Violation},
     failure::code,
     id::{ConnectionId, SessionToken},
-    limits::{ACTION_LEN, Limits, TEXT_LEN, UNCREDITED_PACKETS},
+    limits::{ACTION_LEN, Limits, TEXT_LEN, UNCREDITED_PACKETS, agreed_heartbeat_ms},
     protocol::{Direction, ProtocolInfo, ReplyInfo, Role},
     text::cut,
     wire::ReadError,
@@ -35,6 +35,8 @@ pub struct JsonReader {
     /// What a server gives its client, and compares with what comes back. A client compares nothing, since nobody sends
     /// it its own.
     secret: Option<Secret>,
+    /// A server's own heartbeat, and the one that is agreed on; in milliseconds.
+    heartbeat_ms: (u32, u32),
     scanner: Scanner,
     created: Option<i64>,
     calls: Calls<ReplyTo>,
@@ -70,6 +72,7 @@ impl JsonReader {
             limits: *local,
             form,
             secret,
+            heartbeat_ms: (0, 0),
             scanner: Scanner::new(),
             created: None,
             calls: Calls::new(),
@@ -83,6 +86,16 @@ impl JsonReader {
     /// What the other side is known to be, after what it has sent.
     pub const fn form(&self) -> Form {
         self.form
+    }
+
+    /// A server's heartbeat, and what its client wishes for, in milliseconds; 0 is none.
+    pub const fn set_heartbeat(&mut self, own: u32, wish: u32) {
+        self.heartbeat_ms = (own, agreed_heartbeat_ms(own, wish));
+    }
+
+    /// What a server announces to a client that was made for pnet; to others nothing, and so it is 0.
+    pub const fn heartbeat_ms(&self) -> u32 {
+        if matches!(self.form, Form::Pnet) { self.heartbeat_ms.1 } else { 0 }
     }
 
     /// When the packet that was read last was written, in microseconds since the Unix epoch, as its sender says.
@@ -166,7 +179,8 @@ impl JsonReader {
     pub fn greet(&mut self, micros: i64, out: &mut Vec<u8>) {
         let Some(secret) = self.secret.as_mut().filter(|secret| !secret.told) else { return };
         secret.told = true;
-        put_welcome(out, self.info, &self.limits, self.form, (&secret.id, &secret.token), micros);
+        let offer = (&self.limits, self.heartbeat_ms.1);
+        put_welcome(out, self.info, offer, self.form, (&secret.id, &secret.token), micros);
     }
 
     /// Where the answer to the open call `id` goes.
@@ -246,7 +260,9 @@ impl JsonReader {
                 return Ok(None);
             }
             // Nothing that this side has asked.
-            action::DONE | action::END | action::FAILURE | action::PONG => Event::Ignored,
+            action::DONE | action::END | action::FAILURE => Event::Ignored,
+            // This side's pings have a number each.
+            action::PONG => nonce_of(data).flatten().map_or(Event::Ignored, |nonce| Event::Pong { nonce }),
             action::HANDSHAKE if self.role == Role::Server => {
                 let hello = LateHello::read(data, self.info);
                 if hello.names_other {
@@ -254,6 +270,10 @@ impl JsonReader {
                 }
                 if hello.is_pnet {
                     self.form = Form::Pnet;
+                    // What was announced stays.
+                    if self.secret.as_ref().is_some_and(|secret| !secret.told) {
+                        self.set_heartbeat(self.heartbeat_ms.0, hello.heartbeat_ms);
+                    }
                 }
                 Event::Greeted { limits: hello.limits }
             }

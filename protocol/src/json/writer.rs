@@ -365,6 +365,11 @@ impl JsonWriter {
         }
     }
 
+    /// Writes a ping, whose nonce comes back; at most 2^53-1.
+    pub fn ping(&self, nonce: u64, out: &mut Vec<u8>) {
+        self.own(action::PING, &nonce, None, out);
+    }
+
     /// Writes the sign of life that was asked for.
     pub fn pong(&self, nonce: Option<u64>, out: &mut Vec<u8>) {
         self.own(action::PONG, &nonce, None, out);

@@ -238,7 +238,7 @@ async fn an_old_client_is_left_alone(greets: bool) {
     assert_eq!(book.lines(), ["note 1", "note 2", "note 3"]);
     assert_eq!(peer.info().sent.packets, 0);
 
-    assert!(hub.close(id, "the evening is over"));
+    assert!(hub.close(id, pnet::CloseCode::Normal, "the evening is over"));
     let goodbye = old.read().await.expect("the goodbye");
     assert_eq!(goodbye["action"], "disconnect");
     assert_eq!(goodbye["data"], json!({"reason": "the evening is over"}));

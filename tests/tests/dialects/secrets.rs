@@ -248,7 +248,7 @@ async fn well_behaved(evening: &mut Evening, server: &pnet::memory::MemoryServer
     let closed = native.close().await;
     evening.say(&*closed);
     evening.show(&closed);
-    assert!(hub.close(json.id(), "enough"));
+    assert!(hub.close(json.id(), pnet::CloseCode::Normal, "enough"));
     let closed = json.closed().await;
     evening.say(&*closed);
     evening.show_error(&json.call(Touch {}).await.expect_err("is gone"));

@@ -51,7 +51,7 @@ async fn a_suspended_json_client_is_answered_and_pushed_nothing() {
     assert_eq!((info.received.packets, info.received.calls), (1, 2));
 
     peer.suspend();
-    assert!(hub.close(json.id(), "enough"));
+    assert!(hub.close(json.id(), pnet::CloseCode::Normal, "enough"));
     assert_eq!(json.closed().await.reason(), "enough");
 }
 
@@ -79,7 +79,7 @@ async fn signs_of_life_refusals_and_the_end_go_to_a_suspended_program() {
     settle().await;
     assert_eq!(read_now(&mut io).await, Now::Nothing);
 
-    peer.close("enough");
+    peer.close(pnet::CloseCode::Normal, "enough");
     let last = read_until(&mut io, "pnet.close").await;
     assert_eq!((last.len(), &last[0]["data"]["reason"]), (1, &json!("enough")));
     assert_eq!(read_now(&mut io).await, Now::Ended);

@@ -289,3 +289,40 @@ async fn a_program_that_only_sends_loses_nothing() {
     let expected: Vec<String> = (0..1_000).map(|n| format!("note {n}")).collect();
     assert_eq!(lines[..1_000], expected[..]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn clients_of_a_server_that_shuts_down_are_told_to_come_back_one_after_the_other() {
+    let server = pnet::serve(TalkServer, Book::default()).come_back(Duration::from_secs(3)).in_memory::<Talk>();
+    let mut clients = Vec::new();
+    for _ in 0..200 {
+        clients.push(server.connect(TalkClient, Book::default()).await.expect("connects"));
+    }
+    server.shutdown(Duration::from_secs(10)).await;
+    let mut times = Vec::new();
+    for client in &clients {
+        let closed = client.closed().await;
+        assert_eq!(closed.code(), CloseCode::GoingAway);
+        let pnet::Retry::After(millis) = closed.retry() else { panic!("{closed:?}") };
+        times.push(millis);
+    }
+    times.sort_unstable();
+    assert!(times[0] >= 3_000 && times[199] < 5_000, "{times:?}");
+    let second = times.iter().filter(|millis| **millis < 4_000).count();
+    assert!((98..=102).contains(&second), "{second}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_shutdowns_the_shorter_grace_counts() {
+    let pair = pair().await;
+    let holding = tokio::spawn({
+        let client = pair.client.clone();
+        async move { client.call(Hold { n: 1 }).await }
+    });
+    pair.client.call(Touch {}).await.expect("the call before has arrived");
+    let started = tokio::time::Instant::now();
+    let (long, short) = (pair.server.handle(), pair.server.handle());
+    tokio::join!(long.shutdown(Duration::from_secs(60)), short.shutdown(Duration::from_secs(4)));
+    assert!(started.elapsed() <= Duration::from_secs(4), "{:?}", started.elapsed());
+    let error = holding.await.expect("runs").expect_err("was cut off");
+    assert!(matches!(&error, CallError::Disconnected { .. }), "{error:?}");
+}

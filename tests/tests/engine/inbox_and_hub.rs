@@ -29,7 +29,7 @@ async fn an_inbox_gives_packets_and_calls_in_order() {
     let Some(TalkFromServer::Ask(ask, responder)) = inbox.recv().await else { panic!("a call is due") };
     responder.reply(Told { n: ask.n + 1 });
     assert_eq!(asking.await.expect("no panic").expect("is answered"), Told { n: 6 });
-    peer.close("bye");
+    peer.close(pnet::CloseCode::Normal, "bye");
     assert!(inbox.recv().await.is_none());
     assert_eq!(client.closed().await.reason(), "bye");
 }
@@ -51,7 +51,7 @@ async fn a_responder_dropped_without_an_answer_answers_with_a_failure() {
         let error = peer.call(Ask { n }).await.expect_err("nobody answers");
         assert!(matches!(&error, CallError::Failed { code, .. } if code == code::INTERNAL), "{error:?}");
     }
-    peer.close("bye");
+    peer.close(pnet::CloseCode::Normal, "bye");
     reading.await.expect("no panic");
 }
 
@@ -87,10 +87,10 @@ async fn the_hub_finds_counts_sends_and_closes() {
     hub.send_to(second.id(), Push { n: 3 }).await.expect("is sent");
     ui.line("push 3").await;
     assert!(pair.ui.lines().is_empty(), "only the one it was for has got it");
-    assert!(hub.close(second.id(), "too loud"));
+    assert!(hub.close(second.id(), pnet::CloseCode::Normal, "too loud"));
     assert_eq!(second.closed().await.reason(), "too loud");
     pair.book.line("left: normal (too loud), 1 remain").await;
-    assert!(!hub.close(second.id(), "again"));
+    assert!(!hub.close(second.id(), pnet::CloseCode::Normal, "again"));
     hub.send_to(second.id(), Push { n: 4 }).await.expect_err("is gone");
     assert_eq!(hub.peers().len(), 1);
 }

@@ -9,6 +9,7 @@ mod edges;
 mod faults;
 mod hub;
 mod inbox_and_hub;
+mod life;
 mod order;
 mod pressure;
 mod regressions;

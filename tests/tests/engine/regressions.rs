@@ -32,7 +32,7 @@ async fn a_call_times_out_while_the_peer_does_not_read() {
 async fn close_works_while_the_peer_does_not_read() {
     let (_server, peer, _io) = stuck().await;
     let started = tokio::time::Instant::now();
-    peer.close("enough");
+    peer.close(pnet::CloseCode::Normal, "enough");
     let closed = peer.closed().await;
     assert!(started.elapsed() < Duration::from_secs(2), "{:?} {closed}", started.elapsed());
     assert_eq!(closed.reason(), "enough");
@@ -415,7 +415,7 @@ async fn a_finish_handler_that_wakes_itself_starves_nobody() {
     assert!(!poll_once(call.as_mut()).await);
     book.after(1).await;
     let peer = server.hub().peers().pop().unwrap();
-    peer.close("x");
+    peer.close(pnet::CloseCode::Normal, "x");
     peer.closed().await;
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -474,7 +474,7 @@ async fn a_close_from_another_thread_is_not_lost() {
             std::hint::spin_loop();
         }
         noise.abort();
-        peer.close("x");
+        peer.close(pnet::CloseCode::Normal, "x");
         assert!(
             tokio::time::timeout(Duration::from_secs(1), peer.closed()).await.is_ok(),
             "close was lost in round {n}"

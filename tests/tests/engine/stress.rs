@@ -136,7 +136,7 @@ async fn a_call_to_a_peer_that_does_not_read_ends_when_its_time_is_over() {
 async fn a_peer_that_does_not_read_can_be_closed_and_shut_down() {
     let (_server, peer, _io) = stuck().await;
     let started = tokio::time::Instant::now();
-    peer.close("enough");
+    peer.close(pnet::CloseCode::Normal, "enough");
     assert_eq!(peer.closed().await.reason(), "enough");
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     let (server, peer, _io) = stuck().await;
@@ -291,7 +291,7 @@ async fn a_cancelled_handler_whose_drop_panics_ends_alone() {
     assert!(!poll_once(call.as_mut()).await);
     book.after(101).await;
     let peer = server.hub().peers().pop().expect("the client is there");
-    peer.close("with one still running");
+    peer.close(pnet::CloseCode::Normal, "with one still running");
     call.await.expect_err("the connection is gone");
     settle().await;
     assert!(server.hub().is_empty());

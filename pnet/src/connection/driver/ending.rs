@@ -106,6 +106,22 @@ impl<D: Dispatch> Driver<D> {
         self.forsake();
     }
 
+    /// The peer has given no sign of life: it is told if the transport takes that at once, and let go of.
+    pub(super) fn give_up_on(&mut self, closed: Closed, task: &mut Context<'_>) {
+        if self.written == self.batch.len()
+            && let Some(io) = &mut self.io
+        {
+            let words = {
+                let mut out = self.conn.out();
+                out.write_close(last_words(&closed), true);
+                std::mem::take(&mut out.buf)
+            };
+            // Whether it went is of no interest.
+            let _ = Pin::new(io).poll_write(task, &words);
+        }
+        self.leave(closed);
+    }
+
     /// Lets go of the transport. The reason is known already.
     pub(super) fn forsake(&mut self) {
         self.io = None;

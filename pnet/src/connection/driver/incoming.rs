@@ -28,7 +28,7 @@ use super::{
     BEGUN_LEN, Begun, Dispatch, Driver, Stage,
 };
 use crate::{
-    buffers,
+    buffers, config,
     context::Meta,
     error::{Closed, ClosedBy},
 };
@@ -83,6 +83,9 @@ impl<D: Dispatch> Driver<D> {
             Poll::Ready(Ok(())) => {
                 self.silent = None;
                 self.conn.counters.bytes_received.add(read as u64);
+                if self.life.is_on() {
+                    self.life.hear(*self.now.get_or_insert_with(Instant::now));
+                }
                 filled += read;
                 let used = self.handle(&buffer[..filled], task);
                 self.tail.clear();
@@ -182,6 +185,7 @@ impl<D: Dispatch> Driver<D> {
             Event::Refused { to, code, message } => self.refuse(&to, code, &message),
             Event::Named(named) => self.handle_named(named, task),
             Event::Greeted { limits } => {
+                self.set_heartbeat(self.reader.heartbeat_ms());
                 let mut out = self.conn.out();
                 if let Some(limits) = &limits {
                     out.set_limits(limits);
@@ -193,7 +197,11 @@ impl<D: Dispatch> Driver<D> {
                     out.greet(&mut self.reader);
                 }
             }
-            Event::Welcomed(text) => self.conn.out().welcomed(&text.read()),
+            Event::Welcomed(text) => {
+                let welcome = text.read();
+                self.conn.out().welcomed(&welcome);
+                self.set_heartbeat(welcome.heartbeat_ms);
+            }
             Event::Answer { id, answer } => {
                 let mut wakers = Vec::new();
                 {
@@ -234,9 +242,24 @@ impl<D: Dispatch> Driver<D> {
             }
             // Only the newest matters, so a flood of pings makes one pong.
             Event::Ping { nonce } => self.pong = Some(nonce),
+            Event::Pong { nonce } => {
+                let now = *self.now.get_or_insert_with(Instant::now);
+                let waker = self.conn.out().ponged(nonce, now);
+                if let Some(waker) = waker {
+                    // Whoever asked meanwhile gets a ping of his own.
+                    wake(waker);
+                    self.conn.ponged.notify_waiters();
+                }
+            }
             Event::Close { code, retry, reason } => self.dismissed(Closed::from_peer(code, retry, &reason)),
             _ => {}
         }
+    }
+
+    /// A JSON handshake that came late says what is agreed on from now on.
+    fn set_heartbeat(&mut self, millis: u32) {
+        let every = config::every(millis);
+        self.life.set(every, *self.now.get_or_insert_with(Instant::now));
     }
 
     /// Answers what is no packet, or one too many, and counts the mistake.

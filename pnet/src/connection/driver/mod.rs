@@ -7,6 +7,7 @@
 
 mod ending;
 mod incoming;
+mod life;
 mod outgoing;
 mod sink;
 
@@ -25,7 +26,10 @@ use pnet_protocol::{
 };
 use tokio::time::{Instant, Sleep};
 
-use self::sink::{Mistakes, Sink};
+use self::{
+    life::{Life, Sign},
+    sink::{Mistakes, Sink},
+};
 use super::{
     Conn,
     lanes::{Ended, Job},
@@ -84,6 +88,8 @@ pub(crate) struct Opening {
     pub(crate) deadline: Instant,
     /// Of a peer that has not sent a byte: dropped when it does.
     pub(crate) silent: Option<Waiting>,
+    /// Each side speaks at least once in this time; `None` if no signs of life were agreed on.
+    pub(crate) heartbeat: Option<Duration>,
 }
 
 /// One connection's task.
@@ -119,6 +125,9 @@ pub(crate) struct Driver<D> {
     mistakes: Mistakes,
     cancellations: Mistakes,
     timer: Option<Pin<Box<Sleep>>>,
+    /// The time that the timer is waited for.
+    armed: Option<Instant>,
+    life: Life,
     times: Times,
 }
 
@@ -149,7 +158,7 @@ enum Stage {
 
 impl<D: Dispatch> Driver<D> {
     pub(crate) fn new(opening: Opening, conn: Arc<Conn>, dispatch: D) -> Self {
-        let Opening { io, role, reader, times, welcome, preface_len, tail, deadline, silent } = opening;
+        let Opening { io, role, reader, times, welcome, preface_len, tail, deadline, silent, heartbeat } = opening;
         let incoming = conn.info.received_by(role);
         Self {
             io: Some(io),
@@ -176,6 +185,8 @@ impl<D: Dispatch> Driver<D> {
             mistakes: Mistakes::in_packets(),
             cancellations: Mistakes::in_cancelling(),
             timer: None,
+            armed: None,
+            life: Life::new(heartbeat),
             times,
         }
     }
@@ -234,7 +245,16 @@ impl<D: Dispatch> Driver<D> {
             if matches!(self.stage, Stage::Joining { .. }) {
                 self.close(closed);
             } else {
-                self.stage = Stage::Draining { closed, deadline };
+                // Whoever asked first has said why; whoever gives less time is obeyed.
+                match &mut self.stage {
+                    Stage::Draining { closed: known, deadline: until } => {
+                        *until = deadline.min(*until);
+                        if known.by() != ClosedBy::Here {
+                            *known = closed;
+                        }
+                    }
+                    stage => *stage = Stage::Draining { closed, deadline },
+                }
             }
         }
     }
@@ -253,6 +273,7 @@ impl<D: Dispatch> Driver<D> {
                     None => Stage::Open,
                 };
                 self.release_welcome();
+                self.life.begin(Instant::now());
                 true
             }
             Poll::Ready(Err(refused)) => {
@@ -306,7 +327,8 @@ impl<D: Dispatch> Driver<D> {
             (out.earliest.into_iter().chain(out.answers_until).min(), out.reads_until, out.cancels_at())
         };
         let begun = self.begun_until();
-        let Some(due) = [stage, stalled, begun, calls, reads, cancels].into_iter().flatten().min() else {
+        let life = self.life.due().filter(|_| self.listens());
+        let Some(due) = [stage, stalled, begun, calls, reads, cancels, life].into_iter().flatten().min() else {
             return false;
         };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
@@ -314,14 +336,19 @@ impl<D: Dispatch> Driver<D> {
             timer.as_mut().reset(due);
         }
         if timer.as_mut().poll(task).is_pending() {
+            self.armed = Some(due);
             return false;
         }
-        self.time_is_up(Instant::now());
+        let now = Instant::now();
+        if let Some(armed) = self.armed.take() {
+            self.life.excuse(now.saturating_duration_since(armed), now);
+        }
+        self.time_is_up(now, task);
         true
     }
 
     /// Ends what has waited long enough.
-    fn time_is_up(&mut self, now: Instant) {
+    fn time_is_up(&mut self, now: Instant, task: &mut Context<'_>) {
         let mut wakers = Vec::new();
         {
             let mut out = self.conn.out();
@@ -343,6 +370,18 @@ impl<D: Dispatch> Driver<D> {
             self.close(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here));
             return;
         }
+        if self.listens() {
+            match self.life.look(now) {
+                Sign::Nothing => {}
+                Sign::Ping => self.conn.out().ping(true),
+                Sign::Gone => {
+                    tracing::warn!("the peer gives no sign of life");
+                    let reason = format!("nothing was heard from the peer for {:?}", self.life.patience());
+                    self.give_up_on(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here), task);
+                    return;
+                }
+            }
+        }
         match &self.stage {
             Stage::Joining { deadline } if *deadline <= now => {
                 let reason = "the connect handler did not finish in time";
@@ -355,6 +394,11 @@ impl<D: Dispatch> Driver<D> {
             Stage::Flushing { deadline } | Stage::Lingering { deadline } if *deadline <= now => self.forsake(),
             _ => {}
         }
+    }
+
+    /// Whether the peer is expected to speak: it was told that it may, and has not ended its stream.
+    fn listens(&self) -> bool {
+        matches!(self.stage, Stage::Open | Stage::Draining { .. }) && !self.eof
     }
 
     /// By when more has to come of what the peer has begun to send.

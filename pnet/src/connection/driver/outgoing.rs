@@ -33,6 +33,9 @@ impl<D: Dispatch> Driver<D> {
                 Poll::Ready(Ok(written)) => {
                     self.conn.counters.bytes_written.add(written as u64);
                     self.written += written;
+                    if self.life.is_on() {
+                        self.life.speak(*self.now.get_or_insert_with(Instant::now));
+                    }
                     self.stalled_since = None;
                     progress = true;
                 }
@@ -70,6 +73,9 @@ impl<D: Dispatch> Driver<D> {
                 && out.gone.is_none()
             {
                 out.write_pong(nonce);
+            }
+            if out.is_ping_due() {
+                out.write_ping(*self.now.get_or_insert_with(Instant::now));
             }
             out.unpark(&mut wakers);
             let taken = out.take_batch(&mut self.batch);
