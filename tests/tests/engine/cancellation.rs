@@ -37,7 +37,7 @@ async fn losing_the_peer_cancels_all_but_finish_handlers_and_the_disconnect_hand
     pair.client.send(Wait { n: 3 }).await.expect("is sent");
     pair.book.after(3).await;
     let peer = pair.server.hub().peers().pop().expect("the client is there");
-    peer.close(pnet::CloseCode::Normal, "enough");
+    peer.close(CloseCode::Normal, "enough");
     pair.book.line("hold 1 was cancelled").await;
     pair.book.open(1);
     let lines = pair.book.after(6).await;

@@ -47,23 +47,23 @@ async fn a_nested_call_is_not_made_when_the_time_is_over() {
 }
 
 #[derive(Packet, Serialize, Deserialize)]
-pub struct Top {}
+pub(crate) struct Top {}
 
 #[derive(Packet, Serialize, Deserialize)]
-pub struct Deep {
+pub(crate) struct Deep {
     n: u32,
 }
 
 #[derive(Debug, Packet, Serialize, Deserialize)]
-pub struct Left {
+pub(crate) struct Left {
     ms: Option<u64>,
 }
 
 #[derive(Packet, Serialize, Deserialize)]
-pub struct Never {}
+pub(crate) struct Never {}
 
 #[derive(Debug, Packet, Serialize, Deserialize)]
-pub struct Item {}
+pub(crate) struct Item {}
 
 protocol! {
     /// Calls that go to and fro.

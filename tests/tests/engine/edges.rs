@@ -156,7 +156,7 @@ async fn both_sides_may_close_at_once() {
         if first {
             tokio::task::yield_now().await;
         }
-        peer.close(pnet::CloseCode::Normal, "me too");
+        peer.close(CloseCode::Normal, "me too");
         closing.await.expect("no panic");
         let closed = peer.closed().await;
         assert_eq!(closed.code(), CloseCode::Normal);
@@ -294,7 +294,7 @@ async fn answers_given_after_the_end_go_nowhere() {
         let Some(TalkFromServer::Ask(_, responder)) = inbox.recv().await else { panic!("a call is due") };
         responders.push(responder);
     }
-    peer.close(pnet::CloseCode::Normal, "too late");
+    peer.close(CloseCode::Normal, "too late");
     for call in calls {
         let error = call.await.expect("no panic").expect_err("the connection is gone");
         assert!(matches!(error, CallError::Disconnected { sent: true, .. }), "{error:?}");

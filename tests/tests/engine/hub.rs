@@ -300,7 +300,7 @@ async fn pushes_to_a_suspended_connection_are_refused_until_it_is_resumed() {
     assert_eq!(lines, ["asked 7", "push 1", "push 6"], "what came before arrives, what was refused does not");
     assert_eq!(counts(&peer.info()), [0, 0, 2, 1]);
 
-    peer.close(pnet::CloseCode::Normal, "bye");
+    peer.close(CloseCode::Normal, "bye");
     pair.client.closed().await;
     settle().await;
     assert!(!hub.suspend(id) && !hub.resume(id), "is not there any more");
@@ -352,7 +352,7 @@ async fn a_client_that_does_not_read_can_be_suspended_and_closed() {
     assert!(server.hub().suspend(peer.id()));
     let error = timeout(SOON, sender).await.expect("is woken").expect("no panic").expect_err("is suspended");
     assert!(matches!(error, SendError::Suspended), "{error:?}");
-    assert!(server.hub().close(peer.id(), pnet::CloseCode::Normal, "enough"));
+    assert!(server.hub().close(peer.id(), CloseCode::Normal, "enough"));
     assert_eq!(timeout(SOON, peer.closed()).await.expect("closes").reason(), "enough");
 }
 

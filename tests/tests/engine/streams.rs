@@ -76,7 +76,7 @@ async fn what_has_arrived_comes_before_the_reason_why_the_peer_is_gone() {
         let mut stream = pair.client.stream(Follow { to: 3, then: Then::Never });
         assert_eq!(stream.next().await.expect("not the end").expect("an item").n, 1);
         settle().await;
-        pair.server.hub().latest().expect("there").close(pnet::CloseCode::Normal, "enough");
+        pair.server.hub().latest().expect("there").close(CloseCode::Normal, "enough");
         pair.client.closed().await;
         for n in 2..=3 {
             assert_eq!(stream.next().await.expect("not the end").expect("an item").n, n);
