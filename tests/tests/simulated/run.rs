@@ -191,7 +191,7 @@ async fn server(world: Arc<World>) -> turmoil::Result {
                         let address = turmoil::lookup(name(client as u64));
                         for peer in hub.peers() {
                             if peer.addr().ip() == Some(address) {
-                                peer.close("kicked");
+                                peer.close(CloseCode::Normal, "kicked");
                             }
                         }
                     }
