@@ -228,11 +228,16 @@ async fn ask(peer: Peer<Sim>, n: u64) {
     }
 }
 
+/// Whether clients go on.
+fn is_time() -> bool {
+    turmoil::sim_elapsed().is_some_and(|now| now < TROUBLE + RECOVERY)
+}
+
 /// Connects, works, and connects again, until the trouble is over.
 async fn client(world: Arc<World>, seed: u64, index: u64) -> turmoil::Result {
     let mut random = Random::new(seed ^ (index + 1) << 32);
     let mut ids: Vec<ConnectionId> = Vec::new();
-    while turmoil::sim_elapsed().is_some_and(|now| now < TROUBLE + RECOVERY) {
+    while is_time() {
         let began = turmoil::sim_elapsed().unwrap_or_default();
         let connecting = async {
             let io = TcpStream::connect(("server", PORT)).await?;
@@ -275,7 +280,7 @@ async fn client(world: Arc<World>, seed: u64, index: u64) -> turmoil::Result {
 /// Uses a connection for a while, or until it is gone.
 async fn work(world: &World, client: &Client<Sim>, index: u64, random: &mut Random) {
     for _ in 0..random.within(5..60) {
-        if client.is_closed() {
+        if client.is_closed() || !is_time() {
             return;
         }
         let number = world.next.fetch_add(1_000, Ordering::Relaxed);
