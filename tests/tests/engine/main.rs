@@ -11,6 +11,7 @@ mod inbox_and_hub;
 mod order;
 mod pressure;
 mod regressions;
+mod slow;
 mod streams;
 mod stress;
 mod support;
