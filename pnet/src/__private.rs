@@ -3,7 +3,7 @@
 pub use pnet_protocol::{
     __private::{Coder, Decoder, Serde, SerdeMissing, field, is_serde},
     failure::Failure,
-    packet::{Codec, DecodeError, EncodeError, OwnedPacket, Packet},
+    packet::{Codec, DecodeError, EncodeError, OwnedPacket, Packet, WhenFull},
     protocol::{
         ActionInfo, ClientSends, ClientSide, Direction, FromClient, FromServer, Incoming, Phase, Protocol,
         ProtocolInfo, ServerSends, ServerSide, Silent, Streams, With,

@@ -19,7 +19,7 @@ use crate::{
 use pnet_protocol::{
     dialect::Dialect,
     failure::code,
-    packet::EncodeError,
+    packet::{EncodeError, WhenFull},
     protocol::{ActionInfo, Answered, OneWay},
     reply::Reply,
     wire,
@@ -37,6 +37,7 @@ use pnet_protocol::{
 pub struct Sending {
     conn: Arc<Conn>,
     frame: Result<Vec<u8>, Option<SendError>>,
+    when_full: WhenFull,
     /// In the queue for room.
     ticket: Option<u64>,
 }
@@ -47,6 +48,7 @@ impl Sending {
             conn: Arc::clone(conn),
             frame: packet_frame::<T, K>(conn.dialect, conn.action(id), id, packet)
                 .map_err(|error| Some(SendError::Encode(error))),
+            when_full: conn.action(id).when_full,
             ticket: None,
         }
     }
@@ -54,8 +56,8 @@ impl Sending {
 
 impl Sending {
     /// A packet that was made at run time.
-    pub(crate) fn dynamic(conn: &Arc<Conn>, frame: Result<Vec<u8>, JsonError>) -> Self {
-        Self { conn: Arc::clone(conn), frame: frame.map_err(|error| Some(error.into())), ticket: None }
+    pub(crate) fn dynamic(conn: &Arc<Conn>, frame: Result<Vec<u8>, JsonError>, when_full: WhenFull) -> Self {
+        Self { conn: Arc::clone(conn), frame: frame.map_err(|error| Some(error.into())), when_full, ticket: None }
     }
 }
 
@@ -78,6 +80,11 @@ impl Future for Sending {
             }
             match out.packet(frame) {
                 Enqueued::Taken(waker) => waker,
+                Enqueued::Full if this.when_full == WhenFull::DropNew => return Poll::Ready(Err(SendError::Full)),
+                Enqueued::Full if this.when_full == WhenFull::Disconnect => {
+                    drop(out);
+                    return Poll::Ready(Err(SendError::Disconnected(this.conn.overrun())));
+                }
                 Enqueued::Full => {
                     out.wait_for_room(&mut this.ticket, task.waker());
                     drop(out);
@@ -212,7 +219,16 @@ pub(crate) fn try_send<T, K: OneWay<T>>(conn: &Conn, id: u16, packet: T) -> Resu
             wake(waker);
             Ok(())
         }
-        Enqueued::Full => Err(TrySendError { packet, reason: TrySendReason::Full }),
+        Enqueued::Full => match conn.action(id).when_full {
+            WhenFull::Disconnect => failed(packet, SendError::Disconnected(conn.overrun())),
+            rule => {
+                if rule == WhenFull::Wait {
+                    let waker = conn.out().refuse();
+                    wake(waker);
+                }
+                Err(TrySendError { packet, reason: TrySendReason::Full })
+            }
+        },
         Enqueued::TooLong { len, max } => failed(packet, SendError::TooLong { len, max }),
         Enqueued::Unsupported => failed(packet, SendError::Unsupported),
         Enqueued::Suspended => failed(packet, SendError::Suspended),

@@ -197,6 +197,9 @@ pub enum SendError {
     /// not sent. A client never gets it.
     #[error("not sent: delivery to the connection is suspended")]
     Suspended,
+    /// The connection's queue is full, and the packet's rule is [`WhenFull::DropNew`](crate::WhenFull::DropNew).
+    #[error("not sent: the queue is full, and the packet's rule is to drop it then")]
+    Full,
     /// The packet could not be encoded.
     #[error("the packet cannot be encoded")]
     Encode(#[source] EncodeError),
@@ -226,7 +229,8 @@ pub struct TrySendError<T> {
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum TrySendReason {
-    /// The connection's queue is full: the peer reads or handles too slowly. `send` would wait.
+    /// The connection's queue is full: the peer reads or handles too slowly. `send` would wait, if that is the packet's
+    /// rule ([`WhenFull`](crate::WhenFull)).
     #[error("the connection's queue is full")]
     Full,
     /// What `send` would report, too.

@@ -12,7 +12,7 @@ use pnet_protocol::{
     close::{CloseCode, Retry},
     dialect::Dialect,
     id::ConnectionId,
-    packet::EncodeError,
+    packet::{EncodeError, WhenFull},
     protocol::{OneWay, Phase, Protocol, ServerSends},
 };
 
@@ -75,7 +75,8 @@ pub struct Broadcast {
     pub queued: usize,
     /// Connections that were left out: excepted by the caller, suspended, or already gone.
     pub skipped: usize,
-    /// Connections whose queue was full, whose peer takes no packet of that length, or in whose dialect the packet cannot
+    /// Connections whose queue was full (with [`WhenFull::Disconnect`](crate::WhenFull::Disconnect) they are closed, with
+    /// [`WhenFull::Wait`](crate::WhenFull::Wait) they are if it stays so for 10 s), whose peer takes no packet of that length, or in whose dialect the packet cannot
     /// be encoded: they do not get it.
     pub dropped: usize,
     /// Why connections of a dialect do not get it: the packet cannot be encoded. Also in the log, as an error.
@@ -219,7 +220,9 @@ impl<P: Phase> Hub<P> {
         T::Kind: OneWay<T>,
     {
         let mut error = None;
-        let result = self.deliver(wanted, |conn| {
+        let info = <P::Protocol as Protocol>::INFO.server.get(T::ID);
+        let when_full = info.map_or(WhenFull::Wait, |info| info.when_full);
+        let result = self.deliver(when_full, wanted, |conn| {
             packet_frame::<T, T::Kind>(conn.dialect, conn.action(T::ID), T::ID, packet)
                 .inspect_err(|error| tracing::error!(%error, dialect = %conn.dialect, "a broadcast cannot be encoded"))
                 .map_err(|refused| error = Some(refused))
@@ -237,7 +240,9 @@ impl<P: Phase> Hub<P> {
         let info = <P::Protocol as Protocol>::INFO;
         // Whether it fits does not depend on who is there.
         let mut native = Some(packet.frame(info, &info.server, Dialect::Native)?);
+        let when_full = packet.when_full(info, &info.server)?;
         Ok(self.deliver(
+            when_full,
             |_| true,
             |conn| match conn.dialect {
                 Dialect::Native => native.take(),
@@ -252,6 +257,7 @@ impl<P: Phase> Hub<P> {
     /// Puts a packet into the queues of all who are wanted. It is encoded once for each dialect that is spoken.
     fn deliver(
         &self,
+        when_full: WhenFull,
         wanted: impl Fn(&Peer<P>) -> bool,
         mut encode: impl FnMut(&Conn) -> Option<Vec<u8>>,
     ) -> Broadcast {
@@ -280,7 +286,16 @@ impl<P: Phase> Hub<P> {
                     result.queued += 1;
                 }
                 Enqueued::Unsupported | Enqueued::Suspended => result.skipped += 1,
-                Enqueued::Full | Enqueued::TooLong { .. } => result.dropped += 1,
+                Enqueued::TooLong { .. } => result.dropped += 1,
+                Enqueued::Full => {
+                    result.dropped += 1;
+                    let waker = if when_full == WhenFull::Wait { out.refuse() } else { None };
+                    drop(out);
+                    wake(waker);
+                    if when_full == WhenFull::Disconnect {
+                        conn.overrun();
+                    }
+                }
             }
         }
         result

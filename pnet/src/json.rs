@@ -6,7 +6,7 @@ use pnet_protocol::{
     dialect::Dialect,
     dynamic::{self, DecodeFault, Misfit},
     json::DONE,
-    packet::{Codec, DecodeError},
+    packet::{Codec, DecodeError, WhenFull},
     protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo},
     reply::Reply,
     wire,
@@ -140,7 +140,17 @@ pub enum JsonError {
 
 impl Json {
     pub(crate) fn sending(&self, conn: &Arc<Conn>) -> Sending {
-        Sending::dynamic(conn, self.frame(conn.info, conn.outgoing(), conn.dialect))
+        let when_full = self.when_full(conn.info, conn.outgoing()).unwrap_or_default();
+        Sending::dynamic(conn, self.frame(conn.info, conn.outgoing(), conn.dialect), when_full)
+    }
+
+    /// What becomes of the packet if the queue is full.
+    pub(crate) fn when_full(
+        &self,
+        protocol: &'static ProtocolInfo,
+        outgoing: &'static Direction,
+    ) -> Result<WhenFull, JsonError> {
+        self.find(protocol, outgoing).map(|(_, info)| info.when_full)
     }
 
     /// The one-way packet as it waits to be written.

@@ -163,7 +163,7 @@ pub use pnet_protocol::{
     handshake::HandshakeError,
     id::ConnectionId,
     limits::Limits,
-    packet::{Codec, DecodeError, EncodeError, Packet},
+    packet::{Codec, DecodeError, EncodeError, Packet, WhenFull},
     protocol::{Phase, Protocol},
     reply::{IntoReply, NoReply, StreamOf},
     schema::Schema,

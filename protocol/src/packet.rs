@@ -21,6 +21,19 @@ pub enum Codec {
     Json,
 }
 
+/// What becomes of a one-way packet if the queue of its connection is full: `#[packet(when_full = "…")]`.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum WhenFull {
+    /// `"wait"`: `send` waits for room, `try_send` gives the packet back, a broadcast drops it.
+    #[default]
+    Wait,
+    /// `"drop_new"`: this packet is not sent, and nobody waits; for what is soon out of date.
+    DropNew,
+    /// `"disconnect"`: the connection is closed as `slow-consumer`; for what must not be missed.
+    Disconnect,
+}
+
 /// A typed value that goes over the wire under an action name.
 ///
 /// Implemented by `#[derive(Packet)]` only, beside serde's own derives:
@@ -43,6 +56,9 @@ pub trait Packet: Schema {
 
     /// How the payload is written in native frames. The JSON dialect always uses [`Codec::Json`].
     const CODEC: Codec;
+
+    /// What becomes of the packet if the connection's queue is full. The sender's own affair: not in the fingerprint.
+    const WHEN_FULL: WhenFull = WhenFull::Wait;
 
     /// The same packet, borrowing from a receive buffer; the packet itself if it has no lifetime.
     type At<'de>: Send;

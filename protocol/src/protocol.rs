@@ -6,7 +6,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::{
-    packet::{Codec, EncodeError, Packet},
+    packet::{Codec, EncodeError, Packet, WhenFull},
     reply::Reply,
     schema::Ty,
     table,
@@ -351,7 +351,9 @@ pub struct ActionInfo {
     pub schema: &'static Ty,
     /// What answers it.
     pub reply: ReplyInfo,
-    /// Covers all of this but the names of types, the direction, and the version of the schema format.
+    /// What becomes of it if the queue is full.
+    pub when_full: WhenFull,
+    /// Covers all of this but the names of types and the rule for a full queue; the direction, and the version of the schema format.
     pub hash: u64,
 }
 
@@ -360,7 +362,15 @@ impl ActionInfo {
     #[must_use]
     pub const fn of<T: Packet>(role: Role, reply: ReplyInfo) -> Self {
         let hash = table::action_hash(role, T::ACTION, T::CODEC, T::SCHEMA, &reply);
-        Self { action: T::ACTION, type_name: T::TYPE, codec: T::CODEC, schema: T::SCHEMA, reply, hash }
+        Self {
+            action: T::ACTION,
+            type_name: T::TYPE,
+            codec: T::CODEC,
+            schema: T::SCHEMA,
+            reply,
+            when_full: T::WHEN_FULL,
+            hash,
+        }
     }
 
     /// The shape as text: `{x: i32, y: i32} -> {ok: bool}`.

@@ -18,6 +18,10 @@ pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
     } else {
         quote!(::pnet::__private::codec(<Self as ::pnet::__private::Schema>::SCHEMA))
     };
+    let when_full = model
+        .when_full
+        .as_ref()
+        .map(|rule| quote!(const WHEN_FULL: ::pnet::__private::WhenFull = ::pnet::__private::WhenFull::#rule;));
     let owned = (!has_lifetime).then(|| {
         quote! {
             #[automatically_derived]
@@ -43,6 +47,7 @@ pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
                 const ACTION: &'static str = #action;
                 const TYPE: &'static str = #name;
                 const CODEC: ::pnet::__private::Codec = #codec;
+                #when_full
                 type At<'__de> = #at;
                 fn encode(
                     &self,

@@ -16,6 +16,8 @@ pub(crate) struct Model {
     pub(crate) action: LitStr,
     /// Whether the user chose the action.
     pub(crate) is_named: bool,
+    /// `#[packet(when_full = "…")]`: the variant of `WhenFull`.
+    pub(crate) when_full: Option<Ident>,
     /// `#[packet(json)]`.
     pub(crate) json: bool,
 }
@@ -24,7 +26,7 @@ impl Model {
     pub(crate) fn new(input: &DeriveInput, errors: &mut Errors) -> Self {
         let ident = input.ident.clone();
         let mut action = None;
-        let mut json = false;
+        let (mut json, mut when_full) = (false, None);
         // check: packet-inside
         if let Some(attr) = inside(input).into_iter().find(|attr| attr.path().is_ident("packet")) {
             errors.on(
@@ -45,6 +47,23 @@ impl Model {
                             Word::Action(name) if action.is_some() => errors.on(name, "a packet has one action"),
                             Word::Action(name) => action = Some(name),
                             Word::Json => json = true,
+                            // check: two-rules
+                            Word::WhenFull(rule) if when_full.is_some() => {
+                                errors.on(rule, "a packet has one rule for a full queue");
+                            }
+                            Word::WhenFull(rule) => {
+                                let variant = match rule.value().as_str() {
+                                    "wait" => "Wait",
+                                    "drop_new" => "DropNew",
+                                    "disconnect" => "Disconnect",
+                                    // check: unknown-rule
+                                    _ => {
+                                        errors.on(&rule, RULES);
+                                        "Wait"
+                                    }
+                                };
+                                when_full = Some(Ident::new(variant, rule.span()));
+                            }
                         }
                     }
                 }
@@ -53,7 +72,7 @@ impl Model {
         }
         let is_named = action.is_some();
         let action = action.unwrap_or_else(|| LitStr::new(&shouty_snake(&ident.unraw().to_string()), ident.span()));
-        Self { ident, generics: input.generics.clone(), action, is_named, json }
+        Self { ident, generics: input.generics.clone(), action, is_named, when_full, json }
     }
 }
 
@@ -74,6 +93,7 @@ fn inside(input: &DeriveInput) -> Vec<&Attribute> {
 enum Word {
     Action(LitStr),
     Json,
+    WhenFull(LitStr),
 }
 
 impl Parse for Word {
@@ -86,13 +106,19 @@ impl Parse for Word {
             if word == "json" {
                 return Ok(Self::Json);
             }
+            if word == "when_full" {
+                input.parse::<Token![=]>()?;
+                return input.parse().map(Self::WhenFull);
+            }
             return Err(syn::Error::new(word.span(), format!("unknown word `{word}`: {EXPECTED}")));
         }
         Err(input.error(EXPECTED))
     }
 }
 
-const EXPECTED: &str = "write `#[packet(\"ACTION\")]`, `#[packet(json)]` or `#[packet(\"ACTION\", json)]`";
+const EXPECTED: &str =
+    "write `#[packet(\"ACTION\")]`, `#[packet(json)]`, `#[packet(when_full = \"…\")]`, or several of these words";
+const RULES: &str = "what becomes of a packet if the queue is full is \"wait\", \"drop_new\" or \"disconnect\"";
 
 #[cfg(test)]
 mod tests {

@@ -161,6 +161,21 @@ impl Conn {
         closed
     }
 
+    /// The queue is full, and the packet that does not fit must not be missed: ends the connection on the spot.
+    pub(crate) fn overrun(&self) -> Arc<Closed> {
+        let reason = "the queue is full, and the packet's rule is to disconnect then";
+        let closed = self.set_gone(Closed::new(CloseCode::SlowConsumer, reason, ClosedBy::Here));
+        if closed.code() == CloseCode::SlowConsumer {
+            let waker = {
+                let mut out = self.out();
+                out.cut_off = true;
+                out.wake_anyway()
+            };
+            wake(waker);
+        }
+        closed
+    }
+
     pub(crate) fn gone(&self) -> Option<Arc<Closed>> {
         self.out().gone.clone()
     }

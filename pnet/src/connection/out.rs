@@ -71,6 +71,10 @@ pub(crate) struct Out {
     /// Senders that wait for a place in `parked`, each with its ticket.
     room: Vec<(u64, Waker)>,
     tickets: u64,
+    /// Since when the queue has been half full or more, and packets were refused.
+    pub(crate) refused_since: Option<Instant>,
+    /// The reason is in `gone`: the driver lets go of the transport without another word.
+    pub(crate) cut_off: bool,
     /// Whether this batch has its TIME frame: it holds a packet or a call.
     timed: bool,
     /// The peer closes connections that cancel too often, so this side does not.
@@ -174,6 +178,8 @@ impl Out {
             parked_bytes: 0,
             room: Vec::new(),
             tickets: 0,
+            refused_since: None,
+            cut_off: false,
             timed: false,
             cancels: Cancels::default(),
             pings: Pings::default(),
@@ -211,6 +217,16 @@ impl Out {
         }
         self.park(Parked { frame: keep(), call: None });
         Enqueued::Taken(None)
+    }
+
+    /// A packet was refused for want of room, and nobody waits for it. From the first one on, the driver watches whether
+    /// the queue becomes shorter; its waker, if it does not do so yet.
+    pub(crate) fn refuse(&mut self) -> Option<Waker> {
+        if self.refused_since.is_some() {
+            return None;
+        }
+        self.refused_since = Some(Instant::now());
+        self.wake_anyway()
     }
 
     pub(crate) fn credit(&mut self, packets: u32, bytes: u32) -> Result<(), Violation> {
@@ -368,6 +384,9 @@ impl Out {
                 None => self.write_packet(&parked.frame),
             }
         }
+        if self.refused_since.is_some() && self.is_half_empty() {
+            self.refused_since = None;
+        }
         if !self.room.is_empty() && self.has_room(0) {
             wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
         }
@@ -411,6 +430,7 @@ impl Out {
     /// Whether something was left for the driver since it looked last.
     pub(crate) fn has_requests(&self) -> bool {
         self.close.is_some()
+            || self.cut_off
             || self.drain.is_some()
             || !self.finished_calls.is_empty()
             || !self.finished_packets.is_empty()
@@ -470,6 +490,7 @@ impl Out {
 
     pub(crate) fn set_gone(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
         self.gone = Some(Arc::clone(closed));
+        self.refused_since = None;
         self.parked.clear();
         self.parked_bytes = 0;
         wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
@@ -522,6 +543,11 @@ impl Out {
         Some(parked)
     }
 
+    fn is_half_empty(&self) -> bool {
+        self.parked.is_empty()
+            || self.parked.len() < QUEUE_PACKETS / 2 && self.buf.len() + self.parked_bytes < QUEUE_BYTES / 2
+    }
+
     /// An empty queue takes any frame, so one that is longer than the whole queue can still be sent.
     fn has_room(&self, len: usize) -> bool {
         self.parked.is_empty()
@@ -543,7 +569,7 @@ fn micros_since_1970(time: SystemTime) -> i64 {
 }
 
 /// The out-buffer is not filled beyond this; what comes later is parked.
-const HIGH_WATER: usize = 256 * 1024;
+const HIGH_WATER: usize = 64 * 1024;
 /// New work is not started while this much waits to be written.
 const HOLD_ABOVE: usize = 1024 * 1024;
 /// Bounds of what is queued for one connection: bytes in all, and packets that wait.

@@ -5,12 +5,20 @@ use crate::close::Close;
 use crate::frame::{Frame, decode, put_ping};
 use crate::id::{ConnectionId, SessionToken};
 use crate::limits::{HANDSHAKE_FRAME_LEN, Limits, REPORT_LEN};
-use crate::packet::Codec;
+use crate::packet::{Codec, WhenFull};
 use crate::protocol::{ActionInfo, Direction, ProtocolInfo, ReplyInfo};
 use crate::schema::{Field, Prim, Ty};
 
 const fn action(action: &'static str, schema: &'static Ty, hash: u64) -> ActionInfo {
-    ActionInfo { action, type_name: action, codec: Codec::Postcard, schema, reply: ReplyInfo::None, hash }
+    ActionInfo {
+        action,
+        type_name: action,
+        codec: Codec::Postcard,
+        schema,
+        reply: ReplyInfo::None,
+        when_full: WhenFull::Wait,
+        hash,
+    }
 }
 
 const fn info(client: &'static [ActionInfo], server: &'static [ActionInfo], fingerprint: u64) -> ProtocolInfo {

@@ -13,6 +13,7 @@ mod life;
 mod order;
 mod pressure;
 mod regressions;
+mod slow;
 mod streams;
 mod stress;
 mod support;

@@ -44,7 +44,9 @@ async fn a_call_behind_a_full_queue_still_times_out() {
     while pair.client.try_send(Note { n: 0 }).is_ok() {
         tokio::task::yield_now().await;
     }
-    let error = pair.client.call(Touch {}).await.expect_err("no room, no answer");
+    // Sooner than a queue that stays full ends the connection.
+    let calling = pair.client.call(Touch {}).timeout(std::time::Duration::from_secs(5));
+    let error = calling.await.expect_err("no room, no answer");
     assert!(matches!(error, pnet::CallError::TimedOut { .. }), "{error:?}");
 }
 

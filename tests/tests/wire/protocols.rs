@@ -1,6 +1,6 @@
 //! Protocols written out by hand, so that the recorded bytes depend on the wire alone and not on how hashes are made.
 
-use pnet_protocol::packet::Codec;
+use pnet_protocol::packet::{Codec, WhenFull};
 use pnet_protocol::protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo};
 use pnet_protocol::schema::{Field, Prim, Ty};
 
@@ -58,5 +58,5 @@ const fn part(action: &'static str, schema: &'static Ty) -> PartInfo {
 }
 
 const fn action(action: &'static str, schema: &'static Ty, reply: ReplyInfo, hash: u64) -> ActionInfo {
-    ActionInfo { action, type_name: action, codec: Codec::Postcard, schema, reply, hash }
+    ActionInfo { action, type_name: action, codec: Codec::Postcard, schema, reply, when_full: WhenFull::Wait, hash }
 }

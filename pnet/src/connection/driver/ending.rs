@@ -131,7 +131,7 @@ impl<D: Dispatch> Driver<D> {
         self.welcome = Vec::new();
         self.written = 0;
         self.timer = None;
-        self.stalled_since = None;
+        self.slow = None;
         self.conn.out().buf = Vec::new();
         self.conn.set_written();
         self.stage = Stage::Leaving;

@@ -64,7 +64,7 @@ pub(crate) trait Dispatch: Send + Unpin + 'static {
 /// How long things may take on one connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
-    /// A write that makes no progress.
+    /// A write that makes little progress, and a queue that stays full while packets are refused.
     pub(crate) write: Duration,
     /// Work that was accepted before the peer ended its stream.
     pub(crate) grace: Duration,
@@ -121,7 +121,7 @@ pub(crate) struct Driver<D> {
     /// The time of the current read, looked up once.
     now: Option<Instant>,
     eof: bool,
-    stalled_since: Option<Instant>,
+    slow: Option<Slow>,
     mistakes: Mistakes,
     cancellations: Mistakes,
     timer: Option<Pin<Box<Sleep>>>,
@@ -181,7 +181,7 @@ impl<D: Dispatch> Driver<D> {
             created: None,
             now: None,
             eof: false,
-            stalled_since: None,
+            slow: None,
             mistakes: Mistakes::in_packets(),
             cancellations: Mistakes::in_cancelling(),
             timer: None,
@@ -220,7 +220,7 @@ impl<D: Dispatch> Driver<D> {
 
     /// Does what handles have asked for since the last turn.
     fn obey(&mut self, task: &Context<'_>) {
-        let (close, drain, kill) = {
+        let (close, drain, kill, cut_off) = {
             let mut out = self.conn.out();
             out.driver_runs(task.waker());
             for id in std::mem::take(&mut out.finished_calls) {
@@ -232,11 +232,14 @@ impl<D: Dispatch> Driver<D> {
                     self.reader.packet_finished(frame_len, &mut out.buf);
                 }
             }
-            (out.close.take(), out.drain.take(), out.kill)
+            (out.close.take(), out.drain.take(), out.kill, std::mem::take(&mut out.cut_off))
         };
         if kill {
             self.dispatch.kill();
             self.leave(Closed::new(CloseCode::GoingAway, "the grace of the shutdown is over", ClosedBy::Here));
+        } else if cut_off {
+            tracing::warn!("the queue is full");
+            self.leave(Closed::unknown());
         } else if let Some(closed) = close {
             self.close(closed);
         } else if let Some((closed, deadline)) = drain
@@ -318,17 +321,24 @@ impl<D: Dispatch> Driver<D> {
             | Stage::Lingering { deadline } => Some(*deadline),
             Stage::Open | Stage::Leaving => None,
         };
-        let stalled = self.stalled_since.map(|since| since + self.times.write);
-        let (calls, reads, cancels) = {
+        let stalled = self.slow.as_ref().map(|slow| slow.since + self.times.write);
+        let (calls, reads, cancels, refused) = {
             let out = self.conn.out();
             if out.has_requests() {
                 return true;
             }
-            (out.earliest.into_iter().chain(out.answers_until).min(), out.reads_until, out.cancels_at())
+            (
+                out.earliest.into_iter().chain(out.answers_until).min(),
+                out.reads_until,
+                out.cancels_at(),
+                out.refused_since,
+            )
         };
         let begun = self.begun_until();
         let life = self.life.due().filter(|_| self.listens());
-        let Some(due) = [stage, stalled, begun, calls, reads, cancels, life].into_iter().flatten().min() else {
+        let refused = refused.map(|since| since + self.times.write);
+        let Some(due) = [stage, stalled, begun, calls, reads, cancels, refused, life].into_iter().flatten().min()
+        else {
             return false;
         };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
@@ -359,9 +369,16 @@ impl<D: Dispatch> Driver<D> {
             out.unpark(&mut wakers);
         }
         wakers.into_iter().for_each(Waker::wake);
-        if self.stalled_since.is_some_and(|since| since + self.times.write <= now) {
+        if self.slow.as_ref().is_some_and(|slow| slow.since + self.times.write <= now) {
             tracing::warn!("the peer does not read");
             self.leave(Closed::new(CloseCode::SlowConsumer, "the peer does not read", ClosedBy::Here));
+            return;
+        }
+        let refused_since = self.conn.out().refused_since;
+        if refused_since.is_some_and(|since| since + self.times.write <= now) {
+            tracing::warn!("the queue stays full");
+            let reason = "the queue stayed full, and packets were refused";
+            self.leave(Closed::new(CloseCode::SlowConsumer, reason, ClosedBy::Here));
             return;
         }
         if self.begun_until().is_some_and(|until| until <= now) {
@@ -427,6 +444,14 @@ impl<D> std::fmt::Debug for Driver<D> {
     }
 }
 
+/// The transport has refused bytes and not taken enough since.
+#[derive(Debug)]
+struct Slow {
+    since: Instant,
+    /// What it took since.
+    written: usize,
+}
+
 /// A frame or an object that is not whole.
 #[derive(Debug)]
 struct Begun {
@@ -439,6 +464,9 @@ struct Begun {
 /// is held by a peer that dribbles, and long packets may take their time.
 const BEGUN: Duration = Duration::from_secs(30);
 const BEGUN_LEN: usize = 32 * 1024;
+
+/// A peer that reads takes as much as this in [`Times::write`], or all there is.
+const PROGRESS: usize = 32 * 1024;
 
 /// Turns before other tasks get theirs.
 const TURNS: usize = 8;

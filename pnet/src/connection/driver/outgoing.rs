@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{io::AsyncWrite, time::Instant};
 
-use super::{Dispatch, Driver, Stage};
+use super::{Dispatch, Driver, PROGRESS, Slow, Stage};
 use crate::buffers;
 
 impl<D: Dispatch> Driver<D> {
@@ -23,7 +23,7 @@ impl<D: Dispatch> Driver<D> {
             let Some(rest) = self.batch.get(self.written..) else { return progress };
             match Pin::new(io).poll_write(task, rest) {
                 Poll::Pending => {
-                    self.stalled_since.get_or_insert_with(Instant::now);
+                    self.slow.get_or_insert_with(|| Slow { since: Instant::now(), written: 0 });
                     return progress;
                 }
                 Poll::Ready(Ok(0)) => {
@@ -36,7 +36,12 @@ impl<D: Dispatch> Driver<D> {
                     if self.life.is_on() {
                         self.life.speak(*self.now.get_or_insert_with(Instant::now));
                     }
-                    self.stalled_since = None;
+                    if let Some(slow) = &mut self.slow {
+                        slow.written += written;
+                        if slow.written >= PROGRESS {
+                            self.slow = None;
+                        }
+                    }
                     progress = true;
                 }
                 Poll::Ready(Err(error)) => {
@@ -97,11 +102,11 @@ impl<D: Dispatch> Driver<D> {
         let Some(io) = &mut self.io else { return false };
         match Pin::new(io).poll_flush(task) {
             Poll::Pending => {
-                self.stalled_since.get_or_insert_with(Instant::now);
+                self.slow.get_or_insert_with(|| Slow { since: Instant::now(), written: 0 });
                 false
             }
             Poll::Ready(Ok(())) => {
-                self.stalled_since = None;
+                self.slow = None;
                 false
             }
             Poll::Ready(Err(error)) => {

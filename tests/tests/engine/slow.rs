@@ -1,0 +1,137 @@
+//! Full queues: a rule for each packet, and how slow consumers go.
+
+use pnet::{CloseCode, Hub, Limits, Packet, Peer, Protocol, SendError, TrySendReason, action, actions, protocol};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncReadExt, DuplexStream},
+    time::{Duration, Instant, sleep},
+};
+
+use super::support::{poll_once, settle, shake};
+
+#[derive(Debug, Packet, Serialize, Deserialize)]
+struct Hello {}
+
+#[derive(Debug, Packet, Serialize, Deserialize)]
+struct Fact {
+    n: u32,
+}
+
+#[derive(Debug, Packet, Serialize, Deserialize)]
+#[packet("MOVE", when_full = "drop_new")]
+struct Move {
+    n: u32,
+}
+
+#[derive(Debug, Packet, Serialize, Deserialize)]
+#[packet(json, when_full = "disconnect")]
+struct Order {
+    n: u32,
+}
+
+protocol! { Feed { client { Hello } server { Fact, Move, Order } } }
+
+#[action("HELLO")]
+fn hello(_: Hello) {}
+
+actions! { server FeedServer for Feed: hello }
+
+struct Full {
+    hub: Hub<Feed>,
+    peer: Peer<Feed>,
+    io: DuplexStream,
+}
+
+/// A client that gives no credit, and whose queue is full: nothing was refused yet.
+async fn full() -> Full {
+    let server = pnet::memory::serve(FeedServer, ());
+    let mut io = server.connector().open().await.expect("opens");
+    shake(&mut io, Feed::INFO, &Limits::default()).await;
+    settle().await;
+    let hub = server.hub();
+    let peer = hub.peers().pop().expect("there");
+    while peer.try_send(Move { n: 0 }).is_ok() {}
+    settle().await;
+    Full { hub, peer, io }
+}
+
+async fn is_slow_after(peer: &Peer<Feed>, since: Instant, millis: u128) {
+    assert_eq!(peer.closed().await.code(), CloseCode::SlowConsumer);
+    let took = since.elapsed().as_millis();
+    assert!((millis..millis + 500).contains(&took), "{took}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_that_wait_are_refused_for_ten_seconds_at_most() {
+    let full = full().await;
+    let refused = full.peer.try_send(Fact { n: 1 }).expect_err("full");
+    assert!(matches!(refused.reason, TrySendReason::Full) && refused.packet.n == 1);
+    is_slow_after(&full.peer, Instant::now(), 10_000).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broadcast_that_waits_for_nobody_counts_as_refused() {
+    let full = full().await;
+    assert_eq!(full.hub.broadcast(&Fact { n: 1 }).dropped, 1);
+    is_slow_after(&full.peer, Instant::now(), 10_000).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn senders_that_wait_and_packets_that_may_be_dropped_close_nothing() {
+    let full = full().await;
+    let mut sending = Box::pin(full.peer.send(Fact { n: 1 }));
+    assert!(!poll_once(sending.as_mut()).await);
+    assert!(matches!(full.peer.send(Move { n: 1 }).await, Err(SendError::Full)));
+    assert_eq!(full.hub.broadcast(&Move { n: 1 }).dropped, 1);
+    sleep(Duration::from_secs(60)).await;
+    assert!(!full.peer.is_closed());
+    assert!(!poll_once(sending.as_mut()).await);
+    drop(full.io);
+    assert!(matches!(sending.await, Err(SendError::Disconnected(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_that_must_not_be_missed_ends_the_connection() {
+    for way in 0..3 {
+        let mut full = full().await;
+        let started = Instant::now();
+        match way {
+            0 => assert!(matches!(full.peer.send(Order { n: 1 }).await, Err(SendError::Disconnected(_)))),
+            1 => assert!(matches!(
+                full.peer.try_send(Order { n: 1 }).expect_err("full").reason,
+                TrySendReason::Failed(SendError::Disconnected(_))
+            )),
+            _ => assert_eq!(full.hub.broadcast(&Order { n: 1 }).dropped, 1),
+        }
+        is_slow_after(&full.peer, started, 0).await;
+        settle().await;
+        assert!(full.hub.is_empty());
+        let mut left = Vec::new();
+        full.io.read_to_end(&mut left).await.expect("the stream ends");
+        assert!(started.elapsed() < Duration::from_millis(100), "nothing waits for the peer");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_reads_a_byte_a_second_goes_and_a_slow_line_stays() {
+    for (step, goes) in [(1, true), (4_000, false)] {
+        let server = pnet::memory::serve(FeedServer, ());
+        let mut io = server.connector().open().await.expect("opens");
+        // Speaks JSON, so that no credit holds the packets back.
+        tokio::io::AsyncWriteExt::write_all(&mut io, br#"{"action":"HELLO","data":{}}"#).await.expect("writes");
+        settle().await;
+        let peer = server.hub().peers().pop().expect("there");
+        while peer.try_send(Move { n: 0 }).is_ok() {
+            tokio::task::yield_now().await;
+        }
+        let started = Instant::now();
+        let mut bytes = vec![0; step];
+        while started.elapsed() < Duration::from_secs(15) && !peer.is_closed() {
+            sleep(Duration::from_secs(1)).await;
+            if io.read_exact(&mut bytes).await.is_err() {
+                break;
+            }
+        }
+        assert_eq!(peer.is_closed(), goes, "{step}");
+    }
+}
