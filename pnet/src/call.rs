@@ -5,7 +5,7 @@ use std::{
     marker::PhantomData,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -24,6 +24,7 @@ use crate::{
     connection::{AnswerBytes, CallState, Conn, Enqueued, waiting, wake},
     error::{CallError, SendError, TrySendError, TrySendReason},
     json::JsonError,
+    reconnect::Route,
 };
 
 /// A packet on its way into the connection's queue; what [`send`](crate::Client::send) returns.
@@ -40,6 +41,9 @@ pub struct Sending {
     frame: Result<Vec<u8>, Option<SendError>>,
     /// In the queue for room.
     ticket: Option<u64>,
+    route: Route,
+    /// Ends the wait for a connection.
+    down: Option<Pin<Box<Sleep>>>,
 }
 
 impl Sending {
@@ -49,6 +53,8 @@ impl Sending {
             frame: packet_frame::<T, K>(conn.dialect, conn.action(id), id, packet)
                 .map_err(|error| Some(SendError::Encode(error))),
             ticket: None,
+            route: Route::Fixed,
+            down: None,
         }
     }
 }
@@ -56,7 +62,30 @@ impl Sending {
 impl Sending {
     /// A packet that was made at run time.
     pub(crate) fn dynamic(conn: &Arc<Conn>, frame: Result<Vec<u8>, JsonError>) -> Self {
-        Self { conn: Arc::clone(conn), frame: frame.map_err(|error| Some(error.into())), ticket: None }
+        let frame = frame.map_err(|error| Some(error.into()));
+        Self { conn: Arc::clone(conn), frame, ticket: None, route: Route::Fixed, down: None }
+    }
+
+    /// Goes where the route says if its connection is gone.
+    pub(crate) fn routed(mut self, route: Route) -> Self {
+        self.route = route;
+        self
+    }
+
+    /// Waits for a connection, up to the call timeout.
+    fn poll_route(&mut self, task: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        match self.route.poll(&mut self.conn, task) {
+            Poll::Ready(found) => Poll::Ready(found.map_err(SendError::Disconnected)),
+            Poll::Pending => {
+                if let Some(after) = self.conn.call_timeout {
+                    let timer = self.down.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+                    ready!(timer.as_mut().poll(task));
+                    let why = self.route.why().unwrap_or_else(|| Arc::new(crate::error::Closed::unknown()));
+                    return Poll::Ready(Err(SendError::Disconnected(why)));
+                }
+                Poll::Pending
+            }
+        }
     }
 }
 
@@ -65,20 +94,23 @@ impl Future for Sending {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let frame = match &mut this.frame {
-            Ok(frame) => frame,
-            Err(error) => {
-                let error = error.take().expect("a future is not polled after it was ready");
-                return Poll::Ready(Err(error));
-            }
-        };
-        let waker = {
+        if let Err(error) = &mut this.frame {
+            let error = error.take().expect("a future is not polled after it was ready");
+            return Poll::Ready(Err(error));
+        }
+        let waker = loop {
+            ready!(this.poll_route(task))?;
+            let Ok(frame) = &this.frame else { unreachable!("only its end takes the frame") };
             let mut out = this.conn.out();
             if let Some(closed) = &out.gone {
-                return Poll::Ready(Err(SendError::Disconnected(Arc::clone(closed))));
+                let closed = Arc::clone(closed);
+                drop(out);
+                this.ticket = None;
+                this.route.leave(&mut this.conn, closed).map_err(SendError::Disconnected)?;
+                continue;
             }
             match out.packet(frame) {
-                Enqueued::Taken(waker) => waker,
+                Enqueued::Taken(waker) => break waker,
                 Enqueued::Full => {
                     out.wait_for_room(&mut this.ticket, task.waker());
                     drop(out);
@@ -91,8 +123,9 @@ impl Future for Sending {
             }
         };
         wake(waker);
-        buffers::give(std::mem::take(frame));
-        this.frame = Err(None);
+        if let Ok(frame) = std::mem::replace(&mut this.frame, Err(None)) {
+            buffers::give(frame);
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -127,10 +160,11 @@ pub struct Calling<R: Reply> {
     conn: Arc<Conn>,
     state: State,
     timeout: Option<Duration>,
-    /// Ends the wait for room in the queue; the wait for the answer is timed by the driver.
-    no_room: Option<Pin<Box<Sleep>>>,
+    /// Ends the wait for a connection and for room in the queue; the wait for the answer is timed by the driver.
+    unqueued: Option<Pin<Box<Sleep>>>,
     /// In the queue for room.
     ticket: Option<u64>,
+    route: Route,
     reply: PhantomData<fn() -> R>,
 }
 
@@ -163,7 +197,14 @@ impl<R: Reply> Calling<R> {
 
     fn starting(conn: &Arc<Conn>, state: State) -> Self {
         let timeout = conn.call_timeout;
-        Self { conn: Arc::clone(conn), state, timeout, no_room: None, ticket: None, reply: PhantomData }
+        let (conn, route) = (Arc::clone(conn), Route::Fixed);
+        Self { conn, state, timeout, unqueued: None, ticket: None, route, reply: PhantomData }
+    }
+
+    /// Goes where the route says if its connection is gone.
+    pub(crate) fn routed(mut self, route: Route) -> Self {
+        self.route = route;
+        self
     }
 
     /// Waits at most `timeout` for the answer, instead of the connection's default (30 s unless set). Counted from the
@@ -188,15 +229,28 @@ impl<R: Reply> Calling<R> {
                 return Ok(Poll::Ready(()));
             }
         };
-        let timeout_ms = self.timeout.map_or(0, millis);
-        let deadline = match &self.no_room {
-            Some(timer) => Some(timer.deadline()),
-            None => self.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+        let disconnected = |why| CallError::Disconnected { sent: false, why };
+        let mut out = loop {
+            match self.route.poll(&mut self.conn, task) {
+                Poll::Ready(found) => found.map_err(disconnected)?,
+                Poll::Pending => return self.stay(State::Ready { action, payload }, task),
+            }
+            let out = self.conn.out();
+            let Some(closed) = out.unanswerable().cloned() else { break out };
+            drop(out);
+            self.ticket = None;
+            self.route.leave(&mut self.conn, closed).map_err(disconnected)?;
         };
-        let mut out = self.conn.out();
-        if let Some(closed) = out.unanswerable() {
-            return Err(CallError::Disconnected { sent: false, why: Arc::clone(closed) });
-        }
+        let (timeout_ms, deadline) = match &self.unqueued {
+            Some(timer) => {
+                let left = timer.deadline().saturating_duration_since(Instant::now());
+                (millis(left).max(1), Some(timer.deadline()))
+            }
+            None => {
+                let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+                (self.timeout.map_or(0, millis), deadline)
+            }
+        };
         match out.call((action, self.conn.action(action)), &payload, timeout_ms, deadline, task.waker()) {
             Ok((id, waker)) => {
                 drop(out);
@@ -214,17 +268,23 @@ impl<R: Reply> Calling<R> {
             Err(_) => {
                 out.wait_for_room(&mut self.ticket, task.waker());
                 drop(out);
-                self.state = State::Ready { action, payload };
-                if let Some(after) = self.timeout {
-                    let timer = self.no_room.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
-                    if timer.as_mut().poll(task).is_ready() {
-                        self.state = State::Done;
-                        return Err(CallError::TimedOut { after });
-                    }
-                }
-                Ok(Poll::Pending)
+                waiting::note(&self.conn);
+                self.stay(State::Ready { action, payload }, task)
             }
         }
+    }
+
+    /// Is not queued yet, and does not become so after its time.
+    fn stay(&mut self, state: State, task: &mut Context<'_>) -> Result<Poll<()>, CallError<R::Err>> {
+        self.state = state;
+        if let Some(after) = self.timeout {
+            let timer = self.unqueued.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+            if timer.as_mut().poll(task).is_ready() {
+                self.state = State::Done;
+                return Err(CallError::TimedOut { after });
+            }
+        }
+        Ok(Poll::Pending)
     }
 }
 
@@ -235,10 +295,7 @@ impl<R: Reply> Future for Calling<R> {
         let this = &mut *self;
         match this.enqueue(task) {
             Err(error) => return Poll::Ready(Err(error)),
-            Ok(Poll::Pending) => {
-                waiting::note(&this.conn);
-                return Poll::Pending;
-            }
+            Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(())) => {}
         }
         let State::Waiting(id) = this.state else { panic!("a call was polled after it was ready") };

@@ -15,6 +15,7 @@ use crate::{
     error::{CallError, Closed, ClosedBy, TrySendError},
     info::PeerInfo,
     json::Json,
+    reconnect::Route,
     transport::PeerAddr,
 };
 
@@ -126,7 +127,7 @@ impl<P: Phase> Peer<P> {
     ///
     /// As [`call`](Self::call).
     pub async fn call_json(&self, packet: Json) -> Result<Json, CallError<Json>> {
-        packet.calling(Arc::clone(&self.conn)).await
+        packet.calling(Arc::clone(&self.conn), Route::Fixed).await
     }
 
     /// Sends a packet and waits for the client's answer.
