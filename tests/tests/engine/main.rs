@@ -10,6 +10,7 @@ mod hub;
 mod inbox_and_hub;
 mod order;
 mod pressure;
+mod reconnect;
 mod regressions;
 mod stress;
 mod support;
