@@ -210,7 +210,7 @@ async fn the_hook_runs_first_on_each_connection_and_may_refuse_for_good() {
 async fn what_is_done_while_down_waits_as_long_as_it_may() {
     let place = Place::default();
     let server = place.open();
-    let client = client(&place, Backoff::default()).await;
+    let client = client(&place, Backoff::new(Duration::from_millis(500), Duration::from_secs(5))).await;
     close_all(&server, CloseCode::Internal);
     place.leave(server);
     settle().await;
