@@ -283,17 +283,19 @@ fn serve<S: Service>(
 /// An inbox for one connection and what was left of those before it, and what waits until there is room for one.
 fn feed<Pr: Receive<ClientSide>>(
     config: &ClientConfig,
-) -> (inbox::Items, impl Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + use<Pr>, Inbox<Pr>) {
+) -> (inbox::Items, impl Fn() -> Room + Send + use<Pr>, Inbox<Pr>) {
     let places = inbox_places(&config.limits, config.dialect);
     let (items, inbox) = inbox::channel(places.saturating_mul(2));
     let queue = items.clone();
-    let room = move || -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    let room = move || -> Room {
         let queue = queue.clone();
         // If nobody reads any more, there is nothing to wait for.
         Box::pin(async move { drop(queue.reserve_many(places).await) })
     };
     (items, room, inbox)
 }
+
+type Room = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 async fn dial<C: Connect>(connector: Arc<C>) -> Result<(C::Io, crate::transport::PeerAddr), ConnectError> {
     let io_error = |source| ConnectError::Io { address: "the server".to_owned(), source };
@@ -302,8 +304,10 @@ async fn dial<C: Connect>(connector: Arc<C>) -> Result<(C::Io, crate::transport:
 
 /// The states of a client that does not reconnect.
 pub(crate) fn states_of(conn: &Arc<Conn>) -> watch::Receiver<LinkState> {
-    let (sender, states) = watch::channel(conn.gone().map_or(LinkState::Up, LinkState::Closed));
-    if conn.gone().is_none() || !matches!(*states.borrow(), LinkState::Closed(_)) {
+    let gone = conn.gone();
+    let open = gone.is_none();
+    let (sender, states) = watch::channel(gone.map_or(LinkState::Up, LinkState::Closed));
+    if open {
         let conn = Arc::clone(conn);
         tokio::spawn(async move {
             tokio::select! {
