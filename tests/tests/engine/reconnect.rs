@@ -10,13 +10,15 @@ use std::{
 };
 
 use pnet::{
-    Backoff, CallError, Client, CloseCode, ConnectError, LinkState, Refused, SendError, WhileDown,
+    Backoff, CallError, Client, CloseCode, ConnectError, LinkState, Refused, Retry, SendError, WhileDown,
     memory::MemoryServer,
     transport::{Connect, PeerAddr},
 };
-use pnet_tests::talk::{Book, Divide, Note, Talk, TalkClient, TalkServer};
+use pnet_protocol::{close::Close, frame::Frame};
+use pnet_tests::talk::{Ask, Book, Divide, Hold, Note, Read, Talk, TalkClient, TalkFromServer, TalkServer, Told};
 use tokio::{
-    io::DuplexStream,
+    io::{AsyncWriteExt, DuplexStream, copy_bidirectional, duplex},
+    sync::broadcast,
     time::{Instant, advance, sleep, timeout},
 };
 
@@ -415,4 +417,116 @@ async fn an_inbox_goes_on_over_connections() {
     assert!(inbox.recv().await.is_some());
     client.close().await;
     assert!(timeout(Duration::from_secs(1), inbox.recv()).await.expect("it ends").is_none());
+}
+
+/// The wire between clients and a server, which can be cut: whoever is connected reads these bytes and then the end.
+fn cuttable(place: &Place, cut: &broadcast::Sender<Vec<u8>>) -> impl Connect + use<> {
+    let (place, cut) = (place.clone(), cut.clone());
+    move || {
+        let (place, mut cut) = (place.clone(), cut.subscribe());
+        async move {
+            let (mut there, _) = place.connect().await?;
+            let (here, mut near) = duplex(64 * 1024);
+            tokio::spawn(async move {
+                let last = tokio::select! {
+                    last = cut.recv() => last.unwrap_or_default(),
+                    _ = copy_bidirectional(&mut near, &mut there) => Vec::new(),
+                };
+                let _ = near.write_all(&last).await;
+            });
+            Ok((here, PeerAddr::Memory))
+        }
+    }
+}
+
+fn close(retry: Retry) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Frame::Close(Close::new(CloseCode::GoingAway, "moving house").with_retry(retry)).encode(&mut bytes);
+    bytes
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_server_says_about_coming_back_is_heeded() {
+    let place = Place::default();
+    let _server = place.open();
+    let cut = broadcast::Sender::new(1);
+    let mut clients = Vec::new();
+    for seed in 0..100 {
+        let builder = pnet::connect(TalkClient, Book::default()).reconnect(Backoff::default().seed(seed));
+        let client: Client<Talk> = builder.via(cuttable(&place, &cut)).await.expect("connects");
+        assert!(works(&client).await);
+        clients.push(client);
+    }
+    sleep(Duration::from_secs(60)).await;
+    place.attempts.lock().expect("whole").clear();
+    let start = Instant::now();
+    cut.send(close(Retry::After(20_000))).expect("they listen");
+    sleep(Duration::from_secs(30)).await;
+    let attempts = place.attempts.lock().expect("whole").clone();
+    assert_eq!(attempts.len(), 100);
+    for at in attempts {
+        let after = (at - start).as_millis();
+        assert!((20_000..=22_001).contains(&after), "{after}");
+    }
+    for client in &clients {
+        assert!(works(client).await);
+    }
+    cut.send(close(Retry::Never)).expect("they listen");
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(place.count(), 100);
+    for client in &clients {
+        assert!(client.is_closed());
+        assert_eq!(client.closed().await.retry(), Retry::Never);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_sent_is_lost_with_its_connection_and_not_sent_again() {
+    let place = Place::default();
+    let server = place.open();
+    let cut = broadcast::Sender::new(1);
+    let builder = pnet::connect(TalkClient, Book::default()).reconnect(Backoff::default());
+    let client: Client<Talk> = builder.via(cuttable(&place, &cut)).await.expect("connects");
+    let held = tokio::spawn({
+        let client = client.clone();
+        async move { client.call(Hold { n: 1 }).await }
+    });
+    settle().await;
+    let start = Instant::now();
+    cut.send(Vec::new()).expect("it listens");
+    let error = held.await.expect("no panic");
+    assert!(
+        matches!(&error, Err(CallError::Disconnected { sent: true, why }) if why.code() == CloseCode::Lost),
+        "{error:?}"
+    );
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert!(works(&client).await);
+    let lines = client.call(Read {}).await.expect("answered").lines;
+    assert_eq!(lines.iter().filter(|line| *line == "hold 1 begins").count(), 1, "{lines:?}");
+    assert_eq!(server.hub().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_a_call_of_a_lost_connection_goes_nowhere() {
+    let place = Place::default();
+    let server = place.open();
+    let (client, mut inbox) =
+        pnet::connect_inbox::<Talk>().reconnect(Backoff::default()).via(place.clone()).await.expect("connects");
+    let peer = server.hub().peers().pop().expect("there");
+    let asked = tokio::spawn(async move { peer.call(Ask { n: 1 }).await });
+    settle().await;
+    close_all(&server, CloseCode::Internal);
+    assert!(asked.await.expect("no panic").is_err());
+    assert!(works(&client).await);
+    for n in [1, 2] {
+        if n == 2 {
+            let peer = server.hub().peers().pop().expect("there");
+            tokio::spawn(async move { assert_eq!(peer.call(Ask { n: 2 }).await.expect("answered").n, 2) });
+        }
+        let Some(TalkFromServer::Ask(ask, answer)) = inbox.recv().await else { panic!("a call was made") };
+        assert_eq!(ask.n, n);
+        answer.reply(Told { n });
+        settle().await;
+    }
+    assert!(works(&client).await);
 }
