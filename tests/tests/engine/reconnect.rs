@@ -503,7 +503,7 @@ async fn a_call_that_was_sent_is_lost_with_its_connection_and_not_sent_again() {
     assert!(works(&client).await);
     let lines = client.call(Read {}).await.expect("answered").lines;
     assert_eq!(lines.iter().filter(|line| *line == "hold 1 begins").count(), 1, "{lines:?}");
-    assert_eq!(server.hub().len(), 1);
+    assert_eq!(place.count(), 2);
 }
 
 #[tokio::test(start_paused = true)]
