@@ -483,7 +483,7 @@ async fn what_the_server_says_about_coming_back_is_heeded() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_was_sent_is_lost_with_its_connection_and_not_sent_again() {
     let place = Place::default();
-    let server = place.open();
+    let _server = place.open();
     let cut = broadcast::Sender::new(1);
     let builder = pnet::connect(TalkClient, Book::default()).reconnect(Backoff::default());
     let client: Client<Talk> = builder.via(cuttable(&place, &cut)).await.expect("connects");
