@@ -14,6 +14,7 @@ use crate::{
     buffers,
     connection::{CallRefused, CallState, Conn, waiting, wake},
     error::{CallError, Closed},
+    reconnect::Route,
 };
 
 /// A call that is encoded. It is queued when it is polled for the first time, and given up when it is dropped.
@@ -23,10 +24,11 @@ pub(crate) struct Asking {
     timeout: Option<Duration>,
     /// Whether the time of the handler that calls was looked at.
     inherited: bool,
-    /// Ends the wait for room in the queue; the wait for the answer is timed by the driver.
-    no_room: Option<Pin<Box<Sleep>>>,
+    /// Ends the wait for a connection and for room in the queue; the wait for the answer is timed by the driver.
+    unqueued: Option<Pin<Box<Sleep>>>,
     /// In the queue for room.
     ticket: Option<u64>,
+    route: Route,
 }
 
 enum State {
@@ -54,7 +56,13 @@ impl Asking {
             Ok(()) => State::Ready { action, payload },
             Err(error) => State::Refused(error),
         };
-        Self { conn: Arc::clone(conn), state, timeout, inherited: false, no_room: None, ticket: None }
+        let (conn, route) = (Arc::clone(conn), Route::Fixed);
+        Self { conn, state, timeout, inherited: false, unqueued: None, ticket: None, route }
+    }
+
+    /// Goes where the route says if its connection is gone.
+    pub(crate) fn set_route(&mut self, route: Route) {
+        self.route = route;
     }
 
     pub(crate) const fn conn(&self) -> &Arc<Conn> {
@@ -79,15 +87,31 @@ impl Asking {
         if let Err(error) = self.inherit() {
             return Poll::Ready(Err(error));
         }
-        let timeout_ms = self.timeout.map_or(0, millis);
-        let deadline = match &self.no_room {
-            Some(timer) => Some(timer.deadline()),
-            None => self.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+        let disconnected = |why| CallError::Disconnected { sent: false, why };
+        let mut out = loop {
+            match self.route.poll(&mut self.conn, task) {
+                Poll::Ready(found) => found.map_err(disconnected)?,
+                Poll::Pending => {
+                    self.state = State::Ready { action, payload };
+                    return self.poll_unqueued(task).map(Err);
+                }
+            }
+            let out = self.conn.out();
+            let Some(closed) = out.unanswerable().cloned() else { break out };
+            drop(out);
+            self.ticket = None;
+            self.route.leave(&mut self.conn, closed).map_err(disconnected)?;
         };
-        let mut out = self.conn.out();
-        if let Some(closed) = out.unanswerable() {
-            return Poll::Ready(Err(CallError::Disconnected { sent: false, why: Arc::clone(closed) }));
-        }
+        let (timeout_ms, deadline) = match &self.unqueued {
+            Some(timer) => {
+                let left = timer.deadline().saturating_duration_since(Instant::now());
+                (millis(left).max(1), Some(timer.deadline()))
+            }
+            None => {
+                let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+                (self.timeout.map_or(0, millis), deadline)
+            }
+        };
         let refused = match out.call((action, self.conn.action(action)), &payload, timeout_ms, deadline, task.waker()) {
             Ok((id, waker)) => {
                 drop(out);
@@ -99,8 +123,9 @@ impl Asking {
             Err(CallRefused::Full) => {
                 out.wait_for_room(&mut self.ticket, task.waker());
                 drop(out);
+                waiting::note(&self.conn);
                 self.state = State::Ready { action, payload };
-                return self.poll_room(task).map(Err);
+                return self.poll_unqueued(task).map(Err);
             }
             Err(refused) => refused,
         };
@@ -125,16 +150,15 @@ impl Asking {
         if left.is_zero() { Err(CallError::TimedOut { after: left }) } else { Ok(()) }
     }
 
-    /// Waits for room in the queue, as long as the call may last.
-    fn poll_room<E>(&mut self, task: &mut Context<'_>) -> Poll<CallError<E>> {
+    /// Waits for a connection or for room in the queue, as long as the call may last.
+    fn poll_unqueued<E>(&mut self, task: &mut Context<'_>) -> Poll<CallError<E>> {
         if let Some(after) = self.timeout {
-            let timer = self.no_room.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+            let timer = self.unqueued.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
             if timer.as_mut().poll(task).is_ready() {
                 self.state = State::Done;
                 return Poll::Ready(CallError::TimedOut { after });
             }
         }
-        waiting::note(&self.conn);
         Poll::Pending
     }
 

@@ -13,8 +13,9 @@ use crate::{
     asking::{Asking, failed},
     buffers,
     connection::{AnswerBytes, CallState, Conn, Enqueued, waiting, wake},
-    error::{CallError, SendError, TrySendError, TrySendReason},
+    error::{CallError, Closed, SendError, TrySendError, TrySendReason},
     json::JsonError,
+    reconnect::Route,
 };
 use pnet_protocol::{
     dialect::Dialect,
@@ -24,6 +25,7 @@ use pnet_protocol::{
     reply::Reply,
     wire,
 };
+use tokio::time::Sleep;
 
 /// A packet on its way into the connection's queue; what [`send`](crate::Client::send) returns.
 ///
@@ -40,6 +42,9 @@ pub struct Sending {
     when_full: WhenFull,
     /// In the queue for room.
     ticket: Option<u64>,
+    route: Route,
+    /// Ends the wait for a connection.
+    down: Option<Pin<Box<Sleep>>>,
 }
 
 impl Sending {
@@ -50,6 +55,8 @@ impl Sending {
                 .map_err(|error| Some(SendError::Encode(error))),
             when_full: conn.action(id).when_full,
             ticket: None,
+            route: Route::Fixed,
+            down: None,
         }
     }
 }
@@ -57,7 +64,30 @@ impl Sending {
 impl Sending {
     /// A packet that was made at run time.
     pub(crate) fn dynamic(conn: &Arc<Conn>, frame: Result<Vec<u8>, JsonError>, when_full: WhenFull) -> Self {
-        Self { conn: Arc::clone(conn), frame: frame.map_err(|error| Some(error.into())), when_full, ticket: None }
+        let frame = frame.map_err(|error| Some(error.into()));
+        Self { conn: Arc::clone(conn), frame, when_full, ticket: None, route: Route::Fixed, down: None }
+    }
+
+    /// Goes where the route says if its connection is gone.
+    pub(crate) fn routed(mut self, route: Route) -> Self {
+        self.route = route;
+        self
+    }
+
+    /// Waits for a connection, up to the call timeout.
+    fn poll_route(&mut self, task: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        match self.route.poll(&mut self.conn, task) {
+            Poll::Ready(found) => Poll::Ready(found.map_err(SendError::Disconnected)),
+            Poll::Pending => {
+                if let Some(after) = self.conn.call_timeout {
+                    let timer = self.down.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+                    ready!(timer.as_mut().poll(task));
+                    let why = self.route.why().unwrap_or_else(|| Arc::new(Closed::unknown()));
+                    return Poll::Ready(Err(SendError::Disconnected(why)));
+                }
+                Poll::Pending
+            }
+        }
     }
 }
 
@@ -66,20 +96,23 @@ impl Future for Sending {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let frame = match &mut this.frame {
-            Ok(frame) => frame,
-            Err(error) => {
-                let error = error.take().expect("a future is not polled after it was ready");
-                return Poll::Ready(Err(error));
-            }
-        };
-        let waker = {
+        if let Err(error) = &mut this.frame {
+            let error = error.take().expect("a future is not polled after it was ready");
+            return Poll::Ready(Err(error));
+        }
+        let waker = loop {
+            ready!(this.poll_route(task))?;
+            let Ok(frame) = &this.frame else { unreachable!("only its end takes the frame") };
             let mut out = this.conn.out();
             if let Some(closed) = &out.gone {
-                return Poll::Ready(Err(SendError::Disconnected(Arc::clone(closed))));
+                let closed = Arc::clone(closed);
+                drop(out);
+                this.ticket = None;
+                this.route.leave(&mut this.conn, closed).map_err(SendError::Disconnected)?;
+                continue;
             }
             match out.packet(frame) {
-                Enqueued::Taken(waker) => waker,
+                Enqueued::Taken(waker) => break waker,
                 Enqueued::Full if this.when_full == WhenFull::DropNew => return Poll::Ready(Err(SendError::Full)),
                 Enqueued::Full if this.when_full == WhenFull::Disconnect => {
                     drop(out);
@@ -97,8 +130,9 @@ impl Future for Sending {
             }
         };
         wake(waker);
-        buffers::give(std::mem::take(frame));
-        this.frame = Err(None);
+        if let Ok(frame) = std::mem::replace(&mut this.frame, Err(None)) {
+            buffers::give(frame);
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -150,6 +184,12 @@ impl<R: Reply> Calling<R> {
 
     const fn of(asking: Asking) -> Self {
         Self { asking, reply: PhantomData }
+    }
+
+    /// Goes where the route says if its connection is gone.
+    pub(crate) fn routed(mut self, route: Route) -> Self {
+        self.asking.set_route(route);
+        self
     }
 
     /// Waits at most `timeout` for the answer, instead of the connection's default (30 s unless set). Counted from the

@@ -12,7 +12,7 @@ use pnet_protocol::{
     protocol::{Answered, ClientSends, ClientSide, OneWay, Phase, Protocol, ProtocolInfo, Role, Streamed},
     wire::{Reader, Writer},
 };
-use tokio::net::ToSocketAddrs;
+use tokio::{net::ToSocketAddrs, sync::watch};
 use tracing::Instrument;
 
 use crate::{
@@ -29,8 +29,9 @@ use crate::{
     error::{CallError, Closed, ClosedBy, ConnectError, TrySendError},
     extract::Connects,
     hub::HubCore,
-    inbox::{self, Inbox, Receive},
+    inbox::{self, Feed, Inbox, Receive},
     json::Json,
+    reconnect::{self, Line, LinkState, Route},
     service::Service,
     stream::Streaming,
     transport::{PeerAddr, Transport, tcp},
@@ -88,26 +89,26 @@ pub fn connect_inbox<P: Receive<ClientSide>>() -> InboxBuilder<P> {
 /// How to connect with handlers; made by [`connect`].
 #[must_use = "nothing is connected before `to` or `over` is awaited"]
 pub struct ClientBuilder<S: Service> {
-    state: Arc<S::State>,
-    config: ClientConfig,
+    pub(crate) state: Arc<S::State>,
+    pub(crate) config: ClientConfig,
 }
 
 /// How to connect with an inbox; made by [`connect_inbox`].
 #[must_use = "nothing is connected before `to` or `over` is awaited"]
 pub struct InboxBuilder<P> {
-    config: ClientConfig,
+    pub(crate) config: ClientConfig,
     protocol: PhantomData<fn() -> P>,
 }
 
 #[derive(Clone, Debug)]
-struct ClientConfig {
-    limits: Limits,
-    dialect: Dialect,
+pub(crate) struct ClientConfig {
+    pub(crate) limits: Limits,
+    pub(crate) dialect: Dialect,
     credentials: Vec<u8>,
     call_timeout: Option<Duration>,
-    handshake_timeout: Duration,
+    pub(crate) handshake_timeout: Duration,
     heartbeat_ms: u32,
-    plaintext_on_network: bool,
+    pub(crate) plaintext_on_network: bool,
 }
 
 impl Default for ClientConfig {
@@ -270,21 +271,14 @@ impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
         P: Phase<Protocol = Pr>,
         Pr: Protocol<Start = P>,
     {
-        let places = inbox_places(&self.config.limits, self.config.dialect);
-        let mut receiver = None;
-        let client = open::<Pr, P, _>(io, peer, self.config, |conn| {
-            let (feed, inbox) = inbox::channel(conn, places);
-            receiver = Some(inbox);
-            feed
-        })
-        .await?;
-        let inbox = receiver.expect("an open connection has made its inbox");
+        let (items, inbox) = inbox::channel(inbox_places(&self.config.limits, self.config.dialect));
+        let client = open::<Pr, P, _>(io, peer, self.config, |conn| Feed::<Pr>::new(items, conn)).await?;
         Ok((client, inbox))
     }
 }
 
 /// The handshake, and the driver's start as the very last thing.
-async fn open<Pr, P, D>(
+pub(crate) async fn open<Pr, P, D>(
     io: impl Transport,
     peer: PeerAddr,
     config: ClientConfig,
@@ -328,7 +322,7 @@ where
     let driver = Driver::new(opening, Arc::clone(&conn), dispatch(conn));
     let dialect = config.dialect;
     let span =
-        tracing::debug_span!("connection", id = %client.id(), peer = %client.conn.addr, %dialect, role = "client");
+        tracing::debug_span!("connection", id = %client.id(), peer = %client.conn().addr, %dialect, role = "client");
     tokio::spawn(driver.run().instrument(span));
     Ok(client)
 }
@@ -367,7 +361,7 @@ pub(crate) const fn places(limits: &Limits) -> usize {
 }
 
 /// As many packets and calls as may wait in an inbox. In JSON there is no credit, so there are more of them.
-fn inbox_places(limits: &Limits, dialect: Dialect) -> usize {
+pub(crate) const fn inbox_places(limits: &Limits, dialect: Dialect) -> usize {
     let packets = match dialect {
         Dialect::Json => limits.packets.saturating_mul(UNCREDITED_PACKETS),
         _ => limits.packets,
@@ -380,27 +374,69 @@ fn inbox_places(limits: &Limits, dialect: Dialect) -> usize {
 /// Cheap to clone. When the last clone is dropped, what was accepted is finished and the connection closes; to be sure
 /// that it has been written before the program ends, await [`close`](Self::close).
 pub struct Client<P: Phase> {
-    conn: Arc<Conn>,
+    way: Way,
     phase: PhantomData<fn() -> P>,
+}
+
+/// What a client talks on.
+enum Way {
+    /// One connection.
+    Conn(Arc<Conn>),
+    /// One after the other.
+    Line(Arc<Line>),
 }
 
 impl<P: Phase> Client<P> {
     pub(crate) fn new(conn: Arc<Conn>) -> Self {
         conn.add_client();
-        Self { conn, phase: PhantomData }
+        Self { way: Way::Conn(conn), phase: PhantomData }
+    }
+
+    pub(crate) fn on_line(line: Arc<Line>) -> Self {
+        line.add_user();
+        Self { way: Way::Line(line), phase: PhantomData }
+    }
+
+    /// The connection, and where to go when it is gone.
+    fn route(&self) -> (Arc<Conn>, Route) {
+        match &self.way {
+            Way::Conn(conn) => (Arc::clone(conn), Route::Fixed),
+            Way::Line(line) => (line.conn(), Route::Line(Arc::clone(line))),
+        }
+    }
+
+    /// The connection, or the last one.
+    pub(crate) fn conn(&self) -> Arc<Conn> {
+        self.route().0
     }
 
     /// How packets look on this connection.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        self.conn.dialect
+        self.conn().dialect
     }
 
     /// The connection's public id, as the server knows it; towards a JSON server that names no connections, one of this
-    /// side's own.
+    /// side's own. Of a client that [reconnects](ClientBuilder::reconnect), the current connection's or the last one's.
     #[must_use]
     pub fn id(&self) -> ConnectionId {
-        self.conn.id
+        self.conn().id
+    }
+
+    /// What the client's connection is doing, now and from now on.
+    ///
+    /// The receiver shows the last state and may miss some between two looks. Without
+    /// [`reconnect`](ClientBuilder::reconnect) there are two: [`LinkState::Up`] and [`LinkState::Closed`].
+    ///
+    /// # Panics
+    ///
+    /// Without `reconnect`, outside of a tokio runtime.
+    #[must_use]
+    pub fn states(&self) -> watch::Receiver<LinkState> {
+        match &self.way {
+            Way::Conn(conn) => reconnect::states_of(conn),
+            Way::Line(line) => line.states(),
+        }
     }
 
     /// Sends a packet that has no answer. Waits while the connection's queue is full.
@@ -420,7 +456,8 @@ impl<P: Phase> Client<P> {
         T: ClientSends<P>,
         T::Kind: OneWay<T>,
     {
-        Sending::new::<T, T::Kind>(&self.conn, T::ID, &packet)
+        let (conn, route) = self.route();
+        Sending::new::<T, T::Kind>(&conn, T::ID, &packet).routed(route)
     }
 
     /// Sends a packet that has no answer, if there is room for it now.
@@ -433,7 +470,7 @@ impl<P: Phase> Client<P> {
         T: ClientSends<P>,
         T::Kind: OneWay<T>,
     {
-        call::try_send::<T, T::Kind>(&self.conn, T::ID, packet)
+        call::try_send::<T, T::Kind>(&self.conn(), T::ID, packet)
     }
 
     /// Sends a packet without an answer that was made at run time. As [`send`](Self::send), but the packet is checked
@@ -448,7 +485,8 @@ impl<P: Phase> Client<P> {
     ///
     /// Dropped before it is ready, the packet is not sent.
     pub fn send_json(&self, packet: &Json) -> Sending {
-        packet.sending(&self.conn)
+        let (conn, route) = self.route();
+        packet.sending(&conn).routed(route)
     }
 
     /// Makes a call that was made at run time, and gives the answer in the same form. As [`call`](Self::call), but the
@@ -466,7 +504,8 @@ impl<P: Phase> Client<P> {
     ///
     /// As [`call`](Self::call).
     pub async fn call_json(&self, packet: Json) -> Result<Json, CallError<Json>> {
-        packet.calling(Arc::clone(&self.conn)).await
+        let (conn, route) = self.route();
+        packet.calling(conn, route).await
     }
 
     /// Sends a packet and waits for the server's answer.
@@ -486,7 +525,8 @@ impl<P: Phase> Client<P> {
         T: ClientSends<P>,
         T::Kind: Answered<T>,
     {
-        Calling::new::<T, T::Kind>(&self.conn, T::ID, &packet)
+        let (conn, route) = self.route();
+        Calling::new::<T, T::Kind>(&conn, T::ID, &packet).routed(route)
     }
 
     /// Opens a stream.
@@ -495,7 +535,8 @@ impl<P: Phase> Client<P> {
         T: ClientSends<P>,
         T::Kind: Streamed<T>,
     {
-        Streaming::new::<T, T::Kind>(&self.conn, T::ID, &packet)
+        let (conn, route) = self.route();
+        Streaming::new::<T, T::Kind>(&conn, T::ID, &packet).routed(route)
     }
 
     /// Closes the connection: what was accepted is finished, within 10 s, what was queued is written, and the server
@@ -506,16 +547,24 @@ impl<P: Phase> Client<P> {
     ///
     /// The connection closes even if the future is dropped.
     pub async fn close(&self) -> Arc<Closed> {
-        let closed = Closed::new(CloseCode::Normal, "", ClosedBy::Here);
-        self.conn.request_drain(closed, config::after(config::GRACE));
-        self.conn.written().await
+        match &self.way {
+            Way::Conn(conn) => {
+                let closed = Closed::new(CloseCode::Normal, "", ClosedBy::Here);
+                conn.request_drain(closed, config::after(config::GRACE));
+                conn.written().await
+            }
+            Way::Line(line) => {
+                line.request_close();
+                line.closed().await
+            }
+        }
     }
 
     /// The last round trip that was measured: by the pings that are sent when a side is silent, or by
     /// [`ping`](Self::ping). `None` before the first.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
-        self.conn.out().rtt()
+        self.conn().out().rtt()
     }
 
     /// Sends a ping now and measures the time until its answer comes. Those who ask at the same time share one.
@@ -531,40 +580,53 @@ impl<P: Phase> Client<P> {
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn ping(&self) -> Result<Duration, Arc<Closed>> {
-        self.conn.ping().await
+        self.conn().ping().await
     }
 
-    /// Whether the connection is gone.
+    /// Whether the connection is gone; of a client that [reconnects](ClientBuilder::reconnect), for good.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.conn.gone().is_some()
+        match &self.way {
+            Way::Conn(conn) => conn.gone().is_some(),
+            Way::Line(line) => line.over().is_some(),
+        }
     }
 
-    /// Waits until the connection is gone, and says why.
+    /// Waits until the connection is gone, for good if the client [reconnects](ClientBuilder::reconnect), and says why.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn closed(&self) -> Arc<Closed> {
-        self.conn.closed().await
+        match &self.way {
+            Way::Conn(conn) => conn.closed().await,
+            Way::Line(line) => line.closed().await,
+        }
     }
 }
 
 impl<P: Phase> Clone for Client<P> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.conn))
+        match &self.way {
+            Way::Conn(conn) => Self::new(Arc::clone(conn)),
+            Way::Line(line) => Self::on_line(Arc::clone(line)),
+        }
     }
 }
 
 impl<P: Phase> Drop for Client<P> {
     fn drop(&mut self) {
-        self.conn.drop_client();
+        match &self.way {
+            Way::Conn(conn) => conn.drop_client(),
+            Way::Line(line) => line.drop_user(),
+        }
     }
 }
 
 impl<P: Phase> fmt::Debug for Client<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("id", &self.conn.id).field("server", &self.conn.addr).finish_non_exhaustive()
+        let conn = self.conn();
+        f.debug_struct("Client").field("id", &conn.id).field("server", &conn.addr).finish_non_exhaustive()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, convert::Infallible, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use pnet_protocol::{
-    close::{CloseCode, Retry},
+    close::{CloseCode, Retry, close_for},
     handshake::HandshakeError,
     packet::{DecodeError, EncodeError},
     text::escape,
@@ -64,6 +64,19 @@ impl Closed {
     #[must_use]
     pub const fn retry(&self) -> Retry {
         self.retry
+    }
+}
+
+impl Closed {
+    /// Whether a client that reconnects comes back after this, and how long the server wants it to stay away.
+    pub(crate) fn comes_back(&self) -> Option<Option<Duration>> {
+        match self.retry {
+            Retry::After(millis) => Some(Some(Duration::from_millis(millis.into()))),
+            Retry::Never => None,
+            // What this side has refused for now, it may like better later.
+            _ if self.by == ClosedBy::Here && self.code == CloseCode::Refused => Some(None),
+            _ => self.code.is_retryable().then_some(None),
+        }
     }
 }
 
@@ -289,6 +302,33 @@ pub enum ConnectError {
         /// How long was waited.
         after: Duration,
     },
+    /// This side's own [`connected`](crate::ReconnectBuilder::connected) did not want the connection.
+    #[error("the connection was not wanted")]
+    Hook(#[source] Refused),
+}
+
+impl ConnectError {
+    /// The error in the terms of an end: why a client that was connected is not any more.
+    pub(crate) fn to_closed(&self) -> Closed {
+        let (code, by, reason) = match self {
+            Self::Refused(closed) => return closed.clone(),
+            Self::Hook(refused) => return Closed::refused(refused),
+            Self::Io { source, .. } | Self::Broken(source) => {
+                (CloseCode::Lost, ClosedBy::Transport, format!("{self}: {source}"))
+            }
+            Self::TimedOut { .. } => (CloseCode::HandshakeTimeout, ClosedBy::Here, self.to_string()),
+            Self::Handshake(HandshakeError::Ended) => (CloseCode::Lost, ClosedBy::Peer, self.to_string()),
+            Self::Handshake(error) => {
+                let (code, reason) = close_for(error);
+                (code, ClosedBy::Here, reason)
+            }
+            Self::PlaintextOnNetwork { .. } | Self::Credentials => {
+                let closed = Closed::new(CloseCode::Refused, self.to_string(), ClosedBy::Here);
+                return Closed { retry: Retry::Never, ..closed };
+            }
+        };
+        Closed::new(code, reason, by)
+    }
 }
 
 impl From<HandshakeError> for ConnectError {

@@ -55,16 +55,17 @@ pub trait Receive<Si: Side>: Protocol {
 /// What arrives on a connection without handlers, in order.
 ///
 /// A one-way packet counts against the server's credit until the next call of [`recv`](Self::recv): a program that does
-/// not read its inbox slows the server down instead of growing.
+/// not read its inbox slows the server down instead of growing. Why the connection has ended says the client that came with
+/// it: [`Client::closed`](crate::Client::closed).
 pub struct Inbox<P: Receive<ClientSide>> {
     items: mpsc::Receiver<Item>,
-    conn: Arc<Conn>,
     current: Option<Item>,
     protocol: PhantomData<fn() -> P>,
 }
 
 impl<P: Receive<ClientSide>> Inbox<P> {
-    /// Waits for the next packet; `None` when the connection is gone and everything was read.
+    /// Waits for the next packet; `None` when the connection is gone (and, of a client that
+    /// [reconnects](crate::InboxBuilder::reconnect), no other will follow) and everything was read.
     ///
     /// The packet may borrow from the inbox: it has to be done with before the next one is asked for.
     ///
@@ -74,9 +75,9 @@ impl<P: Receive<ClientSide>> Inbox<P> {
     pub async fn recv(&mut self) -> Option<P::Packet<'_>> {
         self.finish_current();
         let item = self.items.recv().await?;
-        let Item { job, payload } = self.current.insert(item);
+        let Item { conn, job, payload } = self.current.insert(item);
         // The driver has tried it already, so a packet that does not decode is one whose `Deserialize` changes its mind.
-        P::decode(job.action, self.conn.dialect.codec_override(), payload, Asked::new(&self.conn, job)).ok()
+        P::decode(job.action, conn.dialect.codec_override(), payload, Asked::new(conn, job)).ok()
     }
 
     /// The metadata of the packet that [`recv`](Self::recv) gave last.
@@ -85,19 +86,10 @@ impl<P: Receive<ClientSide>> Inbox<P> {
         self.current.as_ref().map(|item| &item.job.meta)
     }
 
-    /// Waits until the connection is gone, and says why. What has arrived before can still be read.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost if the future is dropped.
-    pub async fn closed(&self) -> Arc<Closed> {
-        self.conn.closed().await
-    }
-
     fn finish_current(&mut self) {
         if let Some(item) = self.current.take() {
             if let JobKind::OneWay { frame_len } = item.job.kind {
-                self.conn.packet_finished(frame_len);
+                item.conn.packet_finished(frame_len);
             }
             buffers::give(item.payload);
         }
@@ -109,10 +101,10 @@ impl<P: Receive<ClientSide>> Drop for Inbox<P> {
     fn drop(&mut self) {
         self.finish_current();
         self.items.close();
-        while let Ok(Item { job, .. }) = self.items.try_recv() {
+        while let Ok(Item { conn, job, .. }) = self.items.try_recv() {
             match job.kind {
-                JobKind::OneWay { frame_len } => self.conn.packet_finished(frame_len),
-                JobKind::Call { .. } => Asked::new(&self.conn, &job).answer(&Err(nobody_reads()), &[]),
+                JobKind::OneWay { frame_len } => conn.packet_finished(frame_len),
+                JobKind::Call { .. } => Asked::new(&conn, &job).answer(&Err(nobody_reads()), &[]),
             }
         }
     }
@@ -120,7 +112,7 @@ impl<P: Receive<ClientSide>> Drop for Inbox<P> {
 
 impl<P: Receive<ClientSide>> fmt::Debug for Inbox<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inbox").field("connection", &self.conn.id).finish_non_exhaustive()
+        f.debug_struct("Inbox").field("current", &self.current).finish_non_exhaustive()
     }
 }
 
@@ -210,25 +202,32 @@ impl fmt::Debug for Asked {
 
 /// The driver's end of an inbox.
 pub(crate) struct Feed<P> {
-    items: mpsc::Sender<Item>,
-    codec_override: Option<Codec>,
+    items: Items,
+    conn: Arc<Conn>,
     protocol: PhantomData<fn() -> P>,
 }
 
+/// Where the items of an inbox are put.
+pub(crate) type Items = mpsc::Sender<Item>;
+
+/// What an inbox holds; of which connection, as there may be another by the time it is read.
 #[derive(Debug)]
-struct Item {
+pub(crate) struct Item {
+    conn: Arc<Conn>,
     job: Job,
     payload: Vec<u8>,
 }
 
 /// `places`: as many packets and calls as the limits let the server have unfinished, so the queue is never full.
-pub(crate) fn channel<P: Receive<ClientSide>>(conn: Arc<Conn>, places: usize) -> (Feed<P>, Inbox<P>) {
+pub(crate) fn channel<P: Receive<ClientSide>>(places: usize) -> (Items, Inbox<P>) {
     let (sender, items) = mpsc::channel(places.max(1));
-    let codec_override = conn.dialect.codec_override();
-    (
-        Feed { items: sender, codec_override, protocol: PhantomData },
-        Inbox { items, conn, current: None, protocol: PhantomData },
-    )
+    (sender, Inbox { items, current: None, protocol: PhantomData })
+}
+
+impl<P> Feed<P> {
+    pub(crate) const fn new(items: Items, conn: Arc<Conn>) -> Self {
+        Self { items, conn, protocol: PhantomData }
+    }
 }
 
 impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
@@ -239,9 +238,9 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
     fn admit(&mut self, job: Job, payload: &[u8], _: &Waker, ended: &mut impl Ended) {
         // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
         // decoded may borrow from the payload; a program that minds takes handlers.
+        let codec_override = self.conn.dialect.codec_override();
         let nobody = Asked { due: None, stream: None, action: job.meta.action };
-        let trial =
-            catch_unwind(AssertUnwindSafe(|| P::decode(job.action, self.codec_override, payload, nobody).map(drop)));
+        let trial = catch_unwind(AssertUnwindSafe(|| P::decode(job.action, codec_override, payload, nobody).map(drop)));
         let failure = match trial {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(Failure::malformed(&error)),
@@ -251,7 +250,7 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
             ended.ended(&job, Err(failure), &[]);
             return;
         }
-        let mut item = Item { job, payload: buffers::take() };
+        let mut item = Item { conn: Arc::clone(&self.conn), job, payload: buffers::take() };
         item.payload.extend_from_slice(payload);
         if let Err(refused) = self.items.try_send(item) {
             let (TrySendError::Full(item) | TrySendError::Closed(item)) = refused;

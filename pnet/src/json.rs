@@ -18,6 +18,7 @@ use crate::{
     call::{Calling, Sending},
     connection::Conn,
     error::CallError,
+    reconnect::Route,
 };
 
 /// A packet whose action and data are made at run time: for gateways, tools and consoles.
@@ -172,14 +173,14 @@ impl Json {
         Ok(frame)
     }
 
-    pub(crate) async fn calling(self, conn: Arc<Conn>) -> Result<Self, CallError<Self>> {
+    pub(crate) async fn calling(self, conn: Arc<Conn>, route: Route) -> Result<Self, CallError<Self>> {
         let (id, info) = self.find(conn.info, conn.outgoing())?;
         if matches!(info.reply, ReplyInfo::None) {
             return Err(JsonError::OneWay { action: info.action }.into());
         }
         let mut payload = buffers::take();
         self.encode(info, conn.dialect.codec_override(), &mut payload)?;
-        let answer = Calling::<Raw>::dynamic(&conn, id, payload).await;
+        let answer = Calling::<Raw>::dynamic(&conn, id, payload).routed(route).await;
         let read = |part: &PartInfo, payload: &[u8]| {
             let codec = conn.dialect.codec_override().unwrap_or(part.codec);
             match dynamic::decode(payload, part.schema, codec) {

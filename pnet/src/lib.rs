@@ -43,7 +43,7 @@
 //! # Where things are
 //!
 //! - Servers: [`serve`], [`Server`], [`Hub`], [`Peer`], [`PeerInfo`].
-//! - Clients: [`connect`], [`connect_inbox`], [`Client`], [`Inbox`].
+//! - Clients: [`connect`], [`connect_inbox`], [`Client`], [`Inbox`]; that come back: [`Backoff`], [`LinkState`].
 //! - Declaring: [`Packet`], [`Schema`], [`protocol!`], [`action`], [`actions!`], [`Bytes`].
 //! - Handlers' arguments: [`Provide`], [`Extract`], [`Meta`].
 //! - Packets made at run time: [`Json`].
@@ -70,6 +70,7 @@ mod info;
 mod json;
 pub mod memory;
 mod peer;
+mod reconnect;
 mod server;
 mod service;
 mod signal;
@@ -181,6 +182,7 @@ pub use self::{
     info::{PeerInfo, Traffic},
     json::{Json, JsonError},
     peer::Peer,
+    reconnect::{Backoff, LinkState, ReconnectBuilder, ReconnectInboxBuilder, WhileDown},
     server::{Server, ServerBuilder, ServerHandle, Shutdown, serve},
     service::Service,
     signal::ctrl_c,

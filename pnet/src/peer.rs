@@ -20,6 +20,7 @@ use crate::{
     error::{CallError, Closed, ClosedBy, TrySendError},
     info::PeerInfo,
     json::Json,
+    reconnect::Route,
     stream::Streaming,
     transport::PeerAddr,
 };
@@ -132,7 +133,7 @@ impl<P: Phase> Peer<P> {
     ///
     /// As [`call`](Self::call).
     pub async fn call_json(&self, packet: Json) -> Result<Json, CallError<Json>> {
-        packet.calling(Arc::clone(&self.conn)).await
+        packet.calling(Arc::clone(&self.conn), Route::Fixed).await
     }
 
     /// Sends a packet and waits for the client's answer.

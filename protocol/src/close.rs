@@ -112,6 +112,33 @@ impl CloseCode {
             Self::Other(number) => number,
         }
     }
+
+    /// Whether it is of use to connect again, with growing pauses, if the CLOSE does not say: the last column of
+    /// `docs/wire.md` §9.
+    ///
+    /// Not after [`Normal`](Self::Normal), after a refusal, between programs that do not fit, and after a rule was broken.
+    /// Codes of applications and of later versions are as [`Internal`](Self::Internal): it is.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::Normal
+            | Self::Refused
+            | Self::Unauthorized
+            | Self::ProtocolMismatch
+            | Self::VersionUnsupported
+            | Self::ProtocolError
+            | Self::FrameTooLong
+            | Self::Abuse => false,
+            Self::GoingAway
+            | Self::HandshakeTimeout
+            | Self::Timeout
+            | Self::SlowConsumer
+            | Self::Overloaded
+            | Self::Internal
+            | Self::Lost
+            | Self::Other(_) => true,
+        }
+    }
 }
 
 /// The words of the codes, by their numbers.
@@ -301,6 +328,26 @@ mod tests {
         for word in ["", "Normal", "code-0", "code-077", "code-+77", "code-70000", "code-"] {
             assert_eq!(CloseCode::from_word(word), None, "{word}");
         }
+    }
+
+    #[test]
+    fn what_may_be_tried_again_is_what_the_document_says() {
+        let document = include_str!("../../docs/wire.md");
+        let mut rows = 0;
+        for row in document.lines().skip_while(|line| !line.starts_with("## 9.")) {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            if let [_, number, _, _, again, _] = cells[..]
+                && let Ok(number) = number.parse()
+            {
+                assert_eq!(CloseCode::from_u16(number).is_retryable(), again.starts_with("yes"), "{row}");
+                rows += 1;
+            }
+            if row.starts_with("## 10.") {
+                break;
+            }
+        }
+        assert_eq!(rows, 15);
+        assert!(CloseCode::Other(40_000).is_retryable());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::{
     asking::{Asking, failed},
     connection::{AnswerBytes, CallState, Conn, wake},
     error::CallError,
+    reconnect::Route,
 };
 
 /// The consumer's end of a stream; what [`Client::stream`](crate::Client::stream) and
@@ -63,6 +64,12 @@ impl<R: Reply> Streaming<R> {
         let codec = conn.dialect.codec_override();
         let asking = Asking::new(conn, action, None, |payload| K::encode(packet, codec, payload));
         Self { asking, ended: false, reply: PhantomData }
+    }
+
+    /// Goes where the route says if its connection is gone before it is open.
+    pub(crate) fn routed(mut self, route: Route) -> Self {
+        self.asking.set_route(route);
+        self
     }
 
     /// Ends the whole stream with [`CallError::TimedOut`] if it is not over by then, counted from the first poll.

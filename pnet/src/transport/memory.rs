@@ -7,7 +7,7 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::{Listener, PeerAddr};
+use super::{Connect, Listener, PeerAddr};
 
 /// A pair: where a server listens, and what clients connect through.
 #[must_use]
@@ -34,6 +34,14 @@ impl Connector {
         let (here, there) = duplex(PIPE_LEN);
         self.0.send(there).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
         Ok(here)
+    }
+}
+
+impl Connect for Connector {
+    type Io = DuplexStream;
+
+    async fn connect(&self) -> io::Result<(DuplexStream, PeerAddr)> {
+        Ok((self.open().await?, PeerAddr::Memory))
     }
 }
 

@@ -42,6 +42,38 @@ pub trait Listener: Send + 'static {
     fn local_addr(&self) -> Self::Addr;
 }
 
+/// Opens transports to one server, again and again: for [`via`](crate::ReconnectBuilder::via).
+///
+/// Implemented for closures that return such a future, and for [`memory::Connector`].
+pub trait Connect: Send + Sync + 'static {
+    /// What it opens.
+    type Io: Transport;
+
+    /// Opens a transport, and says who is at its other end. The client bounds it in time.
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept it from being opened. The client tries again later.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, nothing may be left open.
+    fn connect(&self) -> impl Future<Output = io::Result<(Self::Io, PeerAddr)>> + Send;
+}
+
+impl<F, Fut, Io> Connect for F
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = io::Result<(Io, PeerAddr)>> + Send,
+    Io: Transport,
+{
+    type Io = Io;
+
+    fn connect(&self) -> impl Future<Output = io::Result<(Io, PeerAddr)>> + Send {
+        self()
+    }
+}
+
 /// Who is at the other end of a transport.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -12,6 +12,7 @@ mod inbox_and_hub;
 mod life;
 mod order;
 mod pressure;
+mod reconnect;
 mod regressions;
 mod slow;
 mod streams;

@@ -1,0 +1,332 @@
+//! Clients that connect again when their connection is lost.
+//!
+//! The users' handles share a [`Line`], which has one connection at a time. A task of its own ([`supervisor`]) waits for
+//! the connection's end, decides whether another follows and when, connects, and puts it on the line. Nothing is resumed:
+//! what was on its way when a connection ended is lost with it.
+
+mod backoff;
+mod line;
+mod supervisor;
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
+
+use pnet_protocol::protocol::{ClientSide, Phase, Protocol};
+use tokio::{net::ToSocketAddrs, sync::watch, time::Instant};
+
+pub use self::backoff::Backoff;
+pub(crate) use self::line::{Line, Route};
+use self::supervisor::start;
+use crate::{
+    client::{Client, ClientBuilder, ClientConfig, InboxBuilder, inbox_places, places},
+    connection::{Conn, lanes::Pool, served::Served},
+    context::{Link, Shared},
+    error::{Closed, ConnectError, Refused},
+    hub::HubCore,
+    inbox::{self, Feed, Inbox, Receive},
+    service::Service,
+    transport::{Connect, tcp},
+};
+
+/// What becomes of calls and packets that are made while a reconnecting client has no connection.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WhileDown {
+    /// They wait for the next connection: a call up to its own timeout, and then it is
+    /// [`TimedOut`](crate::CallError::TimedOut); a packet up to the client's call timeout, and then it is
+    /// [`Disconnected`](crate::SendError::Disconnected).
+    #[default]
+    Wait,
+    /// They fail at once as `Disconnected`, with the reason why there is no connection.
+    Fail,
+}
+
+/// What the connection of a client is doing; see [`Client::states`].
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub enum LinkState {
+    /// An attempt is under way, the [`connected`](ReconnectBuilder::connected) part included.
+    Connecting,
+    /// There is a connection.
+    Up,
+    /// There is none, and the client waits before it tries again.
+    Waiting {
+        /// The number of the attempt that comes next, in this row of attempts; the first is 1.
+        attempt: u32,
+        /// When it comes.
+        retry_at: Instant,
+        /// Why there is no connection: how the last one ended, or why the last attempt failed.
+        why: Arc<Closed>,
+    },
+    /// There is none, and none will follow.
+    Closed(Arc<Closed>),
+}
+
+/// How to connect with handlers, and again; made by [`ClientBuilder::reconnect`].
+#[must_use = "nothing is connected before `to` or `via` is awaited"]
+pub struct ReconnectBuilder<S: Service> {
+    state: Arc<S::State>,
+    plan: Plan<<S::Protocol as Protocol>::Start>,
+}
+
+/// How to connect with an inbox, and again; made by [`InboxBuilder::reconnect`].
+#[must_use = "nothing is connected before `to` or `via` is awaited"]
+pub struct ReconnectInboxBuilder<Pr: Receive<ClientSide>> {
+    plan: Plan<Pr::Start>,
+    protocol: std::marker::PhantomData<fn() -> Pr>,
+}
+
+/// What both builders hold.
+struct Plan<P: Phase> {
+    config: ClientConfig,
+    backoff: Backoff,
+    hook: Option<Hook<P>>,
+    while_down: WhileDown,
+}
+
+type Hook<P> = Box<dyn Fn(Client<P>) -> Hooked + Send + Sync>;
+type Hooked = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send>>;
+
+impl<P: Phase> Plan<P> {
+    const fn new(config: ClientConfig, backoff: Backoff) -> Self {
+        Self { config, backoff, hook: None, while_down: WhileDown::Wait }
+    }
+}
+
+impl<S: Service> ClientBuilder<S> {
+    /// Connects again whenever the connection is lost: goes on to the part of the settings that is about that.
+    ///
+    /// The [`Client`] stays the same and always talks on the current connection. What was on its way when a connection
+    /// ended is not sent again: such calls fail as [`Disconnected`](crate::CallError::Disconnected) at once. The service's
+    /// handlers, its connect and disconnect handlers too, run for each connection anew, and the client they are given is
+    /// that connection's alone.
+    ///
+    /// Whether to come back is for the server to say ([`Closed::retry`]), else the code decides
+    /// ([`CloseCode::is_retryable`](crate::CloseCode::is_retryable)). An attempt that fails counts by the same rule; one
+    /// that cannot reach the server is made again. [`Client::close`] ends it all at any moment, and so does dropping the
+    /// last handle.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use pnet::{Packet, protocol, actions};
+    /// # use serde::{Serialize, Deserialize};
+    /// # #[derive(Packet, Serialize, Deserialize)] pub struct Login { name: String }
+    /// # protocol! { pub Chat { client { Login -> () } } }
+    /// # actions! { pub client ChatUi for Chat: }
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use pnet::{Backoff, Client, Refused};
+    ///
+    /// let chat: Client<Chat> = pnet::connect(ChatUi, ())
+    ///     .reconnect(Backoff::default())
+    ///     .connected(|chat: Client<Chat>| async move {
+    ///         let login = Login { name: "ada".to_owned() };
+    ///         chat.call(login).await.map_err(|error| Refused::new(error.to_string()))
+    ///     })
+    ///     .to(pnet::DEFAULT_ADDRESS)
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn reconnect(self, backoff: Backoff) -> ReconnectBuilder<S> {
+        ReconnectBuilder { state: self.state, plan: Plan::new(self.config, backoff) }
+    }
+}
+
+impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
+    /// Connects again whenever the connection is lost: see [`ClientBuilder::reconnect`].
+    ///
+    /// The inbox goes on over all connections. What came on one and was not read when it ended stays to be read; the answer
+    /// to such a call goes nowhere. No new connection is made while more of that is unread than one connection may have on
+    /// its way.
+    pub fn reconnect(self, backoff: Backoff) -> ReconnectInboxBuilder<Pr> {
+        ReconnectInboxBuilder { plan: Plan::new(self.config, backoff), protocol: std::marker::PhantomData }
+    }
+}
+
+/// The settings that both builders have.
+macro_rules! settings {
+    ($phase:ty) => {
+        /// What is done on each new connection before it is the client's: log in, subscribe. Others that call meanwhile
+        /// wait.
+        ///
+        /// The client it is given is that connection's alone. An error closes the connection with its reason: the next
+        /// attempt is made later, or never if it is [`for_good`](Refused::for_good); a panic is an error. It has no
+        /// timeout of its own; if the connection ends first, it is dropped at its next `.await`.
+        pub fn connected<F, Fut>(mut self, hook: F) -> Self
+        where
+            F: Fn(Client<$phase>) -> Fut + Send + Sync + 'static,
+            Fut: Future<Output = Result<(), Refused>> + Send + 'static,
+        {
+            self.plan.hook = Some(Box::new(move |client| Box::pin(hook(client))));
+            self
+        }
+
+        /// What becomes of calls and packets that are made while there is no connection: they wait, unless this says
+        /// otherwise. [`try_send`](Client::try_send) fails in any case.
+        pub fn while_down(mut self, while_down: WhileDown) -> Self {
+            self.plan.while_down = while_down;
+            self
+        }
+    };
+}
+
+impl<S: Service> ReconnectBuilder<S> {
+    settings!(<S::Protocol as Protocol>::Start);
+
+    /// Connects over TCP. The address is resolved anew for each attempt, and each attempt has the time that
+    /// [`handshake_timeout`](ClientBuilder::handshake_timeout) says, from the first packet to the welcome.
+    ///
+    /// # Errors
+    ///
+    /// Those of the first attempt, as [`ClientBuilder::to`]; and [`ConnectError::Hook`]. Later ones are tried again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt; the server may have seen a connection.
+    pub async fn to<P>(
+        self,
+        address: impl ToSocketAddrs + Clone + fmt::Debug + Send + Sync + 'static,
+    ) -> Result<Client<P>, ConnectError>
+    where
+        P: Phase<Protocol = S::Protocol>,
+        S::Protocol: Protocol<Start = P>,
+    {
+        let plaintext = self.plan.config.plaintext_on_network;
+        let make = serve::<S>(self.state, &self.plan.config);
+        start(self.plan, move || tcp::connect(address.clone(), plaintext), || std::future::ready(()), make).await
+    }
+
+    /// Connects over transports that `connector` opens: in memory, over TLS, through a proxy.
+    ///
+    /// # Errors
+    ///
+    /// As [`to`](Self::to).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`to`](Self::to).
+    pub async fn via<P>(self, connector: impl Connect) -> Result<Client<P>, ConnectError>
+    where
+        P: Phase<Protocol = S::Protocol>,
+        S::Protocol: Protocol<Start = P>,
+    {
+        let make = serve::<S>(self.state, &self.plan.config);
+        let connector = Arc::new(connector);
+        let dial = move || dial(Arc::clone(&connector));
+        start(self.plan, dial, || std::future::ready(()), make).await
+    }
+}
+
+impl<Pr: Receive<ClientSide>> ReconnectInboxBuilder<Pr> {
+    settings!(Pr::Start);
+
+    /// Connects over TCP: see [`ReconnectBuilder::to`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ReconnectBuilder::to`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`ReconnectBuilder::to`].
+    pub async fn to<P>(
+        self,
+        address: impl ToSocketAddrs + Clone + fmt::Debug + Send + Sync + 'static,
+    ) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
+    where
+        P: Phase<Protocol = Pr>,
+        Pr: Protocol<Start = P>,
+    {
+        let plaintext = self.plan.config.plaintext_on_network;
+        let (items, room, inbox) = feed(&self.plan.config);
+        let make = move |conn| Feed::<Pr>::new(items.clone(), conn);
+        let client = start(self.plan, move || tcp::connect(address.clone(), plaintext), room, make).await?;
+        Ok((client, inbox))
+    }
+
+    /// Connects over transports that `connector` opens: see [`ReconnectBuilder::via`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ReconnectBuilder::to`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`ReconnectBuilder::to`].
+    pub async fn via<P>(self, connector: impl Connect) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
+    where
+        P: Phase<Protocol = Pr>,
+        Pr: Protocol<Start = P>,
+    {
+        let (items, room, inbox) = feed(&self.plan.config);
+        let make = move |conn| Feed::<Pr>::new(items.clone(), conn);
+        let connector = Arc::new(connector);
+        let dial = move || dial(Arc::clone(&connector));
+        let client = start(self.plan, dial, room, make).await?;
+        Ok((client, inbox))
+    }
+}
+
+/// Makes each connection's handlers; what connections share, they share over all of them.
+fn serve<S: Service>(
+    state: Arc<S::State>,
+    config: &ClientConfig,
+) -> impl FnMut(Arc<Conn>) -> Served<S> + Send + use<S> {
+    let places = places(&config.limits);
+    let shared = Arc::new(Shared { state, hub: Arc::new(HubCore::default()), pool: Pool::new() });
+    move |conn| Served::new(Arc::new(Link { shared: Arc::clone(&shared), conn, member: OnceLock::new() }), places)
+}
+
+/// An inbox for one connection and what was left of those before it, and what waits until there is room for one.
+fn feed<Pr: Receive<ClientSide>>(
+    config: &ClientConfig,
+) -> (inbox::Items, impl Fn() -> Room + Send + use<Pr>, Inbox<Pr>) {
+    let places = inbox_places(&config.limits, config.dialect);
+    let (items, inbox) = inbox::channel(places.saturating_mul(2));
+    let queue = items.clone();
+    let room = move || -> Room {
+        let queue = queue.clone();
+        // If nobody reads any more, there is nothing to wait for.
+        Box::pin(async move { drop(queue.reserve_many(places).await) })
+    };
+    (items, room, inbox)
+}
+
+type Room = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+async fn dial<C: Connect>(connector: Arc<C>) -> Result<(C::Io, crate::transport::PeerAddr), ConnectError> {
+    let io_error = |source| ConnectError::Io { address: "the server".to_owned(), source };
+    connector.connect().await.map_err(io_error)
+}
+
+/// The states of a client that does not reconnect.
+pub(crate) fn states_of(conn: &Arc<Conn>) -> watch::Receiver<LinkState> {
+    let gone = conn.gone();
+    let open = gone.is_none();
+    let (sender, states) = watch::channel(gone.map_or(LinkState::Up, LinkState::Closed));
+    if open {
+        let conn = Arc::clone(conn);
+        tokio::spawn(async move {
+            tokio::select! {
+                closed = conn.closed() => drop(sender.send(LinkState::Closed(closed))),
+                () = sender.closed() => {}
+            }
+        });
+    }
+    states
+}
+
+impl<S: Service> fmt::Debug for ReconnectBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReconnectBuilder").field("backoff", &self.plan.backoff).finish_non_exhaustive()
+    }
+}
+
+impl<Pr: Receive<ClientSide>> fmt::Debug for ReconnectInboxBuilder<Pr> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReconnectInboxBuilder").field("backoff", &self.plan.backoff).finish_non_exhaustive()
+    }
+}

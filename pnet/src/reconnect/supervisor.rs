@@ -1,0 +1,228 @@
+//! The task that gives a [`Line`] one connection after the other.
+
+use std::{
+    future::poll_fn,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use pnet_protocol::protocol::Phase;
+use tokio::{
+    select,
+    time::{Instant, sleep, timeout_at},
+};
+
+use super::{Hook, Hooked, Line, LinkState, Plan, backoff::Delays};
+use crate::{
+    client::{Client, open},
+    config,
+    connection::{Conn, driver::Dispatch, lanes::panicked},
+    error::{Closed, ClosedBy, ConnectError, Refused},
+    transport::{PeerAddr, Transport},
+};
+
+/// Makes the first connection, whose errors are the caller's, and has the others made.
+///
+/// `dial` opens a transport, `room` waits until a further connection is wanted, `make` makes what its driver serves.
+pub(super) async fn start<P, Io, Dial, Dialed, Room, Roomy, D, Make>(
+    plan: Plan<P>,
+    dial: Dial,
+    room: Room,
+    make: Make,
+) -> Result<Client<P>, ConnectError>
+where
+    P: Phase,
+    Io: Transport,
+    Dial: Fn() -> Dialed + Send + 'static,
+    Dialed: Future<Output = Result<(Io, PeerAddr), ConnectError>> + Send,
+    Room: Fn() -> Roomy + Send + 'static,
+    Roomy: Future<Output = ()> + Send,
+    D: Dispatch,
+    Make: FnMut(Arc<Conn>) -> D + Send + 'static,
+{
+    let mut attempts = Attempts { plan, dial, make };
+    let client = attempts.connect().await?;
+    let conn = client.conn();
+    select! {
+        biased;
+        closed = conn.closed() => return Err(lost(&closed)),
+        done = run_hook(attempts.plan.hook.as_ref(), &client) => if let Err(refused) = done {
+            conn.request_close(Closed::refused(&refused));
+            return Err(ConnectError::Hook(refused));
+        },
+    }
+    let line = Line::new(conn, attempts.plan.while_down);
+    let user = Client::on_line(Arc::clone(&line));
+    let end = End(Arc::clone(&line));
+    let delays = Delays::new(attempts.plan.backoff.clone());
+    let supervisor = Supervisor { line, attempts, room, delays };
+    tokio::spawn(async move {
+        let closed = supervisor.run(client).await;
+        tracing::debug!(%closed, "the client does not connect again");
+        end.0.set_over(&closed);
+    });
+    Ok(user)
+}
+
+struct Supervisor<P: Phase, Dial, Room, Make> {
+    line: Arc<Line>,
+    attempts: Attempts<P, Dial, Make>,
+    room: Room,
+    delays: Delays,
+}
+
+impl<P, Io, Dial, Dialed, Room, Roomy, D, Make> Supervisor<P, Dial, Room, Make>
+where
+    P: Phase,
+    Io: Transport,
+    Dial: Fn() -> Dialed,
+    Dialed: Future<Output = Result<(Io, PeerAddr), ConnectError>>,
+    Room: Fn() -> Roomy,
+    Roomy: Future<Output = ()>,
+    D: Dispatch,
+    Make: FnMut(Arc<Conn>) -> D,
+{
+    /// Holds one handle on each connection, so that those which handlers hold do not decide about its end.
+    async fn run(mut self, mut client: Client<P>) -> Arc<Closed> {
+        loop {
+            let since = Instant::now();
+            let conn = client.conn();
+            let closed = select! {
+                biased;
+                closed = conn.closed() => closed,
+                () = self.line.wait_for_quit() => return finish(&self.line, client).await,
+            };
+            drop(client);
+            self.delays.was_up(since.elapsed());
+            client = match self.come_back(closed).await {
+                Ok(client) => client,
+                Err(closed) => return closed,
+            };
+            self.line.set_up(&client.conn());
+        }
+    }
+
+    /// The next connection, or why there is none.
+    async fn come_back(&mut self, mut why: Arc<Closed>) -> Result<Client<P>, Arc<Closed>> {
+        loop {
+            let Some(asked) = why.comes_back() else { return Err(why) };
+            let Some((attempt, delay)) = self.delays.next(asked) else { return Err(why) };
+            let retry_at = config::after(delay);
+            tracing::debug!(closed = %why, attempt, ?delay, "the client connects again later");
+            self.line.set_down(&why, LinkState::Waiting { attempt, retry_at, why: Arc::clone(&why) });
+            let line = Arc::clone(&self.line);
+            let room = (self.room)();
+            let connected = select! {
+                biased;
+                () = line.wait_for_quit() => return Err(Arc::new(line.quitting())),
+                connected = async {
+                    sleep(retry_at.saturating_duration_since(Instant::now())).await;
+                    room.await;
+                    line.set_connecting();
+                    self.attempts.connect().await
+                } => connected,
+            };
+            let client = match connected {
+                Ok(client) => client,
+                Err(error) => {
+                    why = Arc::new(error.to_closed());
+                    continue;
+                }
+            };
+            let conn = client.conn();
+            let hooked = select! {
+                biased;
+                closed = conn.closed() => Err(closed),
+                () = line.wait_for_quit() => Ok(None),
+                done = run_hook(self.attempts.plan.hook.as_ref(), &client) => Ok(Some(done)),
+            };
+            why = match hooked {
+                Ok(Some(Ok(()))) => return Ok(client),
+                Ok(Some(Err(refused))) => {
+                    conn.request_close(Closed::refused(&refused));
+                    conn.closed().await
+                }
+                Ok(None) => return Err(finish(&line, client).await),
+                Err(closed) => closed,
+            };
+        }
+    }
+}
+
+/// The users want no connection any more: ends the one there is as they would have.
+async fn finish<P: Phase>(line: &Line, client: Client<P>) -> Arc<Closed> {
+    let conn = client.conn();
+    if line.was_closed() {
+        conn.request_drain(line.quitting(), config::after(config::GRACE));
+    }
+    drop(client);
+    conn.written().await
+}
+
+struct Attempts<P: Phase, Dial, Make> {
+    plan: Plan<P>,
+    dial: Dial,
+    make: Make,
+}
+
+impl<P, Io, Dial, Dialed, D, Make> Attempts<P, Dial, Make>
+where
+    P: Phase,
+    Io: Transport,
+    Dial: Fn() -> Dialed,
+    Dialed: Future<Output = Result<(Io, PeerAddr), ConnectError>>,
+    D: Dispatch,
+    Make: FnMut(Arc<Conn>) -> D,
+{
+    /// One attempt, from the first packet to the welcome.
+    async fn connect(&mut self) -> Result<Client<P>, ConnectError> {
+        let after = self.plan.config.handshake_timeout;
+        let deadline = config::after(after);
+        let late = |_| ConnectError::TimedOut { after };
+        let dialed = (self.dial)();
+        let (io, peer) = timeout_at(deadline, dialed).await.map_err(late)??;
+        let mut config = self.plan.config.clone();
+        config.handshake_timeout = deadline.saturating_duration_since(Instant::now());
+        match open::<P::Protocol, P, D>(io, peer, config, &mut self.make).await {
+            Err(ConnectError::TimedOut { .. }) => Err(ConnectError::TimedOut { after }),
+            opened => opened,
+        }
+    }
+}
+
+/// Runs the user's part of an attempt.
+async fn run_hook<P: Phase>(hook: Option<&Hook<P>>, client: &Client<P>) -> Result<(), Refused> {
+    let Some(hook) = hook else { return Ok(()) };
+    let failed = |panic: Box<dyn std::any::Any + Send>| {
+        tracing::error!(failure = %panicked("connected", &*panic).log_text(), "the client's hook failed");
+        Refused::new("internal error")
+    };
+    let mut hooked: Hooked = catch_unwind(AssertUnwindSafe(|| hook(client.clone()))).map_err(failed)?;
+    let done = poll_fn(|task| match catch_unwind(AssertUnwindSafe(|| hooked.as_mut().poll(task))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => std::task::Poll::Ready(Err(panic)),
+    });
+    done.await.map_err(failed)?
+}
+
+/// Leaves nobody waiting when the supervisor is dropped half-way, with its runtime for one.
+struct End(Arc<Line>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.set_over(&Arc::new(Closed::new(
+            pnet_protocol::close::CloseCode::Lost,
+            "the client's task has ended",
+            ClosedBy::Here,
+        )));
+    }
+}
+
+/// The first connection was gone before it was the caller's.
+fn lost(closed: &Arc<Closed>) -> ConnectError {
+    match closed.by() {
+        ClosedBy::Transport => ConnectError::Broken(io::Error::other(Closed::clone(closed))),
+        _ => ConnectError::Refused(Closed::clone(closed)),
+    }
+}
