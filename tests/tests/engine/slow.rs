@@ -44,7 +44,8 @@ struct Full {
 
 /// A client that gives no credit, and whose queue is full: nothing was refused yet.
 async fn full() -> Full {
-    let server = pnet::memory::serve(FeedServer, ());
+    // Nor does it show a sign of life.
+    let server = pnet::serve(FeedServer, ()).heartbeat(Duration::ZERO).in_memory();
     let mut io = server.connector().open().await.expect("opens");
     shake(&mut io, Feed::INFO, &Limits::default()).await;
     settle().await;
