@@ -172,7 +172,7 @@ impl<R: Items> Reply for StreamOf<R> {
     message = "this handler returns `{Self}`, but its packet is answered with `{R}`",
     label = "the handler does not return `{R}`",
     note = "return what the protocol declares, or a `Result` of it with an error that becomes a `Failure`; for a packet without a reply (`NoReply`) return nothing",
-    note = "the handler of a stream (`StreamOf`) sends the items with its `StreamSender`, and returns nothing or a `Result` of nothing, which ends the stream"
+    note = "the handler of a stream (`StreamOf`) sends the items with its `StreamSender`, and returns nothing or `Result<(), X>`; if the protocol declares an error `E` for it, `Result<(), E>`, `Result<(), Failure>`, or `Result<Result<(), E>, X>`"
 )]
 pub trait IntoReply<R: Reply> {
     /// Appends the answer's payload to `out` and says what it is. The codec is the packet's own unless overridden.

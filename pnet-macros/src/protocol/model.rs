@@ -114,12 +114,8 @@ fn section(
     let entries;
     braced!(entries in body);
     while !entries.is_empty() {
-        let attempt = entries.fork();
-        match entry(&attempt, errors) {
-            Ok(entry) => {
-                entries.advance_to(&attempt);
-                list.push(entry);
-            }
+        match entry(&entries, errors) {
+            Ok(entry) => list.push(entry),
             Err(error) => {
                 errors.push(error);
                 skip_to_comma(&entries)?;
@@ -147,7 +143,19 @@ fn entry(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Entry> {
     let ty = packet(input)?;
     let mut reply = Reply::None;
     if input.parse::<Option<Token![->]>>()?.is_some() {
-        reply = self::reply(input, errors)?;
+        let attempt = input.fork();
+        reply = match self::reply(&attempt, errors) {
+            Ok(reply) => {
+                input.advance_to(&attempt);
+                reply
+            }
+            // Its handlers and callers are not to be blamed as well.
+            Err(error) => {
+                errors.push(error);
+                skip_to_comma(input)?;
+                Reply::Broken
+            }
+        };
     }
     // check: arrow
     if input.peek(Token![=>]) {
@@ -167,6 +175,10 @@ fn packet(input: ParseStream<'_>) -> syn::Result<Type> {
 }
 
 fn reply(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Reply> {
+    // check: stream-capital
+    if input.peek(Ident) && input.peek2(Ident) && input.fork().parse::<Ident>()? == "Stream" {
+        return Err(input.error("this word is written small: `-> stream Tick`"));
+    }
     if is_stream(input)? {
         let word: Ident = input.parse()?;
         // check: stream

@@ -5,7 +5,7 @@ use sample::{Tick, Watch};
 
 protocol! {
     pub Net {
-        client { Watch -> stream (Tick, Tick) }
+        client { Watch -> stream stream Tick }
         server { Tick }
     }
 }
