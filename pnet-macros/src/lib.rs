@@ -75,8 +75,10 @@ pub fn derive_schema(input: TokenStream) -> TokenStream {
 ///             Say<'_>,                             // not answered; a packet with a lifetime is written with `<'_>`
 ///             Add -> Sum,                          // answered with a packet
 ///             third::Save -> (),                   // answered when it is done; packets may come from any crate
+///             Watch -> stream Tick,                // answered with any number of packets
+///             Follow -> stream Result<Tick, Gone>, // as before, and a packet of another type may end them
 ///         }
-///         server { Said, Confirm -> Answer }       // the server may ask, too
+///         server { Said, Confirm -> Answer }       // the server may ask, too, and open streams
 ///     }
 /// }
 /// ```
@@ -85,8 +87,12 @@ pub fn derive_schema(input: TokenStream) -> TokenStream {
 /// Beside the type `Chat` it makes the enums of what each side may receive, `ChatFromClient` and `ChatFromServer`: a variant
 /// for each packet, named after it, with a `Responder` where an answer is due. Doc comments are kept.
 ///
+/// `stream` is a word only as the first after `->`: packets may be called so, and as an answer such a one is written
+/// `r#stream`.
+///
 /// Refused are packets of one direction with the same action, an answer and its error with the same action, answers with a
-/// lifetime, and types that are no packets. `stream`, `phase`, `all` and `=>` are kept for later versions.
+/// lifetime, streams of `()` or of streams, and types that are no packets. `phase`, `all` and `=>` are kept for later
+/// versions.
 #[proc_macro]
 pub fn protocol(input: TokenStream) -> TokenStream {
     protocol::protocol(input.into()).into()
@@ -103,6 +109,9 @@ pub fn protocol(input: TokenStream) -> TokenStream {
 ///
 /// #[action("ADD")]
 /// fn add(p: Add) -> Sum { … }
+///
+/// #[action("WATCH")]
+/// async fn watch(p: Watch, app: &App, out: StreamSender<Tick>) -> Result<(), SendError> { … }
 ///
 /// #[action(disconnect)]
 /// fn left(member: &Member, why: &Closed) { … }
@@ -122,6 +131,12 @@ pub fn protocol(input: TokenStream) -> TokenStream {
 /// It returns what the protocol declares, or a `Result` of that with an error that becomes a `Failure`. Its future must be
 /// `Send`. A `fn` has no future: it runs on the spot.
 ///
+/// The handler of a packet that is answered with a stream, `-> stream Tick`, is an `async fn` and takes one
+/// `StreamSender<Tick>` by value, written by that name and not by an alias. It sends the items with it; the stream ends when
+/// the handler returns. It returns nothing, or `Result<(), X>` with an error that becomes a `Failure`. Where an error is
+/// declared, `-> stream Result<Tick, Gone>`, it returns nothing, `Result<(), Gone>`, `Result<(), Failure>`, or
+/// `Result<Result<(), Gone>, X>`. No other handler takes a `StreamSender`.
+///
 /// Beside the function stands a hidden type of the same name, so paths and renamed imports carry both.
 #[proc_macro_attribute]
 pub fn action(attribute: TokenStream, item: TokenStream) -> TokenStream {
@@ -137,8 +152,8 @@ pub fn action(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `(App)` is the state all handlers share and `(Member)` what each connection has; both are `()` if left out. Handlers are
 /// listed by path, in any order. The list must be complete: one error names all actions without a handler. A handler
-/// that is listed twice, that handles what the other side never sends, or that does not fit the service is refused at its place
-/// in the list.
+/// that is listed twice, that handles what the other side never sends, that takes no `StreamSender` for a stream or one for
+/// something else, or that does not fit the service is refused at its place in the list.
 #[proc_macro]
 pub fn actions(input: TokenStream) -> TokenStream {
     actions::actions(input.into()).into()

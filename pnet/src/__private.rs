@@ -19,12 +19,13 @@ pub use crate::{
     error::Closed,
     extract::{
         Connects, Extract, FromMember, FromRun, FromState, HasClient, HasPeers, IsState, Lend, LendEarly, LendLate,
-        Serves, SpokenBy,
+        Nameless, Serves, SpokenBy,
     },
     handler::{
-        Arg, Entry, EntryOf, Form, IntoEnd, IntoMember, MaybePacket, NONE, NotAnswered, NotReceived, Probe, Received,
-        SenderEnd, SenderOf, Task, action_is, bound_once, complete, connect, count, disconnect, end, entry, extract,
-        fallback, finish, has_packet, is_handler, member, member_is_made, mode, one_packet, pick, routes, takes_sender,
+        Arg, Entry, EntryOf, Form, IntoEnd, IntoMember, MadeOf, MaybePacket, NONE, NotAnswered, NotReceived, Probe,
+        Received, SenderEnd, SenderOf, Task, action_is, bound_once, complete, connect, count, disconnect, end, entry,
+        extract, fallback, finish, has_packet, is_handler, member, member_is_made, mode, one_packet, pick, routes,
+        takes_sender,
     },
     inbox::{Asked, Receive, Responder},
     service::{Connect, Disconnect, Finished, Route, Run, Service, Slot},

@@ -17,12 +17,13 @@ use crate::{
     hub::Hub,
     peer::Peer,
     service::Service,
+    stream::StreamSender,
 };
 
 /// An argument that a handler of service `S` may take by value.
 ///
 /// Built in for `Arc<State>`, [`Peer`] and [`Hub`] (in servers), [`Client`] (in clients) and [`Meta`]; implement it for types of
-/// your own to make more. A rejection becomes the handler's failure, and the handler does not run.
+/// your own to make more. A [`StreamSender`] belongs to the packet and is no such argument, although it is taken by value. A rejection becomes the handler's failure, and the handler does not run.
 ///
 /// # Examples
 ///
@@ -47,7 +48,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a handler of `{S}`",
     label = "the handler takes a `{Self}`",
-    note = "beside its packet a handler may take `&State`, a part of the state by `Provide`, the connection's own `&Member`, `Arc<State>`, `Peer<Protocol>` and `Hub<Protocol>` (servers), `Client<Protocol>` (clients), `Meta`, `StreamSender<Item>` by that name (streams), and types that implement `Extract`"
+    note = "beside its packet a handler may take `&State`, a part of the state by `Provide`, the connection's own `&Member`, `Arc<State>`, `Peer<Protocol>` and `Hub<Protocol>` (servers), `Client<Protocol>` (clients), `Meta`, `StreamSender<Item>` (handlers of streams), and types that implement `Extract`"
 )]
 pub trait Extract<S: Service>: Sized {
     /// Why the argument could not be made.
@@ -146,6 +147,33 @@ where
     fn extract(cx: &Cx<S>) -> Result<Self, Infallible> {
         Ok(Self::new(Arc::clone(&cx.link().conn)))
     }
+}
+
+/// `#[action]` knows a `StreamSender` by its name, and takes it for the packet's stream. Under another name it comes here,
+/// to be refused in words: [`Nameless`] has no implementations.
+impl<S: Service, B> Extract<S> for StreamSender<B>
+where
+    Self: Nameless,
+{
+    type Rejection = Infallible;
+
+    fn extract(_: &Cx<S>) -> Result<Self, Infallible> {
+        unreachable!("there is no such sender")
+    }
+}
+
+/// Nobody implements this.
+#[diagnostic::on_unimplemented(
+    message = "a handler takes its `{Self}` by that name, not by another one",
+    label = "takes a `{Self}` by another name",
+    note = "write `StreamSender<Item>` for the type of the argument, without an alias"
+)]
+pub trait Nameless: sealed::Nobody {}
+
+mod sealed {
+    /// Keeps [`Nameless`](super::Nameless) without implementations.
+    #[expect(unnameable_types, reason = "that is its purpose")]
+    pub trait Nobody {}
 }
 
 /// The state of a service, which may be taken as `Arc<T>`: `T` itself. A bound in words, instead of an equality.

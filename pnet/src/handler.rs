@@ -7,10 +7,11 @@ use std::{fmt, future::Future, marker::PhantomData};
 
 use pnet_protocol::{
     failure::Failure,
-    packet::{Codec, DecodeError, OwnedPacket, Packet},
+    packet::{Codec, DecodeError, Packet},
     protocol::{Incoming, Protocol, ReplyInfo, Side},
-    reply::{IntoReply, StreamOf, Verdict},
+    reply::{IntoReply, Items, StreamOf, Verdict},
     table::has_doubles,
+    unknown::Unknown,
     words::{Words, same},
 };
 
@@ -129,7 +130,7 @@ pub const fn is_handler<S: Service>(entry: &EntryOf<S>, name: &str) {
 #[track_caller]
 pub const fn takes_sender<S: Service>(entry: &EntryOf<S>, name: &str) {
     let EntryOf::Action { id, sender: false, .. } = entry else { return };
-    if (*id as usize) >= arriving::<S>().len() {
+    if has_broken(&[*entry]) || (*id as usize) >= arriving::<S>().len() {
         return;
     }
     let info = &arriving::<S>()[*id as usize];
@@ -452,19 +453,28 @@ impl<S: Service, T, Out, A> Arg<S, T, Out, BROKEN> for A {
 /// The end of a stream that a handler takes, for a packet that is answered with `R`. No end is taken for any, as far as
 /// types go: [`takes_sender`] sees to the rest.
 #[diagnostic::on_unimplemented(
-    message = "this handler takes `{Self}`, but its packet is answered with `{R}`",
-    label = "the handler takes `{Self}`",
-    note = "the handler of a packet that the protocol declares `-> stream Item` takes `StreamSender<Item>`, other handlers take none"
+    message = "this handler takes a `{Self}`, but its packet is not answered with a stream",
+    label = "the handler takes a `{Self}`, but the answer is `{R}`",
+    note = "the handler of a packet that the protocol declares `-> stream Item` takes a `StreamSender<Item>`, other handlers take none"
 )]
 pub trait SenderOf<R> {}
 
 impl<R> SenderOf<R> for () {}
 
 #[diagnostic::do_not_recommend]
-impl<B: OwnedPacket> SenderOf<StreamOf<B>> for StreamSender<B> {}
+impl<B> SenderOf<Unknown> for StreamSender<B> {}
 
-#[diagnostic::do_not_recommend]
-impl<B: OwnedPacket, E: OwnedPacket> SenderOf<StreamOf<Result<B, E>>> for StreamSender<B> {}
+impl<B, R: Items> SenderOf<StreamOf<R>> for StreamSender<B> where R::Ok: MadeOf<B> {}
+
+/// The items of a stream, which its sender must name: `B` itself. A bound in words, instead of an equality.
+#[diagnostic::on_unimplemented(
+    message = "this handler takes a `StreamSender<{B}>`, but its packet is answered with a stream of `{Self}`",
+    label = "the handler sends `{B}`, but the stream is made of `{Self}`",
+    note = "write `StreamSender<{Self}>`, or declare another stream in the protocol: `-> stream {B}`"
+)]
+pub trait MadeOf<B> {}
+
+impl<B> MadeOf<B> for B {}
 
 /// Makes the end of a stream.
 pub trait SenderEnd: Sized {

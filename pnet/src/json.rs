@@ -32,6 +32,8 @@ use crate::{
 /// Stricter than serde reads JSON: there are no fields beyond those of the shape, and a field with a serde default has to
 /// be given, since only the type knows the default. Options may be left out.
 ///
+/// Streams are opened by typed packets only: an action that is answered with one is a [`JsonError::Streamed`].
+///
 /// # Examples
 ///
 /// ```
@@ -119,6 +121,12 @@ pub enum JsonError {
         /// The action.
         action: &'static str,
     },
+    /// The action is answered with a stream, which needs the packet's type.
+    #[error("`{action}` is answered with a stream, which only a typed packet can open: use `stream`")]
+    Streamed {
+        /// The action.
+        action: &'static str,
+    },
     /// The data does not fit the shape of the action; the source names the field.
     #[error("the data does not fit `{action}`")]
     Misfit {
@@ -162,8 +170,10 @@ impl Json {
         dialect: Dialect,
     ) -> Result<Vec<u8>, JsonError> {
         let (id, info) = self.find(protocol, outgoing)?;
-        if !matches!(info.reply, ReplyInfo::None) {
-            return Err(JsonError::Answered { action: info.action });
+        match info.reply {
+            ReplyInfo::None => {}
+            ReplyInfo::Stream { .. } => return Err(JsonError::Streamed { action: info.action }),
+            _ => return Err(JsonError::Answered { action: info.action }),
         }
         let mut payload = buffers::take();
         self.encode(info, dialect.codec_override(), &mut payload)?;
@@ -175,8 +185,10 @@ impl Json {
 
     pub(crate) async fn calling(self, conn: Arc<Conn>, route: Route) -> Result<Self, CallError<Self>> {
         let (id, info) = self.find(conn.info, conn.outgoing())?;
-        if matches!(info.reply, ReplyInfo::None) {
-            return Err(JsonError::OneWay { action: info.action }.into());
+        match info.reply {
+            ReplyInfo::None => return Err(JsonError::OneWay { action: info.action }.into()),
+            ReplyInfo::Stream { .. } => return Err(JsonError::Streamed { action: info.action }.into()),
+            _ => {}
         }
         let mut payload = buffers::take();
         self.encode(info, conn.dialect.codec_override(), &mut payload)?;

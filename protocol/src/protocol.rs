@@ -39,6 +39,10 @@ mod sealed {
 
     impl Sealed for super::ServerSide {}
     impl Sealed for super::ClientSide {}
+
+    /// Keeps [`NotStreamed`](super::NotStreamed) and [`NotCalled`](super::NotCalled) without implementations.
+    #[expect(unnameable_types, reason = "that is its purpose")]
+    pub trait Nobody {}
 }
 
 /// Who runs a service, and receives what the other side sends.
@@ -155,9 +159,9 @@ impl<T: Packet> OneWay<T> for Silent {
 
 /// The [`Kind`](ClientSends::Kind) of packets that `call` takes; `T` is the packet.
 #[diagnostic::on_unimplemented(
-    message = "`{T}` has no reply, so there is nothing for `call` to wait for",
+    message = "`{T}` has no reply for `call` to wait for: use `.send(…)`",
     label = "nothing answers `{T}`",
-    note = "use `.send(…)`, or declare a reply in the protocol: `{T} -> Answer`"
+    note = "`.call(…)` is for packets that the protocol declares with a reply: `{T} -> Answer`"
 )]
 pub trait Answered<T> {
     /// What the protocol declares after `->`.
@@ -181,9 +185,9 @@ impl<T: Packet, R: Reply> Answered<T> for With<R> {
 
 /// The [`Kind`](ClientSends::Kind) of packets that `stream` takes; `T` is the packet.
 #[diagnostic::on_unimplemented(
-    message = "`{T}` is not answered with a stream: use `.call(…)` or `.send(…)`",
-    label = "no stream answers `{T}`",
-    note = "`.call(…)` is for packets that are answered once, `.send(…)` for those that the protocol declares without `->`; `{T} -> stream Item` declares a stream"
+    message = "`{T}` has no reply, so `stream` would have nothing to read: use `.send(…)`",
+    label = "nothing answers `{T}`",
+    note = "`.stream(…)` is for packets that the protocol declares with a stream: `{T} -> stream Item`"
 )]
 pub trait Streamed<T> {
     /// What the protocol declares after `-> stream`.
@@ -205,25 +209,42 @@ impl<T: Packet, R: Reply> Streamed<T> for Streams<R> {
     }
 }
 
-/// Nobody implements this: the wrong method says which is the right one.
+/// Nobody implements this. The methods for other packets ask for it, so that a packet that is answered with a stream gets
+/// words of its own there.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is answered with a stream: use `.stream(…)`",
     label = "a stream answers `{Self}`",
     note = "`.send(…)` is for packets that the protocol declares without `->`, `.call(…)` for those that are answered once"
 )]
-pub trait IsNoStream {}
+pub trait NotStreamed: sealed::Nobody {}
 
-impl<T: IsNoStream + Packet, R: Reply> OneWay<T> for Streams<R> {
-    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        packet.encode(codec_override.unwrap_or(T::CODEC), out)
+/// Nobody implements this, see [`NotStreamed`]; `stream` asks for it where a packet is answered once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is answered once, not with a stream: use `.call(…)`",
+    label = "no stream answers `{Self}`",
+    note = "`.stream(…)` is for packets that the protocol declares with a stream: `{Self} -> stream Item`"
+)]
+pub trait NotCalled: sealed::Nobody {}
+
+impl<T: NotStreamed + Packet, R: Reply> OneWay<T> for Streams<R> {
+    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
+        unreachable!("there is no such packet")
     }
 }
 
-impl<T: IsNoStream + Packet, R: Reply> Answered<T> for Streams<R> {
+impl<T: NotStreamed + Packet, R: Reply> Answered<T> for Streams<R> {
     type Reply = R;
 
-    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        packet.encode(codec_override.unwrap_or(T::CODEC), out)
+    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
+        unreachable!("there is no such packet")
+    }
+}
+
+impl<T: NotCalled + Packet, R: Reply> Streamed<T> for With<R> {
+    type Reply = R;
+
+    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
+        unreachable!("there is no such packet")
     }
 }
 

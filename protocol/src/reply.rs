@@ -31,10 +31,10 @@ pub enum Verdict {
 #[expect(clippy::exhaustive_enums, reason = "it has no values")]
 pub enum NoReply {}
 
-/// What a protocol may declare as the answer of a packet: another packet, `()`, or `Result<Packet, Packet>`.
+/// What a protocol may declare as the answer of a packet: another packet, `()`, `Result<Packet, Packet>`, or a stream.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot answer a packet",
-    label = "neither a packet without lifetime, nor `()`, nor `Result<Packet, Packet>`",
+    label = "neither a packet without lifetime, nor `()`, nor `Result<Packet, Packet>`, nor a stream",
     note = "put `#[derive(Packet, Serialize, Deserialize)]` on the type of the answer"
 )]
 pub trait Reply: 'static {
@@ -134,15 +134,27 @@ impl<B: OwnedPacket, E: OwnedPacket> Reply for Result<B, E> {
 #[derive(Debug)]
 pub struct StreamOf<R>(PhantomData<fn() -> R>);
 
-impl<R: Reply> Reply for StreamOf<R> {
+/// What a stream may be made of: a packet, or `Result<Packet, Packet>`, where the error ends it.
+pub trait Items: Reply {
+    /// The stream as the handshake describes it.
+    const STREAM: ReplyInfo;
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket> Items for B {
+    const STREAM: ReplyInfo = ReplyInfo::Stream { item: PartInfo::of::<B>(), error: None };
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket> Items for Result<B, E> {
+    const STREAM: ReplyInfo = ReplyInfo::Stream { item: PartInfo::of::<B>(), error: Some(PartInfo::of::<E>()) };
+}
+
+impl<R: Items> Reply for StreamOf<R> {
     type Ok = R::Ok;
     type Err = R::Err;
 
-    const INFO: ReplyInfo = match R::INFO {
-        ReplyInfo::Packet(item) => ReplyInfo::Stream { item, error: None },
-        ReplyInfo::Result(item, error) => ReplyInfo::Stream { item, error: Some(error) },
-        other => other,
-    };
+    const INFO: ReplyInfo = R::STREAM;
 
     fn decode_ok(codec_override: Option<Codec>, payload: &[u8]) -> Result<R::Ok, DecodeError> {
         R::decode_ok(codec_override, payload)
@@ -154,11 +166,13 @@ impl<R: Reply> Reply for StreamOf<R> {
 }
 
 /// What a handler may return for a packet that is answered with `R`: `R` itself, or `Result<R, X>` where `X` becomes a
-/// [`Failure`]; for `Result<B, E>` also `Result<B, Failure>`; for packets without an answer `()` or `Result<(), X>`.
+/// [`Failure`]; for `Result<B, E>` also `Result<B, Failure>`; for packets without an answer `()` or `Result<(), X>`; for
+/// streams the same, which ends them, and for `StreamOf<Result<B, E>>` also `Result<(), E>`.
 #[diagnostic::on_unimplemented(
     message = "this handler returns `{Self}`, but its packet is answered with `{R}`",
     label = "the handler does not return `{R}`",
-    note = "return what the protocol declares, or a `Result` of it with an error that becomes a `Failure`; for a packet without a reply (`NoReply`) return nothing"
+    note = "return what the protocol declares, or a `Result` of it with an error that becomes a `Failure`; for a packet without a reply (`NoReply`) return nothing",
+    note = "the handler of a stream (`StreamOf`) sends the items with its `StreamSender`, and returns nothing or `Result<(), X>`; if the protocol declares an error `E` for it, `Result<(), E>`, `Result<(), Failure>`, or `Result<Result<(), E>, X>`"
 )]
 pub trait IntoReply<R: Reply> {
     /// Appends the answer's payload to `out` and says what it is. The codec is the packet's own unless overridden.
@@ -241,7 +255,7 @@ impl<B: OwnedPacket, E: OwnedPacket, X: Into<Failure>> IntoReply<Result<B, E>> f
     }
 }
 
-impl<R: Reply> IntoReply<StreamOf<R>> for () {
+impl<R: Items> IntoReply<StreamOf<R>> for () {
     fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
         Ok(Verdict::End)
     }

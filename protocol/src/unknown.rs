@@ -1,11 +1,11 @@
-//! A stand-in for an answer that could not be understood: any handler may give it.
+//! A stand-in for an answer that could not be understood: any handler may give it, and any method take its packet.
 //!
 //! Where `protocol!` has reported a mistake, the code it still emits must not cause further errors.
 
 use crate::{
     failure::Failure,
-    packet::{Codec, DecodeError},
-    protocol::ReplyInfo,
+    packet::{Codec, DecodeError, EncodeError, Packet},
+    protocol::{Answered, OneWay, ReplyInfo, Streamed},
     reply::{IntoReply, Reply, Verdict},
 };
 
@@ -33,5 +33,27 @@ impl Reply for Unknown {
 impl<T> IntoReply<Unknown> for T {
     fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
         Err(Failure::internal("a protocol with mistakes does not compile"))
+    }
+}
+
+impl<T: Packet> OneWay<T> for Unknown {
+    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
+        unreachable!("a protocol with mistakes does not compile")
+    }
+}
+
+impl<T: Packet> Answered<T> for Unknown {
+    type Reply = Self;
+
+    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
+        unreachable!("a protocol with mistakes does not compile")
+    }
+}
+
+impl<T: Packet> Streamed<T> for Unknown {
+    type Reply = Self;
+
+    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
+        unreachable!("a protocol with mistakes does not compile")
     }
 }

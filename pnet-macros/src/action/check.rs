@@ -121,7 +121,7 @@ fn senders(model: &Model<'_>, errors: &mut Errors) {
     if !model.is_async {
         errors.at(
             model.function.sig.fn_token.span,
-            "the handler of a stream is an `async fn`: the stream ends when it returns",
+            "a handler of a stream is an `async fn`, which may wait: write `async fn`",
         );
     }
 }

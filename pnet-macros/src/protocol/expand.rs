@@ -103,6 +103,7 @@ fn traits(protocol: &Ident, side: &Side<'_>) -> TokenStream {
         let lifetime = first_lifetime(&entry.ty).map(|_| quote!(<'__p>));
         let (kind, reply) = match &entry.reply {
             Reply::None => (quote!(::pnet::__private::Silent), quote!(::pnet::__private::NoReply)),
+            Reply::Broken => (quote!(::pnet::__private::Unknown), quote!(::pnet::__private::Unknown)),
             reply @ Reply::Stream(item, error) => {
                 let streamed = streamed(item, error.as_ref());
                 (quote!(::pnet::__private::Streams<#streamed>), reply_type(reply))

@@ -1,10 +1,10 @@
 //! A protocol as it is written. What cannot be read is reported and left out, so that the rest still is a protocol.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use syn::{
     Attribute, GenericArgument, Ident, PathArguments, Token, Type, Visibility, braced,
     ext::IdentExt,
-    parse::{ParseStream, Parser},
+    parse::{ParseStream, Parser, discouraged::Speculative},
     token,
 };
 
@@ -143,7 +143,19 @@ fn entry(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Entry> {
     let ty = packet(input)?;
     let mut reply = Reply::None;
     if input.parse::<Option<Token![->]>>()?.is_some() {
-        reply = self::reply(input, errors)?;
+        let attempt = input.fork();
+        reply = match self::reply(&attempt, errors) {
+            Ok(reply) => {
+                input.advance_to(&attempt);
+                reply
+            }
+            // Its handlers and callers are not to be blamed as well.
+            Err(error) => {
+                errors.push(error);
+                skip_to_comma(input)?;
+                Reply::Broken
+            }
+        };
     }
     // check: arrow
     if input.peek(Token![=>]) {
@@ -163,15 +175,19 @@ fn packet(input: ParseStream<'_>) -> syn::Result<Type> {
 }
 
 fn reply(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Reply> {
-    let is_stream = input.peek(Ident)
-        && input.fork().call(Ident::parse_any)? == "stream"
-        && !input.peek2(Token![,])
-        && !input.peek2(Token![::]);
-    if is_stream {
+    // check: stream-capital
+    if input.peek(Ident) && input.peek2(Ident) && input.fork().parse::<Ident>()? == "Stream" {
+        return Err(input.error("this word is written small: `-> stream Tick`"));
+    }
+    if is_stream(input)? {
         let word: Ident = input.parse()?;
         // check: stream
-        if input.is_empty() || input.peek(Token![,]) {
+        if input.is_empty() || input.peek(Token![,]) || input.peek(Token![=>]) || input.peek(Token![<]) {
             return Err(syn::Error::new(word.span(), STREAM));
+        }
+        // check: stream-twice
+        if is_stream(input)? {
+            return Err(input.error("`stream` stands there already: `-> stream Tick`"));
         }
         let ty = bare(&ty(input, STREAM)?).clone();
         return Ok(match packets(&ty) {
@@ -193,6 +209,11 @@ fn reply(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Reply> {
         errors.on(ty, ANSWER);
     }
     Ok(reply)
+}
+
+/// Whether the word stands here. A packet of that name is written with a path, `self::stream`.
+fn is_stream(input: ParseStream<'_>) -> syn::Result<bool> {
+    Ok(input.peek(Ident) && input.fork().call(Ident::parse_any)? == "stream" && !input.peek2(Token![::]))
 }
 
 /// A packet, or a `Result` of two.
@@ -219,7 +240,7 @@ fn ty(input: ParseStream<'_>, expected: &str) -> syn::Result<Type> {
 fn skip_section(input: ParseStream<'_>) -> syn::Result<()> {
     while !input.is_empty() {
         let is_list = input.peek(token::Brace);
-        input.parse::<proc_macro2::TokenTree>()?;
+        input.parse::<TokenTree>()?;
         if is_list {
             break;
         }
@@ -227,9 +248,20 @@ fn skip_section(input: ParseStream<'_>) -> syn::Result<()> {
     Ok(())
 }
 
+/// Past the rest of an entry; a comma between angle brackets is part of it.
 fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
-    while !input.is_empty() && !input.peek(Token![,]) {
-        input.parse::<proc_macro2::TokenTree>()?;
+    let mut depth = 0_usize;
+    while !input.is_empty() && (depth > 0 || !input.peek(Token![,])) {
+        if input.parse::<Option<Token![->]>>()?.is_some() || input.parse::<Option<Token![=>]>>()?.is_some() {
+            continue;
+        }
+        if let TokenTree::Punct(punct) = input.parse()? {
+            match punct.as_char() {
+                '<' => depth += 1,
+                '>' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
     }
     Ok(())
 }
@@ -239,7 +271,7 @@ const PACKET: &str = "a packet stands here by its type's name: `Say<'_>`, `third
 const ANSWER: &str = "an answer is a packet, `()`, a result of two packets, or a stream: `-> Sum`, `-> ()`, `-> Result<Welcome, Denied>`, `-> stream Tick`";
 
 const STREAM: &str =
-    "a stream is made of packets, and may end with another: `-> stream Tick`, `-> stream Result<Tick, Denied>`";
+    "`stream` is followed by the packet it is made of: `-> stream Tick`, `-> stream Result<Tick, Denied>`";
 
 const WHOLE: &str = "`pub Chat { client { Say, Add -> Sum } server { Said } }`";
 

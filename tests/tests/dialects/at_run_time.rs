@@ -101,6 +101,7 @@ async fn what_does_not_fit_is_refused_with_the_name_of_the_field() {
             ("NOPE", json!({}), "this side of `Talk` sends no action \"NOPE\""),
             ("PUSH", json!({"n": 1}), "this side of `Talk` sends no action \"PUSH\""),
             ("READ", json!({}), "`READ` is answered: use `call_json`"),
+            ("COUNT", json!({}), "`COUNT` is answered with a stream, which only a typed packet can open: use `stream`"),
         ] {
             match talk.send_json(&Json::new(action, data)).await {
                 Err(SendError::Json(error)) => assert_eq!(words(&error), expected, "{dialect}"),
@@ -109,6 +110,8 @@ async fn what_does_not_fit_is_refused_with_the_name_of_the_field() {
         }
         let error = talk.call_json(Json::new("NOTE", json!({"n": 1}))).await.expect_err("it has no answer");
         assert!(matches!(error, CallError::Json(JsonError::OneWay { action: "NOTE" })), "{error:?}");
+        let error = talk.call_json(Json::new("COUNT", json!({}))).await.expect_err("it opens a stream");
+        assert!(matches!(error, CallError::Json(JsonError::Streamed { action: "COUNT" })), "{error:?}");
         let error = talk.call_json(Json::new("DIVIDE", json!({"a": "1", "b": 1}))).await.expect_err("it does not fit");
         assert!(words(error.source().expect("the call says why")).contains("`data.a`: an integer is wanted"));
         settle().await;

@@ -143,6 +143,37 @@ fn most_types_are_hashed_as_documented() {
     }
 }
 
+#[test]
+fn streams_are_hashed_as_documented() {
+    let byte = [&[0][..], &[1], &text("u8")].concat();
+    let no = [&text("NO")[..], &[0, 9], &number(1), &text("why"), &[0, 1], &text("str")].concat();
+    let asked = [&[1, 0][..], &text("PING"), &[0, 9], &number(0)].concat();
+    let item = [&text("YES")[..], &byte].concat();
+    let plain = fnv(&[&asked[..], &text("stream"), &item].concat());
+    let failing = fnv(&[&asked[..], &text("stream-result"), &item, &no].concat());
+
+    let yes = PartInfo::of::<Yes>();
+    let of = |error| ActionInfo::of::<Ping>(Role::Client, ReplyInfo::Stream { item: yes, error });
+    let infos = [of(None), of(Some(PartInfo::of::<No>()))];
+    assert_eq!(infos.map(|info| info.hash), [plain, failing]);
+    assert_eq!(
+        infos.map(|info| info.shape().to_string()),
+        ["{} -> stream u8", "{} -> stream u8 or {why: str}"].map(str::to_owned)
+    );
+    let once = [ReplyInfo::Packet(yes), ReplyInfo::Result(yes, PartInfo::of::<No>())];
+    for reply in once {
+        let hash = ActionInfo::of::<Ping>(Role::Client, reply).hash;
+        assert!(hash != plain && hash != failing, "a stream is not an answer of one packet");
+    }
+
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/wire.md");
+    let document = std::fs::read_to_string(document).expect("the document is there");
+    for info in infos {
+        let row = format!("| `{}` | `{:#018x}` |", info.shape(), info.hash);
+        assert!(document.contains(&row), "docs/wire.md lacks: {row}");
+    }
+}
+
 fn number(number: u64) -> [u8; 8] {
     number.to_le_bytes()
 }

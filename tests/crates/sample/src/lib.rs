@@ -88,3 +88,25 @@ protocol! {
         server { }
     }
 }
+
+/// Answered with a stream of [`Tick`].
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Watch {
+    /// How many.
+    pub count: u32,
+}
+
+/// An item of the answer to [`Watch`].
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Tick {
+    /// Which one.
+    pub n: u32,
+}
+
+protocol! {
+    /// One packet, answered with a stream, on either side.
+    pub Clock {
+        client { Watch -> stream Tick }
+        server { Watch -> stream Result<Tick, Denied> }
+    }
+}

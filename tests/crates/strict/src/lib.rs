@@ -2,7 +2,7 @@
 //!
 //! It also holds what must compile: packets of other crates, one packet in two protocols and in both directions with
 //! different replies, handlers of other modules and crates by path and by renamed import, private types in `pub`
-//! handlers, arguments in any order, extractors of one's own, parts of the state, and handlers called as functions.
+//! handlers, streams in both directions, arguments in any order, extractors of one's own, parts of the state, and handlers called as functions.
 
 #![deny(warnings, missing_docs, unreachable_pub, unnameable_types, missing_debug_implementations)]
 #![deny(unused_qualifications, elided_lifetimes_in_paths, clippy::all, clippy::pedantic)]
@@ -11,11 +11,11 @@
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use pnet::{
-    Bytes, Client, Closed, Cx, Extract, Failure, Hub, Meta, Packet, Peer, Provide, Refused, Schema, Service, action,
-    actions, protocol,
+    Bytes, Client, Closed, Cx, Extract, Failure, Hub, Meta, Packet, Peer, Provide, Refused, Schema, SendError, Service,
+    StreamSender, action, actions, protocol,
 };
 use serde::{Deserialize, Serialize};
-use third::{Move, Moved, double, inner::halve as shrink};
+use third::{Follow, Move, Moved, double, inner::halve as shrink};
 
 /// Borrows text and bytes, and holds a type of its own.
 #[derive(Debug, Packet, Serialize, Deserialize)]
@@ -124,6 +124,29 @@ protocol! {
     /// Only a server talks; the client has nothing to say.
     Quiet {
         server { Said }
+    }
+}
+
+/// Asks for a stream, whichever side does.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Watch<'a> {
+    /// What.
+    #[serde(borrow)]
+    pub what: Cow<'a, str>,
+}
+
+protocol! {
+    /// Streams in both directions, of packets of this crate and of another, and a packet that opens one from one side only.
+    pub Feed {
+        client {
+            /// What there is.
+            Watch<'_> -> stream Said,
+            Follow -> stream Moved,
+            Tree -> stream Result<Moved, Ping>,
+            Ping -> stream Note,
+            Move -> stream Result<Said, Tree>,
+        }
+        server { Watch<'_> -> stream Result<Said, Ping>, Tree -> Note, Ping }
     }
 }
 
@@ -288,11 +311,132 @@ fn quiet(p: Said) {
     drop(p);
 }
 
+/// Handlers of streams.
+mod feed {
+    use std::sync::Arc;
+
+    use pnet::{Client, Failure, Meta, Peer, SendError, StreamSender, action, actions};
+    use third::{Move, Moved, follow};
+
+    use super::{App, Feed, Limit, Note, Part, Ping, Private, Said, Tree, Watch, say_to};
+
+    #[action("WATCH", concurrent, finish)]
+    async fn watch(
+        peer: Peer<Feed>,
+        out: StreamSender<Said>,
+        app: &App,
+        p: Watch<'_>,
+        part: &Part,
+        state: Arc<App>,
+    ) -> Result<(), SendError> {
+        let _ = (peer, app, part, state);
+        say_to(&out, &p.what).await
+    }
+
+    #[action("TREE")]
+    async fn tree(p: Tree, mut out: StreamSender<Moved>, limit: Limit) -> Result<(), Ping> {
+        out = out.clone();
+        let _ = (p, limit);
+        if out.send(Moved { by: 1 }).await.is_err() { Err(Ping) } else { Ok(()) }
+    }
+
+    #[action("PING")]
+    async fn ping(out: StreamSender<Note>, meta: &Meta, _p: Ping) {
+        let _ = (out.send(Note::Short(String::new())).await, meta);
+    }
+
+    /// Fails with a private error.
+    #[action("MOVE")]
+    #[expect(private_interfaces, reason = "that is what is tried here")]
+    #[expect(clippy::missing_errors_doc, reason = "that is what is tried here")]
+    pub async fn moved(out: StreamSender<Said>, _p: Move) -> Result<Result<(), Tree>, Private> {
+        if say_to(&out, "moved").await.is_err() { Err(Private) } else { Ok(Ok(())) }
+    }
+
+    actions! {
+        /// The server of streams.
+        pub server FeedServer(App) for Feed: watch, follow, tree, ping, moved
+    }
+
+    #[action("WATCH")]
+    async fn watched(p: Watch<'_>, client: Client<Feed>, out: StreamSender<Said>) -> Result<(), Failure> {
+        let _ = client;
+        say_to(&out, &p.what).await?;
+        Ok(())
+    }
+
+    #[action("TREE")]
+    fn treed(_p: Tree) -> Note {
+        Note::Short(String::new())
+    }
+
+    #[action("PING")]
+    fn pinged(_p: Ping) {}
+
+    actions! {
+        /// The client of streams.
+        pub client FeedClient for Feed: watched, treed, pinged
+    }
+}
+
+pub use feed::{FeedClient, FeedServer, moved as moves};
+
+async fn say_to(out: &StreamSender<Said>, text: &str) -> Result<(), SendError> {
+    out.send(Said { text: text.to_owned(), words: HashMap::new() }).await
+}
+
+/// A packet may have the name of a word of `protocol!`; as an answer it is written raw.
+pub mod word {
+    #![expect(non_camel_case_types, reason = "that is what is tried here")]
+
+    use pnet::{Packet, StreamSender, action, actions, protocol};
+    use serde::{Deserialize, Serialize};
+
+    /// The word.
+    #[derive(Debug, Packet, Serialize, Deserialize)]
+    pub struct stream;
+
+    protocol! {
+        /// Nothing but the word.
+        pub Word {
+            client { stream -> stream r#stream }
+            server { stream -> r#stream }
+        }
+    }
+
+    #[action("STREAM")]
+    async fn streams(p: stream, out: StreamSender<stream>) {
+        let _ = out.send(p).await;
+    }
+
+    actions! {
+        /// The server.
+        pub server WordServer for Word: streams
+    }
+}
+
+/// A loop that answers with a stream.
+///
+/// # Errors
+///
+/// Nobody wants it any more.
+pub async fn answer(packet: FeedFromServer<'_>) -> Result<(), SendError> {
+    match packet {
+        FeedFromServer::Watch(watch, responder) => {
+            say_to(&responder.sender(), &watch.what).await?;
+            responder.reply(());
+        }
+        FeedFromServer::Tree(_, responder) => responder.reply(Note::Short(String::new())),
+        FeedFromServer::Ping(_) => {}
+    }
+    Ok(())
+}
+
 /// Everything out of `macro_rules!`, whose `$ty`s and names are not the tokens they look like.
 pub mod generated {
     use std::{borrow::Cow, marker::PhantomData, sync::Arc};
 
-    use pnet::{Failure, Meta, Packet, Refused, action, actions, protocol};
+    use pnet::{Failure, Meta, Packet, Refused, StreamSender, action, actions, protocol};
     use serde::{Deserialize, Serialize};
 
     macro_rules! packets {
@@ -332,6 +476,7 @@ pub mod generated {
                 /// Their protocol.
                 pub $name {
                     client { $silent, $asked -> $answer, $tried -> Result<$reply, $error> }
+                    server { $asked -> stream $answer, $tried -> stream Result<$reply, $error> }
                 }
             }
         };
@@ -350,6 +495,27 @@ pub mod generated {
                 }
             )*
         };
+    }
+
+    macro_rules! streams {
+        ($($name:ident($action:literal): $packet:ty, $sender:ty, $item:expr;)*) => {
+            $(
+                #[action($action)]
+                async fn $name(packet: $packet, out: $sender) {
+                    let _ = (packet, out.send($item).await);
+                }
+            )*
+        };
+    }
+
+    streams! {
+        shouts_of("shouts"): Shouts<'_>, StreamSender<Outcome>, Outcome::Each(Vec::new());
+        moves_of("MOVE"): super::Move, StreamSender<super::Moved>, super::Moved { by: 1 };
+    }
+
+    actions! {
+        /// Their client.
+        pub client ShoutingClient for Shouting: shouts_of, moves_of
     }
 
     handlers! {

@@ -1,0 +1,8 @@
+//! `try_send` on a packet that is answered with a stream.
+
+use pnet::Client;
+use sample::{Clock, Watch};
+
+pub async fn run(handle: Client<Clock>) {
+    let _ = handle.try_send(Watch { count: 1 });
+}
