@@ -202,13 +202,13 @@ impl fmt::Debug for Asked {
 
 /// The driver's end of an inbox.
 pub(crate) struct Feed<P> {
-    items: Items,
+    items: Queue,
     conn: Arc<Conn>,
     protocol: PhantomData<fn() -> P>,
 }
 
 /// Where the items of an inbox are put.
-pub(crate) type Items = mpsc::Sender<Item>;
+pub(crate) type Queue = mpsc::Sender<Item>;
 
 /// What an inbox holds; of which connection, as there may be another by the time it is read.
 #[derive(Debug)]
@@ -219,13 +219,13 @@ pub(crate) struct Item {
 }
 
 /// `places`: as many packets and calls as the limits let the server have unfinished, so the queue is never full.
-pub(crate) fn channel<P: Receive<ClientSide>>(places: usize) -> (Items, Inbox<P>) {
+pub(crate) fn channel<P: Receive<ClientSide>>(places: usize) -> (Queue, Inbox<P>) {
     let (sender, items) = mpsc::channel(places.max(1));
     (sender, Inbox { items, current: None, protocol: PhantomData })
 }
 
 impl<P> Feed<P> {
-    pub(crate) const fn new(items: Items, conn: Arc<Conn>) -> Self {
+    pub(crate) const fn new(items: Queue, conn: Arc<Conn>) -> Self {
         Self { items, conn, protocol: PhantomData }
     }
 }

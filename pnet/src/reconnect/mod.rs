@@ -283,7 +283,7 @@ fn serve<S: Service>(
 /// An inbox for one connection and what was left of those before it, and what waits until there is room for one.
 fn feed<Pr: Receive<ClientSide>>(
     config: &ClientConfig,
-) -> (inbox::Items, impl Fn() -> Room + Send + use<Pr>, Inbox<Pr>) {
+) -> (inbox::Queue, impl Fn() -> Room + Send + use<Pr>, Inbox<Pr>) {
     let places = inbox_places(&config.limits, config.dialect);
     let (items, inbox) = inbox::channel(places.saturating_mul(2));
     let queue = items.clone();
