@@ -455,7 +455,7 @@ impl<S: Service, T, Out, A> Arg<S, T, Out, BROKEN> for A {
 #[diagnostic::on_unimplemented(
     message = "this handler takes a `{Self}`, but its packet is not answered with a stream",
     label = "the handler takes a `{Self}`, but the answer is `{R}`",
-    note = "the handler of a packet that the protocol declares `-> stream Item` takes a `StreamSender<Item>`, other handlers take none"
+    note = "the handler of a packet that the protocol declares `-> stream Item` takes pnet's `StreamSender<Item>`, other handlers take none"
 )]
 pub trait SenderOf<R> {}
 
@@ -476,17 +476,28 @@ pub trait MadeOf<B> {}
 
 impl<B> MadeOf<B> for B {}
 
-/// Makes the end of a stream.
-pub trait SenderEnd: Sized {
-    /// That of the call that is being handled.
-    fn of<S: Service>(cx: &Cx<S>) -> Self;
-}
+/// Makes the end of a stream. The fallback of [`NotSender`] steps in for a type that has only the name, which is reported
+/// by [`SenderOf`].
+#[derive(Debug)]
+pub struct Sender<T>(PhantomData<T>);
 
-impl<B> SenderEnd for StreamSender<B> {
-    fn of<S: Service>(cx: &Cx<S>) -> Self {
-        Self::of_call(cx)
+impl<B> Sender<StreamSender<B>> {
+    /// That of the call that is being handled.
+    #[must_use]
+    pub fn of<S: Service>(cx: &Cx<S>) -> StreamSender<B> {
+        StreamSender::of_call(cx)
     }
 }
+
+/// See [`Sender`].
+pub trait NotSender<T> {
+    /// Never runs.
+    fn of<S: Service>(_: &Cx<S>) -> T {
+        unreachable!("a handler with another `StreamSender` does not compile")
+    }
+}
+
+impl<T> NotSender<T> for Sender<T> {}
 
 /// Refuses, while compiling, a handler without a packet.
 ///
