@@ -9,7 +9,7 @@ use pnet_protocol::{
     failure::Failure,
     packet::{Codec, DecodeError, Packet},
     protocol::{Incoming, Protocol, ReplyInfo, Side},
-    reply::{IntoReply, Items, StreamOf, Verdict},
+    reply::{IntoReply, StreamOf, Streamable, Verdict},
     table::has_doubles,
     unknown::Unknown,
     words::{Words, same},
@@ -464,7 +464,7 @@ impl<R> SenderOf<R> for () {}
 #[diagnostic::do_not_recommend]
 impl<B> SenderOf<Unknown> for StreamSender<B> {}
 
-impl<B, R: Items> SenderOf<StreamOf<R>> for StreamSender<B> where R::Ok: MadeOf<B> {}
+impl<B, R: Streamable> SenderOf<StreamOf<R>> for StreamSender<B> where R::Ok: MadeOf<B> {}
 
 /// The items of a stream, which its sender must name: `B` itself. A bound in words, instead of an equality.
 #[diagnostic::on_unimplemented(
