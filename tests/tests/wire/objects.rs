@@ -206,7 +206,7 @@ fn pieces<'a>(random: &mut Random, mut rest: &'a [u8]) -> Vec<&'a [u8]> {
     pieces
 }
 
-const OBJECTS: [&str; 16] = [
+const OBJECTS: [&str; 20] = [
     r#"{"action":"JOIN","data":{"nickname":"ada"},"packet-created":1700000000.123456,"token":null,"id":7}"#,
     r#"{"action": "JOIN", "data": {"nickname": "ada"}, "packet-created": 1671900000.5, "token": null}"#,
     r#"{"action":"MOVE","data":{"horizontal":-1,"vertical":2}}"#,
@@ -218,6 +218,10 @@ const OBJECTS: [&str; 16] = [
     r#"{"action":"handShake","data":{"status":"success","uuid":"02020202-0202-0202-0202-020202020202","remoteToken":"r"}}"#,
     r#"{"action":"pnet.cancel","id":7}"#,
     r#"{"action":"pnet.ping","data":9}"#,
+    r#"{"action":"pnet.credit","data":{"items":32,"bytes":4096},"id":7}"#,
+    r#"{"action":"pnet.end","data":null,"re":1}"#,
+    r#"{"action":"SHOUT","data":{"nickname":"ada"},"timeout":30000,"packet-created":1700000000.1,"token":null,"id":4096}"#,
+    r#"{"action":"handShake","data":{"pnet":1,"limits":{"streams":2,"items":3,"bytes":9},"heartbeat":1000}}"#,
     r#"{"action":"pnet.close","data":{"code":"going-away","reason":"bye","retry":1500}}"#,
     r#"{"action":"pnet.failure","data":{"code":"busy","message":"no"},"re":1}"#,
     r#"{"action":"disconnect","data":{"reason":"bye"}}"#,
@@ -225,9 +229,10 @@ const OBJECTS: [&str; 16] = [
     "{}",
 ];
 
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     r#","id":1"#,
     r#","re":2"#,
+    r#","timeout":5"#,
     r#","action":"MOVE""#,
     r#","token":"02020202-0202-0202-0202-020202020202""#,
     r#","packet-created":-1.5e3"#,
