@@ -105,11 +105,12 @@ fn is_read_as_by_others(input: &[u8]) -> bool {
         let twice = input.escape_ascii().to_string();
         let fits = object.get("action").is_some_and(Value::is_string)
             && ["id", "re"].iter().all(|key| object.get(*key).is_none_or(is_id))
+            && object.get("timeout").is_none_or(|ms| ms.is_null() || !ms.is_string() && is_id(ms))
             && !(object.get("id").is_some_and(|id| !id.is_null()) && object.get("re").is_some_and(|re| !re.is_null()))
             && object
                 .get("packet-created")
                 .is_none_or(|time| time.is_null() || time.as_f64().is_some_and(|at| at.abs() < 9e12));
-        let once = ["action", "data", "packet-created", "token", "id", "re"]
+        let once = ["action", "data", "packet-created", "token", "id", "re", "timeout"]
             .iter()
             .all(|key| twice.matches(&format!("{key}\\\"")).count() <= 1);
         assert!(!(fits && once && object.len() <= 16 && !twice.contains("\\\\u")), "refused for no reason");
@@ -130,6 +131,7 @@ fn is_read_as_by_others(input: &[u8]) -> bool {
         number => Some(CallId::Number(number.as_u64().expect("an id is an integer or a text"))),
     };
     assert_eq!((id(&others["id"]), id(&others["re"])), (envelope.id, envelope.re));
+    assert_eq!(others["timeout"].as_u64(), envelope.timeout);
     match (&others["packet-created"], envelope.created) {
         (Value::Null, None) => {}
         (time, Some(micros)) => {
