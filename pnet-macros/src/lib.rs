@@ -118,7 +118,8 @@ pub fn protocol(input: TokenStream) -> TokenStream {
 /// ```
 ///
 /// - `#[action("NAME")]`: the action of the packet it takes. `concurrent` beside the name lets packets after a one-way one
-///   start before its handler is done; `finish` runs the handler to its end although the caller is gone.
+///   start before its handler is done; `finish` runs the handler to its end although the caller is gone; only the end of a
+///   shutdown's grace drops it.
 /// - `#[action(connect)]` runs before anything else on a connection. What it returns (or its `Ok`) is the connection's own
 ///   state, declared as `for Chat(Member)` in `actions!`; an error turns the connection away.
 /// - `#[action(disconnect)]` runs last, once.

@@ -269,7 +269,9 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
 
     fn cancel_all(&mut self) {}
 
-    fn kill(&mut self) {}
+    fn kill(&mut self) -> usize {
+        0
+    }
 
     fn is_idle(&self) -> bool {
         true

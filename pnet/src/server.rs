@@ -1,18 +1,18 @@
 //! Servers: accept transports, shake hands, run a driver for each connection, and end all of it in good order.
 
 mod accept;
+mod ending;
 mod waiting;
 
 use std::{
     collections::HashMap,
     fmt,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicUsize},
     time::Duration,
 };
 
 use pnet_protocol::{
-    close::{CloseCode, Retry},
     dialect::Dialect,
     id::ConnectionId,
     limits::Limits,
@@ -21,13 +21,18 @@ use pnet_protocol::{
 use tokio::net::ToSocketAddrs;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use self::ending::Shutdown;
 pub(crate) use self::waiting::Waiting;
-use self::{accept::Serving, waiting::WaitingRoom};
+use self::{
+    accept::Serving,
+    ending::{Ending, Plan},
+    waiting::WaitingRoom,
+};
 use crate::{
     config,
     connection::{Conn, lanes::Pool},
     context::Shared,
-    error::{BindError, Closed, ClosedBy},
+    error::BindError,
     extract::Serves,
     hub::{Hub, HubCore},
     service::Service,
@@ -247,7 +252,8 @@ impl<S: Service> ServerBuilder<S> {
     }
 }
 
-/// A running server. Dropping it closes every connection; to let them finish, use [`shutdown`](ServerHandle::shutdown).
+/// A running server. Dropping it closes every connection at once: handlers stop, and the clients learn that the server is
+/// going away and when to come back, as with [`shutdown`](ServerHandle::shutdown), which lets them finish.
 #[must_use = "dropping a server closes it"]
 pub struct Server<P: Phase, A = SocketAddr> {
     handle: ServerHandle<P>,
@@ -281,7 +287,20 @@ impl<P: Phase, A: Clone> Server<P, A> {
     ///
     /// Dropping the future drops the server, which closes it.
     pub async fn run(self) {
-        self.handle.core.tasks.wait().await;
+        let core = &self.handle.core;
+        tokio::select! {
+            () = core.tasks.wait() => {}
+            () = core.over.cancelled() => {}
+        }
+    }
+
+    /// Waits until the server has ended: see [`ServerHandle::closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn closed(&self) {
+        self.handle.closed().await;
     }
 
     /// Serves until `stop` is ready, for example [`ctrl_c`](crate::ctrl_c), and shuts down with the grace it was
@@ -314,10 +333,9 @@ impl<P: Phase, A: Clone> Server<P, A> {
 impl<P: Phase, A> Drop for Server<P, A> {
     fn drop(&mut self) {
         if self.closes {
-            self.handle.core.stop.cancel();
-            self.handle.core.tasks.close();
-            for conn in self.handle.core.live().values() {
-                conn.request_close(going_away());
+            let core = &self.handle.core;
+            for conn in core.stop() {
+                conn.request_close(core.farewell());
             }
         }
     }
@@ -332,28 +350,30 @@ pub struct ServerHandle<P: Phase> {
 impl<P: Phase> ServerHandle<P> {
     /// Stops accepting, lets the calls and packets that were accepted finish, tells every client, and closes.
     ///
-    /// New calls are answered `going-away`; so a handler must not wait for this, as handlers are what is waited for. When `grace` is over, what still runs is dropped, `finish` handlers too;
-    /// only disconnect handlers that wait run on. Ready when everything is gone, and never later than `grace`.
+    /// At once, new calls are answered `going-away`, new packets are dropped, and producers of streams learn from
+    /// [`StreamSender::closed`](crate::StreamSender::closed) that they should come to an end. A connection is closed when
+    /// nothing of it is left to do; its client learns when to come back, each another time
+    /// ([`come_back`](ServerBuilder::come_back)). Clients that are not let in yet, because their handshake or connect
+    /// handler is under way, are told the same and closed.
+    ///
+    /// The last second of the grace, or a quarter of it if that is less, is for the last words: when it begins, handlers
+    /// that still run are dropped, also those marked `finish`. So a call that a handler has answered is answered for its
+    /// caller, too, unless that does not read. Ready when everything is gone, and never later than `grace`: what is left
+    /// then, for example because its peer does not read, is let go of, and only disconnect handlers that wait run on.
+    /// A handler that blocks its thread, instead of waiting, cannot be ended by anybody; the shutdown does not wait for
+    /// it longer than `grace` if there is another thread for it to run on. A grace of zero cuts everything off on the
+    /// spot.
+    ///
+    /// A second shutdown does not begin anew: of the two, what ends earlier counts, and both give the same account.
+    ///
+    /// A handler that waits for this waits for itself: it is dropped with those that still run, and the shutdown goes on.
+    /// Better it spawns a task that waits.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the shutdown goes on, but nothing is cut off at the end of the grace.
+    /// Once it was polled, the shutdown goes on to its end even if the future is dropped.
     pub async fn shutdown(&self, grace: Duration) -> Shutdown {
-        let deadline = config::after(grace);
-        self.core.stop.cancel();
-        self.core.tasks.close();
-        let conns: Vec<_> = self.core.live().values().cloned().collect();
-        // The last words need some of the grace, too.
-        let work = grace.saturating_sub((grace / 4).min(LAST_WORDS));
-        let drain_until = config::after(work);
-        for (ordinal, conn) in conns.iter().enumerate() {
-            let retry = come_back(self.core.come_back(), ordinal, conns.len());
-            conn.request_drain(going_away().with_retry(retry), drain_until);
-        }
-        let done = tokio::time::timeout_at(deadline, self.core.tasks.wait()).await.is_ok();
-        let left: Vec<_> = if done { Vec::new() } else { self.core.live().values().cloned().collect() };
-        left.iter().for_each(|conn| conn.kill());
-        Shutdown { finished: conns.len().saturating_sub(left.len()), cut_off: left.len() }
+        Ending::begin_or_hurry(&self.core, Plan::within(grace)).wait().await
     }
 
     /// Waits until the server has ended: it accepts nothing any more, and every connection's disconnect handler is done.
@@ -372,16 +392,6 @@ impl<P: Phase> ServerHandle<P> {
     }
 }
 
-/// What a shutdown has done.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shutdown {
-    /// Connections that ended within the grace.
-    pub finished: usize,
-    /// Connections that were cut off when it was over.
-    pub cut_off: usize,
-}
-
 /// What belongs to a server whatever its service.
 #[derive(Debug, Default)]
 struct Core {
@@ -390,15 +400,20 @@ struct Core {
     waiting: Arc<WaitingRoom>,
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// The shutdown that has begun.
+    ending: Mutex<Option<Ending>>,
+    /// Its grace is nearly over: whatever is left has to go.
+    cut: CancellationToken,
+    /// It is done.
+    over: CancellationToken,
     /// When clients are told to come back after a shutdown, at the earliest.
     come_back: OnceLock<Duration>,
+    /// How many connections there were when the end began, and how many were told when to come back.
+    crowd: AtomicUsize,
+    told: AtomicUsize,
 }
 
 impl Core {
-    fn come_back(&self) -> Duration {
-        self.come_back.get().copied().unwrap_or(config::COME_BACK)
-    }
-
     fn live(&self) -> MutexGuard<'_, HashMap<ConnectionId, Arc<Conn>>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -445,20 +460,3 @@ impl<S: Service> fmt::Debug for ServerBuilder<S> {
         f.debug_struct("ServerBuilder").finish_non_exhaustive()
     }
 }
-
-fn going_away() -> Closed {
-    Closed::new(CloseCode::GoingAway, "the server is shutting down", ClosedBy::Here)
-}
-
-/// When the connection with this number, of so many, is told to come back. Multiples of the golden ratio are spread evenly
-/// however many of them there are.
-fn come_back(base: Duration, ordinal: usize, connections: usize) -> Retry {
-    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    let spread = (connections as u64).saturating_mul(10).max(1_000);
-    let fraction = (ordinal as u64).wrapping_mul(GOLDEN);
-    // The upper half of the product: less than the spread.
-    let millis = u64::try_from((u128::from(fraction) * u128::from(spread)) >> 64).unwrap_or(spread);
-    Retry::after(base.saturating_add(Duration::from_millis(millis)))
-}
-
-const LAST_WORDS: Duration = Duration::from_secs(1);

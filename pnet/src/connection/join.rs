@@ -44,6 +44,8 @@ pub(crate) enum JoinError {
     Unauthorized,
     #[error("the client speaks a dialect that this server was told not to speak")]
     Dialect,
+    #[error("the server is shutting down")]
+    GoingAway,
 }
 
 impl Joining {

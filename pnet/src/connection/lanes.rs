@@ -146,10 +146,14 @@ impl<S: Service> Lanes<S> {
         self.drop_where(|job| !finishes::<S>(job));
     }
 
-    /// Drops everything, also the handlers marked `finish`.
-    pub(crate) fn kill(&mut self) {
+    /// Drops everything, also the handlers marked `finish`; how many calls that were.
+    pub(crate) fn kill(&mut self) -> usize {
+        let running = self.places.iter().flatten().map(|running| &running.job);
+        let jobs = running.chain(self.queue.iter().map(|(job, _)| job));
+        let calls = jobs.filter(|job| matches!(job.kind, JobKind::Call { .. })).count();
         self.queue.clear();
         self.drop_where(|_| true);
+        calls
     }
 
     /// Nothing runs and nothing waits.

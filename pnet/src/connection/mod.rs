@@ -62,6 +62,26 @@ pub(crate) struct Conn {
     /// Whether the last frame was written, or never will be.
     written: AtomicBool,
     clients: AtomicUsize,
+    pub(crate) cut: Cut,
+}
+
+/// What the end of a shutdown's grace has cut off.
+#[derive(Debug, Default)]
+pub(crate) struct Cut {
+    /// Calls that were accepted and get no answer.
+    calls: AtomicUsize,
+    /// Whether the connection itself was not at its end.
+    pub(crate) connection: AtomicBool,
+}
+
+impl Cut {
+    pub(crate) fn count(&self, calls: usize) {
+        self.calls.fetch_add(calls, Ordering::AcqRel);
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Acquire)
+    }
 }
 
 impl Conn {
@@ -86,6 +106,7 @@ impl Conn {
             ponged: Notify::new(),
             written: AtomicBool::new(false),
             clients: AtomicUsize::new(0),
+            cut: Cut::default(),
         })
     }
 

@@ -99,9 +99,9 @@ impl<S: Service> Dispatch for Served<S> {
         self.lanes.cancel_all();
     }
 
-    fn kill(&mut self) {
+    fn kill(&mut self) -> usize {
         drop_quietly(self.joining.take());
-        self.lanes.kill();
+        self.lanes.kill()
     }
 
     fn is_idle(&self) -> bool {

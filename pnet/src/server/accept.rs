@@ -20,7 +20,7 @@ use pnet_protocol::{
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::{Core, ServerConfig, come_back, going_away, waiting::Waiting};
+use super::{Core, ServerConfig, waiting::Waiting};
 use crate::{
     client::places,
     config,
@@ -28,7 +28,7 @@ use crate::{
         Conn,
         driver::{Driver, Opening},
         join::{JoinError, Joining},
-        micros_now,
+        last_words, micros_now,
         served::Served,
     },
     context::{Link, Shared},
@@ -88,7 +88,7 @@ impl<S: Service> Serving<S> {
                 Err(error) => {
                     // Out of file descriptors, most likely; some will be free again.
                     tracing::error!(%error, "cannot accept");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    let _ = tokio::time::timeout(ACCEPT_PAUSE, self.core.stop.cancelled()).await;
                 }
             }
         }
@@ -101,7 +101,6 @@ impl<S: Service> Serving<S> {
         let deadline = config::after(self.config.handshake_timeout);
         let arrived = tokio::select! {
             biased;
-            () = self.core.stop.cancelled() => return,
             () = place.has_to_go() => return,
             arrived = self.greet(&mut joining, &addr, &place, deadline) => arrived,
         };
@@ -114,9 +113,21 @@ impl<S: Service> Serving<S> {
             }
             Err(JoinError::Broken(error)) => tracing::debug!(%error, "the transport broke during the handshake"),
             Err(error) => {
-                tracing::warn!(%error, "no connection");
-                joining.last_words().await;
+                match error {
+                    JoinError::GoingAway => tracing::debug!("no connection: the server is shutting down"),
+                    error => tracing::warn!(%error, "no connection"),
+                }
+                self.last_words(&mut joining).await;
             }
+        }
+    }
+
+    /// Says what was prepared, until the end of a shutdown's grace at most.
+    async fn last_words(&self, joining: &mut Joining) {
+        tokio::select! {
+            biased;
+            () = joining.last_words() => {}
+            () = self.core.cut.cancelled() => {}
         }
     }
 
@@ -130,7 +141,13 @@ impl<S: Service> Serving<S> {
     ) -> Result<Arrived, JoinError> {
         let speaks_first = self.config.dialects.json && (self.config.old_clients || addr.is_local());
         let patience = if speaks_first { config::after(config::SILENCE).min(deadline) } else { deadline };
-        let Ok(first) = tokio::time::timeout_at(patience, joining.first_byte()).await else {
+        // Who has said nothing yet when the server shuts down cannot be told so: its dialect is not known.
+        let first = tokio::select! {
+            biased;
+            first = tokio::time::timeout_at(patience, joining.first_byte()) => first,
+            () = self.core.stop.cancelled() => return Err(JoinError::GoingAway),
+        };
+        let Ok(first) = first else {
             if !speaks_first || patience == deadline {
                 return Err(HandshakeError::TimedOut.into());
             }
@@ -160,7 +177,15 @@ impl<S: Service> Serving<S> {
             }
             self.authorize(credentials, addr).ok_or((JoinError::Unauthorized, NOT_ACCEPTED))
         };
-        let hello = tokio::time::timeout_at(deadline, joining.server(&mut machine, authorize)).await;
+        let hello = tokio::select! {
+            biased;
+            hello = tokio::time::timeout_at(deadline, joining.server(&mut machine, authorize)) => hello,
+            () = self.core.stop.cancelled() => {
+                let closed = self.core.farewell();
+                joining.refuse(&mut machine, last_words(&closed));
+                return Err(JoinError::GoingAway);
+            }
+        };
         let Ok(hello) = hello else { return Err(joining.timed_out(&mut machine)) };
         let hello = hello?;
         Ok(Arrived::Native(machine, Writer::native(&hello.limits), hello.heartbeat_ms))
@@ -177,10 +202,16 @@ impl<S: Service> Serving<S> {
             return Err(JoinError::Dialect);
         }
         let mut machine = Greeting::new(S::Protocol::INFO);
-        let hello = match tokio::time::timeout_at(deadline, joining.greet_json(&mut machine)).await {
-            Ok(hello) => hello,
-            Err(_) => Err(HandshakeError::TimedOut.into()),
+        let hello = tokio::select! {
+            biased;
+            hello = tokio::time::timeout_at(deadline, joining.greet_json(&mut machine)) => hello,
+            () = self.core.stop.cancelled() => {
+                let closed = self.core.farewell();
+                joining.refuse_json(last_words(&closed));
+                return Err(JoinError::GoingAway);
+            }
         };
+        let hello = hello.unwrap_or_else(|_| Err(HandshakeError::TimedOut.into()));
         if let Err(JoinError::Handshake(error)) = &hello {
             let (code, reason) = close_for(error);
             joining.refuse_json(Close::new(code, &reason));
@@ -230,7 +261,7 @@ impl<S: Service> Serving<S> {
                 Some((machine, _)) => joining.refuse(machine, close),
                 None => joining.refuse_json(close),
             }
-            joining.last_words().await;
+            self.last_words(&mut joining).await;
             return;
         };
         if let Some((machine, token)) = &mut machine {
@@ -284,8 +315,7 @@ impl<S: Service> Serving<S> {
             live.insert(conn.id, Arc::clone(conn));
         }
         if self.core.stop.is_cancelled() {
-            let ordinal = self.core.live().len();
-            conn.request_close(going_away().with_retry(come_back(self.core.come_back(), ordinal, ordinal)));
+            conn.request_close(self.core.farewell());
         }
         Some(Listed { core: Arc::clone(&self.core), id: conn.id })
     }

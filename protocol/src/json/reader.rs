@@ -179,6 +179,10 @@ impl JsonReader {
     pub fn greet(&mut self, micros: i64, out: &mut Vec<u8>) {
         let Some(secret) = self.secret.as_mut().filter(|secret| !secret.told) else { return };
         secret.told = true;
+        if !matches!(self.form, Form::Pnet) {
+            // None is announced, so none begins later.
+            self.heartbeat_ms = (0, 0);
+        }
         let offer = (&self.limits, self.heartbeat_ms.1);
         put_welcome(out, self.info, offer, self.form, (&secret.id, &secret.token), micros);
     }

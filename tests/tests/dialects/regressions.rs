@@ -448,3 +448,19 @@ async fn a_handshake_that_failed_is_a_refusal_whenever_it_comes() {
         assert_eq!(closed.code(), pnet::CloseCode::Unauthorized);
     }
 }
+
+/// Who was welcomed without a heartbeat, and later said that it was made for pnet, was expected to give signs of life.
+#[tokio::test(start_paused = true)]
+async fn nobody_owes_signs_of_life_that_were_not_announced() {
+    let server = pnet::memory::serve(TalkServer, Book::default());
+    let mut io = server.connector().open().await.expect("opens");
+    write(&mut io, r#"{"action":"handShake"}"#).await;
+    let welcome = read_until(&mut io, "handShake").await;
+    assert!(welcome[0]["data"].get("heartbeat").is_none(), "{welcome:?}");
+    write(&mut io, r#"{"action":"handShake","data":{"pnet":1,"heartbeat":1000}}"#).await;
+    settle().await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    write(&mut io, r#"{"action":"TOUCH","id":1}"#).await;
+    read_until(&mut io, "pnet.done").await;
+    assert_eq!(server.hub().len(), 1);
+}

@@ -255,7 +255,7 @@ async fn shutdown_never_outlasts_its_grace() {
     let done = pair.server.handle().shutdown(Duration::from_secs(3)).await;
     let took = started.elapsed();
     assert!(took <= Duration::from_millis(3_010), "{took:?}");
-    assert_eq!((done.finished, done.cut_off), (0, 1));
+    assert_eq!((done.finished, done.cut_off, done.calls), (1, 0, 2), "all is told in good order");
     pair.book.line("pay 2 was cancelled").await;
     let lines = pair.book.after(5).await;
     assert!(lines.last().is_some_and(|line| line.starts_with("left: ")), "{lines:?}");

@@ -3,7 +3,7 @@
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -106,7 +106,7 @@ impl<D: Dispatch> Driver<D> {
         self.forsake();
     }
 
-    /// The peer has given no sign of life: it is told if the transport takes that at once, and let go of.
+    /// Nothing can be waited for any more: the peer is told if the transport takes that at once, and let go of.
     pub(super) fn give_up_on(&mut self, closed: Closed, task: &mut Context<'_>) {
         if self.written == self.batch.len()
             && let Some(io) = &mut self.io
@@ -120,6 +120,25 @@ impl<D: Dispatch> Driver<D> {
             let _ = Pin::new(io).poll_write(task, &words);
         }
         self.leave(closed);
+    }
+
+    /// The grace of a shutdown is over: drops whatever still runs, and says so if the transport takes that at once.
+    pub(super) fn cut_off(&mut self, drain: Option<Closed>, task: &mut Context<'_>) {
+        // All is said, and only the peer's end is still to come; or the disconnect handler's.
+        let done = matches!(self.stage, Stage::Lingering { .. } | Stage::Leaving) && self.dispatch.is_idle();
+        let calls = self.dispatch.kill();
+        self.conn.cut.count(calls);
+        self.conn.cut.connection.store(!done, Ordering::Release);
+        let told = match (&self.stage, drain) {
+            (Stage::Open, Some(closed)) => Some(closed),
+            (Stage::Draining { closed, .. }, _) if closed.by() == ClosedBy::Here => Some(closed.clone()),
+            (Stage::Draining { .. }, closed) => closed,
+            _ => None,
+        };
+        match told {
+            Some(closed) => self.give_up_on(closed, task),
+            None => self.leave(Closed::new(CloseCode::GoingAway, "the grace of the shutdown is over", ClosedBy::Here)),
+        }
     }
 
     /// Lets go of the transport. The reason is known already.

@@ -53,8 +53,8 @@ pub(crate) trait Dispatch: Send + Unpin + 'static {
     fn cancel(&mut self, id: u32) -> bool;
     /// The peer is gone: drops everything but handlers that run to their end.
     fn cancel_all(&mut self);
-    /// Drops everything.
-    fn kill(&mut self);
+    /// Drops everything; how many calls that were.
+    fn kill(&mut self) -> usize;
     /// Whether nothing runs and nothing waits.
     fn is_idle(&self) -> bool;
     /// Runs the disconnect handler, last and once.
@@ -219,7 +219,7 @@ impl<D: Dispatch> Driver<D> {
     }
 
     /// Does what handles have asked for since the last turn.
-    fn obey(&mut self, task: &Context<'_>) {
+    fn obey(&mut self, task: &mut Context<'_>) {
         let (close, drain, kill, cut_off) = {
             let mut out = self.conn.out();
             out.driver_runs(task.waker());
@@ -232,11 +232,10 @@ impl<D: Dispatch> Driver<D> {
                     self.reader.packet_finished(frame_len, &mut out.buf);
                 }
             }
-            (out.close.take(), out.drain.take(), out.kill, std::mem::take(&mut out.cut_off))
+            (out.close.take(), out.drain.take(), std::mem::take(&mut out.kill), std::mem::take(&mut out.cut_off))
         };
         if kill {
-            self.dispatch.kill();
-            self.leave(Closed::new(CloseCode::GoingAway, "the grace of the shutdown is over", ClosedBy::Here));
+            self.cut_off(drain.map(|(closed, _)| closed), task);
         } else if cut_off {
             tracing::warn!("the queue is full");
             self.leave(Closed::unknown());
@@ -406,6 +405,11 @@ impl<D: Dispatch> Driver<D> {
             }
             Stage::Draining { closed, deadline } if *deadline <= now => {
                 let closed = closed.clone();
+                if closed.code() == CloseCode::GoingAway && closed.by() == ClosedBy::Here {
+                    // A handler that ended from now on could not be answered any more.
+                    let calls = self.dispatch.kill();
+                    self.conn.cut.count(calls);
+                }
                 self.close(closed);
             }
             Stage::Flushing { deadline } | Stage::Lingering { deadline } if *deadline <= now => self.forsake(),
