@@ -1,10 +1,10 @@
 //! Servers: accept transports, shake hands, run a driver for each connection, and end all of it in good order.
 
 mod accept;
+mod live;
 mod waiting;
 
 use std::{
-    collections::HashMap,
     fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -14,7 +14,6 @@ use std::{
 use pnet_protocol::{
     close::{CloseCode, Retry},
     dialect::Dialect,
-    id::ConnectionId,
     limits::Limits,
     protocol::{Phase, Protocol},
 };
@@ -22,10 +21,10 @@ use tokio::net::ToSocketAddrs;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::waiting::Waiting;
-use self::{accept::Serving, waiting::WaitingRoom};
+use self::{accept::Serving, live::Live, waiting::WaitingRoom};
 use crate::{
     config,
-    connection::{Conn, lanes::Pool},
+    connection::lanes::Pool,
     context::Shared,
     error::{BindError, Closed, ClosedBy},
     extract::Serves,
@@ -386,7 +385,7 @@ pub struct Shutdown {
 #[derive(Debug, Default)]
 struct Core {
     /// Every open connection, joined or not.
-    live: Mutex<HashMap<ConnectionId, Arc<Conn>>>,
+    live: Mutex<Live>,
     waiting: Arc<WaitingRoom>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -399,7 +398,7 @@ impl Core {
         self.come_back.get().copied().unwrap_or(config::COME_BACK)
     }
 
-    fn live(&self) -> MutexGuard<'_, HashMap<ConnectionId, Arc<Conn>>> {
+    fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
