@@ -12,9 +12,9 @@ pub(crate) const TROUBLE: Duration = Duration::from_secs(60);
 const RECOVERY: Duration = Duration::from_secs(52);
 /// A client that comes back by itself may have drawn its longest pause just before.
 const PAUSE: Duration = Duration::from_secs(50);
-/// A JSON client that was not answered in 2 s takes the server for one of the old form, which has no heartbeats. That such
-/// a connection is dead shows 30 s after the end of a call.
-const OLD_FORM: Duration = Duration::from_secs(20);
+/// A JSON client that was not answered in 2 s takes the server for one that knows no pings. That such a connection is dead
+/// shows by TCP's keepalive only.
+const KEEPALIVE: Duration = Duration::from_secs(20);
 /// The longest time that a message travels while the network is slow.
 pub(crate) const SLOW: Duration = Duration::from_millis(700);
 
@@ -118,7 +118,7 @@ impl Schedule {
     pub(crate) fn recovery(&self, client: u64) -> Duration {
         let Style { json, reconnects } = self.styles[client as usize];
         let more = |yes, more| if yes { more } else { Duration::ZERO };
-        RECOVERY + more(reconnects, PAUSE) + more(json, OLD_FORM)
+        RECOVERY + more(reconnects, PAUSE) + more(json, KEEPALIVE)
     }
 
     /// Whether the client's program does not read at this time.

@@ -14,12 +14,16 @@ use pnet_protocol::handshake::{ClientHandshake, ShapePolicy};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     sync::watch,
+    time::{Duration, Instant, Sleep, sleep},
 };
 use turmoil::net::{TcpListener, TcpStream};
 
 use crate::talk::Sim;
 
 pub(crate) const PORT: u16 = 25565;
+
+/// As long as a TCP connection may be dead before that is known; longer than three heartbeats.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Accepts what comes to the simulated host.
 pub(crate) struct Simulated(TcpListener);
@@ -42,9 +46,11 @@ impl Listener for Simulated {
     fn local_addr(&self) {}
 }
 
-/// A client's transport, which is lost when the test wants it.
+/// A client's transport, which is lost when the test wants it, and when nothing was heard for long: the simulated TCP has
+/// no keepalive, and nothing else ends a connection to a JSON server that was too slow to say that it knows pings.
 pub(crate) struct Cord {
     io: TcpStream,
+    keepalive: Pin<Box<Sleep>>,
     cut: Pin<Box<dyn Future<Output = ()> + Send>>,
     is_cut: bool,
 }
@@ -58,11 +64,14 @@ impl Cord {
                 std::future::pending::<()>().await;
             }
         });
-        Ok((Self { io, cut, is_cut: false }, PeerAddr::Other("server".to_owned())))
+        let keepalive = Box::pin(sleep(KEEPALIVE));
+        Ok((Self { io, keepalive, cut, is_cut: false }, PeerAddr::Other("server".to_owned())))
     }
 
     fn check(&mut self, task: &mut Context<'_>) -> io::Result<()> {
-        self.is_cut = self.is_cut || self.cut.as_mut().poll(task).is_ready();
+        self.is_cut = self.is_cut
+            || self.cut.as_mut().poll(task).is_ready()
+            || self.keepalive.as_mut().poll(task).is_ready();
         if self.is_cut { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 }
@@ -70,7 +79,11 @@ impl Cord {
 impl AsyncRead for Cord {
     fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check(task)?;
-        Pin::new(&mut self.io).poll_read(task, into)
+        let read = Pin::new(&mut self.io).poll_read(task, into);
+        if read.is_ready() {
+            self.keepalive.as_mut().reset(Instant::now() + KEEPALIVE);
+        }
+        read
     }
 }
 

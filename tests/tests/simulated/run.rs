@@ -95,6 +95,8 @@ impl Totals {
 struct World {
     schedule: Schedule,
     record: Arc<Record>,
+    /// Shows the log as it is written.
+    talks: bool,
     log: Mutex<Vec<String>>,
     totals: Mutex<Totals>,
     /// Asks the server to start again.
@@ -116,7 +118,10 @@ struct World {
 
 impl World {
     fn log(&self, line: String) {
-        let line = format!("{:?} {line}", turmoil::sim_elapsed().unwrap_or_default());
+        let line = format!("{:?} {line}", now());
+        if self.talks {
+            eprintln!("{line}");
+        }
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 
@@ -139,6 +144,7 @@ pub(crate) fn run(seed: u64, schedule: &Schedule) -> Outcome {
     let world = Arc::new(World {
         schedule: schedule.clone(),
         record: Arc::default(),
+        talks: std::env::var_os("PNET_SIM_LOG").is_some(),
         log: Mutex::default(),
         totals: Mutex::default(),
         restart: Notify::new(),
@@ -595,7 +601,8 @@ async fn stream(doing: &Doing, client: &Client<Sim>, number: u64, random: &mut R
             return;
         }
         // While down a stream waits as long as a call, and then for the server.
-        match timeout(Duration::from_secs(100), stream.next()).await.expect("a stream hangs") {
+        let next = timeout(Duration::from_secs(100), stream.next()).await;
+        match next.unwrap_or_else(|_| panic!("a stream of client {} hangs at {:?}", doing.index, now())) {
             Some(Ok(item)) => assert_eq!(item.n, expected, "items are in order"),
             Some(Err(error)) => {
                 finish(doing, began, Err(error));
