@@ -10,6 +10,7 @@ mod faults;
 mod hub;
 mod inbox_and_hub;
 mod life;
+mod list;
 mod order;
 mod pressure;
 mod reconnect;
