@@ -271,7 +271,10 @@ async fn a_half_open_peer_with_calls_in_both_directions_is_gone_after_three_hear
         assert!(matches!(asked.await.expect("no panic"), Err(CallError::Disconnected { .. })));
         assert!(matches!(stream.next().await, Some(Err(CallError::Disconnected { .. }))));
         assert!(matches!(held.await.expect("no panic"), Err(CallError::Disconnected { .. })));
-        assert_eq!((client.closed().await.code(), peer.closed().await.code()), (CloseCode::Timeout, CloseCode::Timeout));
+        assert_eq!(
+            (client.closed().await.code(), peer.closed().await.code()),
+            (CloseCode::Timeout, CloseCode::Timeout)
+        );
         let took = began.elapsed();
         assert!((Duration::from_secs(42)..Duration::from_secs(47)).contains(&took), "{dialect}: {took:?}");
         for line in ["hold 1 was cancelled", "follow was cancelled"] {

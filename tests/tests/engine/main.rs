@@ -5,6 +5,7 @@ mod begin_and_end;
 mod calls;
 mod cancellation;
 mod deadlines;
+mod down;
 mod edges;
 mod faults;
 mod hub;

@@ -69,9 +69,8 @@ impl Cord {
     }
 
     fn check(&mut self, task: &mut Context<'_>) -> io::Result<()> {
-        self.is_cut = self.is_cut
-            || self.cut.as_mut().poll(task).is_ready()
-            || self.keepalive.as_mut().poll(task).is_ready();
+        self.is_cut =
+            self.is_cut || self.cut.as_mut().poll(task).is_ready() || self.keepalive.as_mut().poll(task).is_ready();
         if self.is_cut { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 }
