@@ -451,3 +451,23 @@ async fn a_stream_handler_that_panics_ends_its_stream_and_nothing_else() {
         assert!(server.hub().is_empty());
     }
 }
+
+#[test]
+fn the_table_names_tests_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = std::fs::read_to_string(root.join("../docs/faults.md")).expect("it is there");
+    let rows = table.lines().filter(|line| line.starts_with("| ") && line.contains(".rs`"));
+    let mut named = 0;
+    for row in rows {
+        let (mut file, tests) = (String::new(), row.rsplit('|').nth(1).expect("four columns"));
+        for name in tests.split('`').skip(1).step_by(2) {
+            if name.ends_with(".rs") {
+                file = std::fs::read_to_string(root.join("tests").join(name)).unwrap_or_else(|_| panic!("{name}"));
+            } else {
+                assert!(file.contains(&format!("fn {name}(")), "{name}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 40, "{named}");
+}
