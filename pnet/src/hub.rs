@@ -1,7 +1,6 @@
 //! All connections of one server.
 
 use std::{
-    collections::{BTreeMap, HashMap},
     fmt,
     marker::PhantomData,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -18,7 +17,7 @@ use pnet_protocol::{
 
 use crate::{
     call::packet_frame,
-    connection::{Conn, Enqueued, wake},
+    connection::{Conn, Enqueued, registry::Registry, wake},
     error::{Closed, ClosedBy, SendError},
     info::PeerInfo,
     json::{Json, JsonError},
@@ -86,15 +85,7 @@ pub struct Broadcast {
 /// What the handles of one hub share; also the server's own list of connections.
 #[derive(Debug, Default)]
 pub(crate) struct HubCore {
-    list: Mutex<List>,
-}
-
-/// The connections under the numbers they got as they were let in, which keep their order.
-#[derive(Debug, Default)]
-struct List {
-    conns: BTreeMap<u64, Arc<Conn>>,
-    numbers: HashMap<ConnectionId, u64>,
-    next: u64,
+    list: Mutex<Registry>,
 }
 
 impl<P: Phase> Hub<P> {
@@ -121,7 +112,7 @@ impl<P: Phase> Hub<P> {
     /// The connection that was let in last, of those that are still there. `None` if there are none.
     #[must_use]
     pub fn latest(&self) -> Option<Peer<P>> {
-        self.core.list().conns.values().next_back().map(|conn| Peer::new(Arc::clone(conn)))
+        self.core.list().values().next_back().map(|conn| Peer::new(Arc::clone(conn)))
     }
 
     /// One of the connections there are now, each with the same probability. `None` if there are none.
@@ -133,15 +124,15 @@ impl<P: Phase> Hub<P> {
         // The lower 62 bits of a uuid of version 4 are random, all of them; what they are is asked outside of the lock.
         let bits = u128::from_be_bytes(*ConnectionId::random().as_bytes()) & ((1 << 62) - 1);
         let list = self.core.list();
-        let index = bits.checked_rem(list.conns.len() as u128)?;
+        let index = bits.checked_rem(list.len() as u128)?;
         // Of 2^62 numbers, those that are left over at the end favour nobody noticeably.
-        list.conns.values().nth(usize::try_from(index).ok()?).map(|conn| Peer::new(Arc::clone(conn)))
+        list.values().nth(usize::try_from(index).ok()?).map(|conn| Peer::new(Arc::clone(conn)))
     }
 
     /// The connections there are now, in the order in which they were let in.
     #[must_use]
     pub fn peers(&self) -> Vec<Peer<P>> {
-        self.core.list().conns.values().map(|conn| Peer::new(Arc::clone(conn))).collect()
+        self.core.list().values().map(|conn| Peer::new(Arc::clone(conn))).collect()
     }
 
     /// What is known about one connection, if it is still there: see [`Peer::info`].
@@ -161,13 +152,13 @@ impl<P: Phase> Hub<P> {
     /// How many connections there are now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.core.list().conns.len()
+        self.core.list().len()
     }
 
     /// Whether there are no connections.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.core.list().conns.is_empty()
+        self.core.list().len() == 0
     }
 
     /// Sends a packet to one connection. Waits while its queue is full.
@@ -343,27 +334,14 @@ impl<P: Phase> fmt::Debug for Hub<P> {
 
 impl HubCore {
     pub(crate) fn add(&self, conn: &Arc<Conn>) {
-        let mut list = self.list();
-        let number = list.next;
-        list.next += 1;
-        list.numbers.insert(conn.id, number);
-        list.conns.insert(number, Arc::clone(conn));
+        self.list().insert(conn);
     }
 
     pub(crate) fn remove(&self, id: ConnectionId) {
-        let mut list = self.list();
-        if let Some(number) = list.numbers.remove(&id) {
-            list.conns.remove(&number);
-        }
+        self.list().remove(id);
     }
 
-    fn list(&self) -> MutexGuard<'_, List> {
+    fn list(&self) -> MutexGuard<'_, Registry> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl List {
-    fn get(&self, id: ConnectionId) -> Option<&Arc<Conn>> {
-        self.conns.get(self.numbers.get(&id)?)
     }
 }

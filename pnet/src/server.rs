@@ -5,7 +5,6 @@ mod ending;
 mod waiting;
 
 use std::{
-    collections::HashMap,
     fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicUsize},
@@ -14,7 +13,6 @@ use std::{
 
 use pnet_protocol::{
     dialect::Dialect,
-    id::ConnectionId,
     limits::Limits,
     protocol::{Phase, Protocol},
 };
@@ -30,7 +28,7 @@ use self::{
 };
 use crate::{
     config,
-    connection::{Conn, lanes::Pool},
+    connection::{lanes::Pool, registry::Registry},
     context::Shared,
     error::BindError,
     extract::Serves,
@@ -396,7 +394,7 @@ impl<P: Phase> ServerHandle<P> {
 #[derive(Debug, Default)]
 struct Core {
     /// Every open connection, joined or not.
-    live: Mutex<HashMap<ConnectionId, Arc<Conn>>>,
+    live: Mutex<Registry>,
     waiting: Arc<WaitingRoom>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -414,7 +412,7 @@ struct Core {
 }
 
 impl Core {
-    fn live(&self) -> MutexGuard<'_, HashMap<ConnectionId, Arc<Conn>>> {
+    fn live(&self) -> MutexGuard<'_, Registry> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod join;
 pub(crate) mod lanes;
 mod out;
 mod ready;
+pub(crate) mod registry;
 pub(crate) mod served;
 pub(crate) mod waiting;
 

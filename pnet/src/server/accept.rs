@@ -312,7 +312,7 @@ impl<S: Service> Serving<S> {
             if live.len() >= self.config.max_connections {
                 return None;
             }
-            live.insert(conn.id, Arc::clone(conn));
+            live.insert(conn);
         }
         if self.core.stop.is_cancelled() {
             conn.request_close(self.core.farewell());
@@ -329,7 +329,7 @@ struct Listed {
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.core.live().remove(&self.id);
+        self.core.live().remove(self.id);
     }
 }
 

@@ -135,7 +135,7 @@ impl Core {
             let live = self.live();
             conns
                 .iter()
-                .filter(|conn| conn.cut.connection.load(Ordering::Acquire) || live.contains_key(&conn.id))
+                .filter(|conn| conn.cut.connection.load(Ordering::Acquire) || live.get(conn.id).is_some())
                 .count()
         };
         Shutdown {

@@ -26,25 +26,25 @@ use super::support::settle;
 
 /// Where a server is, or is not: every attempt is written down.
 #[derive(Clone, Default)]
-struct Place {
-    server: Arc<Mutex<Option<pnet::transport::memory::Connector>>>,
-    attempts: Arc<Mutex<Vec<Instant>>>,
+pub(super) struct Place {
+    pub(super) server: Arc<Mutex<Option<pnet::transport::memory::Connector>>>,
+    pub(super) attempts: Arc<Mutex<Vec<Instant>>>,
 }
 
 impl Place {
-    fn open(&self) -> MemoryServer<Talk> {
+    pub(super) fn open(&self) -> MemoryServer<Talk> {
         let server = pnet::memory::serve(TalkServer, Book::default());
         *self.server.lock().expect("whole") = Some(server.connector());
         server
     }
 
     /// Nobody listens any more.
-    fn leave(&self, server: MemoryServer<Talk>) {
+    pub(super) fn leave(&self, server: MemoryServer<Talk>) {
         *self.server.lock().expect("whole") = None;
         drop(server);
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.attempts.lock().expect("whole").len()
     }
 }
@@ -62,17 +62,17 @@ impl Connect for Place {
     }
 }
 
-fn close_all(server: &MemoryServer<Talk>, code: CloseCode) {
+pub(super) fn close_all(server: &MemoryServer<Talk>, code: CloseCode) {
     for peer in server.hub().peers() {
         server.hub().close(peer.id(), code, "as the test wants it");
     }
 }
 
-async fn client(place: &Place, backoff: Backoff) -> Client<Talk> {
+pub(super) async fn client(place: &Place, backoff: Backoff) -> Client<Talk> {
     pnet::connect(TalkClient, Book::default()).reconnect(backoff).via(place.clone()).await.expect("connects")
 }
 
-async fn works(client: &Client<Talk>) -> bool {
+pub(super) async fn works(client: &Client<Talk>) -> bool {
     client.call(Divide { a: 6, b: 3 }).await.is_ok_and(|quotient| quotient.q == 2)
 }
 
@@ -420,7 +420,7 @@ async fn an_inbox_goes_on_over_connections() {
 }
 
 /// The wire between clients and a server, which can be cut: whoever is connected reads these bytes and then the end.
-fn cuttable(place: &Place, cut: &broadcast::Sender<Vec<u8>>) -> impl Connect + use<> {
+pub(super) fn cuttable(place: &Place, cut: &broadcast::Sender<Vec<u8>>) -> impl Connect + use<> {
     let (place, cut) = (place.clone(), cut.clone());
     move || {
         let (place, mut cut) = (place.clone(), cut.subscribe());

@@ -1,7 +1,7 @@
 //! Clients and a server on a simulated network that delays, parts, resets and crashes, by random schedules.
 //!
 //! A schedule comes from its seed, which a failure prints. `PNET_SIM_SEED` sets the first one (to try one again, together
-//! with `PNET_SIM_SCHEDULES=1`), `PNET_SIM_SCHEDULES` how many there are.
+//! with `PNET_SIM_SCHEDULES=1`), `PNET_SIM_SCHEDULES` how many there are; `PNET_SIM_LOG` shows what happens.
 //!
 //! Promised is: nothing hangs; an answer belongs to its call, and no call is handled twice; every operation ends, with an
 //! error only if something was wrong with the network or the server; what is over leaves no connection and no task behind.

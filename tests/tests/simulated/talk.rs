@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use pnet::{Closed, Packet, SendError, StreamSender, action, actions, protocol};
+use pnet::{Client, Closed, ConnectionId, Packet, SendError, StreamSender, action, actions, protocol};
 use serde::{Deserialize, Serialize};
 
 /// Answered with the double, after a time.
@@ -52,10 +52,17 @@ pub(crate) struct Poll {
     pub(crate) n: u64,
 }
 
+/// Asked by the server, answered with the numbers from `n` on.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub(crate) struct Tail {
+    pub(crate) n: u64,
+    pub(crate) items: u64,
+}
+
 protocol! {
     pub(crate) Sim {
         client { Double -> Doubled, Count -> stream Number, Note }
-        server { Tick, Poll -> Number }
+        server { Tick, Poll -> Number, Tail -> stream Number }
     }
 }
 
@@ -112,15 +119,35 @@ fn left(record: &Record, why: &Closed) {
 
 actions! { pub(crate) server SimServer(Record) for Sim: double, count, note, left }
 
-/// The pushes that came on one connection.
+/// What the handlers of one client have seen, over all its connections.
 #[derive(Debug, Default)]
-pub(crate) struct Ticks(Mutex<Option<u64>>);
+pub(crate) struct Pushes(Mutex<Pushed>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Pushed {
+    /// The last push on each connection.
+    last: HashMap<ConnectionId, u64>,
+    /// What should not have been.
+    pub(crate) wrong: Vec<String>,
+    /// Connections that were let in, and those that have ended.
+    pub(crate) joined: u32,
+    pub(crate) left: u32,
+}
+
+impl Pushes {
+    pub(crate) fn open(&self) -> MutexGuard<'_, Pushed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[action("TICK")]
-fn tick(p: Tick, ticks: &Ticks) {
-    let mut last = ticks.0.lock().unwrap_or_else(PoisonError::into_inner);
-    assert!(last.is_none_or(|last| p.n == last + 1), "{} comes after {last:?}", p.n);
-    *last = Some(p.n);
+fn tick(p: Tick, pushes: &Pushes, client: Client<Sim>) {
+    let mut pushed = pushes.open();
+    if let Some(last) = pushed.last.insert(client.id(), p.n)
+        && p.n != last + 1
+    {
+        pushed.wrong.push(format!("push {} comes after {last}", p.n));
+    }
 }
 
 #[action("POLL")]
@@ -128,4 +155,23 @@ fn poll(p: Poll) -> Number {
     Number { n: p.n + 1 }
 }
 
-actions! { pub(crate) client SimClient(Ticks) for Sim: tick, poll }
+#[action("TAIL")]
+async fn tail(p: Tail, out: StreamSender<Number>) -> Result<(), SendError> {
+    for n in p.n..p.n + p.items {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        out.send(Number { n }).await?;
+    }
+    Ok(())
+}
+
+#[action(connect)]
+fn joined(pushes: &Pushes) {
+    pushes.open().joined += 1;
+}
+
+#[action(disconnect)]
+fn gone(pushes: &Pushes) {
+    pushes.open().left += 1;
+}
+
+actions! { pub(crate) client SimClient(Pushes) for Sim: tick, poll, tail, joined, gone }
