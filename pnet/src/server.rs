@@ -18,7 +18,7 @@ use pnet_protocol::{
     limits::Limits,
     protocol::{Phase, Protocol},
 };
-use tokio::net::ToSocketAddrs;
+use tokio::{net::ToSocketAddrs, runtime::Handle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::ending::Shutdown;
@@ -243,7 +243,11 @@ impl<S: Service> ServerBuilder<S> {
     {
         let local_addr = listener.local_addr();
         let grace = self.config.grace;
-        let core = Arc::new(Core { come_back: OnceLock::from(self.config.come_back), ..Core::default() });
+        let core = Arc::new(Core {
+            come_back: OnceLock::from(self.config.come_back),
+            runtime: OnceLock::from(Handle::current()),
+            ..Core::default()
+        });
         let shared = Arc::new(Shared { state: self.state, hub: Arc::clone(&self.hub), pool: Pool::new() });
         let server = Arc::new(Serving::<S>::new(shared, self.config, Arc::clone(&core)));
         core.tasks.spawn(server.accept(listener));
@@ -406,6 +410,8 @@ struct Core {
     cut: CancellationToken,
     /// It is done.
     over: CancellationToken,
+    /// Where its tasks run.
+    runtime: OnceLock<Handle>,
     /// When clients are told to come back after a shutdown, at the earliest.
     come_back: OnceLock<Duration>,
     /// How many connections there were when the end began, and how many were told when to come back.
