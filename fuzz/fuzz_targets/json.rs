@@ -6,19 +6,34 @@ use pnet_protocol::connection::Event;
 use pnet_protocol::id::{ConnectionId, SessionToken};
 use pnet_protocol::json::{Envelope, Form, Greeting, JsonHandshake, JsonReader};
 use pnet_protocol::limits::Limits;
-use pnet_protocol::packet::Codec;
-use pnet_protocol::protocol::{ActionInfo, Direction, ProtocolInfo, ReplyInfo};
+use pnet_protocol::packet::{Codec, WhenFull};
+use pnet_protocol::protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo};
 use pnet_protocol::schema::{Prim, Ty};
 
 static INFO: ProtocolInfo = ProtocolInfo {
     name: "Fuzz",
-    client: Direction { actions: &[action("ASK", ReplyInfo::Ack), action("SAY", ReplyInfo::None)] },
+    client: Direction {
+        actions: &[action("ASK", ReplyInfo::Ack), action("FLOW", FLOW), action("SAY", ReplyInfo::None)],
+    },
     server: Direction { actions: &[] },
     fingerprint: 1,
 };
 
+const FLOW: ReplyInfo = ReplyInfo::Stream {
+    item: PartInfo { action: "DROP", type_name: "DROP", codec: Codec::Json, schema: &Ty::Prim(Prim::Unit) },
+    error: None,
+};
+
 const fn action(action: &'static str, reply: ReplyInfo) -> ActionInfo {
-    ActionInfo { action, type_name: action, codec: Codec::Json, schema: &Ty::Prim(Prim::Unit), reply, hash: 1 }
+    ActionInfo {
+        action,
+        type_name: action,
+        codec: Codec::Json,
+        schema: &Ty::Prim(Prim::Unit),
+        reply,
+        hash: 1,
+        when_full: WhenFull::Wait,
+    }
 }
 
 fuzz_target!(|input: &[u8]| {
@@ -26,7 +41,7 @@ fuzz_target!(|input: &[u8]| {
     let _ = Greeting::new(&INFO).handle(input);
     let _ = JsonHandshake::new(&INFO).handle(input);
     let mut limits = Limits::default();
-    limits.calls(3).packets(1);
+    limits.calls(3).packets(1).streams(2);
     let (id, token) = (ConnectionId::from_bytes([1; 16]), SessionToken::from_bytes([2; 16]));
     let mut reader = JsonReader::server(&INFO, &limits, id, token, Form::Plain);
     let mut rest = input;
@@ -34,7 +49,7 @@ fuzz_target!(|input: &[u8]| {
         if let Event::Cancel { id } = event {
             reader.call_finished(id);
         }
-        assert!(reader.open_calls() <= 3 && reader.open_packets() <= 16);
+        assert!(reader.open_calls() <= 5 && reader.open_packets() <= 16);
         rest = &rest[used..];
     }
 });

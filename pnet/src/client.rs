@@ -529,7 +529,10 @@ impl<P: Phase> Client<P> {
         Calling::new::<T, T::Kind>(&conn, T::ID, &packet).routed(route)
     }
 
-    /// Opens a stream.
+    /// Opens a stream, for a packet that the protocol declares `-> stream B` or `-> stream Result<B, E>`: the server's
+    /// handler answers with any number of `B`. See [`Streaming`] for how they are read and how it ends.
+    ///
+    /// The packet is encoded at once, and sent when the first item is asked for.
     pub fn stream<T>(&self, packet: T) -> Streaming<<T::Kind as Streamed<T>>::Reply>
     where
         T: ClientSends<P>,

@@ -9,7 +9,7 @@ use pnet_protocol::{
     failure::Failure,
     packet::{Codec, DecodeError, Packet},
     protocol::{Incoming, Protocol, ReplyInfo, Side},
-    reply::{IntoReply, Items, StreamOf, Verdict},
+    reply::{IntoReply, StreamOf, Streamable, Verdict},
     table::has_doubles,
     unknown::Unknown,
     words::{Words, same},
@@ -455,7 +455,7 @@ impl<S: Service, T, Out, A> Arg<S, T, Out, BROKEN> for A {
 #[diagnostic::on_unimplemented(
     message = "this handler takes a `{Self}`, but its packet is not answered with a stream",
     label = "the handler takes a `{Self}`, but the answer is `{R}`",
-    note = "the handler of a packet that the protocol declares `-> stream Item` takes a `StreamSender<Item>`, other handlers take none"
+    note = "the handler of a packet that the protocol declares `-> stream Item` takes pnet's `StreamSender<Item>`, other handlers take none"
 )]
 pub trait SenderOf<R> {}
 
@@ -464,7 +464,7 @@ impl<R> SenderOf<R> for () {}
 #[diagnostic::do_not_recommend]
 impl<B> SenderOf<Unknown> for StreamSender<B> {}
 
-impl<B, R: Items> SenderOf<StreamOf<R>> for StreamSender<B> where R::Ok: MadeOf<B> {}
+impl<B, R: Streamable> SenderOf<StreamOf<R>> for StreamSender<B> where R::Ok: MadeOf<B> {}
 
 /// The items of a stream, which its sender must name: `B` itself. A bound in words, instead of an equality.
 #[diagnostic::on_unimplemented(
@@ -476,17 +476,28 @@ pub trait MadeOf<B> {}
 
 impl<B> MadeOf<B> for B {}
 
-/// Makes the end of a stream.
-pub trait SenderEnd: Sized {
-    /// That of the call that is being handled.
-    fn of<S: Service>(cx: &Cx<S>) -> Self;
-}
+/// Makes the end of a stream. The fallback of [`NotSender`] steps in for a type that has only the name, which is reported
+/// by [`SenderOf`].
+#[derive(Debug)]
+pub struct Sender<T>(PhantomData<T>);
 
-impl<B> SenderEnd for StreamSender<B> {
-    fn of<S: Service>(cx: &Cx<S>) -> Self {
-        Self::of_call(cx)
+impl<B> Sender<StreamSender<B>> {
+    /// That of the call that is being handled.
+    #[must_use]
+    pub fn of<S: Service>(cx: &Cx<S>) -> StreamSender<B> {
+        StreamSender::of_call(cx)
     }
 }
+
+/// See [`Sender`].
+pub trait NotSender<T> {
+    /// Never runs.
+    fn of<S: Service>(_: &Cx<S>) -> T {
+        unreachable!("a handler with another `StreamSender` does not compile")
+    }
+}
+
+impl<T> NotSender<T> for Sender<T> {}
 
 /// Refuses, while compiling, a handler without a packet.
 ///

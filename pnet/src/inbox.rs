@@ -13,7 +13,7 @@ use pnet_protocol::{
     failure::{Failure, code},
     packet::{Codec, DecodeError},
     protocol::{ClientSide, Protocol, Side},
-    reply::{IntoReply, Items, Reply, StreamOf, Verdict},
+    reply::{IntoReply, Reply, StreamOf, Streamable, Verdict},
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
 
@@ -139,7 +139,7 @@ impl<R: Reply> Responder<R> {
     }
 }
 
-impl<R: Items> Responder<StreamOf<R>> {
+impl<R: Streamable> Responder<StreamOf<R>> {
     /// The producer's end of the stream. It lasts until the responder has replied or is dropped.
     #[must_use]
     pub fn sender(&self) -> StreamSender<R::Ok> {

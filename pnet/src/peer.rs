@@ -157,7 +157,10 @@ impl<P: Phase> Peer<P> {
         Calling::new::<T, T::Kind>(&self.conn, T::ID, &packet)
     }
 
-    /// Opens a stream.
+    /// Opens a stream, for a packet that the protocol declares `-> stream B` or `-> stream Result<B, E>`: the client's
+    /// handler answers with any number of `B`. See [`Streaming`] for how they are read and how it ends.
+    ///
+    /// The packet is encoded at once, and sent when the first item is asked for.
     pub fn stream<T>(&self, packet: T) -> Streaming<<T::Kind as Streamed<T>>::Reply>
     where
         T: ServerSends<P>,
@@ -174,8 +177,8 @@ impl<P: Phase> Peer<P> {
     /// broadcast skips the connection. What was queued before is still delivered, and calls that are open are still
     /// answered.
     ///
-    /// Nothing else changes: what the client sends is handled, its calls are answered, and the connection closes as
-    /// ever. The client is not told. Suspending a connection twice is the same as once.
+    /// Nothing else changes: what the client sends is handled, its calls and streams are answered, and the connection
+    /// closes as ever. The client is not told. Suspending a connection twice is the same as once.
     ///
     /// # Examples
     ///

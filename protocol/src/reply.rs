@@ -135,22 +135,22 @@ impl<B: OwnedPacket, E: OwnedPacket> Reply for Result<B, E> {
 pub struct StreamOf<R>(PhantomData<fn() -> R>);
 
 /// What a stream may be made of: a packet, or `Result<Packet, Packet>`, where the error ends it.
-pub trait Items: Reply {
+pub trait Streamable: Reply {
     /// The stream as the handshake describes it.
     const STREAM: ReplyInfo;
 }
 
 #[diagnostic::do_not_recommend]
-impl<B: OwnedPacket> Items for B {
+impl<B: OwnedPacket> Streamable for B {
     const STREAM: ReplyInfo = ReplyInfo::Stream { item: PartInfo::of::<B>(), error: None };
 }
 
 #[diagnostic::do_not_recommend]
-impl<B: OwnedPacket, E: OwnedPacket> Items for Result<B, E> {
+impl<B: OwnedPacket, E: OwnedPacket> Streamable for Result<B, E> {
     const STREAM: ReplyInfo = ReplyInfo::Stream { item: PartInfo::of::<B>(), error: Some(PartInfo::of::<E>()) };
 }
 
-impl<R: Items> Reply for StreamOf<R> {
+impl<R: Streamable> Reply for StreamOf<R> {
     type Ok = R::Ok;
     type Err = R::Err;
 
@@ -255,7 +255,7 @@ impl<B: OwnedPacket, E: OwnedPacket, X: Into<Failure>> IntoReply<Result<B, E>> f
     }
 }
 
-impl<R: Items> IntoReply<StreamOf<R>> for () {
+impl<R: Streamable> IntoReply<StreamOf<R>> for () {
     fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
         Ok(Verdict::End)
     }

@@ -2,7 +2,7 @@
 
 use pnet::{
     __private::{Cx, Finished, Run, Task},
-    Packet, Peer, Service, action, actions, protocol,
+    Packet, Peer, Service, StreamSender, action, actions, protocol,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,9 +19,14 @@ struct Small {
 #[derive(Packet, Serialize, Deserialize)]
 struct Last;
 
+#[derive(Packet, Serialize, Deserialize)]
+struct Feed {
+    data: [u64; 32],
+}
+
 protocol! {
     Sizes {
-        client { Small -> (), Big, Last }
+        client { Small -> (), Big, Last, Feed -> stream Small }
     }
 }
 
@@ -40,19 +45,27 @@ async fn small(app: &u32, p: Small, _peer: Peer<Sizes>) {
 #[action("LAST")]
 fn last(_p: Last) {}
 
-actions! { server Server(u32) for Sizes: small, last, big }
+#[action("FEED")]
+async fn feed(out: StreamSender<Small>, p: Feed) {
+    let _ = (out.send(Small { number: 1 }).await, p.data);
+}
+
+actions! { server Server(u32) for Sizes: small, last, feed, big }
 
 #[test]
 fn the_table_is_sorted_by_action() {
     let routes: Vec<_> = Server::ROUTES.iter().map(|route| (route.handler, route.concurrent, route.finish)).collect();
-    assert_eq!(routes, [("big", true, false), ("last", false, false), ("small", false, true)]);
+    assert_eq!(routes, [("big", true, false), ("feed", false, false), ("last", false, false), ("small", false, true)]);
     assert!(matches!(Server::ROUTES[0].run, Run::Later(_)));
-    assert!(matches!(Server::ROUTES[1].run, Run::Now(_)));
+    assert!(matches!(Server::ROUTES[2].run, Run::Now(_)));
 }
 
 #[test]
 fn a_running_handler_is_stored_once() {
     fn own<A, F: Future>(_: fn(A) -> F) -> usize {
+        size_of::<F>()
+    }
+    fn own2<A, B, F: Future>(_: fn(A, B) -> F) -> usize {
         size_of::<F>()
     }
     fn own3<A, B, C, F: Future>(_: fn(A, B, C) -> F) -> usize {
@@ -66,5 +79,6 @@ fn a_running_handler_is_stored_once() {
     }
     let around = size_of::<Cx<Server>>() + size_of::<Vec<u8>>() + 32;
     assert!(task(big {}) <= own(big) + around, "{} for {}", task(big {}), own(big));
+    assert!(task(feed {}) <= own2(feed) + around, "{} for {}", task(feed {}), own2(feed));
     assert!(task(small {}) <= own3(small) + around, "{} for {}", task(small {}), own3(small));
 }

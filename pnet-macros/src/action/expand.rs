@@ -79,7 +79,7 @@ fn packet(model: &Model<'_>, name: &syn::LitStr) -> TokenStream {
     let action_is = quote_spanned!(name.span()=> ::pnet::__private::action_is(#name, __PNET_PACKETS));
     quote! {
         #[allow(unused_imports)]
-        use ::pnet::__private::MaybePacket as _;
+        use ::pnet::__private::{MaybePacket as _, NotSender as _};
         const __PNET_PACKETS: &[::core::option::Option<(&str, &str)>] = &[#(#probes),*];
         const __PNET_PICK: usize = ::pnet::__private::pick(__PNET_PACKETS);
         const _: () = #has_packet;
@@ -137,7 +137,7 @@ impl Parts {
                 }
                 Arg::Sender { ty } => {
                     let name = format_ident!("__a{}", parts.takes.len());
-                    parts.takes.push(quote!(<#ty as ::pnet::__private::SenderEnd>::of(&__cx)));
+                    parts.takes.push(quote!(<::pnet::__private::Sender<#ty>>::of::<__S>(&__cx)));
                     parts.args.push(quote!(#name));
                     parts.names.push(name);
                 }

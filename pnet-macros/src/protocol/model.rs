@@ -190,15 +190,16 @@ fn reply(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Reply> {
             return Err(input.error("`stream` stands there already: `-> stream Tick`"));
         }
         let ty = bare(&ty(input, STREAM)?).clone();
-        return Ok(match packets(&ty) {
+        let reply = match packets(&ty) {
             Reply::Packet(item) => Reply::Stream(item, None),
             Reply::Result(item, error) => Reply::Stream(item, Some(error)),
-            // check: stream-of-nothing
-            _ => {
-                errors.on(ty, STREAM);
-                Reply::Broken
-            }
-        });
+            other => other,
+        };
+        // check: stream-of-nothing
+        if matches!(reply, Reply::Broken) {
+            errors.on(ty, STREAM);
+        }
+        return Ok(reply);
     }
     let ty = bare(&ty(input, ANSWER)?).clone();
     let reply = match &ty {

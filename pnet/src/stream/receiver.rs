@@ -40,6 +40,8 @@ use crate::{
 /// A stream has no time limit unless [`timeout`](Self::timeout) sets one, or the handler that opens it is itself called with
 /// one. That the peer is gone is known all the same.
 ///
+/// It does not keep the connection open: when a client's last handle is dropped, its streams end with it.
+///
 /// # Back-pressure
 ///
 /// The peer may send as many items ahead as this side's [`Limits`](crate::Limits) say: 64, and 256 KiB of them. Who reads

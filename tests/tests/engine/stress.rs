@@ -8,22 +8,15 @@ use std::{
     time::Duration,
 };
 
-use pnet::{
-    CallError, Client, Failure, Limits, Packet, Peer, Protocol, action, actions, code, protocol, transport::PeerAddr,
-};
-use pnet_protocol::{
-    frame::{self, Frame},
-    handshake::{ServerHandshake, ServerStep},
-    id::{ConnectionId, SessionToken},
-};
+use pnet::{CallError, Client, Failure, Limits, Packet, Peer, action, actions, code, protocol};
+use pnet_protocol::frame::Frame;
 use pnet_tests::talk::{
-    Ask, AskBack, Book, Divide, Done, Hold, Note, Push, Quotient, Read, Talk, TalkClient, TalkFromServer, TalkServer,
-    Touch, Wait,
+    Ask, AskBack, Book, Divide, Done, Hold, Note, Push, Quotient, Read, TalkClient, TalkFromServer, TalkServer, Touch,
+    Wait,
 };
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-use super::support::{pair, poll_once, settle, stuck};
+use super::support::{Raw, pair, poll_once, settle, stuck};
 
 #[tokio::test(start_paused = true)]
 async fn timeouts_may_be_nothing_and_endless() {
@@ -62,43 +55,21 @@ async fn a_call_and_a_packet_may_move_between_tasks_while_they_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn answers_nobody_asked_for_and_second_answers_are_ignored() {
-    let (here, mut there) = duplex(1 << 16);
+    let (mut server, client, _) = Raw::with_client(Limits::default().calls(1)).await;
     let serving = tokio::spawn(async move {
-        let (mut read, mut out) = (Vec::new(), Vec::new());
-        let limits = *Limits::default().calls(1);
-        let mut machine = ServerHandshake::new(Talk::INFO, &limits);
-        loop {
-            assert_ne!(there.read_buf(&mut read).await.expect("memory reads"), 0);
-            let (used, step) = machine.handle(&read, &mut out).expect("the handshake is fine");
-            read.drain(..used);
-            if let ServerStep::Hello(_) = step {
-                break;
-            }
-        }
-        machine.welcome(ConnectionId::random(), &SessionToken::random(), 0, &mut out);
         let mut answered = Vec::new();
-        while answered.len() < 3 {
-            there.write_all(&out).await.expect("memory writes");
-            out.clear();
-            assert_ne!(there.read_buf(&mut read).await.expect("memory reads"), 0);
-            while let Some((frame, used)) = frame::decode(&read, 1 << 20).expect("the client writes frames") {
-                if let Frame::Call { id, .. } = frame {
-                    let q = u8::try_from(answered.len()).expect("three") * 2;
-                    // The next call's id is not open yet: it waits for this one's place.
-                    for id in answered.iter().copied().chain([id ^ 1, id ^ 0x2000, 0xffff_ffff, id, id]) {
-                        Frame::Reply { id, payload: &[q] }.encode(&mut out);
-                        Frame::Failure { id, code: "late", message: "" }.encode(&mut out);
-                    }
-                    answered.push(id);
-                }
-                read.drain(..used);
+        for q in [0, 2, 4] {
+            let id =
+                server.next(|frame| if let Frame::Call { id, .. } = frame { id } else { panic!("{frame:?}") }).await;
+            // The next call's id is not open yet: it waits for this one's place.
+            for id in answered.iter().copied().chain([id ^ 1, id ^ 0x2000, 0xffff_ffff, id, id]) {
+                server.send(Frame::Reply { id, payload: &[q] }).await;
+                server.send(Frame::Failure { id, code: "late", message: "" }).await;
             }
+            answered.push(id);
         }
-        there.write_all(&out).await.expect("memory writes");
-        there
+        server
     });
-    let builder = pnet::connect(TalkClient, Book::default());
-    let client: Client<Talk> = builder.over(here, PeerAddr::Memory).await.expect("connects");
     let divide = || client.call(Divide { a: 1, b: 1 });
     let (first, second, third) = tokio::join!(divide(), divide(), divide());
     assert_eq!(first.expect("is answered"), Quotient { q: 0 });

@@ -105,11 +105,12 @@ fn is_read_as_by_others(input: &[u8]) -> bool {
         let twice = input.escape_ascii().to_string();
         let fits = object.get("action").is_some_and(Value::is_string)
             && ["id", "re"].iter().all(|key| object.get(*key).is_none_or(is_id))
+            && object.get("timeout").is_none_or(|ms| ms.is_null() || !ms.is_string() && is_id(ms))
             && !(object.get("id").is_some_and(|id| !id.is_null()) && object.get("re").is_some_and(|re| !re.is_null()))
             && object
                 .get("packet-created")
                 .is_none_or(|time| time.is_null() || time.as_f64().is_some_and(|at| at.abs() < 9e12));
-        let once = ["action", "data", "packet-created", "token", "id", "re"]
+        let once = ["action", "data", "packet-created", "token", "id", "re", "timeout"]
             .iter()
             .all(|key| twice.matches(&format!("{key}\\\"")).count() <= 1);
         assert!(!(fits && once && object.len() <= 16 && !twice.contains("\\\\u")), "refused for no reason");
@@ -130,6 +131,7 @@ fn is_read_as_by_others(input: &[u8]) -> bool {
         number => Some(CallId::Number(number.as_u64().expect("an id is an integer or a text"))),
     };
     assert_eq!((id(&others["id"]), id(&others["re"])), (envelope.id, envelope.re));
+    assert_eq!(others["timeout"].as_u64(), envelope.timeout);
     match (&others["packet-created"], envelope.created) {
         (Value::Null, None) => {}
         (time, Some(micros)) => {
@@ -206,7 +208,7 @@ fn pieces<'a>(random: &mut Random, mut rest: &'a [u8]) -> Vec<&'a [u8]> {
     pieces
 }
 
-const OBJECTS: [&str; 16] = [
+const OBJECTS: [&str; 20] = [
     r#"{"action":"JOIN","data":{"nickname":"ada"},"packet-created":1700000000.123456,"token":null,"id":7}"#,
     r#"{"action": "JOIN", "data": {"nickname": "ada"}, "packet-created": 1671900000.5, "token": null}"#,
     r#"{"action":"MOVE","data":{"horizontal":-1,"vertical":2}}"#,
@@ -218,6 +220,10 @@ const OBJECTS: [&str; 16] = [
     r#"{"action":"handShake","data":{"status":"success","uuid":"02020202-0202-0202-0202-020202020202","remoteToken":"r"}}"#,
     r#"{"action":"pnet.cancel","id":7}"#,
     r#"{"action":"pnet.ping","data":9}"#,
+    r#"{"action":"pnet.credit","data":{"items":32,"bytes":4096},"id":7}"#,
+    r#"{"action":"pnet.end","data":null,"re":1}"#,
+    r#"{"action":"SHOUT","data":{"nickname":"ada"},"timeout":30000,"packet-created":1700000000.1,"token":null,"id":4096}"#,
+    r#"{"action":"handShake","data":{"pnet":1,"limits":{"streams":2,"items":3,"bytes":9},"heartbeat":1000}}"#,
     r#"{"action":"pnet.close","data":{"code":"going-away","reason":"bye","retry":1500}}"#,
     r#"{"action":"pnet.failure","data":{"code":"busy","message":"no"},"re":1}"#,
     r#"{"action":"disconnect","data":{"reason":"bye"}}"#,
@@ -225,9 +231,10 @@ const OBJECTS: [&str; 16] = [
     "{}",
 ];
 
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     r#","id":1"#,
     r#","re":2"#,
+    r#","timeout":5"#,
     r#","action":"MOVE""#,
     r#","token":"02020202-0202-0202-0202-020202020202""#,
     r#","packet-created":-1.5e3"#,
