@@ -185,7 +185,8 @@ impl<S: Service> ServerBuilder<S> {
 
     /// How often each side of a connection speaks at least; 15 s by default, at least 1 s and at most 1 h. A client may
     /// ask for less. Who has nothing to say sends a ping; who is not heard for three times as long is gone, and the
-    /// connection ends with [`CloseCode::Timeout`](crate::CloseCode::Timeout). With [`Duration::ZERO`] no signs of life are sent or expected.
+    /// connection ends with [`CloseCode::Timeout`](crate::CloseCode::Timeout). With [`Duration::ZERO`] no signs of life are
+    /// sent or expected.
     ///
     /// JSON clients that were not made with pnet may be silent for as long as they like.
     pub fn heartbeat(mut self, every: Duration) -> Self {
