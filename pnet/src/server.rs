@@ -16,7 +16,7 @@ use pnet_protocol::{
     limits::Limits,
     protocol::{Phase, Protocol},
 };
-use tokio::net::ToSocketAddrs;
+use tokio::{net::ToSocketAddrs, runtime::Handle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::ending::Shutdown;
@@ -183,7 +183,8 @@ impl<S: Service> ServerBuilder<S> {
 
     /// How often each side of a connection speaks at least; 15 s by default, at least 1 s and at most 1 h. A client may
     /// ask for less. Who has nothing to say sends a ping; who is not heard for three times as long is gone, and the
-    /// connection ends with [`CloseCode::Timeout`]. With [`Duration::ZERO`] no signs of life are sent or expected.
+    /// connection ends with [`CloseCode::Timeout`](crate::CloseCode::Timeout). With [`Duration::ZERO`] no signs of life are
+    /// sent or expected.
     ///
     /// JSON clients that were not made with pnet may be silent for as long as they like.
     pub fn heartbeat(mut self, every: Duration) -> Self {
@@ -241,7 +242,11 @@ impl<S: Service> ServerBuilder<S> {
     {
         let local_addr = listener.local_addr();
         let grace = self.config.grace;
-        let core = Arc::new(Core { come_back: OnceLock::from(self.config.come_back), ..Core::default() });
+        let core = Arc::new(Core {
+            come_back: OnceLock::from(self.config.come_back),
+            runtime: OnceLock::from(Handle::current()),
+            ..Core::default()
+        });
         let shared = Arc::new(Shared { state: self.state, hub: Arc::clone(&self.hub), pool: Pool::new() });
         let server = Arc::new(Serving::<S>::new(shared, self.config, Arc::clone(&core)));
         core.tasks.spawn(server.accept(listener));
@@ -404,6 +409,8 @@ struct Core {
     cut: CancellationToken,
     /// It is done.
     over: CancellationToken,
+    /// Where its tasks run.
+    runtime: OnceLock<Handle>,
     /// When clients are told to come back after a shutdown, at the earliest.
     come_back: OnceLock<Duration>,
     /// How many connections there were when the end began, and how many were told when to come back.

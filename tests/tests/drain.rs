@@ -251,7 +251,7 @@ fn assert_goes(why: &Closed) {
 }
 
 async fn connect(server: &MemoryServer<Busy>, number: u64, pushes: &Arc<Pushes>) -> Client<Busy> {
-    let dialect = if number % 2 == 0 { Dialect::Native } else { Dialect::Json };
+    let dialect = if number.is_multiple_of(2) { Dialect::Native } else { Dialect::Json };
     let builder = pnet::connect(BusyClient, Arc::clone(pushes)).dialect(dialect);
     server.connect_with(builder).await.expect("there is a place")
 }
@@ -335,7 +335,7 @@ fn no_answered_call_is_lost() {
     for seed in first..first + runs {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         // Captured, unless the test fails.
-        println!("seed {seed}");
+        eprintln!("seed {seed}");
         let these = runtime.block_on(run(seed));
         assert!(these.iter().all(|count| *count > 0), "no load: {these:?}");
         all.iter_mut().zip(these).for_each(|(all, count)| *all += count);

@@ -87,13 +87,16 @@ impl Ending {
         let (plan, plans) = watch::channel(plan);
         let (done, waiter) = watch::channel(None);
         *ending = Some(Self { plan, done: waiter.clone() });
-        let core = Arc::clone(core);
-        // A task of its own: neither a caller that does not wait nor a handler that does keeps the end from coming.
-        tokio::spawn(async move {
+        let (runtime, core) = (core.runtime.get(), Arc::clone(core));
+        let end = async move {
             let shutdown = core.end(&conns, plans).await;
             core.over.cancel();
             done.send_replace(Some(shutdown));
-        });
+        };
+        // A task of its own: neither a caller that does not wait nor a handler that does keeps the end from coming.
+        if let Some(runtime) = runtime {
+            runtime.spawn(end);
+        }
         Waiter(waiter)
     }
 }

@@ -421,6 +421,22 @@ async fn handshakes_whose_peers_do_not_read_on_end_with_the_grace() {
     assert_eq!(started.elapsed(), Duration::ZERO, "nothing is left");
 }
 
+/// The server has spoken first, to what may be a client of the old form.
+#[tokio::test(start_paused = true)]
+async fn silent_clients_hold_nothing_up() {
+    for (silence, finished) in [(100, 0), (3_000, 1)] {
+        let server = pnet::memory::serve(OddServer, World::default());
+        let mut io = server.connector().open().await.expect("opens");
+        sleep(Duration::from_millis(silence)).await;
+        let (done, took) = shutdown(&server.handle(), GRACE).await;
+        assert_eq!(done, (finished, 0, 0));
+        assert!(took <= Duration::from_millis(1_001), "{took:?}");
+        let mut said = String::new();
+        io.read_to_string(&mut said).await.expect("reads");
+        assert_eq!(said.is_empty(), finished == 0, "{said}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_comes_during_the_shutdown_is_told_or_closed() {
     let (sender, receiver) = mpsc::channel::<DuplexStream>(8);
