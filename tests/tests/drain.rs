@@ -335,7 +335,7 @@ fn no_answered_call_is_lost() {
     for seed in first..first + runs {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         // Captured, unless the test fails.
-        eeprintln!("seed {seed}");
+        eprintln!("seed {seed}");
         let these = runtime.block_on(run(seed));
         assert!(these.iter().all(|count| *count > 0), "no load: {these:?}");
         all.iter_mut().zip(these).for_each(|(all, count)| *all += count);

@@ -12,7 +12,7 @@ mod faults;
 mod hub;
 mod inbox_and_hub;
 mod life;
-mod list;
+mod misbehaviour;
 mod order;
 mod pressure;
 mod reconnect;
