@@ -13,7 +13,9 @@ use pnet_protocol::{
     json::{Form, Greeting, JsonHandshake, JsonReader},
     limits::Limits,
 };
-use pnet_tests::talk::{Ask, Book, Divide, Note, Push, Quotient, Talk, TalkClient, TalkFromServer, TalkServer, Touch};
+use pnet_tests::talk::{
+    Ask, Book, Count, Divide, Note, Push, Quotient, Talk, TalkClient, TalkFromServer, TalkServer, Touch,
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex},
@@ -447,4 +449,26 @@ async fn a_handshake_that_failed_is_a_refusal_whenever_it_comes() {
         let closed = timeout(Duration::from_secs(1), client.closed()).await.expect("the connection ends");
         assert_eq!(closed.code(), pnet::CloseCode::Unauthorized);
     }
+}
+
+/// A stream that was opened before the server's handshake had come got no credit and stood still.
+#[tokio::test(start_paused = true)]
+async fn a_stream_opened_before_a_late_handshake_goes_on() {
+    let server = pnet::memory::serve(TalkServer, Book::default());
+    let (here, mut near) = duplex(1 << 16);
+    let connector = server.connector();
+    tokio::spawn(async move {
+        // Longer than the client waits for a handshake.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let mut far = connector.open().await.expect("opens");
+        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+    });
+    let builder = pnet::connect(TalkClient, Book::default()).dialect(Dialect::Json);
+    let client: Client<Talk> = builder.over(here, PeerAddr::Memory).await.expect("a server without handshake");
+    let mut stream = client.stream(Count { to: 1_000 });
+    for n in 1..=1_000 {
+        let item = timeout(Duration::from_secs(60), stream.next()).await.expect("it does not stand still");
+        assert_eq!(item.expect("not the end").expect("an item").n, n);
+    }
+    assert!(stream.next().await.is_none());
 }
