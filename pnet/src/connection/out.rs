@@ -241,6 +241,12 @@ impl Out {
     /// A JSON server's handshake came after the connection was opened without.
     pub(crate) fn welcomed(&mut self, welcome: &JsonWelcome) {
         self.writer.welcomed(welcome);
+        // Streams that are open already get their credit from now on, if the server goes by it.
+        let (items, bytes) = self.writer.stream_window(&self.local).size();
+        self.calls
+            .iter_mut()
+            .filter_map(|(_, slot)| slot.consumer())
+            .for_each(|consumer| consumer.narrow(items, bytes));
         // It may turn out to take one packet at a time only now, after it was sent some and has answered none.
         if self.writer.awaits_reading() {
             self.reads_until = Some(Instant::now() + READING);

@@ -84,6 +84,12 @@ impl Window {
         Some(due)
     }
 
+    /// The other side turns out to count on less than this window: from now on credit is due earlier.
+    pub fn narrow(&mut self, frames: u32, bytes: u32) {
+        self.frames = self.frames.min(frames);
+        self.bytes = self.bytes.min(bytes);
+    }
+
     /// How many frames have come and are not handled.
     pub const fn open(&self) -> u32 {
         self.frames.saturating_sub(self.left.frames.saturating_add(self.due_frames))

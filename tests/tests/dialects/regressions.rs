@@ -13,7 +13,9 @@ use pnet_protocol::{
     json::{Form, Greeting, JsonHandshake, JsonReader},
     limits::Limits,
 };
-use pnet_tests::talk::{Ask, Book, Divide, Note, Push, Quotient, Talk, TalkClient, TalkFromServer, TalkServer, Touch};
+use pnet_tests::talk::{
+    Ask, Book, Count, Divide, Note, Push, Quotient, Talk, TalkClient, TalkFromServer, TalkServer, Touch,
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex},
@@ -463,4 +465,26 @@ async fn nobody_owes_signs_of_life_that_were_not_announced() {
     write(&mut io, r#"{"action":"TOUCH","id":1}"#).await;
     read_until(&mut io, "pnet.done").await;
     assert_eq!(server.hub().len(), 1);
+}
+
+/// A stream that was opened before the server's handshake had come got no credit and stood still.
+#[tokio::test(start_paused = true)]
+async fn a_stream_opened_before_a_late_handshake_goes_on() {
+    let server = pnet::memory::serve(TalkServer, Book::default());
+    let (here, mut near) = duplex(1 << 16);
+    let connector = server.connector();
+    tokio::spawn(async move {
+        // Longer than the client waits for a handshake.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let mut far = connector.open().await.expect("opens");
+        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+    });
+    let builder = pnet::connect(TalkClient, Book::default()).dialect(Dialect::Json);
+    let client: Client<Talk> = builder.over(here, PeerAddr::Memory).await.expect("a server without handshake");
+    let mut stream = client.stream(Count { to: 1_000 });
+    for n in 1..=1_000 {
+        let item = timeout(Duration::from_secs(60), stream.next()).await.expect("it does not stand still");
+        assert_eq!(item.expect("not the end").expect("an item").n, n);
+    }
+    assert!(stream.next().await.is_none());
 }

@@ -39,6 +39,11 @@ impl CallSlot {
             CallState::Parked | CallState::Sent | CallState::Abandoned | CallState::TimedOut { answer_due: true }
         )
     }
+
+    /// What has come of the stream, if it is one.
+    pub(super) fn consumer(&mut self) -> Option<&mut Consumer> {
+        self.consumer.as_deref_mut()
+    }
 }
 
 #[derive(Debug)]

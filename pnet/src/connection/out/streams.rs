@@ -70,6 +70,13 @@ pub(crate) enum Wanted {
     Gone(Arc<Closed>),
 }
 
+impl Consumer {
+    /// The producer turns out to go by this credit.
+    pub(super) fn narrow(&mut self, items: u32, bytes: u32) {
+        self.window.narrow(items, bytes);
+    }
+}
+
 impl Out {
     /// The peer has opened a stream.
     pub(crate) fn open_producer(&mut self, call: u32, to: ReplyTo) -> StreamId {
