@@ -28,7 +28,7 @@ pub(crate) use self::{
     streams::{Sent as SentItem, Wanted},
 };
 use super::counters::Sent;
-use crate::{config, error::Closed};
+use crate::{buffers, config, error::Closed};
 
 /// The sending half of a connection.
 #[derive(Debug)]
@@ -75,6 +75,8 @@ pub(crate) struct Out {
     pub(crate) refused_since: Option<Instant>,
     /// The reason is in `gone`: the driver lets go of the transport without another word.
     pub(crate) cut_off: bool,
+    /// The transport refuses the batch that is being written: what comes now is parked.
+    blocked: bool,
     /// Whether this batch has its TIME frame: it holds a packet or a call.
     timed: bool,
     /// The peer closes connections that cancel too often, so this side does not.
@@ -180,6 +182,7 @@ impl Out {
             tickets: 0,
             refused_since: None,
             cut_off: false,
+            blocked: false,
             timed: false,
             cancels: Cancels::default(),
             pings: Pings::default(),
@@ -208,7 +211,7 @@ impl Out {
         if let Err(refused) = self.writer.check_packet(frame) {
             return refused.into();
         }
-        if self.parked.is_empty() && self.writer.can_send_packet() && self.buf.len() < HIGH_WATER {
+        if self.is_direct() && self.writer.can_send_packet() {
             self.write_packet(frame);
             return Enqueued::Taken(self.wake_driver());
         }
@@ -353,7 +356,7 @@ impl Out {
     /// Moves what now may go from the parked to the buffer, and tells waiting senders of room. Call it whenever credit
     /// came, a call ended or the buffer was taken.
     pub(crate) fn unpark(&mut self, wakers: &mut Vec<Waker>) {
-        while self.buf.len() < HIGH_WATER {
+        while !self.blocked && self.buf.len() < HIGH_WATER {
             let Some(front) = self.parked.front() else { break };
             let may_go = match front.call {
                 Some((id, _)) => match self.calls.get_mut(id) {
@@ -391,6 +394,21 @@ impl Out {
             wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
         }
         self.wake_waiting_producers(wakers);
+    }
+
+    /// The transport takes no more of the batch. Until it does, packets stay what they are, shared with other connections
+    /// as often as not, and no buffer grows.
+    pub(crate) fn block(&mut self) {
+        self.blocked = true;
+        if self.buf.is_empty() {
+            buffers::give(std::mem::take(&mut self.buf));
+        }
+    }
+
+    /// The transport has taken the whole batch.
+    pub(crate) fn unblock(&mut self, wakers: &mut Vec<Waker>) {
+        self.blocked = false;
+        self.unpark(wakers);
     }
 
     /// When cancellations that had to wait are due.
@@ -532,6 +550,11 @@ impl Out {
         }
     }
 
+    /// Whether what comes now may go into the buffer, as far as its order and the buffer's length are concerned.
+    fn is_direct(&self) -> bool {
+        !self.blocked && self.parked.is_empty() && self.buf.len() < HIGH_WATER
+    }
+
     fn park(&mut self, parked: Parked) {
         self.parked_bytes += parked.frame.len();
         self.parked.push_back(parked);
@@ -540,6 +563,9 @@ impl Out {
     fn unpark_front(&mut self) -> Option<Parked> {
         let parked = self.parked.pop_front()?;
         self.parked_bytes -= parked.frame.len();
+        if self.parked.is_empty() && self.parked.capacity() > KEPT_PLACES {
+            self.parked = VecDeque::new();
+        }
         Some(parked)
     }
 
@@ -575,5 +601,7 @@ const HOLD_ABOVE: usize = 1024 * 1024;
 /// Bounds of what is queued for one connection: bytes in all, and packets that wait.
 const QUEUE_BYTES: usize = 1024 * 1024;
 const QUEUE_PACKETS: usize = 1024;
+/// Places for waiting packets that an empty queue keeps.
+const KEPT_PLACES: usize = 32;
 /// How long a peer that takes one packet at a time, and does not answer it, may need to read it.
 const READING: Duration = Duration::from_secs(1);

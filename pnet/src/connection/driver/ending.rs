@@ -28,6 +28,8 @@ impl<D: Dispatch> Driver<D> {
             return;
         }
         tracing::debug!(%closed, "closing");
+        // What was accepted and has credit goes before the last words.
+        self.unblock();
         self.dispatch.cancel_all();
         let closed = self.conn.set_gone(closed);
         self.unwelcome();
@@ -43,6 +45,7 @@ impl<D: Dispatch> Driver<D> {
     /// The peer has said its last words. In JSON it is answered what came before them, whether it came in the same read or
     /// not: a script asks, says goodbye, and reads.
     pub(super) fn dismissed(&mut self, closed: Closed) {
+        self.unblock();
         let unwritten = self.written < self.batch.len() || !self.conn.out().buf.is_empty();
         if self.conn.dialect != Dialect::Json || !self.welcome.is_empty() || !unwritten {
             self.leave(closed);

@@ -122,6 +122,8 @@ pub(crate) struct Driver<D> {
     now: Option<Instant>,
     eof: bool,
     slow: Option<Slow>,
+    /// Whether the transport refuses the batch.
+    blocked: bool,
     mistakes: Mistakes,
     cancellations: Mistakes,
     timer: Option<Pin<Box<Sleep>>>,
@@ -182,6 +184,7 @@ impl<D: Dispatch> Driver<D> {
             now: None,
             eof: false,
             slow: None,
+            blocked: false,
             mistakes: Mistakes::in_packets(),
             cancellations: Mistakes::in_cancelling(),
             timer: None,

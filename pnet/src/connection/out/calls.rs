@@ -11,7 +11,7 @@ use pnet_protocol::{
 };
 use tokio::time::Instant;
 
-use super::{CallRefused, HIGH_WATER, Out, Parked, streams::Consumer};
+use super::{CallRefused, Out, Parked, streams::Consumer};
 use crate::{
     config,
     error::{Closed, ClosedBy},
@@ -119,7 +119,7 @@ impl Out {
         if stream && self.has_all_streams() {
             return Err(CallRefused::Busy);
         }
-        let direct = self.parked.is_empty() && (stream || self.writer.can_call()) && self.buf.len() < HIGH_WATER;
+        let direct = self.is_direct() && (stream || self.writer.can_call());
         if !direct && !self.has_room(payload.len()) {
             return Err(CallRefused::Full);
         }
