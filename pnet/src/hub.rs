@@ -7,7 +7,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use bytes::Bytes;
 use pnet_protocol::{
     close::{CloseCode, Retry},
     dialect::Dialect,
@@ -18,7 +17,7 @@ use pnet_protocol::{
 
 use crate::{
     call::packet_frame,
-    connection::{Conn, Enqueued, wake},
+    connection::{Conn, Enqueued, SharedFrame, wake},
     error::{Closed, ClosedBy, SendError},
     info::PeerInfo,
     json::{Json, JsonError},
@@ -262,7 +261,7 @@ impl<P: Phase> Hub<P> {
         mut encode: impl FnMut(&Conn) -> Option<Vec<u8>>,
     ) -> Broadcast {
         let mut result = Broadcast::default();
-        let mut frames: [Option<Option<Bytes>>; 2] = [None, None];
+        let mut frames: [Option<Option<SharedFrame>>; 2] = [None, None];
         for peer in self.peers() {
             if !wanted(&peer) {
                 result.skipped += 1;
@@ -270,7 +269,7 @@ impl<P: Phase> Hub<P> {
             }
             let conn = peer.conn();
             let place = &mut frames[usize::from(conn.dialect != Dialect::Native)];
-            let Some(frame) = place.get_or_insert_with(|| encode(conn).map(Bytes::from)) else {
+            let Some(frame) = place.get_or_insert_with(|| encode(conn).map(SharedFrame::new)) else {
                 result.dropped += 1;
                 continue;
             };

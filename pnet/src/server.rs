@@ -1,13 +1,14 @@
 //! Servers: accept transports, shake hands, run a driver for each connection, and end all of it in good order.
 
 mod accept;
+mod budget;
 mod waiting;
 
 use std::{
     collections::HashMap,
     fmt,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
@@ -21,7 +22,10 @@ use pnet_protocol::{
 use tokio::net::ToSocketAddrs;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::waiting::Waiting;
+pub(crate) use self::{
+    budget::{Account, Budget},
+    waiting::Waiting,
+};
 use self::{accept::Serving, waiting::WaitingRoom};
 use crate::{
     config,
@@ -81,6 +85,7 @@ struct ServerConfig {
     heartbeat_ms: u32,
     come_back: Duration,
     max_connections: usize,
+    max_memory: usize,
     plaintext_on_network: bool,
 }
 
@@ -201,6 +206,19 @@ impl<S: Service> ServerBuilder<S> {
         self
     }
 
+    /// How many bytes the server may hold for all its connections together; 512 MiB by default, at least 1 MiB. What counts
+    /// is what waits to be written and what was received and not handled yet; a broadcast's packet counts once, however many
+    /// queues it waits in. What handlers and the program itself hold does not, nor do the system's own buffers.
+    ///
+    /// From three quarters on, nothing is read from clients, unless this side waits for something of theirs: whoever sends
+    /// has to wait, and that does not count as silence. At the whole of it, packets and calls of this side find their queue
+    /// full, and the connection that holds most is closed as [`CloseCode::SlowConsumer`], then the next, until it is less. The
+    /// same happens, one connection a second, if three quarters are held for 10 s.
+    pub const fn max_memory(mut self, bytes: usize) -> Self {
+        self.config.max_memory = bytes;
+        self
+    }
+
     /// Allows addresses beyond loopback, although everything travels in plain text.
     pub const fn plaintext_on_network(mut self) -> Self {
         self.config.plaintext_on_network = true;
@@ -238,7 +256,11 @@ impl<S: Service> ServerBuilder<S> {
     {
         let local_addr = listener.local_addr();
         let grace = self.config.grace;
-        let core = Arc::new(Core { come_back: OnceLock::from(self.config.come_back), ..Core::default() });
+        let core = Arc::new_cyclic(|core| Core {
+            come_back: OnceLock::from(self.config.come_back),
+            budget: Some(Arc::new(Budget::new(self.config.max_memory, Weak::clone(core)))),
+            ..Core::default()
+        });
         let shared = Arc::new(Shared { state: self.state, hub: Arc::clone(&self.hub), pool: Pool::new() });
         let server = Arc::new(Serving::<S>::new(shared, self.config, Arc::clone(&core)));
         core.tasks.spawn(server.accept(listener));
@@ -392,6 +414,8 @@ struct Core {
     stop: CancellationToken,
     /// When clients are told to come back after a shutdown, at the earliest.
     come_back: OnceLock<Duration>,
+    /// What the connections may hold.
+    budget: Option<Arc<Budget>>,
 }
 
 impl Core {
@@ -417,6 +441,7 @@ impl Default for ServerConfig {
             come_back: config::COME_BACK,
             heartbeat_ms: config::heartbeat_ms(config::HEARTBEAT),
             max_connections: config::CONNECTIONS,
+            max_memory: config::MEMORY,
             plaintext_on_network: false,
         }
     }

@@ -135,7 +135,13 @@ impl<D: Dispatch> Driver<D> {
         self.written = 0;
         self.timer = None;
         self.slow = None;
-        self.conn.out().buf = Vec::new();
+        self.stopped = None;
+        {
+            let held = self.holds();
+            let mut out = self.conn.out();
+            out.buf = Vec::new();
+            out.settle_driver(held);
+        }
         self.conn.set_written();
         self.stage = Stage::Leaving;
     }
@@ -186,15 +192,20 @@ impl<D: Dispatch> Driver<D> {
                 break;
             }
             if turn == TURNS {
+                self.conn.out().settle_driver(self.dispatch.holds());
                 task.waker().wake_by_ref();
                 return Poll::Pending;
             }
             let (dispatch, mut ended) = self.split();
             if !dispatch.poll(task.waker(), &mut ended) {
-                self.conn.out().rest();
+                let held = self.dispatch.holds();
+                let mut out = self.conn.out();
+                out.settle_driver(held);
+                out.rest();
                 return Poll::Pending;
             }
         }
+        self.conn.out().settle_driver(0);
         let Some(closed) = self.conn.gone() else { return Poll::Ready(()) };
         let left = self.dispatch.poll_leave(&closed, task);
         self.conn.out().rest();

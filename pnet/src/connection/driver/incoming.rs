@@ -46,6 +46,9 @@ impl<D: Dispatch> Driver<D> {
             self.note_begun(used);
             return true;
         }
+        if self.is_stopped(task) {
+            return false;
+        }
         let Some(io) = &mut self.io else { return false };
         // A long frame that has begun to arrive is read on where it is; anything else goes through the thread's buffer.
         let mut filled = self.tail.len();
@@ -110,6 +113,19 @@ impl<D: Dispatch> Driver<D> {
             buffers::give_read(buffer);
         }
         progress
+    }
+
+    /// Whether nothing is to be read for now, as the server holds too much already.
+    fn is_stopped(&mut self, task: &Context<'_>) -> bool {
+        let takes = matches!(self.stage, Stage::Joining { .. } | Stage::Open | Stage::Draining { .. });
+        let stop = takes && self.conn.is_tight() && self.conn.out().stop_reading(task.waker());
+        if stop {
+            self.stopped.get_or_insert_with(Instant::now);
+        } else if self.stopped.is_some() {
+            self.excuse_peer(Instant::now());
+            self.stopped = None;
+        }
+        stop
     }
 
     /// A frame that is not whole has its time; it starts again with each part worth mentioning.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::Waker,
 };
 
@@ -40,6 +43,37 @@ pub(crate) struct Consumer {
     /// What has come and was not taken, each with what it occupies of the window.
     items: VecDeque<(Vec<u8>, u32)>,
     window: Window,
+    /// The connection's count of what nobody has taken, and this stream's part of it.
+    unread: Arc<AtomicUsize>,
+    held: usize,
+}
+
+impl Consumer {
+    fn push(&mut self, payload: &[u8], len: u32) {
+        self.hold(self.held + weigh(payload));
+        self.items.push_back((payload.to_vec(), len));
+    }
+
+    fn pop(&mut self) -> Option<(Vec<u8>, u32)> {
+        let (payload, len) = self.items.pop_front()?;
+        self.hold(self.held - weigh(&payload));
+        Some((payload, len))
+    }
+
+    fn hold(&mut self, held: usize) {
+        if held > self.held {
+            self.unread.fetch_add(held - self.held, Ordering::Relaxed);
+        } else {
+            self.unread.fetch_sub(self.held - held, Ordering::Relaxed);
+        }
+        self.held = held;
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.hold(0);
+    }
 }
 
 /// What became of an item.
@@ -103,7 +137,10 @@ impl Out {
             Err(SendRefused::NoCredit)
         };
         match sent {
-            Ok(()) => Sent::Taken(self.wake_driver()),
+            Ok(()) => {
+                self.settle();
+                Sent::Taken(self.wake_driver())
+            }
             Err(SendRefused::TooLong { len, max }) => Sent::TooLong { len: len as u64, max: u64::from(max) },
             Err(_) => {
                 if let Some(waker) = waker {
@@ -169,7 +206,12 @@ impl Out {
 
     /// What this side takes of a stream that it opens, as it told the peer.
     pub(super) fn new_consumer(&self) -> Consumer {
-        Consumer { items: VecDeque::new(), window: self.writer.stream_window(&self.local) }
+        Consumer {
+            items: VecDeque::new(),
+            window: self.writer.stream_window(&self.local),
+            unread: Arc::clone(&self.unread),
+            held: 0,
+        }
     }
 
     /// An item has come; the consumer's waker, if it waits. An item of no open stream is ignored.
@@ -180,17 +222,20 @@ impl Out {
             let (items, bytes) = consumer.window.size();
             return Err(Violation::NoItemCredit { id, items, bytes });
         }
-        consumer.items.push_back((payload.to_vec(), len));
-        Ok(slot.waker.take())
+        consumer.push(payload, len);
+        let waker = slot.waker.take();
+        self.settle();
+        Ok(waker)
     }
 
     /// The next item that has come, and the driver's waker if credit was written for it.
     pub(crate) fn take_item(&mut self, id: u32) -> Option<(Vec<u8>, Option<Waker>)> {
         let slot = self.calls.get_mut(id)?;
         let consumer = slot.consumer.as_mut()?;
-        let (payload, len) = consumer.items.pop_front()?;
+        let (payload, len) = consumer.pop()?;
         let due = consumer.window.finished(len);
         let open = matches!(slot.state, CallState::Sent) && self.gone.is_none() && self.deaf.is_none();
+        self.settle();
         let Some((items, bytes)) = due.filter(|_| open) else { return Some((payload, None)) };
         self.date();
         self.writer.stream_credit_due(id, items, bytes, &mut self.buf);
@@ -202,6 +247,11 @@ impl Out {
         let open = self.calls.iter_mut().filter(|(_, slot)| slot.stream && slot.is_open()).count();
         u32::try_from(open).is_ok_and(|open| open >= self.writer.max_streams())
     }
+}
+
+/// What an item occupies.
+const fn weigh(payload: &[u8]) -> usize {
+    payload.len() + size_of::<(Vec<u8>, u32)>()
 }
 
 /// Keeps a waker once, however often its task asks.
