@@ -291,6 +291,12 @@ impl<P: Phase, A: Clone> Server<P, A> {
         self.handle.hub.clone()
     }
 
+    /// See [`ServerHandle::memory_used`].
+    #[must_use]
+    pub fn memory_used(&self) -> usize {
+        self.handle.memory_used()
+    }
+
     /// A handle that can shut the server down from elsewhere.
     #[must_use]
     pub fn handle(&self) -> ServerHandle<P> {
@@ -391,6 +397,14 @@ impl<P: Phase> ServerHandle<P> {
     #[must_use]
     pub fn hub(&self) -> Hub<P> {
         self.hub.clone()
+    }
+
+    /// How many bytes are held for the connections now, of those that
+    /// [`max_memory`](ServerBuilder::max_memory) allows. A connection tells of a change only when it is 4 KiB or more, or when
+    /// it holds nothing any more.
+    #[must_use]
+    pub fn memory_used(&self) -> usize {
+        self.core.budget.as_ref().map_or(0, |budget| budget.used())
     }
 }
 
