@@ -280,11 +280,8 @@ async fn run_client(size: Size, address: SocketAddr) -> Result<(), Box<dyn Error
         .buffer_unordered(AT_ONCE)
         .try_collect()
         .await?;
-    let json: Vec<TcpStream> = stream::iter(native.len()..size.others)
-        .map(|_| json(address))
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await?;
+    let json: Vec<TcpStream> =
+        stream::iter(native.len()..size.others).map(|_| json(address)).buffer_unordered(AT_ONCE).try_collect().await?;
     println!("client: {} connections open", readers.len() + native.len() + json.len());
     while all.ended.load(Relaxed) < size.readers {
         all.progress.notified().await;
@@ -394,8 +391,7 @@ struct Process(Child);
 
 impl Process {
     fn start(size: Size, address: SocketAddr) -> Result<Self, io::Error> {
-        let arguments =
-            [size.readers.to_string(), size.others.to_string(), size.mib.to_string(), address.to_string()];
+        let arguments = [size.readers.to_string(), size.others.to_string(), size.mib.to_string(), address.to_string()];
         Command::new(std::env::current_exe()?).args(arguments).spawn().map(Self)
     }
 

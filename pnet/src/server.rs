@@ -22,11 +22,11 @@ use pnet_protocol::{
 use tokio::net::ToSocketAddrs;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::{accept::Serving, waiting::WaitingRoom};
 pub(crate) use self::{
     budget::{Account, Budget},
     waiting::Waiting,
 };
-use self::{accept::Serving, waiting::WaitingRoom};
 use crate::{
     config,
     connection::{Conn, lanes::Pool},

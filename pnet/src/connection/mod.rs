@@ -36,7 +36,9 @@ use pnet_protocol::{
 use tokio::sync::Notify;
 
 use self::counters::Counters;
-pub(crate) use self::out::{AnswerBytes, CallRefused, CallState, Enqueued, Out, SentItem, SharedFrame, Wanted, micros_now};
+pub(crate) use self::out::{
+    AnswerBytes, CallRefused, CallState, Enqueued, Out, SentItem, SharedFrame, Wanted, micros_now,
+};
 use crate::{
     config,
     error::{Closed, ClosedBy},

@@ -556,10 +556,7 @@ impl Out {
     /// there is room already.
     #[must_use]
     pub(crate) fn wait_for_room(&mut self, ticket: &mut Option<u64>, waker: &Waker) -> Option<Waker> {
-        let number = *ticket.get_or_insert_with(|| {
-            self.tickets += 1;
-            self.tickets
-        });
+        let number = *ticket.get_or_insert_with(|| next(&mut self.tickets));
         match self.room.iter_mut().find(|(known, _)| *known == number) {
             Some((_, known)) => known.clone_from(waker),
             None => self.room.push((number, waker.clone())),
@@ -697,6 +694,12 @@ impl Parked {
     fn own(&self) -> usize {
         if self.shared { 0 } else { self.frame.len() }
     }
+}
+
+/// The next ticket.
+fn next(tickets: &mut u64) -> u64 {
+    *tickets += 1;
+    *tickets
 }
 
 /// What a buffer occupies. Of a short one its contents, so that recycled buffers do not seem to be full ones.

@@ -144,7 +144,8 @@ impl Budget {
                 let reason = format!("more than {} bytes wait at this server, and most of them here", self.limit);
                 self.shed(Closed::new(CloseCode::SlowConsumer, reason, ClosedBy::Here)).await;
             } else if since.elapsed() >= PATIENCE {
-                let reason = format!("of {} bytes three quarters are in use for too long, most of them here", self.limit);
+                let reason =
+                    format!("of {} bytes three quarters are in use for too long, most of them here", self.limit);
                 self.shed(Closed::new(CloseCode::SlowConsumer, reason, ClosedBy::Here)).await;
                 since += PAUSE;
             } else {
@@ -274,3 +275,53 @@ const LEAST: usize = 1024 * 1024;
 const PATIENCE: Duration = config::WRITE;
 /// Between two that have to go for that reason; and how long a driver may take to let go.
 const PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Weak};
+
+    use bytes::Bytes;
+    use pnet_protocol::id::ConnectionId;
+
+    use super::{Account, Budget, GRAIN, LEAST};
+
+    fn account(budget: &Arc<Budget>) -> Account {
+        Account::new(ConnectionId::random(), Some(Arc::clone(budget)))
+    }
+
+    #[tokio::test]
+    async fn a_frame_for_ten_thousand_counts_once_until_the_last_has_written_it() {
+        let budget = Arc::new(Budget::new(LEAST, Weak::new()));
+        let mut queues: Vec<Bytes> = vec![account(&budget).share(&[7; 1000]); 10_000];
+        assert_eq!(budget.used(), 1000);
+        queues.truncate(1);
+        assert_eq!((budget.used(), queues[0].len()), (1000, 1000));
+        queues.clear();
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_account_settles_in_large_steps_and_when_it_is_empty() {
+        let budget = Arc::new(Budget::new(LEAST, Weak::new()));
+        let (mut one, mut other) = (account(&budget), account(&budget));
+        let mut check = |held: usize, used: usize| {
+            one.settle(held);
+            assert_eq!(budget.used(), used, "{held}");
+        };
+        check(GRAIN - 1, 0);
+        check(GRAIN, GRAIN);
+        check(2 * GRAIN - 1, GRAIN);
+        check(3 * GRAIN, 3 * GRAIN);
+        check(2 * GRAIN + 1, 3 * GRAIN);
+        check(1, 1);
+        check(0, 0);
+        check(GRAIN, GRAIN);
+        other.settle(2 * GRAIN);
+        assert_eq!(budget.used(), 3 * GRAIN);
+        drop(one);
+        assert_eq!(budget.used(), 2 * GRAIN);
+        assert!(!other.is_full());
+        other.settle(LEAST);
+        assert!(other.is_full() && budget.is_tight());
+    }
+}

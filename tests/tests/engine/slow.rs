@@ -1,9 +1,11 @@
 //! Full queues: a rule for each packet, and how slow consumers go.
 
-use pnet::{ByteBuf, CloseCode, Hub, Json, Limits, Packet, Peer, Protocol, SendError, TrySendReason, action, actions, protocol};
+use pnet::{
+    ByteBuf, CloseCode, Hub, Json, Limits, Packet, Peer, Protocol, SendError, TrySendReason, action, actions, protocol,
+};
 use serde::{Deserialize, Serialize};
 use tokio::{
-    io::{AsyncReadExt, DuplexStream},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     time::{Duration, Instant, sleep},
 };
 
@@ -123,7 +125,7 @@ async fn a_peer_that_reads_a_byte_a_second_goes_and_a_slow_line_stays() {
         let server = pnet::memory::serve(FeedServer, ());
         let mut io = server.connector().open().await.expect("opens");
         // Speaks JSON, so that no credit holds the packets back.
-        tokio::io::AsyncWriteExt::write_all(&mut io, br#"{"action":"HELLO","data":{}}"#).await.expect("writes");
+        io.write_all(br#"{"action":"HELLO","data":{}}"#).await.expect("writes");
         settle().await;
         let peer = server.hub().peers().pop().expect("there");
         while peer.try_send(Move { n: 0 }).is_ok() {
@@ -146,7 +148,7 @@ async fn reader(json: bool) -> (pnet::memory::MemoryServer<Feed>, Peer<Feed>, Du
     let server = pnet::memory::serve(FeedServer, ());
     let mut io = server.connector().open().await.expect("opens");
     if json {
-        tokio::io::AsyncWriteExt::write_all(&mut io, br#"{"action":"HELLO","data":{}}"#).await.expect("writes");
+        io.write_all(br#"{"action":"HELLO","data":{}}"#).await.expect("writes");
     } else {
         shake(&mut io, Feed::INFO, &Limits::default()).await;
     }
@@ -156,28 +158,24 @@ async fn reader(json: bool) -> (pnet::memory::MemoryServer<Feed>, Peer<Feed>, Du
 }
 
 #[tokio::test(start_paused = true)]
-async fn peers_that_do_not_read_what_is_broadcast_go_after_ten_seconds() {
+async fn peers_that_do_not_read_what_is_broadcast_go_soon_after_ten_seconds() {
     for json in [false, true] {
         for a_byte_a_second in [false, true] {
             let (server, peer, mut io) = reader(json).await;
             let hub = server.hub();
             let page = Page { data: ByteBuf::from(vec![0; 8 * 1024]) };
-            let mut refused = None;
             let started = Instant::now();
             while !peer.is_closed() {
-                let full = hub.broadcast(&page).dropped > 0;
-                if full {
-                    refused.get_or_insert_with(Instant::now);
-                }
+                hub.broadcast(&page);
                 if a_byte_a_second {
                     let _ = tokio::time::timeout(Duration::from_secs(1), io.read_u8()).await;
                 }
                 sleep(Duration::from_millis(100)).await;
-                assert!(started.elapsed() < Duration::from_secs(60), "{json} {a_byte_a_second}");
                 settle().await;
             }
             assert_eq!(peer.closed().await.code(), CloseCode::SlowConsumer);
-            assert!(started.elapsed() >= Duration::from_secs(10));
+            let took = started.elapsed();
+            assert!((10_000..13_000).contains(&took.as_millis()), "{json} {a_byte_a_second}: {took:?}");
         }
     }
 }

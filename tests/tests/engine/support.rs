@@ -169,9 +169,7 @@ impl Raw {
                 self.read.drain(..used);
                 return Some(seen);
             }
-            if self.io.read_buf(&mut self.read).await.ok().filter(|read| *read > 0).is_none() {
-                return None;
-            }
+            self.io.read_buf(&mut self.read).await.ok().filter(|read| *read > 0)?;
         }
     }
 

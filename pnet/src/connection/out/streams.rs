@@ -11,7 +11,7 @@ use std::{
 
 use pnet_protocol::connection::{Credit, ReplyTo, SendRefused, Violation, Window};
 
-use super::{CallState, HIGH_WATER, Out};
+use super::{CallState, HIGH_WATER, Out, next};
 use crate::{error::Closed, stream::StreamId};
 
 /// The streams that this side produces.
@@ -33,8 +33,8 @@ struct Producer {
     to: ReplyTo,
     /// `None`: the consumer takes what comes.
     credit: Option<Credit>,
-    /// Who waits for credit or room, or for the end.
-    wakers: Vec<Waker>,
+    /// Who waits for credit or room, or for the end; each with its ticket.
+    wakers: Vec<(u64, Waker)>,
 }
 
 /// A stream that this side consumes.
@@ -117,12 +117,12 @@ impl Out {
     /// The stream is at its end, or its consumer has left. `false`: the call opened none.
     pub(crate) fn close_producer(&mut self, call: u32, wakers: &mut Vec<Waker>) -> bool {
         let Some(producer) = self.producers.open.remove(&call) else { return false };
-        wakers.extend(producer.wakers);
+        wakers.extend(producer.wakers.into_iter().map(|(_, waker)| waker));
         true
     }
 
-    /// Takes an item. If there is no room for it, `waker` is told when there is.
-    pub(crate) fn item(&mut self, id: StreamId, payload: &[u8], waker: Option<&Waker>) -> Sent {
+    /// Takes an item. If there is no room for it, who waits is told when there is.
+    pub(crate) fn item(&mut self, id: StreamId, payload: &[u8], waits: Option<(&mut Option<u64>, &Waker)>) -> Sent {
         if let Some(closed) = &self.gone {
             return Sent::Gone(Arc::clone(closed));
         }
@@ -143,9 +143,9 @@ impl Out {
             }
             Err(SendRefused::TooLong { len, max }) => Sent::TooLong { len: len as u64, max: u64::from(max) },
             Err(_) => {
-                if let Some(waker) = waker {
+                if let Some((ticket, waker)) = waits {
                     self.producers.wait_for_room |= !room;
-                    remember(&mut producer.wakers, waker);
+                    remember(&mut producer.wakers, *ticket.get_or_insert_with(|| next(&mut self.tickets)), waker);
                 }
                 Sent::Full
             }
@@ -153,7 +153,7 @@ impl Out {
     }
 
     /// Whether the stream's items are still wanted; if so, `waker` is told when that changes.
-    pub(crate) fn is_wanted(&mut self, id: StreamId, waker: &Waker) -> Wanted {
+    pub(crate) fn is_wanted(&mut self, id: StreamId, ticket: &mut Option<u64>, waker: &Waker) -> Wanted {
         if let Some(closed) = &self.gone {
             return Wanted::Gone(Arc::clone(closed));
         }
@@ -161,9 +161,16 @@ impl Out {
             None => Wanted::Ended,
             Some(_) if self.producers.draining => Wanted::Draining,
             Some(producer) => {
-                remember(&mut producer.wakers, waker);
+                remember(&mut producer.wakers, *ticket.get_or_insert_with(|| next(&mut self.tickets)), waker);
                 Wanted::Yes
             }
+        }
+    }
+
+    /// Who has this ticket does not wait any more.
+    pub(crate) fn leave_stream(&mut self, id: StreamId, ticket: u64) {
+        if let Some(producer) = self.producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) {
+            producer.wakers.retain(|(known, _)| *known != ticket);
         }
     }
 
@@ -185,7 +192,7 @@ impl Out {
             && let Some(credit) = &mut producer.credit
         {
             credit.add(items, bytes)?;
-            wakers.append(&mut producer.wakers);
+            wakers.extend(producer.wakers.drain(..).map(|(_, waker)| waker));
         }
         Ok(())
     }
@@ -200,7 +207,7 @@ impl Out {
 
     pub(super) fn wake_producers(&mut self, wakers: &mut Vec<Waker>) {
         for producer in self.producers.open.values_mut() {
-            wakers.append(&mut producer.wakers);
+            wakers.extend(producer.wakers.drain(..).map(|(_, waker)| waker));
         }
     }
 
@@ -254,9 +261,10 @@ const fn weigh(payload: &[u8]) -> usize {
     payload.len() + size_of::<(Vec<u8>, u32)>()
 }
 
-/// Keeps a waker once, however often its task asks.
-fn remember(wakers: &mut Vec<Waker>, waker: &Waker) {
-    if !wakers.iter().any(|known| known.will_wake(waker)) {
-        wakers.push(waker.clone());
+/// Keeps one waker for each ticket.
+fn remember(wakers: &mut Vec<(u64, Waker)>, ticket: u64, waker: &Waker) {
+    match wakers.iter_mut().find(|(known, _)| *known == ticket) {
+        Some((_, known)) => known.clone_from(waker),
+        None => wakers.push((ticket, waker.clone())),
     }
 }
