@@ -121,8 +121,9 @@ impl Asking {
                 return Poll::Ready(Ok(id));
             }
             Err(CallRefused::Full) => {
-                out.wait_for_room(&mut self.ticket, task.waker());
+                let waker = out.wait_for_room(&mut self.ticket, task.waker());
                 drop(out);
+                wake(waker);
                 waiting::note(&self.conn);
                 self.state = State::Ready { action, payload };
                 return self.poll_unqueued(task).map(Err);

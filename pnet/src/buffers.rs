@@ -30,6 +30,17 @@ pub(crate) fn give(mut buffer: Vec<u8>) {
     });
 }
 
+/// A copy that may wait for long: in a buffer that was used before only if that wastes little.
+pub(crate) fn keep(bytes: &[u8]) -> Vec<u8> {
+    let mut buffer = take();
+    if buffer.capacity() > bytes.len() * 2 + WASTE {
+        give(buffer);
+        return bytes.to_vec();
+    }
+    buffer.extend_from_slice(bytes);
+    buffer
+}
+
 /// The thread's read buffer: [`READ_LEN`] initialised bytes.
 pub(crate) fn take_read() -> Vec<u8> {
     let buffer = READ.with(Cell::take);
@@ -48,6 +59,7 @@ pub(crate) const READ_LEN: usize = 64 * 1024;
 
 const KEPT_CAPACITY: usize = 512 * 1024;
 const KEPT_BUFFERS: usize = 16;
+const WASTE: usize = 4 * 1024;
 
 thread_local! {
     static SHELF: Cell<Vec<Vec<u8>>> = const { Cell::new(Vec::new()) };

@@ -119,8 +119,9 @@ impl Future for Sending {
                     return Poll::Ready(Err(SendError::Disconnected(this.conn.overrun())));
                 }
                 Enqueued::Full => {
-                    out.wait_for_room(&mut this.ticket, task.waker());
+                    let waker = out.wait_for_room(&mut this.ticket, task.waker());
                     drop(out);
+                    wake(waker);
                     waiting::note(&this.conn);
                     return Poll::Pending;
                 }

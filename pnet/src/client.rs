@@ -305,7 +305,7 @@ where
         }
         Err(_) => return Err(ConnectError::TimedOut { after }),
     };
-    let conn = Conn::new(id, peer, (Role::Client, Pr::INFO), (writer, &config.limits), config.call_timeout);
+    let conn = Conn::new(id, peer, (Role::Client, Pr::INFO), (writer, &config.limits), config.call_timeout, None);
     let client = Client::new(Arc::clone(&conn));
     let opening = Opening {
         io: joining.io,

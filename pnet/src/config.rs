@@ -24,6 +24,8 @@ pub(crate) const WRITE: Duration = Duration::from_secs(10);
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Connections of a server.
 pub(crate) const CONNECTIONS: usize = 10_000;
+/// Bytes that a server holds for its connections.
+pub(crate) const MEMORY: usize = 512 * 1024 * 1024;
 /// Connections that have not sent a byte, and as many whose handshake is not done; beyond that the oldest has to go. As
 /// long as even the oldest came less than this ago, there may be more.
 pub(crate) const HALF_OPEN: usize = 256;

@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use bytes::Bytes;
 use pnet_protocol::{
     close::{CloseCode, Retry},
     dialect::Dialect,
@@ -17,7 +16,7 @@ use pnet_protocol::{
 
 use crate::{
     call::packet_frame,
-    connection::{Conn, Enqueued, registry::Registry, wake},
+    connection::{Conn, Enqueued, SharedFrame, registry::Registry, wake},
     error::{Closed, ClosedBy, SendError},
     info::PeerInfo,
     json::{Json, JsonError},
@@ -253,7 +252,7 @@ impl<P: Phase> Hub<P> {
         mut encode: impl FnMut(&Conn) -> Option<Vec<u8>>,
     ) -> Broadcast {
         let mut result = Broadcast::default();
-        let mut frames: [Option<Option<Bytes>>; 2] = [None, None];
+        let mut frames: [Option<Option<SharedFrame>>; 2] = [None, None];
         for peer in self.peers() {
             if !wanted(&peer) {
                 result.skipped += 1;
@@ -261,7 +260,7 @@ impl<P: Phase> Hub<P> {
             }
             let conn = peer.conn();
             let place = &mut frames[usize::from(conn.dialect != Dialect::Native)];
-            let Some(frame) = place.get_or_insert_with(|| encode(conn).map(Bytes::from)) else {
+            let Some(frame) = place.get_or_insert_with(|| encode(conn).map(SharedFrame::new)) else {
                 result.dropped += 1;
                 continue;
             };

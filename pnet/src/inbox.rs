@@ -250,8 +250,7 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
             ended.ended(&job, Err(failure), &[]);
             return;
         }
-        let mut item = Item { conn: Arc::clone(&self.conn), job, payload: buffers::take() };
-        item.payload.extend_from_slice(payload);
+        let item = Item { conn: Arc::clone(&self.conn), job, payload: buffers::keep(payload) };
         if let Err(refused) = self.items.try_send(item) {
             let (TrySendError::Full(item) | TrySendError::Closed(item)) = refused;
             ended.ended(&item.job, Err(nobody_reads()), &[]);
@@ -275,6 +274,11 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
 
     fn is_idle(&self) -> bool {
         true
+    }
+
+    /// Clients have no budget.
+    fn holds(&self) -> usize {
+        0
     }
 
     fn poll_leave(&mut self, _: &Arc<Closed>, _: &mut Context<'_>) -> Poll<()> {

@@ -1,13 +1,14 @@
 //! Servers: accept transports, shake hands, run a driver for each connection, and end all of it in good order.
 
 mod accept;
+mod budget;
 mod ending;
 mod waiting;
 
 use std::{
     fmt,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicUsize},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -20,11 +21,14 @@ use tokio::{net::ToSocketAddrs, runtime::Handle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::ending::Shutdown;
-pub(crate) use self::waiting::Waiting;
 use self::{
     accept::Serving,
     ending::{Ending, Plan},
     waiting::WaitingRoom,
+};
+pub(crate) use self::{
+    budget::{Account, Budget},
+    waiting::Waiting,
 };
 use crate::{
     config,
@@ -84,6 +88,7 @@ struct ServerConfig {
     heartbeat_ms: u32,
     come_back: Duration,
     max_connections: usize,
+    max_memory: usize,
     plaintext_on_network: bool,
 }
 
@@ -205,6 +210,19 @@ impl<S: Service> ServerBuilder<S> {
         self
     }
 
+    /// How many bytes the server may hold for all its connections together; 512 MiB by default, at least 1 MiB. What counts
+    /// is what waits to be written and what was received and not handled yet; a broadcast's packet counts once, however many
+    /// queues it waits in. What handlers and the program itself hold does not, nor do the system's own buffers.
+    ///
+    /// From three quarters on, nothing is read from clients, unless this side waits for something of theirs: whoever sends
+    /// has to wait, and that does not count as silence. At the whole of it, packets and calls of this side find their queue
+    /// full, and the connection that holds most is closed as [`CloseCode::SlowConsumer`], then the next, until it is less. The
+    /// same happens, one connection a second, if three quarters are held for 10 s.
+    pub const fn max_memory(mut self, bytes: usize) -> Self {
+        self.config.max_memory = bytes;
+        self
+    }
+
     /// Allows addresses beyond loopback, although everything travels in plain text.
     pub const fn plaintext_on_network(mut self) -> Self {
         self.config.plaintext_on_network = true;
@@ -242,8 +260,9 @@ impl<S: Service> ServerBuilder<S> {
     {
         let local_addr = listener.local_addr();
         let grace = self.config.grace;
-        let core = Arc::new(Core {
+        let core = Arc::new_cyclic(|core| Core {
             come_back: OnceLock::from(self.config.come_back),
+            budget: Some(Arc::new(Budget::new(self.config.max_memory, Weak::clone(core)))),
             runtime: OnceLock::from(Handle::current()),
             ..Core::default()
         });
@@ -276,6 +295,12 @@ impl<P: Phase, A: Clone> Server<P, A> {
     #[must_use]
     pub fn hub(&self) -> Hub<P> {
         self.handle.hub.clone()
+    }
+
+    /// See [`ServerHandle::memory_used`].
+    #[must_use]
+    pub fn memory_used(&self) -> usize {
+        self.handle.memory_used()
     }
 
     /// A handle that can shut the server down from elsewhere.
@@ -393,6 +418,14 @@ impl<P: Phase> ServerHandle<P> {
     pub fn hub(&self) -> Hub<P> {
         self.hub.clone()
     }
+
+    /// How many bytes are held for the connections now, of those that
+    /// [`max_memory`](ServerBuilder::max_memory) allows. A connection tells of a change only when it is 4 KiB or more, or when
+    /// it holds nothing any more.
+    #[must_use]
+    pub fn memory_used(&self) -> usize {
+        self.core.budget.as_ref().map_or(0, |budget| budget.used())
+    }
 }
 
 /// What belongs to a server whatever its service.
@@ -416,6 +449,8 @@ struct Core {
     /// How many connections there were when the end began, and how many were told when to come back.
     crowd: AtomicUsize,
     told: AtomicUsize,
+    /// What the connections may hold.
+    budget: Option<Arc<Budget>>,
 }
 
 impl Core {
@@ -437,6 +472,7 @@ impl Default for ServerConfig {
             come_back: config::COME_BACK,
             heartbeat_ms: config::heartbeat_ms(config::HEARTBEAT),
             max_connections: config::CONNECTIONS,
+            max_memory: config::MEMORY,
             plaintext_on_network: false,
         }
     }

@@ -128,6 +128,94 @@ mod tests {
     use crate::diagnostics::Errors;
 
     #[test]
+    fn reads_the_rule_for_a_full_queue() {
+        let check = |input: syn::DeriveInput, rule: Option<&str>, json: bool, ok: bool| {
+            let mut errors = Errors::default();
+            let model = Model::new(&input, &mut errors);
+            let found = model.when_full.map(|variant| variant.to_string());
+            assert_eq!((found.as_deref(), model.json, errors.is_empty()), (rule, json, ok));
+        };
+        check(
+            parse_quote!(
+                struct Move;
+            ),
+            None,
+            false,
+            true,
+        );
+        check(
+            parse_quote!(
+                #[packet(when_full = "wait")]
+                struct Move;
+            ),
+            Some("Wait"),
+            false,
+            true,
+        );
+        check(
+            parse_quote!(
+                #[packet("GO", when_full = "drop_new")]
+                struct Move;
+            ),
+            Some("DropNew"),
+            false,
+            true,
+        );
+        check(
+            parse_quote!(
+                #[packet(json, when_full = "disconnect")]
+                struct Move;
+            ),
+            Some("Disconnect"),
+            true,
+            true,
+        );
+        check(
+            parse_quote!(
+                #[packet(when_full = "drop_new", json)]
+                struct Move;
+            ),
+            Some("DropNew"),
+            true,
+            true,
+        );
+        // The first one of two counts, and a word that is none is the usual one; both are errors.
+        let two = parse_quote!(
+            #[packet(when_full = "drop_new")]
+            #[packet(when_full = "wait")]
+            struct Move;
+        );
+        check(two, Some("DropNew"), false, false);
+        check(
+            parse_quote!(
+                #[packet(when_full = "drop_old")]
+                struct Move;
+            ),
+            Some("Wait"),
+            false,
+            false,
+        );
+        check(
+            parse_quote!(
+                #[packet(when_full)]
+                struct Move;
+            ),
+            None,
+            false,
+            false,
+        );
+        check(
+            parse_quote!(
+                #[packet(when_full = 3)]
+                struct Move;
+            ),
+            None,
+            false,
+            false,
+        );
+    }
+
+    #[test]
     fn reads_action_and_codec() {
         let check = |input: syn::DeriveInput, action: &str, json: bool, ok: bool| {
             let mut errors = Errors::default();

@@ -58,6 +58,8 @@ pub(crate) struct Lanes<S: Service> {
     ready: Option<Ready>,
     woken: Vec<usize>,
     max_places: usize,
+    /// Bytes of what waits and of what runs.
+    holds: usize,
     /// Nothing starts before the connect handler is done.
     held: bool,
 }
@@ -66,6 +68,8 @@ pub(crate) struct Lanes<S: Service> {
 struct Running<S: Service> {
     job: Job,
     slot: Box<dyn Slot<S>>,
+    /// Of the frame that it owns.
+    weight: usize,
 }
 
 /// Slots to be used again, per route; one pool for all connections of a server.
@@ -83,6 +87,7 @@ impl<S: Service> Lanes<S> {
             ready: None,
             woken: Vec::new(),
             max_places,
+            holds: 0,
             held: true,
         }
     }
@@ -95,8 +100,8 @@ impl<S: Service> Lanes<S> {
     /// Takes a job; `payload` is the read buffer's.
     pub(crate) fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended) {
         if self.is_held() || self.ordered.is_some() || !self.queue.is_empty() || !self.has_place() {
-            let mut frame = buffers::take();
-            frame.extend_from_slice(payload);
+            let frame = buffers::keep(payload);
+            self.holds += weight(&frame);
             self.queue.push_back((job, frame));
         } else {
             self.start(job, payload, None, waker, ended);
@@ -117,6 +122,7 @@ impl<S: Service> Lanes<S> {
         }
         while !self.queue.is_empty() && self.ordered.is_none() && self.has_place() && !self.is_held() {
             let Some((job, frame)) = self.queue.pop_front() else { break };
+            self.holds -= weight(&frame);
             self.start(job, &[], Some(frame), waker, ended);
             progress = true;
         }
@@ -126,7 +132,7 @@ impl<S: Service> Lanes<S> {
     /// Drops the handler of the call, unless it is marked `finish`. `true` if it is gone.
     pub(crate) fn cancel(&mut self, id: u32) -> bool {
         if let Some(index) = self.queue.iter().position(|(job, _)| job.kind == JobKind::Call { id }) {
-            self.queue.remove(index);
+            self.holds -= self.queue.remove(index).map_or(0, |(_, frame)| weight(&frame));
             return true;
         }
         let Some(index) = self.places.iter().position(|place| {
@@ -142,7 +148,7 @@ impl<S: Service> Lanes<S> {
 
     /// The peer is gone: drops what waits and what runs, but for the handlers marked `finish`.
     pub(crate) fn cancel_all(&mut self) {
-        self.queue.clear();
+        self.clear_queue();
         self.drop_where(|job| !finishes::<S>(job));
     }
 
@@ -151,7 +157,7 @@ impl<S: Service> Lanes<S> {
         let running = self.places.iter().flatten().map(|running| &running.job);
         let jobs = running.chain(self.queue.iter().map(|(job, _)| job));
         let calls = jobs.filter(|job| matches!(job.kind, JobKind::Call { .. })).count();
-        self.queue.clear();
+        self.clear_queue();
         self.drop_where(|_| true);
         calls
     }
@@ -159,6 +165,16 @@ impl<S: Service> Lanes<S> {
     /// Nothing runs and nothing waits.
     pub(crate) fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.free.len() == self.places.len()
+    }
+
+    /// Bytes of what waits and of what runs.
+    pub(crate) const fn holds(&self) -> usize {
+        self.holds
+    }
+
+    fn clear_queue(&mut self) {
+        self.holds -= self.queue.iter().map(|(_, frame)| weight(frame)).sum::<usize>();
+        self.queue = VecDeque::new();
     }
 
     pub(crate) fn link(&self) -> &Arc<Link<S>> {
@@ -194,11 +210,8 @@ impl<S: Service> Lanes<S> {
                     ended.ended(&job, Err(Failure::public(code::BUSY, "too many handlers are running")), &[]);
                     return;
                 };
-                let frame = frame.unwrap_or_else(|| {
-                    let mut frame = buffers::take();
-                    frame.extend_from_slice(payload);
-                    frame
-                });
+                let frame = frame.unwrap_or_else(|| buffers::keep(payload));
+                let weight = weight(&frame);
                 let mut slot = self.link().shared.pool.take(job.action).unwrap_or_else(make);
                 slot.start(Cx::new(Arc::clone(self.link()), job.meta.clone()), frame);
                 let one_way = matches!(job.kind, JobKind::OneWay { .. });
@@ -206,7 +219,8 @@ impl<S: Service> Lanes<S> {
                     self.ordered = Some(index);
                 }
                 self.ready(waker);
-                self.places[index] = Some(Running { job, slot });
+                self.holds += weight;
+                self.places[index] = Some(Running { job, slot, weight });
                 self.poll_place(index, ended);
             }
         }
@@ -229,12 +243,14 @@ impl<S: Service> Lanes<S> {
                 self.places[index] = Some(running);
             }
             Ok(Poll::Ready(Finished { buf, outcome, .. })) => {
+                self.holds -= running.weight;
                 self.free_place(index);
                 ended.ended(&running.job, outcome, &buf);
                 buffers::give(buf);
                 self.cx.link().shared.pool.give(running.job.action, running.slot);
             }
             Err(panic) => {
+                self.holds -= running.weight;
                 self.free_place(index);
                 let handler = S::ROUTES.get(usize::from(running.job.action)).map_or("", |route| route.handler);
                 ended.ended(&running.job, Err(panicked(handler, &*panic)), &[]);
@@ -254,6 +270,7 @@ impl<S: Service> Lanes<S> {
 
     fn drop_place(&mut self, index: usize) {
         if let Some(mut running) = self.places[index].take() {
+            self.holds -= running.weight;
             // The handler's own drops are user code; the slot is fit for use again only if they went well.
             if catch_unwind(AssertUnwindSafe(|| running.slot.clear())).is_ok() {
                 self.cx.link().shared.pool.give(running.job.action, running.slot);
@@ -327,6 +344,11 @@ impl<S: Service> Pool<S> {
 /// Whether the job's handler runs to its end once it has started.
 fn finishes<S: Service>(job: &Job) -> bool {
     S::ROUTES.get(usize::from(job.action)).is_some_and(|route| route.finish)
+}
+
+/// What a queued or running job occupies.
+const fn weight(frame: &Vec<u8>) -> usize {
+    frame.capacity() + size_of::<(Job, Vec<u8>)>()
 }
 
 fn unknown_action() -> Failure {

@@ -37,10 +37,13 @@ use pnet_protocol::{
 use tokio::sync::Notify;
 
 use self::counters::Counters;
-pub(crate) use self::out::{AnswerBytes, CallRefused, CallState, Enqueued, Out, SentItem, Wanted, micros_now};
+pub(crate) use self::out::{
+    AnswerBytes, CallRefused, CallState, Enqueued, Out, SentItem, SharedFrame, Wanted, micros_now,
+};
 use crate::{
     config,
     error::{Closed, ClosedBy},
+    server::{Account, Budget},
     transport::PeerAddr,
 };
 
@@ -56,6 +59,8 @@ pub(crate) struct Conn {
     outgoing: &'static Direction,
     pub(crate) call_timeout: Option<std::time::Duration>,
     pub(crate) counters: Counters,
+    /// What all connections of the server may hold; a client has none.
+    budget: Option<Arc<Budget>>,
     out: Mutex<Out>,
     ended: Notify,
     /// A ping was answered.
@@ -92,7 +97,9 @@ impl Conn {
         (role, info): (Role, &'static ProtocolInfo),
         (writer, local): (Writer, &Limits),
         call_timeout: Option<std::time::Duration>,
+        budget: Option<Arc<Budget>>,
     ) -> Arc<Self> {
+        let account = Account::new(id, budget.clone());
         Arc::new(Self {
             id,
             addr,
@@ -102,7 +109,8 @@ impl Conn {
             outgoing: info.sent_by(role),
             call_timeout,
             counters: Counters::default(),
-            out: Mutex::new(Out::new(writer, local)),
+            budget,
+            out: Mutex::new(Out::new(writer, local, account)),
             ended: Notify::new(),
             ponged: Notify::new(),
             written: AtomicBool::new(false),
@@ -186,7 +194,12 @@ impl Conn {
     /// The queue is full, and the packet that does not fit must not be missed: ends the connection on the spot.
     pub(crate) fn overrun(&self) -> Arc<Closed> {
         let reason = "the queue is full, and the packet's rule is to disconnect then";
-        let closed = self.set_gone(Closed::new(CloseCode::SlowConsumer, reason, ClosedBy::Here));
+        self.cut_off(Closed::new(CloseCode::SlowConsumer, reason, ClosedBy::Here))
+    }
+
+    /// Ends the connection on the spot: what it holds is let go of, and the peer is told nothing.
+    pub(crate) fn cut_off(&self, closed: Closed) -> Arc<Closed> {
+        let closed = self.set_gone(closed);
         if closed.code() == CloseCode::SlowConsumer {
             let waker = {
                 let mut out = self.out();
@@ -196,6 +209,11 @@ impl Conn {
             wake(waker);
         }
         closed
+    }
+
+    /// Whether the server's connections hold so much that nothing should be read.
+    pub(crate) fn is_tight(&self) -> bool {
+        self.budget.as_ref().is_some_and(|budget| budget.is_tight())
     }
 
     pub(crate) fn gone(&self) -> Option<Arc<Closed>> {

@@ -5,7 +5,10 @@ mod streams;
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::Waker,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -28,7 +31,7 @@ pub(crate) use self::{
     streams::{Sent as SentItem, Wanted},
 };
 use super::counters::Sent;
-use crate::{config, error::Closed};
+use crate::{buffers, config, error::Closed, server::Account};
 
 /// The sending half of a connection.
 #[derive(Debug)]
@@ -68,6 +71,8 @@ pub(crate) struct Out {
     /// Packets and calls that wait for credit, for a call's place or for room in `buf`; in order.
     parked: VecDeque<Parked>,
     parked_bytes: usize,
+    /// Of these, what no other connection shares.
+    parked_own: usize,
     /// Senders that wait for a place in `parked`, each with its ticket.
     room: Vec<(u64, Waker)>,
     tickets: u64,
@@ -75,6 +80,15 @@ pub(crate) struct Out {
     pub(crate) refused_since: Option<Instant>,
     /// The reason is in `gone`: the driver lets go of the transport without another word.
     pub(crate) cut_off: bool,
+    /// The transport refuses the batch that is being written: what comes now is parked.
+    blocked: bool,
+    /// The driver does not read for now, as too much is held.
+    stopped: bool,
+    account: Account,
+    /// What the driver holds: the batch, the beginning of a frame, what its handlers have not finished.
+    driver_holds: usize,
+    /// Items of streams that nobody has taken.
+    unread: Arc<AtomicUsize>,
     /// Whether this batch has its TIME frame: it holds a packet or a call.
     timed: bool,
     /// The peer closes connections that cancel too often, so this side does not.
@@ -102,8 +116,17 @@ struct Pings {
 #[derive(Debug)]
 struct Parked {
     frame: Bytes,
+    /// Whether other connections have the same frame; then it is not counted here.
+    shared: bool,
     /// The call's id and action; `None` for a one-way packet.
     call: Option<(u32, u16)>,
+}
+
+/// A frame for many connections. One of them has to keep it before it is made to be shared.
+#[derive(Debug)]
+pub(crate) struct SharedFrame {
+    frame: Vec<u8>,
+    kept: Option<Bytes>,
 }
 
 /// What became of a packet.
@@ -154,8 +177,20 @@ impl From<SendRefused> for Enqueued {
     }
 }
 
+impl SharedFrame {
+    pub(crate) const fn new(frame: Vec<u8>) -> Self {
+        Self { frame, kept: None }
+    }
+}
+
+impl Drop for SharedFrame {
+    fn drop(&mut self) {
+        buffers::give(std::mem::take(&mut self.frame));
+    }
+}
+
 impl Out {
-    pub(crate) fn new(writer: Writer, local: &Limits) -> Self {
+    pub(crate) fn new(writer: Writer, local: &Limits, account: Account) -> Self {
         Self {
             reads_until: writer.awaits_reading().then(|| Instant::now() + READING),
             answers_until: None,
@@ -176,10 +211,16 @@ impl Out {
             writer,
             parked: VecDeque::new(),
             parked_bytes: 0,
+            parked_own: 0,
             room: Vec::new(),
             tickets: 0,
             refused_since: None,
             cut_off: false,
+            blocked: false,
+            stopped: false,
+            account,
+            driver_holds: 0,
+            unread: Arc::default(),
             timed: false,
             cancels: Cancels::default(),
             pings: Pings::default(),
@@ -190,15 +231,15 @@ impl Out {
 
     /// Takes a one-way packet, given as its whole frame.
     pub(crate) fn packet(&mut self, frame: &[u8]) -> Enqueued {
-        self.packet_or_park(frame, || Bytes::copy_from_slice(frame))
+        self.packet_or_park(frame, None)
     }
 
     /// The same for a frame shared by many connections.
-    pub(crate) fn shared_packet(&mut self, frame: &Bytes) -> Enqueued {
-        self.packet_or_park(frame, || frame.clone())
+    pub(crate) fn shared_packet(&mut self, shared: &mut SharedFrame) -> Enqueued {
+        self.packet_or_park(&shared.frame, Some(&mut shared.kept))
     }
 
-    fn packet_or_park(&mut self, frame: &[u8], keep: impl FnOnce() -> Bytes) -> Enqueued {
+    fn packet_or_park(&mut self, frame: &[u8], shared: Option<&mut Option<Bytes>>) -> Enqueued {
         if self.suspended {
             return Enqueued::Suspended;
         }
@@ -208,15 +249,23 @@ impl Out {
         if let Err(refused) = self.writer.check_packet(frame) {
             return refused.into();
         }
-        if self.parked.is_empty() && self.writer.can_send_packet() && self.buf.len() < HIGH_WATER {
+        if self.account.is_full() {
+            return Enqueued::Full;
+        }
+        if self.is_direct() && self.writer.can_send_packet() {
             self.write_packet(frame);
+            self.settle();
             return Enqueued::Taken(self.wake_driver());
         }
         if !self.has_room(frame.len()) {
             return Enqueued::Full;
         }
-        self.park(Parked { frame: keep(), call: None });
-        Enqueued::Taken(None)
+        let (frame, shared) = match shared {
+            Some(kept) => (kept.get_or_insert_with(|| self.account.share(frame)).clone(), true),
+            None => (Bytes::copy_from_slice(frame), false),
+        };
+        self.park(Parked { frame, shared, call: None });
+        Enqueued::Taken(self.wake_stopped())
     }
 
     /// A packet was refused for want of room, and nobody waits for it. From the first one on, the driver watches whether
@@ -354,12 +403,13 @@ impl Out {
             let told = self.writer.answer(to, answer, stream, &mut self.buf);
             debug_assert!(told.is_ok(), "a failure is short: {told:?}");
         }
+        self.settle();
     }
 
     /// Moves what now may go from the parked to the buffer, and tells waiting senders of room. Call it whenever credit
     /// came, a call ended or the buffer was taken.
     pub(crate) fn unpark(&mut self, wakers: &mut Vec<Waker>) {
-        while self.buf.len() < HIGH_WATER {
+        while !self.blocked && self.buf.len() < HIGH_WATER {
             let Some(front) = self.parked.front() else { break };
             let may_go = match front.call {
                 Some((id, _)) => match self.calls.get_mut(id) {
@@ -393,10 +443,68 @@ impl Out {
         if self.refused_since.is_some() && self.is_half_empty() {
             self.refused_since = None;
         }
+        self.wake_room(wakers);
+        self.wake_waiting_producers(wakers);
+    }
+
+    /// Tells waiting senders of room, if there is some.
+    pub(crate) fn wake_room(&mut self, wakers: &mut Vec<Waker>) {
         if !self.room.is_empty() && self.has_room(0) {
             wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
         }
-        self.wake_waiting_producers(wakers);
+    }
+
+    /// What the connection holds, the frames that it shares with others included; `None` if it is gone.
+    pub(crate) fn holds(&self) -> Option<usize> {
+        self.gone.is_none().then(|| self.own() + self.parked_bytes - self.parked_own)
+    }
+
+    /// The driver is about to sleep, and holds so much.
+    pub(crate) fn settle_driver(&mut self, held: usize) {
+        self.driver_holds = held;
+        self.settle();
+    }
+
+    /// Tells the server what is held here, if it has changed much.
+    fn settle(&mut self) {
+        self.account.settle(self.own());
+    }
+
+    /// What is held for this connection alone.
+    fn own(&self) -> usize {
+        weight(&self.buf)
+            + self.parked_own
+            + self.parked.len() * size_of::<Parked>()
+            + self.driver_holds
+            + self.unread.load(Ordering::Relaxed)
+    }
+
+    /// So much is held that nothing should be read. `true` if that is so, and then `driver` is told when it is over. What the
+    /// peer has to say is read all the same if this side waits for it: it may be what sets memory free.
+    pub(crate) fn stop_reading(&mut self, driver: &Waker) -> bool {
+        let expects = !self.parked.is_empty() && !self.blocked || self.awaits_answers();
+        self.stopped = !expects && self.account.wait_to_read(driver);
+        self.stopped
+    }
+
+    /// Something is waited for that only the peer can bring: the driver has to read, whatever is held.
+    fn wake_stopped(&mut self) -> Option<Waker> {
+        if std::mem::take(&mut self.stopped) { self.wake_anyway() } else { None }
+    }
+
+    /// The transport takes no more of the batch. Until it does, packets stay what they are, shared with other connections
+    /// as often as not, and no buffer grows.
+    pub(crate) fn block(&mut self) {
+        self.blocked = true;
+        if self.buf.is_empty() {
+            buffers::give(std::mem::take(&mut self.buf));
+        }
+    }
+
+    /// The transport has taken the whole batch.
+    pub(crate) fn unblock(&mut self, wakers: &mut Vec<Waker>) {
+        self.blocked = false;
+        self.unpark(wakers);
     }
 
     /// When cancellations that had to wait are due.
@@ -412,6 +520,9 @@ impl Out {
         self.cancels.in_batch = 0;
         if self.buf.is_empty() {
             self.busy = false;
+            if self.buf.capacity() > KEPT_CAPACITY {
+                buffers::give(std::mem::take(&mut self.buf));
+            }
             return false;
         }
         std::mem::swap(&mut self.buf, empty);
@@ -447,16 +558,18 @@ impl Out {
         if std::mem::replace(&mut self.busy, true) { None } else { self.driver.clone() }
     }
 
-    /// Queues up for room. The ticket is the sender's, who gives it back if it does not wait any more.
-    pub(crate) fn wait_for_room(&mut self, ticket: &mut Option<u64>, waker: &Waker) {
-        let number = *ticket.get_or_insert_with(|| {
-            self.tickets += 1;
-            self.tickets
-        });
+    /// Queues up for room. The ticket is the sender's, who gives it back if it does not wait any more. The driver's waker, if
+    /// there is room already.
+    #[must_use]
+    pub(crate) fn wait_for_room(&mut self, ticket: &mut Option<u64>, waker: &Waker) -> Option<Waker> {
+        let number = *ticket.get_or_insert_with(|| next(&mut self.tickets));
         match self.room.iter_mut().find(|(known, _)| *known == number) {
             Some((_, known)) => known.clone_from(waker),
             None => self.room.push((number, waker.clone())),
         }
+        // It is the driver that looks for room, here and in the server's budget.
+        let driver = self.driver.as_ref().filter(|_| self.account.is_full())?;
+        if self.account.wait_to_send(driver) { None } else { self.wake_anyway() }
     }
 
     pub(crate) fn leave_queue(&mut self, ticket: u64) {
@@ -485,6 +598,7 @@ impl Out {
         self.deaf = Some(Arc::clone(closed));
         self.parked.retain(|parked| parked.call.is_none());
         self.parked_bytes = self.parked.iter().map(|parked| parked.frame.len()).sum();
+        self.parked_own = self.parked.iter().map(Parked::own).sum();
         wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
         self.lose_calls(wakers);
     }
@@ -497,11 +611,12 @@ impl Out {
     pub(crate) fn set_gone(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
         self.gone = Some(Arc::clone(closed));
         self.refused_since = None;
-        self.parked.clear();
-        self.parked_bytes = 0;
+        self.parked = VecDeque::new();
+        (self.parked_bytes, self.parked_own) = (0, 0);
         wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
         self.wake_producers(wakers);
         self.lose_calls(wakers);
+        self.settle();
     }
 
     /// From now on, packets and calls are refused, or are taken again. Those that were taken before go their way.
@@ -527,6 +642,9 @@ impl Out {
     fn begin_batch(&mut self) {
         if !self.timed {
             self.timed = true;
+            if self.buf.capacity() == 0 {
+                self.buf = buffers::take();
+            }
             self.writer.begin_batch(micros_now(), &mut self.buf);
         }
     }
@@ -538,14 +656,29 @@ impl Out {
         }
     }
 
+    /// Whether what comes now may go into the buffer, as far as its order and the buffer's length are concerned.
+    fn is_direct(&self) -> bool {
+        !self.blocked && self.parked.is_empty() && self.buf.len() < HIGH_WATER
+    }
+
     fn park(&mut self, parked: Parked) {
         self.parked_bytes += parked.frame.len();
+        self.parked_own += parked.own();
         self.parked.push_back(parked);
+        self.settle();
     }
 
     fn unpark_front(&mut self) -> Option<Parked> {
-        let parked = self.parked.pop_front()?;
+        self.unpark_at(0)
+    }
+
+    fn unpark_at(&mut self, index: usize) -> Option<Parked> {
+        let parked = self.parked.remove(index)?;
         self.parked_bytes -= parked.frame.len();
+        self.parked_own -= parked.own();
+        if self.parked.is_empty() && self.parked.capacity() > KEPT_PLACES {
+            self.parked = VecDeque::new();
+        }
         Some(parked)
     }
 
@@ -556,9 +689,28 @@ impl Out {
 
     /// An empty queue takes any frame, so one that is longer than the whole queue can still be sent.
     fn has_room(&self, len: usize) -> bool {
-        self.parked.is_empty()
-            || self.parked.len() < QUEUE_PACKETS && self.buf.len() + self.parked_bytes + len <= QUEUE_BYTES
+        (self.parked.is_empty()
+            || self.parked.len() < QUEUE_PACKETS && self.buf.len() + self.parked_bytes + len <= QUEUE_BYTES)
+            && !self.account.is_full()
     }
+}
+
+impl Parked {
+    /// What no other connection shares.
+    fn own(&self) -> usize {
+        if self.shared { 0 } else { self.frame.len() }
+    }
+}
+
+/// The next ticket.
+fn next(tickets: &mut u64) -> u64 {
+    *tickets += 1;
+    *tickets
+}
+
+/// What a buffer occupies. Of a short one its contents, so that recycled buffers do not seem to be full ones.
+pub(crate) const fn weight(buf: &Vec<u8>) -> usize {
+    if buf.len() < KEPT_CAPACITY { buf.len() } else { buf.capacity() }
 }
 
 /// The time as the wire has it.
@@ -581,5 +733,8 @@ const HOLD_ABOVE: usize = 1024 * 1024;
 /// Bounds of what is queued for one connection: bytes in all, and packets that wait.
 const QUEUE_BYTES: usize = 1024 * 1024;
 const QUEUE_PACKETS: usize = 1024;
+/// Places for waiting packets, and bytes of the out-buffer, that a connection keeps when they are empty.
+const KEPT_PLACES: usize = 32;
+const KEPT_CAPACITY: usize = 4 * 1024;
 /// How long a peer that takes one packet at a time, and does not answer it, may need to read it.
 const READING: Duration = Duration::from_secs(1);

@@ -108,6 +108,10 @@ impl<S: Service> Dispatch for Served<S> {
         self.lanes.is_idle()
     }
 
+    fn holds(&self) -> usize {
+        self.lanes.holds()
+    }
+
     fn poll_leave(&mut self, closed: &Arc<Closed>, task: &mut Context<'_>) -> Poll<()> {
         // Who was never let in does not leave.
         if !self.joined || self.left {

@@ -252,7 +252,8 @@ impl<S: Service> Serving<S> {
                 (Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer)), 0, None, heartbeat_ms)
             }
         };
-        let conn = Conn::new(id, addr, (Role::Server, info), (writer, limits), self.config.call_timeout);
+        let budget = self.core.budget.clone();
+        let conn = Conn::new(id, addr, (Role::Server, info), (writer, limits), self.config.call_timeout, budget);
         conn.counters.bytes_received.add(joining.read);
         let Some(listed) = self.enlist(&conn) else {
             tracing::warn!("too many connections");

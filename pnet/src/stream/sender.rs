@@ -82,9 +82,10 @@ impl<B> StreamSender<B> {
     ///
     /// Safe: it changes nothing.
     pub async fn closed(&self) -> SendError {
+        let mut waiting = WaitingFor { place: self.place.clone(), ticket: None };
         poll_fn(|task| {
             let Some((conn, id)) = &self.place else { return Poll::Ready(SendError::Cancelled) };
-            match conn.out().is_wanted(*id, task.waker()) {
+            match conn.out().is_wanted(*id, &mut waiting.ticket, task.waker()) {
                 Wanted::Yes => Poll::Pending,
                 Wanted::Ended => Poll::Ready(SendError::Cancelled),
                 Wanted::Draining => Poll::Ready(SendError::ShuttingDown),
@@ -112,7 +113,8 @@ impl<B: OwnedPacket> StreamSender<B> {
             Some((conn, _)) => encode(conn, &item, &mut payload).map_err(SendError::Encode),
             None => Err(SendError::Cancelled),
         };
-        SendingItem { place: self.place.clone(), payload: encoded.map(|()| payload).map_err(Some) }
+        let waiting = WaitingFor { place: self.place.clone(), ticket: None };
+        SendingItem { waiting, payload: encoded.map(|()| payload).map_err(Some) }
     }
 
     /// Sends an item if it can be sent now.
@@ -156,7 +158,7 @@ fn encode<B: OwnedPacket>(conn: &Conn, item: &B, payload: &mut Vec<u8>) -> Resul
 /// Dropped before it is ready, the item is not sent; once it is ready, it is.
 #[must_use = "an item is sent when this is awaited"]
 pub struct SendingItem {
-    place: Option<(Arc<Conn>, StreamId)>,
+    waiting: WaitingFor,
     payload: Result<Vec<u8>, Option<SendError>>,
 }
 
@@ -172,8 +174,9 @@ impl Future for SendingItem {
                 return Poll::Ready(Err(error));
             }
         };
-        let Some((conn, id)) = &this.place else { return Poll::Ready(Err(SendError::Cancelled)) };
-        let sent = conn.out().item(*id, payload, Some(task.waker()));
+        let WaitingFor { place, ticket } = &mut this.waiting;
+        let Some((conn, id)) = place else { return Poll::Ready(Err(SendError::Cancelled)) };
+        let sent = conn.out().item(*id, payload, Some((ticket, task.waker())));
         let result = match sent {
             SentItem::Taken(waker) => {
                 wake(waker);
@@ -190,6 +193,20 @@ impl Future for SendingItem {
         buffers::give(std::mem::take(payload));
         this.payload = Err(None);
         Poll::Ready(result)
+    }
+}
+
+/// Somebody who waits for something of a stream. Dropped, nobody is woken for it.
+struct WaitingFor {
+    place: Option<(Arc<Conn>, StreamId)>,
+    ticket: Option<u64>,
+}
+
+impl Drop for WaitingFor {
+    fn drop(&mut self) {
+        if let (Some((conn, id)), Some(ticket)) = (&self.place, self.ticket) {
+            conn.out().leave_stream(*id, ticket);
+        }
     }
 }
 

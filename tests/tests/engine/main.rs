@@ -2,6 +2,7 @@
 //! the clock paused: nothing sleeps, and what takes 30 s here takes no time.
 
 mod begin_and_end;
+mod budget;
 mod calls;
 mod cancellation;
 mod deadlines;

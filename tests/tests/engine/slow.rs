@@ -1,9 +1,11 @@
 //! Full queues: a rule for each packet, and how slow consumers go.
 
-use pnet::{CloseCode, Hub, Limits, Packet, Peer, Protocol, SendError, TrySendReason, action, actions, protocol};
+use pnet::{
+    ByteBuf, CloseCode, Hub, Json, Limits, Packet, Peer, Protocol, SendError, TrySendReason, action, actions, protocol,
+};
 use serde::{Deserialize, Serialize};
 use tokio::{
-    io::{AsyncReadExt, DuplexStream},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     time::{Duration, Instant, sleep},
 };
 
@@ -29,7 +31,12 @@ struct Order {
     n: u32,
 }
 
-protocol! { Feed { client { Hello } server { Fact, Move, Order } } }
+#[derive(Debug, Packet, Serialize, Deserialize)]
+struct Page {
+    data: ByteBuf,
+}
+
+protocol! { Feed { client { Hello } server { Fact, Move, Order, Page } } }
 
 #[action("HELLO")]
 fn hello(_: Hello) {}
@@ -120,7 +127,7 @@ async fn a_peer_that_reads_a_byte_a_second_goes_and_a_slow_line_stays() {
         let server = pnet::memory::serve(FeedServer, ());
         let mut io = server.connector().open().await.expect("opens");
         // Speaks JSON, so that no credit holds the packets back.
-        tokio::io::AsyncWriteExt::write_all(&mut io, br#"{"action":"HELLO","data":{}}"#).await.expect("writes");
+        io.write_all(br#"{"action":"HELLO","data":{}}"#).await.expect("writes");
         settle().await;
         let peer = server.hub().peers().pop().expect("there");
         while peer.try_send(Move { n: 0 }).is_ok() {
@@ -136,4 +143,116 @@ async fn a_peer_that_reads_a_byte_a_second_goes_and_a_slow_line_stays() {
         }
         assert_eq!(peer.is_closed(), goes, "{step}");
     }
+}
+
+/// A client that can be pushed to without end, as it speaks JSON, or that has not given credit for 64 pages yet.
+async fn reader(json: bool) -> (pnet::memory::MemoryServer<Feed>, Peer<Feed>, DuplexStream) {
+    let server = pnet::memory::serve(FeedServer, ());
+    let mut io = server.connector().open().await.expect("opens");
+    if json {
+        io.write_all(br#"{"action":"HELLO","data":{}}"#).await.expect("writes");
+    } else {
+        shake(&mut io, Feed::INFO, &Limits::default()).await;
+    }
+    settle().await;
+    let peer = server.hub().peers().pop().expect("there");
+    (server, peer, io)
+}
+
+#[tokio::test(start_paused = true)]
+async fn peers_that_do_not_read_what_is_broadcast_go_soon_after_ten_seconds() {
+    for json in [false, true] {
+        for a_byte_a_second in [false, true] {
+            let (server, peer, mut io) = reader(json).await;
+            let hub = server.hub();
+            let page = Page { data: ByteBuf::from(vec![0; 8 * 1024]) };
+            let started = Instant::now();
+            while !peer.is_closed() {
+                hub.broadcast(&page);
+                if a_byte_a_second {
+                    let _ = tokio::time::timeout(Duration::from_secs(1), io.read_u8()).await;
+                }
+                sleep(Duration::from_millis(100)).await;
+                settle().await;
+            }
+            assert_eq!(peer.closed().await.code(), CloseCode::SlowConsumer);
+            let took = started.elapsed();
+            assert!((10_000..13_000).contains(&took.as_millis()), "{json} {a_byte_a_second}: {took:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_peer_goes_between_ten_and_eleven_seconds() {
+    for json in [false, true] {
+        let (_server, peer, mut io) = reader(json).await;
+        for _ in 0..20 {
+            peer.try_send(Page { data: ByteBuf::from(vec![0; 8 * 1024]) }).expect("there is room");
+        }
+        settle().await;
+        // The transport refuses from here on, but for a byte a second.
+        let started = Instant::now();
+        let reading = async {
+            loop {
+                sleep(Duration::from_secs(1)).await;
+                if io.read_u8().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::select! {
+            () = reading => {}
+            closed = peer.closed() => assert_eq!(closed.code(), CloseCode::SlowConsumer),
+        }
+        let took = started.elapsed();
+        assert!((10_000..11_000).contains(&took.as_millis()), "{json}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_falls_below_half_has_ten_seconds_again() {
+    let (_server, peer, mut io) = reader(true).await;
+    let page = || Page { data: ByteBuf::from(vec![0; 8 * 1024]) };
+    let fill = || {
+        while peer.try_send(page()).is_ok() {}
+    };
+    fill();
+    let mut seen = vec![0; 64 * 1024];
+    for _ in 0..3 {
+        // Less than ten seconds in a row, and then all but the last half is read.
+        sleep(Duration::from_secs(8)).await;
+        assert!(!peer.is_closed());
+        let mut read = 0;
+        while read < 900 * 1024 {
+            read += io.read(&mut seen).await.expect("reads");
+        }
+        settle().await;
+        fill();
+    }
+    assert!(!peer.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_made_at_run_time_obey_the_rules_of_their_actions() {
+    let json = |action: &str| Json::new(action, serde_json::json!({ "n": 1 }));
+    let all = full().await;
+    assert!(matches!(all.peer.send_json(&json("MOVE")).await, Err(SendError::Full)));
+    assert_eq!(all.hub.broadcast_json(&json("MOVE")).expect("fits").dropped, 1);
+    let mut sending = Box::pin(all.peer.send_json(&json("FACT")));
+    assert!(!poll_once(sending.as_mut()).await);
+    drop(sending);
+    sleep(Duration::from_secs(11)).await;
+    assert!(!all.peer.is_closed(), "who waits, and what may be dropped, closes nobody");
+    assert!(matches!(all.peer.send_json(&json("ORDER")).await, Err(SendError::Disconnected(_))));
+    assert_eq!(all.peer.closed().await.code(), CloseCode::SlowConsumer);
+
+    let all = full().await;
+    let started = Instant::now();
+    assert_eq!(all.hub.broadcast_json(&json("FACT")).expect("fits").dropped, 1);
+    is_slow_after(&all.peer, started, 10_000).await;
+
+    let all = full().await;
+    let started = Instant::now();
+    assert_eq!(all.hub.broadcast_json(&json("ORDER")).expect("fits").dropped, 1);
+    is_slow_after(&all.peer, started, 0).await;
 }

@@ -28,6 +28,8 @@ impl<D: Dispatch> Driver<D> {
             return;
         }
         tracing::debug!(%closed, "closing");
+        // What was accepted and has credit goes before the last words.
+        self.unblock();
         self.dispatch.cancel_all();
         let closed = self.conn.set_gone(closed);
         self.unwelcome();
@@ -43,6 +45,7 @@ impl<D: Dispatch> Driver<D> {
     /// The peer has said its last words. In JSON it is answered what came before them, whether it came in the same read or
     /// not: a script asks, says goodbye, and reads.
     pub(super) fn dismissed(&mut self, closed: Closed) {
+        self.unblock();
         let unwritten = self.written < self.batch.len() || !self.conn.out().buf.is_empty();
         if self.conn.dialect != Dialect::Json || !self.welcome.is_empty() || !unwritten {
             self.leave(closed);
@@ -151,7 +154,13 @@ impl<D: Dispatch> Driver<D> {
         self.written = 0;
         self.timer = None;
         self.slow = None;
-        self.conn.out().buf = Vec::new();
+        self.stopped = None;
+        {
+            let held = self.holds();
+            let mut out = self.conn.out();
+            out.buf = Vec::new();
+            out.settle_driver(held);
+        }
         self.conn.set_written();
         self.stage = Stage::Leaving;
     }
@@ -202,15 +211,20 @@ impl<D: Dispatch> Driver<D> {
                 break;
             }
             if turn == TURNS {
+                self.conn.out().settle_driver(self.dispatch.holds());
                 task.waker().wake_by_ref();
                 return Poll::Pending;
             }
             let (dispatch, mut ended) = self.split();
             if !dispatch.poll(task.waker(), &mut ended) {
-                self.conn.out().rest();
+                let held = self.dispatch.holds();
+                let mut out = self.conn.out();
+                out.settle_driver(held);
+                out.rest();
                 return Poll::Pending;
             }
         }
+        self.conn.out().settle_driver(0);
         let Some(closed) = self.conn.gone() else { return Poll::Ready(()) };
         let left = self.dispatch.poll_leave(&closed, task);
         self.conn.out().rest();

@@ -46,6 +46,9 @@ impl<D: Dispatch> Driver<D> {
             self.note_begun(used);
             return true;
         }
+        if self.is_stopped(task) {
+            return false;
+        }
         let Some(io) = &mut self.io else { return false };
         // A long frame that has begun to arrive is read on where it is; anything else goes through the thread's buffer.
         let mut filled = self.tail.len();
@@ -110,6 +113,19 @@ impl<D: Dispatch> Driver<D> {
             buffers::give_read(buffer);
         }
         progress
+    }
+
+    /// Whether nothing is to be read for now, as the server holds too much already.
+    fn is_stopped(&mut self, task: &Context<'_>) -> bool {
+        let takes = matches!(self.stage, Stage::Joining { .. } | Stage::Open | Stage::Draining { .. });
+        let stop = takes && self.conn.is_tight() && self.conn.out().stop_reading(task.waker());
+        if stop {
+            self.stopped.get_or_insert_with(Instant::now);
+        } else if self.stopped.is_some() {
+            self.excuse_peer(Instant::now());
+            self.stopped = None;
+        }
+        stop
     }
 
     /// A frame that is not whole has its time; it starts again with each part worth mentioning.
@@ -187,6 +203,11 @@ impl<D: Dispatch> Driver<D> {
             Event::Greeted { limits } => {
                 self.set_heartbeat(self.reader.heartbeat_ms());
                 let mut out = self.conn.out();
+                if out.is_overfull() || self.welcome.len() >= WELCOMES {
+                    // It asks again and again, and does not read the answers.
+                    self.mistakes.count();
+                    return;
+                }
                 if let Some(limits) = &limits {
                     out.set_limits(limits);
                 }
@@ -360,6 +381,9 @@ impl<D: Dispatch> Driver<D> {
         }
     }
 }
+
+/// Bytes of handshakes that a client may have asked for before it is let in.
+const WELCOMES: usize = 16 * 1024;
 
 /// The peer's clock, as far as this side can represent it.
 fn system_time(micros: i64) -> Option<SystemTime> {

@@ -75,6 +75,12 @@ impl Life {
         }
     }
 
+    /// This side has not read for so long.
+    pub(super) fn pause(&mut self, paused: Duration, now: Instant) {
+        self.heard = self.heard.checked_add(paused).map_or(now, |heard| heard.min(now));
+        self.doubted = false;
+    }
+
     /// What is due now.
     pub(super) fn look(&mut self, now: Instant) -> Sign {
         let Some(every) = self.every.filter(|_| self.due <= now) else { return Sign::Nothing };

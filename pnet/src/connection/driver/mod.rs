@@ -2,8 +2,9 @@
 //!
 //! A [`Driver`] is polled, never awaited, so nothing of it can be cancelled half-way. One turn handles every whole frame
 //! of a read, lets handlers run, and writes what has gathered in one go; after some turns it yields to other tasks.
-//! Reading never stops while the connection is open: answers, credit and cancellations must get through, and what new
-//! work may arrive is bounded by the limits.
+//! Reading does not stop while the connection is open: answers, credit and cancellations must get through, and what new
+//! work may arrive is bounded by the limits. But where a server's connections together hold too much, nothing is read unless
+//! this side waits for it.
 
 mod ending;
 mod incoming;
@@ -33,6 +34,7 @@ use self::{
 use super::{
     Conn,
     lanes::{Ended, Job},
+    out::weight,
 };
 use crate::{
     config,
@@ -57,6 +59,8 @@ pub(crate) trait Dispatch: Send + Unpin + 'static {
     fn kill(&mut self) -> usize;
     /// Whether nothing runs and nothing waits.
     fn is_idle(&self) -> bool;
+    /// Bytes of what waits and of what runs.
+    fn holds(&self) -> usize;
     /// Runs the disconnect handler, last and once.
     fn poll_leave(&mut self, closed: &Arc<Closed>, task: &mut Context<'_>) -> Poll<()>;
 }
@@ -122,6 +126,10 @@ pub(crate) struct Driver<D> {
     now: Option<Instant>,
     eof: bool,
     slow: Option<Slow>,
+    /// Whether the transport refuses the batch.
+    blocked: bool,
+    /// Since when nothing is read, because the server holds too much.
+    stopped: Option<Instant>,
     mistakes: Mistakes,
     cancellations: Mistakes,
     timer: Option<Pin<Box<Sleep>>>,
@@ -182,6 +190,8 @@ impl<D: Dispatch> Driver<D> {
             now: None,
             eof: false,
             slow: None,
+            blocked: false,
+            stopped: None,
             mistakes: Mistakes::in_packets(),
             cancellations: Mistakes::in_cancelling(),
             timer: None,
@@ -220,9 +230,11 @@ impl<D: Dispatch> Driver<D> {
 
     /// Does what handles have asked for since the last turn.
     fn obey(&mut self, task: &mut Context<'_>) {
+        let mut wakers = Vec::new();
         let (close, drain, kill, cut_off) = {
             let mut out = self.conn.out();
             out.driver_runs(task.waker());
+            out.wake_room(&mut wakers);
             for id in std::mem::take(&mut out.finished_calls) {
                 self.reader.call_finished(id);
             }
@@ -234,10 +246,11 @@ impl<D: Dispatch> Driver<D> {
             }
             (out.close.take(), out.drain.take(), std::mem::take(&mut out.kill), std::mem::take(&mut out.cut_off))
         };
+        wakers.into_iter().for_each(Waker::wake);
         if kill {
             self.cut_off(drain.map(|(closed, _)| closed), task);
         } else if cut_off {
-            tracing::warn!("the queue is full");
+            tracing::debug!("cut off");
             self.leave(Closed::unknown());
         } else if let Some(closed) = close {
             self.close(closed);
@@ -321,8 +334,10 @@ impl<D: Dispatch> Driver<D> {
             Stage::Open | Stage::Leaving => None,
         };
         let stalled = self.slow.as_ref().map(|slow| slow.since + self.times.write);
+        let held = self.holds();
         let (calls, reads, cancels, refused) = {
-            let out = self.conn.out();
+            let mut out = self.conn.out();
+            out.settle_driver(held);
             if out.has_requests() {
                 return true;
             }
@@ -368,6 +383,7 @@ impl<D: Dispatch> Driver<D> {
             out.unpark(&mut wakers);
         }
         wakers.into_iter().for_each(Waker::wake);
+        self.excuse_peer(now);
         if self.slow.as_ref().is_some_and(|slow| slow.since + self.times.write <= now) {
             tracing::warn!("the peer does not read");
             self.leave(Closed::new(CloseCode::SlowConsumer, "the peer does not read", ClosedBy::Here));
@@ -425,7 +441,23 @@ impl<D: Dispatch> Driver<D> {
     /// By when more has to come of what the peer has begun to send.
     fn begun_until(&self) -> Option<Instant> {
         let reads = matches!(self.stage, Stage::Joining { .. } | Stage::Open | Stage::Draining { .. });
-        self.begun.as_ref().filter(|_| reads).map(|begun| begun.since + BEGUN)
+        self.begun.as_ref().filter(|_| reads && self.stopped.is_none()).map(|begun| begun.since + BEGUN)
+    }
+
+    /// The peer is not to blame for the time in which nothing was read.
+    fn excuse_peer(&mut self, now: Instant) {
+        let Some(since) = &mut self.stopped else { return };
+        let paused = now.saturating_duration_since(std::mem::replace(since, now));
+        self.life.pause(paused, now);
+        if let Some(begun) = &mut self.begun {
+            begun.since += paused;
+        }
+    }
+
+    /// What the driver and its handlers hold of the server's memory.
+    fn holds(&self) -> usize {
+        let batch = if self.written < self.batch.len() { weight(&self.batch) } else { 0 };
+        batch + self.tail.capacity() + self.dispatch.holds()
     }
 
     fn split(&mut self) -> (&mut D, Sink<'_>) {
@@ -438,6 +470,7 @@ impl<D: Dispatch> Driver<D> {
 impl<D> Drop for Driver<D> {
     fn drop(&mut self) {
         self.conn.set_gone(Closed::new(CloseCode::Lost, "the connection's task has ended", ClosedBy::Here));
+        self.conn.out().settle_driver(0);
         self.conn.set_written();
     }
 }

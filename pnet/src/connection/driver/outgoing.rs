@@ -24,6 +24,7 @@ impl<D: Dispatch> Driver<D> {
             match Pin::new(io).poll_write(task, rest) {
                 Poll::Pending => {
                     self.slow.get_or_insert_with(|| Slow { since: Instant::now(), written: 0 });
+                    self.block();
                     return progress;
                 }
                 Poll::Ready(Ok(0)) => {
@@ -52,8 +53,32 @@ impl<D: Dispatch> Driver<D> {
         }
     }
 
+    /// The transport refuses the batch: from now on nothing is copied for this peer that could be shared.
+    fn block(&mut self) {
+        if std::mem::replace(&mut self.blocked, true) {
+            return;
+        }
+        self.conn.out().block();
+        let rest = self.batch.get(self.written..).unwrap_or_default();
+        if self.batch.capacity() > rest.len() + SPARE {
+            let rest = rest.to_vec();
+            buffers::give(std::mem::replace(&mut self.batch, rest));
+            self.written = 0;
+        }
+    }
+
+    /// What was parked meanwhile may go into the buffer.
+    pub(super) fn unblock(&mut self) {
+        if std::mem::take(&mut self.blocked) {
+            let mut wakers = Vec::new();
+            self.conn.out().unblock(&mut wakers);
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+
     /// Takes what has gathered. `false`: nothing.
     fn next_batch(&mut self) -> bool {
+        self.unblock();
         self.batch.clear();
         self.written = 0;
         if matches!(self.stage, Stage::Lingering { .. } | Stage::Leaving) {
@@ -116,3 +141,6 @@ impl<D: Dispatch> Driver<D> {
         }
     }
 }
+
+/// Capacity that a batch may leave unused while its peer does not read.
+const SPARE: usize = 4 * 1024;

@@ -11,7 +11,7 @@ use pnet_protocol::{
 };
 use tokio::time::Instant;
 
-use super::{CallRefused, HIGH_WATER, Out, Parked, streams::Consumer};
+use super::{CallRefused, Out, Parked, streams::Consumer};
 use crate::{
     config,
     error::{Closed, ClosedBy},
@@ -124,8 +124,8 @@ impl Out {
         if stream && self.has_all_streams() {
             return Err(CallRefused::Busy);
         }
-        let direct = self.parked.is_empty() && (stream || self.writer.can_call()) && self.buf.len() < HIGH_WATER;
-        if !direct && !self.has_room(payload.len()) {
+        let direct = self.is_direct() && (stream || self.writer.can_call());
+        if self.account.is_full() || !direct && !self.has_room(payload.len()) {
             return Err(CallRefused::Full);
         }
         let state = if direct { CallState::Sent } else { CallState::Parked };
@@ -142,10 +142,11 @@ impl Out {
             self.sent.calls += 1;
             self.writer.call_frame(id, info, action, timeout_ms, payload, &mut self.buf);
             self.writer.call_started(id, action, stream, &mut self.buf);
+            self.settle();
         } else {
             let mut frame = Vec::with_capacity(payload.len() + HEAD);
             self.writer.call_frame(id, info, action, timeout_ms, payload, &mut frame);
-            self.park(Parked { frame: frame.into(), call: Some((id, action)) });
+            self.park(Parked { frame: frame.into_boxed_slice().into(), shared: false, call: Some((id, action)) });
         }
         // A driver that sleeps until a later time has to know, also of a parked call, also while a write is refused.
         Ok((id, if sooner { self.wake_anyway() } else { self.wake_driver() }))
@@ -176,7 +177,7 @@ impl Out {
                 if let Some(index) =
                     self.parked.iter().position(|parked| parked.call.is_some_and(|(parked, _)| parked == id))
                 {
-                    self.parked_bytes -= self.parked.remove(index).map_or(0, |parked| parked.frame.len());
+                    self.unpark_at(index);
                 }
                 // What was behind it may have waited for nothing else.
                 self.unpark(wakers);
@@ -188,6 +189,7 @@ impl Out {
                 self.calls.remove(id);
             }
         }
+        self.settle();
     }
 
     /// The outcome of a call, for its caller; `None` while there is none.
@@ -201,7 +203,9 @@ impl Out {
         }
         if matches!(slot.state, CallState::TimedOut { answer_due: true }) {
             slot.consumer = None;
-            return Some(std::mem::replace(&mut slot.state, CallState::Abandoned));
+            let state = std::mem::replace(&mut slot.state, CallState::Abandoned);
+            self.settle();
+            return Some(state);
         }
         if self.calls.len() >= MAX_CALLS {
             // Somebody may wait for nothing but a free slot.

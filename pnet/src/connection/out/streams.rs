@@ -2,13 +2,16 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::Waker,
 };
 
 use pnet_protocol::connection::{Credit, ReplyTo, SendRefused, Violation, Window};
 
-use super::{CallState, HIGH_WATER, Out};
+use super::{CallState, HIGH_WATER, Out, next};
 use crate::{error::Closed, stream::StreamId};
 
 /// The streams that this side produces.
@@ -30,8 +33,8 @@ struct Producer {
     to: ReplyTo,
     /// `None`: the consumer takes what comes.
     credit: Option<Credit>,
-    /// Who waits for credit or room, or for the end.
-    wakers: Vec<Waker>,
+    /// Who waits for credit or room, or for the end; each with its ticket.
+    wakers: Vec<(u64, Waker)>,
 }
 
 /// A stream that this side consumes.
@@ -40,6 +43,37 @@ pub(crate) struct Consumer {
     /// What has come and was not taken, each with what it occupies of the window.
     items: VecDeque<(Vec<u8>, u32)>,
     window: Window,
+    /// The connection's count of what nobody has taken, and this stream's part of it.
+    unread: Arc<AtomicUsize>,
+    held: usize,
+}
+
+impl Consumer {
+    fn push(&mut self, payload: &[u8], len: u32) {
+        self.hold(self.held + weigh(payload));
+        self.items.push_back((payload.to_vec(), len));
+    }
+
+    fn pop(&mut self) -> Option<(Vec<u8>, u32)> {
+        let (payload, len) = self.items.pop_front()?;
+        self.hold(self.held - weigh(&payload));
+        Some((payload, len))
+    }
+
+    fn hold(&mut self, held: usize) {
+        if held > self.held {
+            self.unread.fetch_add(held - self.held, Ordering::Relaxed);
+        } else {
+            self.unread.fetch_sub(self.held - held, Ordering::Relaxed);
+        }
+        self.held = held;
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.hold(0);
+    }
 }
 
 /// What became of an item.
@@ -90,12 +124,12 @@ impl Out {
     /// The stream is at its end, or its consumer has left. `false`: the call opened none.
     pub(crate) fn close_producer(&mut self, call: u32, wakers: &mut Vec<Waker>) -> bool {
         let Some(producer) = self.producers.open.remove(&call) else { return false };
-        wakers.extend(producer.wakers);
+        wakers.extend(producer.wakers.into_iter().map(|(_, waker)| waker));
         true
     }
 
-    /// Takes an item. If there is no room for it, `waker` is told when there is.
-    pub(crate) fn item(&mut self, id: StreamId, payload: &[u8], waker: Option<&Waker>) -> Sent {
+    /// Takes an item. If there is no room for it, who waits is told when there is.
+    pub(crate) fn item(&mut self, id: StreamId, payload: &[u8], waits: Option<(&mut Option<u64>, &Waker)>) -> Sent {
         if let Some(closed) = &self.gone {
             return Sent::Gone(Arc::clone(closed));
         }
@@ -110,12 +144,15 @@ impl Out {
             Err(SendRefused::NoCredit)
         };
         match sent {
-            Ok(()) => Sent::Taken(self.wake_driver()),
+            Ok(()) => {
+                self.settle();
+                Sent::Taken(self.wake_driver())
+            }
             Err(SendRefused::TooLong { len, max }) => Sent::TooLong { len: len as u64, max: u64::from(max) },
             Err(_) => {
-                if let Some(waker) = waker {
+                if let Some((ticket, waker)) = waits {
                     self.producers.wait_for_room |= !room;
-                    remember(&mut producer.wakers, waker);
+                    remember(&mut producer.wakers, *ticket.get_or_insert_with(|| next(&mut self.tickets)), waker);
                 }
                 Sent::Full
             }
@@ -123,7 +160,7 @@ impl Out {
     }
 
     /// Whether the stream's items are still wanted; if so, `waker` is told when that changes.
-    pub(crate) fn is_wanted(&mut self, id: StreamId, waker: &Waker) -> Wanted {
+    pub(crate) fn is_wanted(&mut self, id: StreamId, ticket: &mut Option<u64>, waker: &Waker) -> Wanted {
         if let Some(closed) = &self.gone {
             return Wanted::Gone(Arc::clone(closed));
         }
@@ -131,9 +168,16 @@ impl Out {
             None => Wanted::Ended,
             Some(_) if self.producers.draining => Wanted::Draining,
             Some(producer) => {
-                remember(&mut producer.wakers, waker);
+                remember(&mut producer.wakers, *ticket.get_or_insert_with(|| next(&mut self.tickets)), waker);
                 Wanted::Yes
             }
+        }
+    }
+
+    /// Who has this ticket does not wait any more.
+    pub(crate) fn leave_stream(&mut self, id: StreamId, ticket: u64) {
+        if let Some(producer) = self.producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) {
+            producer.wakers.retain(|(known, _)| *known != ticket);
         }
     }
 
@@ -155,7 +199,7 @@ impl Out {
             && let Some(credit) = &mut producer.credit
         {
             credit.add(items, bytes)?;
-            wakers.append(&mut producer.wakers);
+            wakers.extend(producer.wakers.drain(..).map(|(_, waker)| waker));
         }
         Ok(())
     }
@@ -170,13 +214,18 @@ impl Out {
 
     pub(super) fn wake_producers(&mut self, wakers: &mut Vec<Waker>) {
         for producer in self.producers.open.values_mut() {
-            wakers.append(&mut producer.wakers);
+            wakers.extend(producer.wakers.drain(..).map(|(_, waker)| waker));
         }
     }
 
     /// What this side takes of a stream that it opens, as it told the peer.
     pub(super) fn new_consumer(&self) -> Consumer {
-        Consumer { items: VecDeque::new(), window: self.writer.stream_window(&self.local) }
+        Consumer {
+            items: VecDeque::new(),
+            window: self.writer.stream_window(&self.local),
+            unread: Arc::clone(&self.unread),
+            held: 0,
+        }
     }
 
     /// An item has come; the consumer's waker, if it waits. An item of no open stream is ignored.
@@ -187,17 +236,20 @@ impl Out {
             let (items, bytes) = consumer.window.size();
             return Err(Violation::NoItemCredit { id, items, bytes });
         }
-        consumer.items.push_back((payload.to_vec(), len));
-        Ok(slot.waker.take())
+        consumer.push(payload, len);
+        let waker = slot.waker.take();
+        self.settle();
+        Ok(waker)
     }
 
     /// The next item that has come, and the driver's waker if credit was written for it.
     pub(crate) fn take_item(&mut self, id: u32) -> Option<(Vec<u8>, Option<Waker>)> {
         let slot = self.calls.get_mut(id)?;
         let consumer = slot.consumer.as_mut()?;
-        let (payload, len) = consumer.items.pop_front()?;
+        let (payload, len) = consumer.pop()?;
         let due = consumer.window.finished(len);
         let open = matches!(slot.state, CallState::Sent) && self.gone.is_none() && self.deaf.is_none();
+        self.settle();
         let Some((items, bytes)) = due.filter(|_| open) else { return Some((payload, None)) };
         self.date();
         self.writer.stream_credit_due(id, items, bytes, &mut self.buf);
@@ -211,9 +263,15 @@ impl Out {
     }
 }
 
-/// Keeps a waker once, however often its task asks.
-fn remember(wakers: &mut Vec<Waker>, waker: &Waker) {
-    if !wakers.iter().any(|known| known.will_wake(waker)) {
-        wakers.push(waker.clone());
+/// What an item occupies.
+const fn weigh(payload: &[u8]) -> usize {
+    payload.len() + size_of::<(Vec<u8>, u32)>()
+}
+
+/// Keeps one waker for each ticket.
+fn remember(wakers: &mut Vec<(u64, Waker)>, ticket: u64, waker: &Waker) {
+    match wakers.iter_mut().find(|(known, _)| *known == ticket) {
+        Some((_, known)) => known.clone_from(waker),
+        None => wakers.push((ticket, waker.clone())),
     }
 }
