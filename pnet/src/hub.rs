@@ -69,13 +69,20 @@ pub struct Hub<P: Phase> {
 #[non_exhaustive]
 #[derive(Debug, Default)]
 pub struct Broadcast {
-    /// Connections whose queue took the packet.
+    /// Connections whose queue took the packet: it is written as soon as the peer takes it, unless the connection ends
+    /// before.
     pub queued: usize,
-    /// Connections that were left out: excepted by the caller, suspended, or already gone.
+    /// Connections that are not meant to get it now: excepted by the caller, [suspended](Peer::suspend), gone already, or
+    /// of the old form, whose peer takes no pushes.
     pub skipped: usize,
-    /// Connections whose queue was full (with [`WhenFull::Disconnect`](crate::WhenFull::Disconnect) they are closed, with
-    /// [`WhenFull::Wait`](crate::WhenFull::Wait) they are if it stays so for 10 s), whose peer takes no packet of that length, or in whose dialect the packet cannot
-    /// be encoded: they do not get it.
+    /// Connections that should get it and do not, for one of these reasons:
+    ///
+    /// - The queue is full, or the server [holds too much](crate::ServerBuilder::max_memory) for all of them. With
+    ///   [`WhenFull::DropNew`](crate::WhenFull::DropNew) that is all; with [`WhenFull::Wait`](crate::WhenFull::Wait) the
+    ///   connection is closed if its queue does not fall below half in 10 s from the first such packet on; with
+    ///   [`WhenFull::Disconnect`](crate::WhenFull::Disconnect) it is closed at once.
+    /// - The packet is longer than the peer takes.
+    /// - It cannot be encoded in the connection's dialect: see `error`.
     pub dropped: usize,
     /// Why connections of a dialect do not get it: the packet cannot be encoded. Also in the log, as an error.
     pub error: Option<EncodeError>,

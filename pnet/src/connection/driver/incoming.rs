@@ -203,11 +203,6 @@ impl<D: Dispatch> Driver<D> {
             Event::Greeted { limits } => {
                 self.set_heartbeat(self.reader.heartbeat_ms());
                 let mut out = self.conn.out();
-                if out.is_overfull() || self.welcome.len() >= WELCOMES {
-                    // It asks again and again, and does not read the answers.
-                    self.mistakes.count();
-                    return;
-                }
                 if let Some(limits) = &limits {
                     out.set_limits(limits);
                 }
@@ -381,9 +376,6 @@ impl<D: Dispatch> Driver<D> {
         }
     }
 }
-
-/// Bytes of handshakes that a client may have asked for before it is let in.
-const WELCOMES: usize = 16 * 1024;
 
 /// The peer's clock, as far as this side can represent it.
 fn system_time(micros: i64) -> Option<SystemTime> {
