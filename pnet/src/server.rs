@@ -216,7 +216,7 @@ impl<S: Service> ServerBuilder<S> {
     ///
     /// From three quarters on, nothing is read from clients, unless this side waits for something of theirs: whoever sends
     /// has to wait, and that does not count as silence. At the whole of it, packets and calls of this side find their queue
-    /// full, and the connection that holds most is closed as [`CloseCode::SlowConsumer`], then the next, until it is less. The
+    /// full, and the connection that holds most is closed as `slow-consumer`, then the next, until it is less. The
     /// same happens, one connection a second, if three quarters are held for 10 s.
     pub const fn max_memory(mut self, bytes: usize) -> Self {
         self.config.max_memory = bytes;
