@@ -36,8 +36,8 @@ pub struct Envelope<'a> {
     pub id: Option<CallId<'a>>,
     /// Of an answer: the `id` of the call.
     pub re: Option<CallId<'a>>,
-    /// Of a call: how long its caller waits, in milliseconds.
-    pub timeout: Option<u64>,
+    /// Of a call: how long its caller waits, in milliseconds; as long as there is a number for if it is more.
+    pub timeout: Option<u32>,
 }
 
 /// The field `token`.
@@ -299,11 +299,12 @@ fn token_of(value: &str) -> Result<Token<'_>, What> {
 }
 
 /// Whole milliseconds.
-fn timeout_of(value: &str) -> Result<Option<u64>, What> {
+fn timeout_of(value: &str) -> Result<Option<u32>, What> {
     if value == "null" {
         return Ok(None);
     }
-    quick::id_of(value).map(Some).ok_or_else(|| "`timeout` is no integer from 0 to 2^53-1".into())
+    let millis = quick::id_of(value).ok_or("`timeout` is no integer from 0 to 2^53-1")?;
+    Ok(Some(u32::try_from(millis).unwrap_or(u32::MAX)))
 }
 
 /// Seconds, as a number with any fraction, in microseconds.

@@ -350,7 +350,7 @@ impl JsonReader {
         action: &str,
         data: Option<&'a str>,
         id: Option<CallId<'a>>,
-        timeout: Option<u64>,
+        timeout: Option<u32>,
         len: usize,
     ) -> Result<Event<'a>, ReadError> {
         let Some(number) = self.incoming.find(action) else {
@@ -390,7 +390,7 @@ impl JsonReader {
             return Ok(Event::Busy { to });
         };
         self.streams += u32::from(stream);
-        let timeout_ms = u32::try_from(timeout.unwrap_or(0)).unwrap_or(u32::MAX);
+        let timeout_ms = timeout.unwrap_or(0);
         Ok(Event::Call { id, action: number, timeout_ms, payload, to })
     }
 
