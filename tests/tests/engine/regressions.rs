@@ -10,14 +10,14 @@ use std::{
 
 use pnet::{CallError, Client, Limits, Packet, Peer, Protocol, action, actions, protocol, transport::PeerAddr};
 use pnet_protocol::{
-    frame::{self, Frame},
+    frame::{self, Frame, StreamEnd},
     handshake::{ClientHandshake, ShapePolicy},
 };
-use pnet_tests::talk::{Ask, AskBack, Book, Done, Echo, Hold, Note, Push, Talk, TalkClient, TalkServer, Touch, Wait};
+use pnet_tests::talk::{Ask, AskBack, Book, Count, Done, Echo, Hold, Note, Number, Push, Talk, TalkClient, TalkServer, Touch, Wait};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
-use super::support::{Handed, id_of, pair, poll_once, settle, shake, stuck};
+use super::support::{Handed, Raw, id_of, pair, poll_once, settle, shake, stuck};
 
 #[tokio::test(start_paused = true)]
 async fn a_call_times_out_while_the_peer_does_not_read() {
@@ -576,5 +576,52 @@ async fn large_packets_that_wait_for_room_all_arrive() {
     }
     for task in tasks {
         tokio::time::timeout(Duration::from_secs(60), task).await.expect("in time").unwrap().expect("ok");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_that_come_while_the_stream_is_polled_are_not_lost() {
+    let (mut server, client, _) = Raw::with_client(&Limits::default()).await;
+    let serving = tokio::spawn(async move {
+        let mut payload = Vec::new();
+        Number { n: 7 }.encode(Number::CODEC, &mut payload).expect("encodes");
+        for _ in 0..ROUNDS {
+            let id = server.next(|frame| if let Frame::Call { id, .. } = frame { id } else { 0 }).await;
+            let mut bytes = Vec::new();
+            Frame::Item { id, payload: &payload }.encode(&mut bytes);
+            Frame::End { id, end: StreamEnd::Done }.encode(&mut bytes);
+            server.io.write_all(&bytes).await.expect("memory writes");
+        }
+    });
+    for round in 0..ROUNDS {
+        let mut stream = client.stream(Count { to: 1 });
+        let mut items = 0;
+        // Polled all the time, so that what comes finds it at every point.
+        while let Some(item) = poll_busily(stream.next()).await {
+            assert_eq!(item.expect("an item").n, 7);
+            items += 1;
+        }
+        assert_eq!(items, 1, "in round {round}");
+    }
+    serving.await.expect("no panic");
+}
+
+const ROUNDS: u32 = 3_000;
+
+async fn poll_busily<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    loop {
+        for _ in 0..1_000 {
+            let mut polled = Poll::Pending;
+            std::future::poll_fn(|task| {
+                polled = future.as_mut().poll(task);
+                Poll::Ready(())
+            })
+            .await;
+            if let Poll::Ready(output) = polled {
+                return output;
+            }
+        }
+        tokio::task::yield_now().await;
     }
 }
