@@ -611,6 +611,8 @@ impl Out {
     pub(crate) fn set_gone(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
         self.gone = Some(Arc::clone(closed));
         self.refused_since = None;
+        // Nothing follows a close frame.
+        self.cancels.at = None;
         self.parked = VecDeque::new();
         (self.parked_bytes, self.parked_own) = (0, 0);
         wakers.extend(self.room.drain(..).map(|(_, waker)| waker));

@@ -8,12 +8,18 @@ use std::{
     time::Duration,
 };
 
-use pnet::{CallError, Client, Limits, Packet, Peer, Protocol, action, actions, protocol, transport::PeerAddr};
+use pnet::{
+    Backoff, Bytes, CallError, Client, Limits, LinkState, Packet, Peer, Protocol, action, actions, protocol,
+    transport::PeerAddr,
+};
 use pnet_protocol::{
     frame::{self, Frame, StreamEnd},
     handshake::{ClientHandshake, ShapePolicy},
+    id::ConnectionId,
 };
-use pnet_tests::talk::{Ask, AskBack, Book, Count, Done, Echo, Hold, Note, Number, Push, Talk, TalkClient, TalkServer, Touch, Wait};
+use pnet_tests::talk::{
+    Ask, AskBack, Book, Count, Done, Echo, Hold, Note, Number, Push, Talk, TalkClient, TalkServer, Touch, Wait,
+};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
@@ -624,4 +630,63 @@ async fn poll_busily<F: Future>(future: F) -> F::Output {
         }
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_may_give_each_connection_the_same_name() {
+    let (ends, mut accepted) = tokio::sync::mpsc::channel(1);
+    let serving = tokio::spawn(async move {
+        let id = ConnectionId::random();
+        let lost = Raw::server_as(id, accepted.recv().await.expect("comes"), &Limits::default()).await;
+        settle().await;
+        drop(lost);
+        let mut raw = Raw::server_as(id, accepted.recv().await.expect("comes back"), &Limits::default()).await;
+        let id = raw.next(|frame| if let Frame::Call { id, .. } = frame { id } else { 0 }).await;
+        raw.send(Frame::Reply { id, payload: &[] }).await;
+        raw
+    });
+    let client = pnet::connect(TalkClient, Book::default()).reconnect(Backoff::default());
+    let client: Client<Talk> = client.via(Ends(ends)).await.expect("connects");
+    let mut states = client.states();
+    states.wait_for(|state| matches!(state, LinkState::Waiting { .. })).await.expect("is lost");
+    client.call(Touch {}).await.expect("is made on the second connection");
+    serving.await.expect("no panic");
+}
+
+/// Hands the other end of each transport to a raw server.
+struct Ends(tokio::sync::mpsc::Sender<DuplexStream>);
+
+impl pnet::transport::Connect for Ends {
+    type Io = DuplexStream;
+
+    async fn connect(&self) -> io::Result<(DuplexStream, PeerAddr)> {
+        let (here, there) = duplex(1 << 16);
+        self.0.send(there).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
+        Ok((here, PeerAddr::Memory))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancellations_that_wait_do_not_follow_the_last_words() {
+    let (mut raw, client, _) = Raw::with_client(Limits::default().calls(1_000)).await;
+    let mut calls: Vec<_> = (0..150).map(|n| Box::pin(client.call(Hold { n }))).collect();
+    for call in &mut calls {
+        assert!(!poll_once(call.as_mut()).await);
+    }
+    drop(calls);
+    settle().await;
+    // The server does not read for a while, so that the close frame has to wait.
+    let mut long = Box::pin(client.call(Echo { data: Bytes::from(vec![0; 200_000]) }));
+    assert!(!poll_once(long.as_mut()).await);
+    drop(long);
+    settle().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    raw.send(Frame::Credit { id: 0, packets: u32::MAX, bytes: 0 }).await;
+    client.closed().await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let mut names = Vec::new();
+    while let Some(name) = raw.any(|frame| frame.name()).await {
+        names.push(name);
+    }
+    assert_eq!(names.last(), Some(&"CLOSE"), "{names:?}");
 }
