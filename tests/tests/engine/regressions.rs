@@ -576,7 +576,7 @@ async fn large_packets_that_wait_for_room_all_arrive() {
     for _ in 0..20 {
         let client = pair.client.clone();
         tasks.push(tokio::spawn(async move {
-            let data = pnet::Bytes::from(vec![1; 900_000]);
+            let data = Bytes::from(vec![1; 900_000]);
             client.call(Echo { data }).without_timeout().await.map(drop)
         }));
     }
