@@ -9,7 +9,7 @@ use std::{
 };
 
 use pnet::{
-    Backoff, Bytes, CallError, Client, Limits, LinkState, Packet, Peer, Protocol, action, actions, protocol,
+    Backoff, Bytes, CallError, Client, Limits, LinkState, Packet, Peer, Protocol, Refused, action, actions, protocol,
     transport::PeerAddr,
 };
 use pnet_protocol::{
@@ -689,4 +689,27 @@ async fn cancellations_that_wait_do_not_follow_the_last_words() {
         names.push(name);
     }
     assert_eq!(names.last(), Some(&"CLOSE"), "{names:?}");
+}
+
+protocol! { Doorbell { client { Touch -> () } server { Push } } }
+
+#[action(connect)]
+async fn ring(peer: Peer<Doorbell>) -> Result<(), Refused> {
+    peer.ping().await.map(drop).map_err(|closed| Refused::new(closed.to_string()))
+}
+
+#[action("TOUCH")]
+fn touched(_: Touch) {}
+
+#[action("PUSH")]
+fn pushed(_: Push) {}
+
+actions! { server Door for Doorbell: ring, touched }
+actions! { client Visitor for Doorbell: pushed }
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_handler_may_measure_the_round_trip() {
+    let server = pnet::memory::serve(Door, ());
+    let client = server.connect(Visitor, ()).await.expect("is let in");
+    client.call(Touch {}).await.expect("is answered");
 }

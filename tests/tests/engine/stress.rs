@@ -11,9 +11,8 @@ use std::{
 use pnet::{Bytes, CallError, Client, Dialect, Failure, Limits, Packet, Peer, action, actions, code, protocol};
 use pnet_protocol::frame::Frame;
 use pnet_tests::talk::{
-    self,
-    Ask, AskBack, Book, Divide, Done, Echo, Hold, Note, Push, Quotient, Read, Tail, TalkClient, TalkFromServer, TalkServer, Touch,
-    Wait,
+    self, Ask, AskBack, Book, Divide, Done, Echo, Hold, Note, Push, Quotient, Read, Tail, TalkClient, TalkFromServer,
+    TalkServer, Touch, Wait,
 };
 use serde::{Deserialize, Serialize};
 
