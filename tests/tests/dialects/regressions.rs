@@ -493,6 +493,29 @@ async fn a_stream_opened_before_a_late_handshake_goes_on() {
     assert!(stream.next().await.is_none());
 }
 
+/// Such a stream had no room for what this side had told the server to send, if its longest frame was short.
+#[tokio::test(start_paused = true)]
+async fn a_stream_opened_before_a_late_handshake_takes_what_was_told() {
+    let server = pnet::memory::serve(TalkServer, Book::default());
+    let (here, mut near) = duplex(1 << 16);
+    let connector = server.connector();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let mut far = connector.open().await.expect("opens");
+        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+    });
+    let mut limits = Limits::default();
+    limits.max_frame_len(4096);
+    let builder = pnet::connect(TalkClient, Book::default()).dialect(Dialect::Json).limits(limits);
+    let client: Client<Talk> = builder.over(here, PeerAddr::Memory).await.expect("a server without handshake");
+    let mut stream = client.stream(Count { to: 200 });
+    for n in 1..=200 {
+        assert_eq!(stream.next().await.expect("not the end").expect("an item").n, n);
+        // Meanwhile comes what may come.
+        settle().await;
+    }
+}
+
 #[derive(Debug, Packet, Serialize, Deserialize)]
 struct Feed {}
 
