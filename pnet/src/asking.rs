@@ -31,6 +31,12 @@ pub(crate) struct Asking {
     route: Route,
 }
 
+/// What comes next of a stream.
+pub(crate) enum Next {
+    Item(Vec<u8>),
+    End(CallState, Option<Arc<Closed>>),
+}
+
 enum State {
     /// Encoded, not queued.
     Ready {
@@ -166,11 +172,29 @@ impl Asking {
     /// How the queued call ended, and why the connection is gone, if it is. Pending while it has not.
     pub(crate) fn poll_outcome(&mut self, id: u32, task: &Context<'_>) -> Poll<(CallState, Option<Arc<Closed>>)> {
         let mut wakers = Vec::new();
+        let outcome = self.conn.out().outcome(id, task.waker(), &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+        self.look_at(outcome)
+    }
+
+    /// The next item of the queued call's stream, or else how it ended. Both are looked for under one lock: what comes
+    /// between two looks would be missed.
+    pub(crate) fn poll_item(&mut self, id: u32, task: &Context<'_>) -> Poll<Next> {
+        let mut wakers = Vec::new();
         let outcome = {
             let mut out = self.conn.out();
-            out.take_outcome(id, task.waker(), &mut wakers).map(|state| (state, out.unanswerable().cloned()))
+            if let Some((item, waker)) = out.take_item(id) {
+                drop(out);
+                wake(waker);
+                return Poll::Ready(Next::Item(item));
+            }
+            out.outcome(id, task.waker(), &mut wakers)
         };
         wakers.into_iter().for_each(Waker::wake);
+        self.look_at(outcome).map(|(state, closed)| Next::End(state, closed))
+    }
+
+    fn look_at<T>(&mut self, outcome: Option<T>) -> Poll<T> {
         let Some(outcome) = outcome else {
             waiting::note(&self.conn);
             return Poll::Pending;

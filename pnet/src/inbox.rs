@@ -180,10 +180,10 @@ impl Asked {
             tracing::error!(action = self.action, failure = %failure.log_text(), "a call in an inbox failed");
         }
         // First the place, then the answer: who has the answer may use the place.
-        conn.call_finished(id);
         if self.stream.is_some() {
             conn.close_producer(id);
         }
+        conn.call_finished(id);
         conn.answer(&to, outcome, payload, (self.action, self.stream.is_some()));
     }
 }

@@ -221,7 +221,9 @@ impl Writer {
     pub const fn stream_window(&self, local: &Limits) -> Window {
         match self {
             Self::Json(writer) if !writer.gives_credit() => {
-                Window::new(local.stream_items.saturating_mul(UNCREDITED_PACKETS), local.max_frame_len)
+                let (frame, packets) = (local.max_frame_len, local.packet_bytes);
+                let bytes = if frame > packets { frame } else { packets };
+                Window::new(local.stream_items.saturating_mul(UNCREDITED_PACKETS), bytes)
             }
             _ => Window::new(local.stream_items, local.packet_bytes),
         }

@@ -577,10 +577,10 @@ impl Out {
     }
 
     /// The driver is about to sleep without taking the buffer: from now on it wants to be woken. `true`: there is
-    /// a packet or a call in the buffer already.
-    pub(crate) const fn rest(&mut self) -> bool {
+    /// a packet, a call or a ping to be written.
+    pub(crate) fn rest(&mut self) -> bool {
         self.busy = false;
-        self.timed
+        self.timed || self.is_ping_due()
     }
 
     /// Whether everything accepted has been handed to the driver, and no caller waits.
@@ -611,6 +611,8 @@ impl Out {
     pub(crate) fn set_gone(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
         self.gone = Some(Arc::clone(closed));
         self.refused_since = None;
+        // Nothing follows a close frame.
+        self.cancels.at = None;
         self.parked = VecDeque::new();
         (self.parked_bytes, self.parked_own) = (0, 0);
         wakers.extend(self.room.drain(..).map(|(_, waker)| waker));

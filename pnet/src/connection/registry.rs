@@ -20,7 +20,10 @@ pub(crate) struct Registry {
 impl Registry {
     pub(crate) fn insert(&mut self, conn: &Arc<Conn>) {
         self.conns.insert(self.next, Arc::clone(conn));
-        self.numbers.insert(conn.id, self.next);
+        // A client's connections are named by its server, which may do so twice.
+        if let Some(former) = self.numbers.insert(conn.id, self.next) {
+            self.conns.remove(&former);
+        }
         self.next += 1;
     }
 

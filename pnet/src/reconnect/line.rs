@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use pnet_protocol::{close::CloseCode, id::ConnectionId};
+use pnet_protocol::close::CloseCode;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -146,19 +146,20 @@ impl Line {
     }
 
     /// A connection other than `last`: `Some(Ok)` if it is there, `Some(Err)` if none will come.
-    fn another(&self, last: ConnectionId) -> Option<Result<Arc<Conn>, Arc<Closed>>> {
+    fn another(&self, last: &Arc<Conn>) -> Option<Result<Arc<Conn>, Arc<Closed>>> {
         let now = self.now.borrow();
         match &now.at {
-            At::Up if now.conn.id != last => Some(Ok(Arc::clone(&now.conn))),
+            // Their ids are the server's business: it may name two alike.
+            At::Up if !Arc::ptr_eq(&now.conn, last) => Some(Ok(Arc::clone(&now.conn))),
             At::Over(closed) => Some(Err(Arc::clone(closed))),
             At::Up | At::Down(_) => None,
         }
     }
 
-    async fn wait_for_another(self: Arc<Self>, last: ConnectionId) -> Result<Arc<Conn>, Arc<Closed>> {
+    async fn wait_for_another(self: Arc<Self>, last: Arc<Conn>) -> Result<Arc<Conn>, Arc<Closed>> {
         let mut now = self.now.subscribe();
         loop {
-            if let Some(found) = self.another(last) {
+            if let Some(found) = self.another(&last) {
                 return found;
             }
             let _ = now.changed().await;
@@ -200,11 +201,11 @@ impl Route {
     /// `conn` takes nothing any more, as `closed` says. `Ok`: poll again, the next one may; else why not.
     pub(crate) fn leave(&mut self, conn: &mut Arc<Conn>, closed: Arc<Closed>) -> Result<(), Arc<Closed>> {
         let Self::Line(line) = self else { return Err(closed) };
-        match line.another(conn.id) {
+        match line.another(conn) {
             Some(found) => *conn = found?,
             None if line.while_down == WhileDown::Fail => return Err(line.why().unwrap_or(closed)),
             None => {
-                let coming = Box::pin(Arc::clone(line).wait_for_another(conn.id));
+                let coming = Box::pin(Arc::clone(line).wait_for_another(Arc::clone(conn)));
                 *self = Self::Coming(Arc::clone(line), coming);
             }
         }

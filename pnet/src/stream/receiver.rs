@@ -14,8 +14,8 @@ use futures_core::Stream;
 use pnet_protocol::{failure::code, protocol::Streamed, reply::Reply};
 
 use crate::{
-    asking::{Asking, failed},
-    connection::{AnswerBytes, CallState, Conn, wake},
+    asking::{Asking, Next, failed},
+    connection::{AnswerBytes, CallState, Conn},
     error::CallError,
     reconnect::Route,
 };
@@ -104,16 +104,16 @@ impl<R: Reply> Streaming<R> {
             Err(error) => return Poll::Ready(Some(Err(error))),
         };
         let codec = self.asking.conn().dialect.codec_override();
-        let taken = self.asking.conn().out().take_item(id);
-        if let Some((payload, waker)) = taken {
-            wake(waker);
-            let item = R::decode_ok(codec, &payload).map_err(CallError::Decode);
-            if item.is_err() {
-                self.asking.give_up();
+        let (state, closed) = match ready!(self.asking.poll_item(id, task)) {
+            Next::Item(payload) => {
+                let item = R::decode_ok(codec, &payload).map_err(CallError::Decode);
+                if item.is_err() {
+                    self.asking.give_up();
+                }
+                return Poll::Ready(Some(item));
             }
-            return Poll::Ready(Some(item));
-        }
-        let (state, closed) = ready!(self.asking.poll_outcome(id, task));
+            Next::End(state, closed) => (state, closed),
+        };
         Poll::Ready(Some(Err(match state {
             CallState::Answered(AnswerBytes::End) => return Poll::Ready(None),
             CallState::Answered(AnswerBytes::Error(payload)) => {

@@ -2,13 +2,16 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use pnet::{CallError, Client, ConnectError, Dialect, Protocol as _, Refused, action, actions, transport::PeerAddr};
+use pnet::{
+    CallError, Client, ConnectError, Dialect, Packet, Protocol as _, Refused, StreamSender, action, actions, protocol,
+    transport::PeerAddr,
+};
 use pnet_protocol::{
     json::{Form, Greeting, JsonHandshake, JsonReader},
     limits::Limits,
@@ -16,6 +19,7 @@ use pnet_protocol::{
 use pnet_tests::talk::{
     Ask, Book, Count, Divide, Note, Push, Quotient, Talk, TalkClient, TalkFromServer, TalkServer, Touch,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex},
@@ -487,4 +491,64 @@ async fn a_stream_opened_before_a_late_handshake_goes_on() {
         assert_eq!(item.expect("not the end").expect("an item").n, n);
     }
     assert!(stream.next().await.is_none());
+}
+
+/// Such a stream had no room for what this side had told the server to send, if its longest frame was short.
+#[tokio::test(start_paused = true)]
+async fn a_stream_opened_before_a_late_handshake_takes_what_was_told() {
+    let server = pnet::memory::serve(TalkServer, Book::default());
+    let (here, mut near) = duplex(1 << 16);
+    let connector = server.connector();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let mut far = connector.open().await.expect("opens");
+        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+    });
+    let mut limits = Limits::default();
+    limits.max_frame_len(4096);
+    let builder = pnet::connect(TalkClient, Book::default()).dialect(Dialect::Json).limits(limits);
+    let client: Client<Talk> = builder.over(here, PeerAddr::Memory).await.expect("a server without handshake");
+    let mut stream = client.stream(Count { to: 200 });
+    for n in 1..=200 {
+        assert_eq!(stream.next().await.expect("not the end").expect("an item").n, n);
+        // Meanwhile comes what may come.
+        settle().await;
+    }
+}
+
+#[derive(Debug, Packet, Serialize, Deserialize)]
+struct Feed {}
+
+#[derive(Debug, Packet, Serialize, Deserialize)]
+struct Tick {}
+
+#[derive(Debug, Packet, Serialize, Deserialize)]
+struct Tock {}
+
+protocol! { Clock { client { Feed -> stream Tick } server { Tock } } }
+
+#[action("FEED")]
+async fn feed(_: Feed, kept: &Mutex<Option<StreamSender<Tick>>>, out: StreamSender<Tick>) {
+    *kept.lock().expect("whole") = Some(out);
+}
+
+actions! { server ClockServer(Mutex<Option<StreamSender<Tick>>>) for Clock: feed }
+
+/// An item that was refused took the time, and what was sent next had it.
+#[tokio::test(start_paused = true)]
+async fn a_packet_has_its_own_time_and_not_that_of_an_item_that_was_refused() {
+    let kept = Arc::new(Mutex::new(None));
+    let server = pnet::memory::serve(ClockServer, Arc::clone(&kept));
+    let builder = pnet::connect_inbox::<Clock>().dialect(Dialect::Json);
+    let (client, mut inbox) = server.connect_inbox_with(builder).await.expect("memory connects");
+    assert!(client.stream(Feed {}).next().await.is_none());
+    settle().await;
+    let sender: StreamSender<Tick> = kept.lock().expect("whole").take().expect("was kept");
+    assert!(sender.try_send(Tick {}).is_err(), "its stream has ended");
+    let refused = SystemTime::now();
+    while refused.elapsed().unwrap_or_default() < Duration::from_micros(10) {}
+    assert_eq!(server.hub().broadcast(&Tock {}).queued, 1);
+    assert!(matches!(inbox.recv().await, Some(ClockFromServer::Tock(_))));
+    let created = inbox.meta().and_then(|meta| meta.created()).expect("says when it was written");
+    assert!(created > refused, "{:?} too early", refused.duration_since(created));
 }

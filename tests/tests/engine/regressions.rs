@@ -8,16 +8,22 @@ use std::{
     time::Duration,
 };
 
-use pnet::{CallError, Client, Limits, Packet, Peer, Protocol, action, actions, protocol, transport::PeerAddr};
-use pnet_protocol::{
-    frame::{self, Frame},
-    handshake::{ClientHandshake, ShapePolicy},
+use pnet::{
+    Backoff, Bytes, CallError, Client, Limits, LinkState, Packet, Peer, Protocol, Refused, action, actions, protocol,
+    transport::PeerAddr,
 };
-use pnet_tests::talk::{Ask, AskBack, Book, Done, Echo, Hold, Note, Push, Talk, TalkClient, TalkServer, Touch, Wait};
+use pnet_protocol::{
+    frame::{self, Frame, StreamEnd},
+    handshake::{ClientHandshake, ShapePolicy},
+    id::ConnectionId,
+};
+use pnet_tests::talk::{
+    Ask, AskBack, Book, Count, Done, Echo, Hold, Note, Number, Push, Talk, TalkClient, TalkServer, Touch, Wait,
+};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
-use super::support::{Handed, id_of, pair, poll_once, settle, shake, stuck};
+use super::support::{Handed, Raw, id_of, pair, poll_once, settle, shake, stuck};
 
 #[tokio::test(start_paused = true)]
 async fn a_call_times_out_while_the_peer_does_not_read() {
@@ -570,11 +576,140 @@ async fn large_packets_that_wait_for_room_all_arrive() {
     for _ in 0..20 {
         let client = pair.client.clone();
         tasks.push(tokio::spawn(async move {
-            let data = pnet::Bytes::from(vec![1; 900_000]);
+            let data = Bytes::from(vec![1; 900_000]);
             client.call(Echo { data }).without_timeout().await.map(drop)
         }));
     }
     for task in tasks {
         tokio::time::timeout(Duration::from_secs(60), task).await.expect("in time").unwrap().expect("ok");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_that_come_while_the_stream_is_polled_are_not_lost() {
+    let (mut server, client, _) = Raw::with_client(&Limits::default()).await;
+    let serving = tokio::spawn(async move {
+        let mut payload = Vec::new();
+        Number { n: 7 }.encode(Number::CODEC, &mut payload).expect("encodes");
+        for _ in 0..ROUNDS {
+            let id = server.next(|frame| if let Frame::Call { id, .. } = frame { id } else { 0 }).await;
+            let mut bytes = Vec::new();
+            Frame::Item { id, payload: &payload }.encode(&mut bytes);
+            Frame::End { id, end: StreamEnd::Done }.encode(&mut bytes);
+            server.io.write_all(&bytes).await.expect("memory writes");
+        }
+    });
+    for round in 0..ROUNDS {
+        let mut stream = client.stream(Count { to: 1 });
+        let mut items = 0;
+        // Polled all the time, so that what comes finds it at every point.
+        while let Some(item) = poll_busily(stream.next()).await {
+            assert_eq!(item.expect("an item").n, 7);
+            items += 1;
+        }
+        assert_eq!(items, 1, "in round {round}");
+    }
+    serving.await.expect("no panic");
+}
+
+const ROUNDS: u32 = 3_000;
+
+async fn poll_busily<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    loop {
+        for _ in 0..1_000 {
+            let mut polled = Poll::Pending;
+            std::future::poll_fn(|task| {
+                polled = future.as_mut().poll(task);
+                Poll::Ready(())
+            })
+            .await;
+            if let Poll::Ready(output) = polled {
+                return output;
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_may_give_each_connection_the_same_name() {
+    let (ends, mut accepted) = tokio::sync::mpsc::channel(1);
+    let serving = tokio::spawn(async move {
+        let id = ConnectionId::random();
+        let lost = Raw::server_as(id, accepted.recv().await.expect("comes"), &Limits::default()).await;
+        settle().await;
+        drop(lost);
+        let mut raw = Raw::server_as(id, accepted.recv().await.expect("comes back"), &Limits::default()).await;
+        let id = raw.next(|frame| if let Frame::Call { id, .. } = frame { id } else { 0 }).await;
+        raw.send(Frame::Reply { id, payload: &[] }).await;
+        raw
+    });
+    let client = pnet::connect(TalkClient, Book::default()).reconnect(Backoff::default());
+    let client: Client<Talk> = client.via(Ends(ends)).await.expect("connects");
+    let mut states = client.states();
+    states.wait_for(|state| matches!(state, LinkState::Waiting { .. })).await.expect("is lost");
+    client.call(Touch {}).await.expect("is made on the second connection");
+    serving.await.expect("no panic");
+}
+
+/// Hands the other end of each transport to a raw server.
+struct Ends(tokio::sync::mpsc::Sender<DuplexStream>);
+
+impl pnet::transport::Connect for Ends {
+    type Io = DuplexStream;
+
+    async fn connect(&self) -> io::Result<(DuplexStream, PeerAddr)> {
+        let (here, there) = duplex(1 << 16);
+        self.0.send(there).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
+        Ok((here, PeerAddr::Memory))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancellations_that_wait_do_not_follow_the_last_words() {
+    let (mut raw, client, _) = Raw::with_client(Limits::default().calls(1_000)).await;
+    let mut calls: Vec<_> = (0..150).map(|n| Box::pin(client.call(Hold { n }))).collect();
+    for call in &mut calls {
+        assert!(!poll_once(call.as_mut()).await);
+    }
+    drop(calls);
+    settle().await;
+    // The server does not read for a while, so that the close frame has to wait.
+    let mut long = Box::pin(client.call(Echo { data: Bytes::from(vec![0; 200_000]) }));
+    assert!(!poll_once(long.as_mut()).await);
+    drop(long);
+    settle().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    raw.send(Frame::Credit { id: 0, packets: u32::MAX, bytes: 0 }).await;
+    client.closed().await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let mut names = Vec::new();
+    while let Some(name) = raw.any(|frame| frame.name()).await {
+        names.push(name);
+    }
+    assert_eq!(names.last(), Some(&"CLOSE"), "{names:?}");
+}
+
+protocol! { Doorbell { client { Touch -> () } server { Push } } }
+
+#[action(connect)]
+async fn ring(peer: Peer<Doorbell>) -> Result<(), Refused> {
+    peer.ping().await.map(drop).map_err(|closed| Refused::new(closed.to_string()))
+}
+
+#[action("TOUCH")]
+fn touched(_: Touch) {}
+
+#[action("PUSH")]
+fn pushed(_: Push) {}
+
+actions! { server Door for Doorbell: ring, touched }
+actions! { client Visitor for Doorbell: pushed }
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_handler_may_measure_the_round_trip() {
+    let server = pnet::memory::serve(Door, ());
+    let client = server.connect(Visitor, ()).await.expect("is let in");
+    client.call(Touch {}).await.expect("is answered");
 }

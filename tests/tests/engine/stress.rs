@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use pnet::{CallError, Client, Failure, Limits, Packet, Peer, action, actions, code, protocol};
+use pnet::{Bytes, CallError, Client, Dialect, Failure, Limits, Packet, Peer, action, actions, code, protocol};
 use pnet_protocol::frame::Frame;
 use pnet_tests::talk::{
-    Ask, AskBack, Book, Divide, Done, Hold, Note, Push, Quotient, Read, TalkClient, TalkFromServer, TalkServer, Touch,
-    Wait,
+    self, Ask, AskBack, Book, Divide, Done, Echo, Hold, Note, Push, Quotient, Read, Tail, TalkClient, TalkFromServer,
+    TalkServer, Touch, Wait,
 };
 use serde::{Deserialize, Serialize};
 
@@ -385,4 +385,56 @@ async fn handles_on_many_threads_lose_nothing_and_keep_their_order() {
     let pushed = pair.ui.after(8 * 249).await.iter().filter(|line| line.starts_with("push")).count();
     assert!(pushed <= 8 * 249);
     pair.client.close().await;
+}
+
+/// Streams both ways, long answers and broadcasts, of which much is dropped half-way, in both dialects.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_random_work_on_many_threads_nothing_is_held() {
+    let server = pnet::serve(TalkServer, Book::default()).max_memory(4 << 20).in_memory();
+    let mut working = Vec::new();
+    for seed in 0..12_u32 {
+        let dialect = if seed % 3 == 0 { Dialect::Json } else { Dialect::Native };
+        let builder = pnet::connect(TalkClient, Book::default()).dialect(dialect);
+        let client = server.connect_with(builder).await.expect("memory connects");
+        let hub = server.hub().clone();
+        working.push(tokio::spawn(async move {
+            for round in 0..20_u32 {
+                let draw = (seed * 31 + round * 17) % 11;
+                let mut fetched = client.stream(talk::Fetch { items: 8, len: 20_000 });
+                for _ in 0..draw {
+                    if fetched.next().await.is_none_or(|item| item.is_err()) {
+                        break;
+                    }
+                }
+                hub.broadcast(&Push { n: round + 1 });
+                if let Some(peer) = hub.get(client.id()) {
+                    let mut told = peer.stream(Tail { to: 100 });
+                    for _ in 0..draw * 9 {
+                        if told.next().await.is_none_or(|item| item.is_err()) {
+                            break;
+                        }
+                    }
+                }
+                let mut call = Box::pin(client.call(Echo { data: Bytes::from(vec![1; 30_000]) }));
+                if draw % 2 == 0 {
+                    poll_once(call.as_mut()).await;
+                } else if call.await.is_err() {
+                    return;
+                }
+            }
+            if seed % 2 == 0 {
+                client.close().await;
+            }
+        }));
+    }
+    for work in working {
+        work.await.expect("no panic");
+    }
+    let handle = server.handle();
+    let emptied = tokio::time::timeout(Duration::from_secs(20), async {
+        while handle.memory_used() > 0 || !server.hub().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(emptied.await.is_ok(), "{} bytes for {} connections", handle.memory_used(), server.hub().len());
 }

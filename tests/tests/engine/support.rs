@@ -121,7 +121,12 @@ impl Raw {
     }
 
     /// The server of the client at the other end of `io`, with no signs of life.
-    pub(crate) async fn server(mut io: DuplexStream, limits: &Limits) -> Self {
+    pub(crate) async fn server(io: DuplexStream, limits: &Limits) -> Self {
+        Self::server_as(ConnectionId::random(), io, limits).await
+    }
+
+    /// The same for a server that names the connection.
+    pub(crate) async fn server_as(id: ConnectionId, mut io: DuplexStream, limits: &Limits) -> Self {
         let (mut read, mut out) = (Vec::new(), Vec::new());
         let mut machine = ServerHandshake::new(Talk::INFO, limits);
         loop {
@@ -132,7 +137,7 @@ impl Raw {
                 break;
             }
         }
-        machine.welcome(ConnectionId::random(), &SessionToken::random(), 0, &mut out);
+        machine.welcome(id, &SessionToken::random(), 0, &mut out);
         io.write_all(&out).await.expect("memory writes");
         Self { io, read }
     }

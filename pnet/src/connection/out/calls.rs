@@ -1,6 +1,6 @@
 //! The calls this side has open: how they are queued, given up, answered, and how they end without an answer.
 
-use std::{task::Waker, time::Duration};
+use std::{sync::Arc, task::Waker, time::Duration};
 
 use pnet_protocol::{
     close::CloseCode,
@@ -192,8 +192,17 @@ impl Out {
         self.settle();
     }
 
-    /// The outcome of a call, for its caller; `None` while there is none.
-    pub(crate) fn take_outcome(&mut self, id: u32, waker: &Waker, wakers: &mut Vec<Waker>) -> Option<CallState> {
+    /// The outcome of a call, for its caller, and why the connection is gone, if it is; `None` while there is none.
+    pub(crate) fn outcome(
+        &mut self,
+        id: u32,
+        waker: &Waker,
+        wakers: &mut Vec<Waker>,
+    ) -> Option<(CallState, Option<Arc<Closed>>)> {
+        self.take_outcome(id, waker, wakers).map(|state| (state, self.unanswerable().cloned()))
+    }
+
+    fn take_outcome(&mut self, id: u32, waker: &Waker, wakers: &mut Vec<Waker>) -> Option<CallState> {
         let Some(slot) = self.calls.get_mut(id) else { return Some(CallState::Lost { sent: true }) };
         if !slot.state.has_ended() {
             if !slot.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {

@@ -11,7 +11,7 @@ use std::{
 
 use pnet_protocol::connection::{Credit, ReplyTo, SendRefused, Violation, Window};
 
-use super::{CallState, HIGH_WATER, Out, next};
+use super::{CallState, HIGH_WATER, Out, micros_now, next};
 use crate::{error::Closed, stream::StreamId};
 
 /// The streams that this side produces.
@@ -134,11 +134,14 @@ impl Out {
             return Sent::Gone(Arc::clone(closed));
         }
         let room = self.buf.len() < HIGH_WATER;
-        self.date();
         let Some(producer) = self.producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) else {
             return Sent::Ended;
         };
-        let sent = if room {
+        let sent = if room && producer.credit.is_none_or(|credit| credit.is_left()) {
+            // Only now, as the time is that of what is written next.
+            if self.writer.needs_time() {
+                self.writer.begin_batch(micros_now(), &mut self.buf);
+            }
             self.writer.item(&producer.to, payload, &mut producer.credit, &mut self.buf)
         } else {
             Err(SendRefused::NoCredit)
@@ -148,7 +151,12 @@ impl Out {
                 self.settle();
                 Sent::Taken(self.wake_driver())
             }
-            Err(SendRefused::TooLong { len, max }) => Sent::TooLong { len: len as u64, max: u64::from(max) },
+            Err(SendRefused::TooLong { len, max }) => {
+                if self.buf.is_empty() {
+                    self.writer.end_batch();
+                }
+                Sent::TooLong { len: len as u64, max: u64::from(max) }
+            }
             Err(_) => {
                 if let Some((ticket, waker)) = waits {
                     self.producers.wait_for_room |= !room;
