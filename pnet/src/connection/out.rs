@@ -465,9 +465,10 @@ impl Out {
         self.settle();
     }
 
-    /// Tells the server what is held here, if it has changed much.
+    /// Tells the server what is held here, if it has changed much. What handlers that run to their end hold of a connection
+    /// that is gone does not count: no reading and no closing sets it free, so it must not cost others their connections.
     fn settle(&mut self) {
-        self.account.settle(self.own());
+        self.account.settle(if self.gone.is_none() { self.own() } else { 0 });
     }
 
     /// What is held for this connection alone.

@@ -27,7 +27,13 @@ struct Fact {
     text: String,
 }
 
-protocol! { Load { client { Note, Work } server { Fact } } }
+/// A call that is finished although its caller has gone.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+struct Keep {
+    data: ByteBuf,
+}
+
+protocol! { Load { client { Note, Work, Keep -> () } server { Fact } } }
 
 #[action("NOTE")]
 fn note(_: Note, book: &Book) {
@@ -39,10 +45,16 @@ async fn work(_: Work, book: &Book) {
     book.gate.acquire().await.expect("open").forget();
 }
 
+#[action("KEEP", finish)]
+async fn keep(_: Keep, book: &Book) {
+    book.write("keep");
+    book.gate.acquire().await.expect("open").forget();
+}
+
 #[action("FACT")]
 fn fact(_: Fact) {}
 
-actions! { server LoadServer(Book) for Load: note, work }
+actions! { server LoadServer(Book) for Load: note, work, keep }
 actions! { client LoadClient for Load: fact }
 
 const KIB: usize = 1024;
@@ -263,4 +275,23 @@ async fn the_account_is_empty_when_all_work_is_done() {
     worker.close().await;
     settle().await;
     assert_eq!(load.used(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_handlers_of_clients_that_have_left_hold_costs_nobody_a_connection() {
+    let load = Server::new(2 * MIB);
+    let (peer, _io) = load.idle(false).await;
+    for round in 1..=4 {
+        let client = load.server.connect(LoadClient, ()).await.expect("connects");
+        let call = tokio::spawn(client.call(Keep { data: data(600 * KIB) }));
+        load.book.after(round).await;
+        drop(client);
+        let _ = call.await;
+        settle().await;
+    }
+    sleep(Duration::from_secs(30)).await;
+    assert!(load.used() < MIB, "{}", load.used());
+    // The silent one gives no signs of life either, but nobody else was to go.
+    assert_eq!(peer.closed().await.code(), CloseCode::Timeout);
+    load.book.open(4);
 }
