@@ -56,8 +56,8 @@ impl Model {
                                     "wait" => "Wait",
                                     "drop_new" => "DropNew",
                                     "disconnect" => "Disconnect",
-                                    // check: unknown-rule
                                     _ => {
+                                        // check: unknown-rule
                                         errors.on(&rule, RULES);
                                         "Wait"
                                     }
