@@ -196,7 +196,7 @@ impl<D: Dispatch> Driver<D> {
             }
             Event::Busy { to } => {
                 self.conn.counters.calls_received.add(1);
-                self.refuse(&to, code::BUSY, "too many calls are open");
+                self.refuse(&to, code::BUSY, "too many calls or streams are open");
             }
             Event::Refused { to, code, message } => self.refuse(&to, code, &message),
             Event::Named(named) => self.handle_named(named, task),
