@@ -148,7 +148,7 @@ impl<S: Service, T, Out, A> Arg<S, T, Out, BROKEN> for A {
 }
 
 /// The end of a stream that a handler takes, for a packet that is answered with `R`. No end is taken for any, as far as
-/// types go: [`takes_sender`] sees to the rest.
+/// types go: [`takes_sender`](super::takes_sender) sees to the rest.
 #[diagnostic::on_unimplemented(
     message = "this handler takes a `{Self}`, but its packet is not answered with a stream",
     label = "the handler takes a `{Self}`, but the answer is `{R}`",
