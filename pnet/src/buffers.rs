@@ -6,28 +6,38 @@
 use std::cell::Cell;
 
 /// A cleared buffer with whatever capacity it had.
+#[inline]
 pub(crate) fn take() -> Vec<u8> {
-    SHELF.with(|shelf| {
-        let mut buffers = shelf.take();
-        let buffer = buffers.pop();
-        shelf.set(buffers);
-        buffer.unwrap_or_default()
-    })
+    let top = TOP.take();
+    if top.capacity() == 0 { take_below() } else { top }
 }
 
 /// Gives a buffer back. Large ones go to the allocator, so that one large packet does not stay in memory for ever.
+#[inline]
 pub(crate) fn give(mut buffer: Vec<u8>) {
     if buffer.capacity() == 0 || buffer.capacity() > KEPT_CAPACITY {
         return;
     }
     buffer.clear();
-    SHELF.with(|shelf| {
-        let mut buffers = shelf.take();
-        if buffers.len() < KEPT_BUFFERS {
-            buffers.push(buffer);
-        }
-        shelf.set(buffers);
-    });
+    let below = TOP.replace(buffer);
+    if below.capacity() != 0 {
+        give_below(below);
+    }
+}
+
+fn take_below() -> Vec<u8> {
+    let mut buffers = SHELF.take();
+    let buffer = buffers.pop();
+    SHELF.set(buffers);
+    buffer.unwrap_or_default()
+}
+
+fn give_below(buffer: Vec<u8>) {
+    let mut buffers = SHELF.take();
+    if buffers.len() < KEPT_BUFFERS {
+        buffers.push(buffer);
+    }
+    SHELF.set(buffers);
 }
 
 /// A copy that may wait for long: in a buffer that was used before only if that wastes little.
@@ -43,14 +53,14 @@ pub(crate) fn keep(bytes: &[u8]) -> Vec<u8> {
 
 /// The thread's read buffer: [`READ_LEN`] initialised bytes.
 pub(crate) fn take_read() -> Vec<u8> {
-    let buffer = READ.with(Cell::take);
+    let buffer = READ.take();
     if buffer.len() == READ_LEN { buffer } else { vec![0; READ_LEN] }
 }
 
 /// Gives the read buffer back.
 pub(crate) fn give_read(buffer: Vec<u8>) {
     if buffer.len() == READ_LEN {
-        READ.with(|place| place.set(buffer));
+        READ.set(buffer);
     }
 }
 
@@ -62,6 +72,8 @@ const KEPT_BUFFERS: usize = 16;
 const WASTE: usize = 4 * 1024;
 
 thread_local! {
+    /// The buffer that was given back last: most are taken and given back one at a time.
+    static TOP: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static SHELF: Cell<Vec<Vec<u8>>> = const { Cell::new(Vec::new()) };
     static READ: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }

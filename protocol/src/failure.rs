@@ -51,7 +51,11 @@ pub mod code {
 /// assert_eq!(hidden.log_text().to_string(), "internal: invalid digit found in string");
 /// ```
 #[derive(Debug)]
-pub struct Failure {
+pub struct Failure(Box<Parts>);
+
+/// Boxed, so that a `Result` of what a handler returns is as small as its good half.
+#[derive(Debug)]
+struct Parts {
     code: Cow<'static, str>,
     message: String,
     cause: Cause,
@@ -84,12 +88,12 @@ impl Failure {
             end -= 1;
         }
         message.truncate(end);
-        Self { code, message, cause: Cause::None }
+        Self::of(code, message, Cause::None)
     }
 
     /// A failure whose reason stays here, in the log: the other side gets the code `internal` and no text.
     pub fn internal(message: impl Into<String>) -> Self {
-        Self { code: Cow::Borrowed(code::INTERNAL), message: String::new(), cause: Cause::Text(message.into()) }
+        Self::of(Cow::Borrowed(code::INTERNAL), String::new(), Cause::Text(message.into()))
     }
 
     /// The failure for a packet whose payload does not decode: says which action and what the decoder found. Where it
@@ -103,39 +107,44 @@ impl Failure {
             message = format!("{message}: {error}");
             source = error.source();
         }
-        let failure = Self::public(code::MALFORMED, message.chars().take(MAX_MALFORMED).collect::<String>());
-        Self { cause: Cause::Malformed { named }, ..failure }
+        let mut failure = Self::public(code::MALFORMED, message.chars().take(MAX_MALFORMED).collect::<String>());
+        failure.0.cause = Cause::Malformed { named };
+        failure
+    }
+
+    fn of(code: Cow<'static, str>, message: String, cause: Cause) -> Self {
+        Self(Box::new(Parts { code, message, cause }))
     }
 
     /// Whether the sender's packet did not decode; made by [`malformed`](Self::malformed), not by a handler's own code.
     #[must_use]
     pub const fn is_malformed(&self) -> bool {
-        matches!(self.cause, Cause::Malformed { .. })
+        matches!(self.0.cause, Cause::Malformed { .. })
     }
 
     /// Whether it says of a packet that no handler took it: it did not decode, is not known, or came when this side takes
     /// nothing new. It goes by the code, so that a handler may say the same of a packet.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self.code.as_ref(), code::GOING_AWAY | code::MALFORMED | code::UNKNOWN_ACTION)
+        matches!(self.0.code.as_ref(), code::GOING_AWAY | code::MALFORMED | code::UNKNOWN_ACTION)
     }
 
     /// The code the other side gets.
     #[must_use]
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// The message the other side gets; empty for internal failures.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The error behind an internal failure, if `?` made it.
     #[must_use]
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        match &self.cause {
+        match &self.0.cause {
             Cause::Error(error) => Some(&**error),
             Cause::None | Cause::Malformed { .. } | Cause::Text(_) => None,
         }
@@ -150,7 +159,7 @@ impl Failure {
 
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { code: Cow::Borrowed(code::INTERNAL), message: String::new(), cause: Cause::Error(Box::new(error)) }
+        Self::of(Cow::Borrowed(code::INTERNAL), String::new(), Cause::Error(Box::new(error)))
     }
 }
 
@@ -158,12 +167,12 @@ struct LogText<'a>(&'a Failure);
 
 impl fmt::Display for LogText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.code)?;
-        match &self.0.cause {
-            Cause::None if self.0.message.is_empty() => Ok(()),
-            Cause::None => write!(f, ": {}", self.0.message),
+        f.write_str(&self.0.0.code)?;
+        match &self.0.0.cause {
+            Cause::None if self.0.0.message.is_empty() => Ok(()),
+            Cause::None => write!(f, ": {}", self.0.0.message),
             Cause::Malformed { named } => {
-                write!(f, ": {}", self.0.message.get(..*named).unwrap_or(&self.0.message))
+                write!(f, ": {}", self.0.0.message.get(..*named).unwrap_or(&self.0.0.message))
             }
             Cause::Text(text) => write!(f, ": {text}"),
             Cause::Error(error) => {

@@ -64,6 +64,7 @@ impl Reader {
     /// # Errors
     ///
     /// [`ReadError`]; the connection has to end.
+    #[inline]
     pub fn next<'a>(&mut self, input: &'a [u8]) -> Result<Option<(Event<'a>, usize)>, ReadError> {
         match self {
             Self::Native(inbound) => {
@@ -105,6 +106,7 @@ impl Reader {
     }
 
     /// Forgets a call, because its answer was written.
+    #[inline]
     pub fn call_finished(&mut self, id: u32) {
         match self {
             Self::Native(inbound) => inbound.call_finished(id),
@@ -114,6 +116,7 @@ impl Reader {
 
     /// Takes back the `frame_len` bytes that a one-way packet occupied, because it was handled or dropped, and writes
     /// credit when it is due.
+    #[inline]
     pub fn packet_finished(&mut self, frame_len: u32, out: &mut Vec<u8>) {
         match self {
             Self::Native(inbound) => inbound.packet_finished(frame_len, out),
@@ -234,6 +237,7 @@ impl Writer {
     /// # Errors
     ///
     /// [`SendRefused::TooLong`].
+    #[inline]
     pub fn check_packet(&self, frame: &[u8]) -> Result<(), SendRefused> {
         match self {
             Self::Native(outbound) => outbound.check_frame(frame.len()),
@@ -246,6 +250,7 @@ impl Writer {
     /// # Errors
     ///
     /// [`SendRefused::TooLong`].
+    #[inline]
     pub fn check_call(&self, action: &ActionInfo, len: usize) -> Result<(), SendRefused> {
         match self {
             Self::Native(outbound) => outbound.check_len(len),
@@ -254,6 +259,7 @@ impl Writer {
     }
 
     /// Sets the time of what follows in the same batch: `micros` since the Unix epoch.
+    #[inline]
     pub fn begin_batch(&mut self, micros: i64, out: &mut Vec<u8>) {
         match self {
             Self::Native(_) => frame::put_time(out, micros),
@@ -262,6 +268,7 @@ impl Writer {
     }
 
     /// Whether what is written next, whatever it is, needs the time of its batch first.
+    #[inline]
     pub fn needs_time(&self) -> bool {
         match self {
             Self::Native(_) => false,
@@ -271,6 +278,7 @@ impl Writer {
 
     /// Whether a call can be answered: a client of the old form understands none, a server of the old form acknowledges
     /// none.
+    #[inline]
     pub fn can_answer(&self, action: &ActionInfo) -> bool {
         match self {
             Self::Native(_) => true,
@@ -290,6 +298,7 @@ impl Writer {
     /// # Errors
     ///
     /// [`SendRefused`]; nothing is written or spent then.
+    #[inline]
     pub fn packet(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), SendRefused> {
         match self {
             Self::Native(outbound) => outbound.packet_encoded(frame, out),
@@ -301,6 +310,7 @@ impl Writer {
     }
 
     /// Appends a call, but for what is known only when its turn has come: [`call_started`](Self::call_started).
+    #[inline]
     pub fn call_frame(
         &self,
         id: u32,
@@ -318,6 +328,7 @@ impl Writer {
 
     /// Completes a call of which `out` ends with the [`call_frame`](Self::call_frame), and counts it, unless it opens a
     /// stream.
+    #[inline]
     pub fn call_started(&mut self, id: u32, number: u16, stream: bool, out: &mut Vec<u8>) {
         match self {
             Self::Native(outbound) if !stream => outbound.call_started(),
@@ -327,6 +338,7 @@ impl Writer {
     }
 
     /// Counts a call that the other side has answered.
+    #[inline]
     pub fn call_ended(&mut self, id: u32, stream: bool) {
         match self {
             Self::Native(outbound) if !stream => outbound.call_ended(),
@@ -341,6 +353,7 @@ impl Writer {
     /// # Errors
     ///
     /// [`SendRefused::TooLong`]; nothing is written then.
+    #[inline]
     pub fn answer(
         &mut self,
         to: &ReplyTo,
@@ -352,6 +365,10 @@ impl Writer {
             (Self::Native(outbound), ReplyTo::Native(id)) => {
                 if let Answer::Reply(payload) | Answer::Error(payload) = answer {
                     outbound.check_len(payload.len())?;
+                }
+                if let Answer::Reply(payload) = answer {
+                    frame::put_reply(out, *id, payload);
+                    return Ok(());
                 }
                 answer_frame(*id, answer, stream).encode(out);
                 Ok(())

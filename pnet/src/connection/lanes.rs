@@ -45,6 +45,8 @@ pub(crate) enum JobKind {
 /// What the driver has to do about ended jobs: write the answer, return the credit, count the mistake.
 pub(crate) trait Ended {
     fn ended(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]);
+    /// Whether so much waits to be written that no new work should be started.
+    fn is_overfull(&self) -> bool;
 }
 
 /// The handlers of one connection.
@@ -99,7 +101,7 @@ impl<S: Service> Lanes<S> {
 
     /// Takes a job; `payload` is the read buffer's.
     pub(crate) fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended) {
-        if self.is_held() || self.ordered.is_some() || !self.queue.is_empty() || !self.has_place() {
+        if self.is_held(ended) || self.ordered.is_some() || !self.queue.is_empty() || !self.has_place() {
             let frame = buffers::keep(payload);
             self.holds += weight(&frame);
             self.queue.push_back((job, frame));
@@ -120,7 +122,7 @@ impl<S: Service> Lanes<S> {
             }
             self.woken = woken;
         }
-        while !self.queue.is_empty() && self.ordered.is_none() && self.has_place() && !self.is_held() {
+        while !self.queue.is_empty() && self.ordered.is_none() && self.has_place() && !self.is_held(ended) {
             let Some((job, frame)) = self.queue.pop_front() else { break };
             self.holds -= weight(&frame);
             self.start(job, &[], Some(frame), waker, ended);
@@ -182,8 +184,8 @@ impl<S: Service> Lanes<S> {
     }
 
     /// Whether nothing is started now: before the connect handler is done, and while answers would find no room.
-    fn is_held(&self) -> bool {
-        self.held || self.link().conn.out().is_overfull()
+    fn is_held(&self, ended: &impl Ended) -> bool {
+        self.held || ended.is_overfull()
     }
 
     /// Starts a job: `frame` if it was queued, else `payload` from the read buffer.

@@ -283,23 +283,25 @@ impl Conn {
     }
 
     /// Writes the answer to an incoming call: the payload in `bytes`, or the failure. Both ends of a wrong answer learn of
-    /// it: an answer the peer could not take becomes a failure.
+    /// it: an answer the peer could not take becomes a failure. `true` if by now so much waits to be written that no new
+    /// work should be started.
     pub(crate) fn answer(
         &self,
         to: &ReplyTo,
         outcome: &Result<Verdict, Failure>,
         bytes: &[u8],
         (action, stream): (&str, bool),
-    ) {
-        let waker = {
+    ) -> bool {
+        let (waker, overfull) = {
             let mut out = self.out();
             if out.gone.is_some() {
-                return;
+                return false;
             }
             out.write_answer(to, outcome, bytes, (action, stream));
-            out.wake_driver()
+            (out.wake_driver(), out.is_overfull())
         };
         wake(waker);
+        overfull
     }
 
     /// An inbox has finished a one-way packet of `frame_len` bytes: its credit goes back.

@@ -353,7 +353,18 @@ impl Out {
 
     /// Moves what now may go from the parked to the buffer, and tells waiting senders of room. Call it whenever credit
     /// came, a call ended or the buffer was taken.
+    #[inline]
     pub(crate) fn unpark(&mut self, wakers: &mut Vec<Waker>) {
+        if !self.parked.is_empty()
+            || self.refused_since.is_some()
+            || self.awaits_room()
+            || self.has_waiting_producers()
+        {
+            self.unpark_some(wakers);
+        }
+    }
+
+    fn unpark_some(&mut self, wakers: &mut Vec<Waker>) {
         while !self.blocked && self.buf.len() < HIGH_WATER {
             let Some(front) = self.parked.front() else { break };
             let may_go = match front.call {
@@ -399,6 +410,11 @@ impl Out {
         }
     }
 
+    /// Whether a sender waits for room.
+    pub(crate) const fn awaits_room(&self) -> bool {
+        !self.room.is_empty()
+    }
+
     /// What the connection holds, the frames that it shares with others included; `None` if it is gone.
     pub(crate) fn holds(&self) -> Option<usize> {
         self.gone.is_none().then(|| self.own() + self.parked_bytes - self.parked_own)
@@ -412,6 +428,7 @@ impl Out {
 
     /// Tells the server what is held here, if it has changed much. What handlers that run to their end hold of a connection
     /// that is gone does not count: no reading and no closing sets it free, so it must not cost others their connections.
+    #[inline]
     fn settle(&mut self) {
         self.account.settle(if self.gone.is_none() { self.own() } else { 0 });
     }
@@ -475,12 +492,14 @@ impl Out {
         true
     }
 
-    /// The driver runs: it will flush, nobody needs to wake it.
-    pub(crate) fn driver_runs(&mut self, waker: &Waker) {
+    /// The driver runs: it will flush, nobody needs to wake it. `true` if its waker is the same as the last time.
+    pub(crate) fn driver_runs(&mut self, waker: &Waker) -> bool {
         self.busy = true;
-        if !self.driver.as_ref().is_some_and(|driver| driver.will_wake(waker)) {
+        let same = self.driver.as_ref().is_some_and(|driver| driver.will_wake(waker));
+        if !same {
             self.driver = Some(waker.clone());
         }
+        same
     }
 
     /// The driver's waker, whatever it does now: for what does not concern the buffer. A turn that has begun may not see
@@ -493,6 +512,7 @@ impl Out {
     /// Whether something was left for the driver since it looked last.
     pub(crate) fn has_requests(&self) -> bool {
         self.close.is_some()
+            || self.kill
             || self.cut_off
             || self.drain.is_some()
             || !self.finished_calls.is_empty()

@@ -200,10 +200,14 @@ impl Account {
     }
 
     /// Tells the budget what the connection holds, if that has changed enough to be worth it.
+    #[inline]
     pub(crate) fn settle(&mut self, held: usize) {
-        if held.abs_diff(self.settled) < GRAIN && (held > 0 || self.settled == 0) {
-            return;
+        if held.abs_diff(self.settled) >= GRAIN || held == 0 && self.settled != 0 {
+            self.tell(held);
         }
+    }
+
+    fn tell(&mut self, held: usize) {
         if let Some(budget) = &self.budget {
             let before = std::mem::replace(&mut self.settled, held);
             if held > before { budget.add(held - before) } else { budget.sub(before - held) }

@@ -16,6 +16,7 @@ use super::{Frame, FrameError, Kind, StreamEnd};
 /// [`FrameError::UnknownKind`] as soon as the fifth is, so that nobody waits for the rest of a frame that cannot be
 /// taken. [`FrameError::Malformed`] if the fields do not fit the kind. The bytes that follow any of them have no
 /// meaning any more: the connection has to end.
+#[inline]
 pub fn decode(input: &[u8], max_len: u32) -> Result<Option<(Frame<'_>, usize)>, FrameError> {
     let Some((length, rest)) = input.split_first_chunk::<4>() else {
         return Ok(None);
@@ -52,8 +53,32 @@ pub fn needed(input: &[u8]) -> usize {
     whole.saturating_sub(input.len())
 }
 
+/// The fields of the kinds that come again and again; they end with a payload.
+#[inline]
 fn fields(kind: Kind, body: &[u8]) -> Result<Frame<'_>, FrameError> {
-    let short = FrameError::Malformed { frame: kind.name(), what: "a field is missing" };
+    let mut reader = Reader::new(body);
+    let frame = match kind {
+        Kind::Packet => reader.u16().map(|action| Frame::Packet { action, payload: reader.rest() }),
+        Kind::Call => reader.array().map(|[a, b, c, d, e, f, g, h, i, j]| Frame::Call {
+            id: u32::from_le_bytes([a, b, c, d]),
+            action: u16::from_le_bytes([e, f]),
+            timeout_ms: u32::from_le_bytes([g, h, i, j]),
+            payload: reader.rest(),
+        }),
+        Kind::Reply => reader.u32().map(|id| Frame::Reply { id, payload: reader.rest() }),
+        Kind::Item => reader.u32().map(|id| Frame::Item { id, payload: reader.rest() }),
+        _ => return rare_fields(kind, body),
+    };
+    frame.ok_or(short(kind))
+}
+
+const fn short(kind: Kind) -> FrameError {
+    FrameError::Malformed { frame: kind.name(), what: "a field is missing" }
+}
+
+/// The fields of all other kinds.
+fn rare_fields(kind: Kind, body: &[u8]) -> Result<Frame<'_>, FrameError> {
+    let short = short(kind);
     let mut reader = Reader::new(body);
     let frame = match kind {
         Kind::Hello => Frame::Hello(reader.rest()),
@@ -62,21 +87,12 @@ fn fields(kind: Kind, body: &[u8]) -> Result<Frame<'_>, FrameError> {
         Kind::Offer => Frame::Offer(reader.rest()),
         Kind::Shapes => Frame::Shapes(reader.rest()),
         Kind::Time => Frame::Time { micros: reader.i64().ok_or(short)? },
-        Kind::Packet => Frame::Packet { action: reader.u16().ok_or(short)?, payload: reader.rest() },
-        Kind::Call => {
-            let (Some(id), Some(action), Some(timeout_ms)) = (reader.u32(), reader.u16(), reader.u32()) else {
-                return Err(short);
-            };
-            Frame::Call { id, action, timeout_ms, payload: reader.rest() }
-        }
-        Kind::Reply => Frame::Reply { id: reader.u32().ok_or(short)?, payload: reader.rest() },
         Kind::Error => Frame::Error { id: reader.u32().ok_or(short)?, payload: reader.rest() },
         Kind::Failure => {
             let id = reader.u32().ok_or(short)?;
             let (code, message) = failure(kind, &mut reader)?;
             Frame::Failure { id, code, message }
         }
-        Kind::Item => Frame::Item { id: reader.u32().ok_or(short)?, payload: reader.rest() },
         Kind::End => {
             let (Some(id), Some(how)) = (reader.u32(), reader.u8()) else {
                 return Err(short);
@@ -114,6 +130,7 @@ fn fields(kind: Kind, body: &[u8]) -> Result<Frame<'_>, FrameError> {
             let reason = text(kind, reader.rest())?;
             Frame::Close(Close { code: CloseCode::from_u16(code), retry, reason })
         }
+        Kind::Packet | Kind::Call | Kind::Reply | Kind::Item => return fields(kind, body),
     };
     if !reader.is_empty() {
         return Err(FrameError::Malformed { frame: kind.name(), what: "there are bytes after the last field" });
@@ -157,10 +174,12 @@ impl<'a> Reader<'a> {
         self.array().map(|[byte]| byte)
     }
 
+    #[inline]
     pub(crate) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
@@ -173,6 +192,7 @@ impl<'a> Reader<'a> {
         self.array().map(i64::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (array, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
@@ -185,6 +205,7 @@ impl<'a> Reader<'a> {
         Some(bytes)
     }
 
+    #[inline]
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }

@@ -19,18 +19,21 @@ pub fn put_time(out: &mut Vec<u8>, micros: i64) {
 ///
 /// Like all writers with a payload, if the frame would be longer than its length field can say (4 GiB). Compare with
 /// the other side's limit first, as `Outbound` does.
+#[inline]
 pub fn put_packet(out: &mut Vec<u8>, action: u16, payload: &[u8]) {
-    header(out, Kind::Packet, 2 + payload.len());
-    out.extend_from_slice(&action.to_le_bytes());
+    let ([a, b, c, d], [e, f]) = (length(2 + payload.len()), action.to_le_bytes());
+    out.reserve(7 + payload.len());
+    out.extend_from_slice(&[a, b, c, d, Kind::Packet as u8, e, f]);
     out.extend_from_slice(payload);
 }
 
 /// Writes a CALL frame; `timeout_ms` of 0 means that the caller waits without limit.
+#[inline]
 pub fn put_call(out: &mut Vec<u8>, id: u32, action: u16, timeout_ms: u32, payload: &[u8]) {
-    header(out, Kind::Call, 10 + payload.len());
-    out.extend_from_slice(&id.to_le_bytes());
-    out.extend_from_slice(&action.to_le_bytes());
-    out.extend_from_slice(&timeout_ms.to_le_bytes());
+    let ([a, b, c, d], [e, f, g, h]) = (length(10 + payload.len()), id.to_le_bytes());
+    let ([i, j], [k, l, m, n]) = (action.to_le_bytes(), timeout_ms.to_le_bytes());
+    out.reserve(15 + payload.len());
+    out.extend_from_slice(&[a, b, c, d, Kind::Call as u8, e, f, g, h, i, j, k, l, m, n]);
     out.extend_from_slice(payload);
 }
 
@@ -222,9 +225,11 @@ fn begin(out: &mut Vec<u8>, kind: Kind) -> Mark {
     Mark { start }
 }
 
+#[inline]
 fn put_with_id(out: &mut Vec<u8>, kind: Kind, id: u32, payload: &[u8]) {
-    header(out, kind, 4 + payload.len());
-    out.extend_from_slice(&id.to_le_bytes());
+    let ([a, b, c, d], [e, f, g, h]) = (length(4 + payload.len()), id.to_le_bytes());
+    out.reserve(9 + payload.len());
+    out.extend_from_slice(&[a, b, c, d, kind as u8, e, f, g, h]);
     out.extend_from_slice(payload);
 }
 
@@ -241,10 +246,15 @@ fn put_failure_text(out: &mut Vec<u8>, code: &str, message: &str) {
 }
 
 /// Writes length and kind for a frame with `fields` bytes after its kind.
-#[expect(clippy::expect_used, reason = "only this side's own payloads come here, and the docs say that it panics")]
 fn header(out: &mut Vec<u8>, kind: Kind, fields: usize) {
-    let length = u32::try_from(fields + 1).expect("the frame's length fits its length field");
+    let [a, b, c, d] = length(fields);
     out.reserve(5 + fields);
-    out.extend_from_slice(&length.to_le_bytes());
-    out.push(kind as u8);
+    out.extend_from_slice(&[a, b, c, d, kind as u8]);
+}
+
+/// The length field of a frame with `fields` bytes after its kind.
+#[inline]
+#[expect(clippy::expect_used, reason = "only this side's own payloads come here, and the docs say that it panics")]
+fn length(fields: usize) -> [u8; 4] {
+    u32::try_from(fields + 1).expect("the frame's length fits its length field").to_le_bytes()
 }

@@ -239,8 +239,9 @@ impl<D: Dispatch> Driver<D> {
     }
 
     pub(super) fn check_mistakes(&mut self) {
-        if let Some(violation) = self.mistakes.too_many.take().or_else(|| self.cancellations.too_many.take()) {
-            self.punish(&violation);
+        if self.mistakes.too_many.is_some() || self.cancellations.too_many.is_some() {
+            let violation = self.mistakes.too_many.take().or_else(|| self.cancellations.too_many.take());
+            violation.iter().for_each(|violation| self.punish(violation));
         }
     }
 }

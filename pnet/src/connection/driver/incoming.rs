@@ -84,7 +84,9 @@ impl<D: Dispatch> Driver<D> {
                 true
             }
             Poll::Ready(Ok(())) => {
-                self.silent = None;
+                if self.silent.is_some() {
+                    self.silent = None;
+                }
                 self.conn.counters.bytes_received.add(read as u64);
                 if self.life.is_on() {
                     self.life.hear(*self.now.get_or_insert_with(Instant::now));
@@ -150,7 +152,14 @@ impl<D: Dispatch> Driver<D> {
             match self.reader.next(rest) {
                 Ok(Some((event, len))) => {
                     used += len;
-                    self.handle_event(event, task);
+                    match event {
+                        // Frames that come again and again. What an object says beside them is looked at below.
+                        Event::Call { id, action, timeout_ms, payload, to: to @ ReplyTo::Native(_) } => {
+                            self.conn.counters.calls_received.add(1);
+                            self.admit(action, JobKind::Call { id }, to, timeout_ms, payload, task);
+                        }
+                        event => self.handle_event(event, task),
+                    }
                     // At each frame: one read holds thousands, and every mistake is answered.
                     self.check_mistakes();
                 }
@@ -281,7 +290,7 @@ impl<D: Dispatch> Driver<D> {
     /// Answers what is no packet, or one too many, and counts the mistake.
     fn refuse(&mut self, to: &ReplyTo, code: &'static str, message: &str) {
         tracing::debug!(code, message, "refused");
-        self.conn.answer(to, &Err(Failure::public(code, message)), &[], ("", false));
+        self.overfull = self.conn.answer(to, &Err(Failure::public(code, message)), &[], ("", false));
         self.mistakes.count();
     }
 
@@ -372,7 +381,7 @@ impl<D: Dispatch> Driver<D> {
             let to = self.reader.reply_to(id);
             self.reader.call_finished(id);
             let failure = Failure::public(code::CANCELLED, "the caller did not wait");
-            self.conn.answer(&to, &Err(failure), &[], ("", stream));
+            self.overfull = self.conn.answer(&to, &Err(failure), &[], ("", stream));
         }
     }
 }

@@ -128,6 +128,8 @@ pub(crate) struct Driver<D> {
     slow: Option<Slow>,
     /// Whether the transport refuses the batch.
     blocked: bool,
+    /// Whether so much waits to be written that no new work should be started, as of the last answer or turn.
+    overfull: bool,
     /// Since when nothing is read, because the server holds too much.
     stopped: Option<Instant>,
     mistakes: Mistakes,
@@ -135,6 +137,8 @@ pub(crate) struct Driver<D> {
     timer: Option<Pin<Box<Sleep>>>,
     /// The time that the timer is waited for.
     armed: Option<Instant>,
+    /// Whether the task's waker is the one that the timer knows.
+    same_waker: bool,
     life: Life,
     times: Times,
 }
@@ -191,11 +195,13 @@ impl<D: Dispatch> Driver<D> {
             eof: false,
             slow: None,
             blocked: false,
+            overfull: false,
             stopped: None,
             mistakes: Mistakes::in_packets(),
             cancellations: Mistakes::in_cancelling(),
             timer: None,
             armed: None,
+            same_waker: false,
             life: Life::new(heartbeat),
             times,
         }
@@ -233,12 +239,17 @@ impl<D: Dispatch> Driver<D> {
         let mut wakers = Vec::new();
         let (close, drain, kill, cut_off) = {
             let mut out = self.conn.out();
-            out.driver_runs(task.waker());
+            self.same_waker = out.driver_runs(task.waker());
+            self.overfull = out.is_overfull();
+            if !out.has_requests() && !out.awaits_room() {
+                return;
+            }
             out.wake_room(&mut wakers);
-            for id in std::mem::take(&mut out.finished_calls) {
+            let out = &mut *out;
+            for id in out.finished_calls.drain(..) {
                 self.reader.call_finished(id);
             }
-            for frame_len in std::mem::take(&mut out.finished_packets) {
+            for frame_len in out.finished_packets.drain(..) {
                 // Nothing follows a close frame.
                 if out.gone.is_none() {
                     self.reader.packet_finished(frame_len, &mut out.buf);
@@ -333,29 +344,29 @@ impl<D: Dispatch> Driver<D> {
             | Stage::Lingering { deadline } => Some(*deadline),
             Stage::Open | Stage::Leaving => None,
         };
-        let stalled = self.slow.as_ref().map(|slow| slow.since + self.times.write);
+        let mut due = stage;
+        sooner(&mut due, self.slow.as_ref().map(|slow| slow.since + self.times.write));
+        sooner(&mut due, self.begun_until());
+        sooner(&mut due, self.life.due().filter(|_| self.listens()));
         let held = self.holds();
-        let (calls, reads, cancels, refused) = {
+        {
             let mut out = self.conn.out();
             out.settle_driver(held);
             if out.has_requests() {
                 return true;
             }
-            (
-                out.earliest.into_iter().chain(out.answers_until).min(),
-                out.reads_until,
-                out.cancels_at(),
-                out.refused_since,
-            )
-        };
-        let begun = self.begun_until();
-        let life = self.life.due().filter(|_| self.listens());
-        let refused = refused.map(|since| since + self.times.write);
-        let Some(due) = [stage, stalled, begun, calls, reads, cancels, refused, life].into_iter().flatten().min()
-        else {
-            return false;
-        };
+            sooner(&mut due, out.earliest);
+            sooner(&mut due, out.answers_until);
+            sooner(&mut due, out.reads_until);
+            sooner(&mut due, out.cancels_at());
+            sooner(&mut due, out.refused_since.map(|since| since + self.times.write));
+        }
+        let Some(due) = due else { return false };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        if self.armed == Some(due) && self.same_waker && !timer.is_elapsed() {
+            // It wakes this very task at this very time already.
+            return false;
+        }
         if timer.deadline() != due {
             timer.as_mut().reset(due);
         }
@@ -461,7 +472,8 @@ impl<D: Dispatch> Driver<D> {
     }
 
     fn split(&mut self) -> (&mut D, Sink<'_>) {
-        let sink = Sink { conn: &self.conn, reader: &mut self.reader, mistakes: &mut self.mistakes };
+        let (conn, reader) = (&*self.conn, &mut self.reader);
+        let sink = Sink { conn, reader, mistakes: &mut self.mistakes, overfull: &mut self.overfull };
         (&mut self.dispatch, sink)
     }
 }
@@ -478,6 +490,15 @@ impl<D> Drop for Driver<D> {
 impl<D> std::fmt::Debug for Driver<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Driver").field("conn", &self.conn.id).field("stage", &self.stage).finish_non_exhaustive()
+    }
+}
+
+/// The sooner of two times, as far as there are any.
+fn sooner(due: &mut Option<Instant>, other: Option<Instant>) {
+    if let Some(other) = other
+        && due.is_none_or(|due| other < due)
+    {
+        *due = Some(other);
     }
 }
 

@@ -19,21 +19,29 @@ pub(super) struct Sink<'a> {
     pub(super) conn: &'a Conn,
     pub(super) reader: &'a mut Reader,
     pub(super) mistakes: &'a mut Mistakes,
+    pub(super) overfull: &'a mut bool,
+}
+
+impl Sink<'_> {
+    fn note_failure(&mut self, action: &'static str, failure: &Failure) {
+        if failure.is_malformed() {
+            self.mistakes.count();
+            tracing::warn!(action, failure = %failure.log_text(), "malformed packet");
+        } else if failure.code() == code::INTERNAL {
+            tracing::error!(action, failure = %failure.log_text(), "a handler failed");
+        } else {
+            tracing::debug!(action, failure = %failure.log_text(), "not handled");
+        }
+    }
 }
 
 impl Ended for Sink<'_> {
+    #[inline]
     fn ended(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
         let stream = job.meta.stream.is_some();
         let outcome = if stream { outcome.map_err(ended_early) } else { outcome };
         if let Err(failure) = &outcome {
-            if failure.is_malformed() {
-                self.mistakes.count();
-                tracing::warn!(action = job.meta.action, failure = %failure.log_text(), "malformed packet");
-            } else if failure.code() == code::INTERNAL {
-                tracing::error!(action = job.meta.action, failure = %failure.log_text(), "a handler failed");
-            } else {
-                tracing::debug!(action = job.meta.action, failure = %failure.log_text(), "not handled");
-            }
+            self.note_failure(job.meta.action, failure);
         }
         match job.kind {
             JobKind::Call { id } => {
@@ -41,7 +49,7 @@ impl Ended for Sink<'_> {
                 if stream {
                     self.conn.close_producer(id);
                 }
-                self.conn.answer(&job.to, &outcome, payload, (job.meta.action, stream));
+                *self.overfull = self.conn.answer(&job.to, &outcome, payload, (job.meta.action, stream));
             }
             JobKind::OneWay { frame_len } => {
                 let mut out = self.conn.out();
@@ -52,10 +60,14 @@ impl Ended for Sink<'_> {
                 drop(out);
                 // What was wrong with the packet itself is told where there is a way to.
                 if outcome.as_ref().is_err_and(Failure::is_refusal) {
-                    self.conn.answer(&job.to, &outcome, &[], (job.meta.action, false));
+                    *self.overfull = self.conn.answer(&job.to, &outcome, &[], (job.meta.action, false));
                 }
             }
         }
+    }
+
+    fn is_overfull(&self) -> bool {
+        *self.overfull
     }
 }
 

@@ -213,6 +213,11 @@ impl Out {
     }
 
     /// There is room in the buffer again.
+    /// Whether the producer of a stream waits for room.
+    pub(super) const fn has_waiting_producers(&self) -> bool {
+        self.producers.wait_for_room
+    }
+
     pub(super) fn wake_waiting_producers(&mut self, wakers: &mut Vec<Waker>) {
         if self.producers.wait_for_room && self.buf.len() < HIGH_WATER {
             self.producers.wait_for_room = false;
