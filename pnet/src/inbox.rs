@@ -261,6 +261,8 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
         false
     }
 
+    fn rest(&mut self) {}
+
     /// Only the program knows what it does about a call that it has read.
     fn cancel(&mut self, _: u32) -> bool {
         false

@@ -64,7 +64,7 @@ impl Reader {
     /// # Errors
     ///
     /// [`ReadError`]; the connection has to end.
-    #[inline]
+    #[inline(always)]
     pub fn next<'a>(&mut self, input: &'a [u8]) -> Result<Option<(Event<'a>, usize)>, ReadError> {
         match self {
             Self::Native(inbound) => {
@@ -347,6 +347,18 @@ impl Writer {
         }
     }
 
+    /// Writes the reply packet to call `id` of a native connection. `false`: it is longer than the other side takes, or the
+    /// connection is none; nothing is written then.
+    #[inline]
+    pub fn reply(&self, id: u32, payload: &[u8], out: &mut Vec<u8>) -> bool {
+        let Self::Native(outbound) = self else { return false };
+        let fits = outbound.check_len(payload.len()).is_ok();
+        if fits {
+            frame::put_reply(out, id, payload);
+        }
+        fits
+    }
+
     /// Writes the answer to a call, or the end of a stream: the reply packet, the declared error, or a failure. To nobody,
     /// nothing is written.
     ///
@@ -365,10 +377,6 @@ impl Writer {
             (Self::Native(outbound), ReplyTo::Native(id)) => {
                 if let Answer::Reply(payload) | Answer::Error(payload) = answer {
                     outbound.check_len(payload.len())?;
-                }
-                if let Answer::Reply(payload) = answer {
-                    frame::put_reply(out, *id, payload);
-                    return Ok(());
                 }
                 answer_frame(*id, answer, stream).encode(out);
                 Ok(())

@@ -64,6 +64,8 @@ pub(crate) struct Lanes<S: Service> {
     holds: usize,
     /// Nothing starts before the connect handler is done.
     held: bool,
+    /// What `fn` handlers encode their answers into; the thread's again when the connection rests.
+    answer: Vec<u8>,
 }
 
 /// A handler that was not ready at once.
@@ -91,6 +93,7 @@ impl<S: Service> Lanes<S> {
             max_places,
             holds: 0,
             held: true,
+            answer: Vec::new(),
         }
     }
 
@@ -100,6 +103,7 @@ impl<S: Service> Lanes<S> {
     }
 
     /// Takes a job; `payload` is the read buffer's.
+    #[inline]
     pub(crate) fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended) {
         if self.is_held(ended) || self.ordered.is_some() || !self.queue.is_empty() || !self.has_place() {
             let frame = buffers::keep(payload);
@@ -129,6 +133,14 @@ impl<S: Service> Lanes<S> {
             progress = true;
         }
         progress
+    }
+
+    /// The connection is about to wait: what it does not need meanwhile goes to others.
+    #[inline]
+    pub(crate) fn rest(&mut self) {
+        if self.answer.capacity() != 0 {
+            buffers::give(std::mem::take(&mut self.answer));
+        }
     }
 
     /// Drops the handler of the call, unless it is marked `finish`. `true` if it is gone.
@@ -189,6 +201,7 @@ impl<S: Service> Lanes<S> {
     }
 
     /// Starts a job: `frame` if it was queued, else `payload` from the read buffer.
+    #[inline]
     fn start(&mut self, job: Job, payload: &[u8], frame: Option<Vec<u8>>, waker: &Waker, ended: &mut impl Ended) {
         let Some(route) = S::ROUTES.get(usize::from(job.action)) else {
             ended.ended(&job, Err(unknown_action()), &[]);
@@ -196,36 +209,53 @@ impl<S: Service> Lanes<S> {
         };
         match route.run {
             Run::Now(run) => {
-                let mut out = buffers::take();
+                let mut out = std::mem::take(&mut self.answer);
+                if out.capacity() == 0 {
+                    out = buffers::take();
+                }
                 let payload = frame.as_deref().unwrap_or(payload);
                 self.cx.set_meta(job.meta.clone());
                 let cx = &self.cx;
                 let outcome = catch_unwind(AssertUnwindSafe(|| run(cx, payload, &mut out)))
                     .unwrap_or_else(|panic| Err(panicked(route.handler, &*panic)));
                 ended.ended(&job, outcome, &out);
-                buffers::give(out);
+                out.clear();
+                self.answer = out;
                 frame.into_iter().for_each(buffers::give);
             }
             Run::Later(make) => {
-                let Some(index) = self.place() else {
-                    // The limits make this impossible; an answer is still better than none.
-                    ended.ended(&job, Err(Failure::public(code::BUSY, "too many handlers are running")), &[]);
-                    return;
-                };
                 let frame = frame.unwrap_or_else(|| buffers::keep(payload));
-                let weight = weight(&frame);
-                let mut slot = self.link().shared.pool.take(job.action).unwrap_or_else(make);
-                slot.start(Cx::new(Arc::clone(self.link()), job.meta.clone()), frame);
-                let one_way = matches!(job.kind, JobKind::OneWay { .. });
-                if one_way && !route.concurrent {
-                    self.ordered = Some(index);
-                }
-                self.ready(waker);
-                self.holds += weight;
-                self.places[index] = Some(Running { job, slot, weight });
-                self.poll_place(index, ended);
+                self.start_later(job, frame, make, route.concurrent, waker, ended);
             }
         }
+    }
+
+    /// Starts an `async fn`, and polls it for the first time.
+    fn start_later(
+        &mut self,
+        job: Job,
+        frame: Vec<u8>,
+        make: fn() -> Box<dyn Slot<S>>,
+        concurrent: bool,
+        waker: &Waker,
+        ended: &mut impl Ended,
+    ) {
+        let Some(index) = self.place() else {
+            // The limits make this impossible; an answer is still better than none.
+            ended.ended(&job, Err(Failure::public(code::BUSY, "too many handlers are running")), &[]);
+            return;
+        };
+        let weight = weight(&frame);
+        let mut slot = self.link().shared.pool.take(job.action).unwrap_or_else(make);
+        slot.start(Cx::new(Arc::clone(self.link()), job.meta.clone()), frame);
+        let one_way = matches!(job.kind, JobKind::OneWay { .. });
+        if one_way && !concurrent {
+            self.ordered = Some(index);
+        }
+        self.ready(waker);
+        self.holds += weight;
+        self.places[index] = Some(Running { job, slot, weight });
+        self.poll_place(index, ended);
     }
 
     /// Polls one handler. `false` if there is none: it was cancelled, or woken after its end.

@@ -121,6 +121,7 @@ impl Conn {
 
     /// The lock. A panic while it was held (there is no user code under it) leaves nothing half-done that matters more
     /// than going on.
+    #[inline]
     pub(crate) fn out(&self) -> MutexGuard<'_, Out> {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -280,6 +281,22 @@ impl Conn {
     /// What this side sends.
     pub(crate) const fn outgoing(&self) -> &'static Direction {
         self.outgoing
+    }
+
+    /// Writes the declared reply to a call that came in a frame; whether by now so much waits to be written that no new work
+    /// should be started. `None`: this is not what is to be done, [`answer`](Self::answer) sees to it.
+    #[inline]
+    pub(crate) fn reply(&self, to: &ReplyTo, payload: &[u8]) -> Option<bool> {
+        let ReplyTo::Native(id) = *to else { return None };
+        let (waker, overfull) = {
+            let mut out = self.out();
+            if out.gone.is_some() || !out.write_reply(id, payload) {
+                return None;
+            }
+            (out.wake_driver(), out.is_overfull())
+        };
+        wake(waker);
+        Some(overfull)
     }
 
     /// Writes the answer to an incoming call: the payload in `bytes`, or the failure. Both ends of a wrong answer learn of

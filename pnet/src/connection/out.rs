@@ -326,6 +326,14 @@ impl Out {
         self.writer.close(close, alone, &mut self.buf);
     }
 
+    /// Writes the reply to a call that came in a frame. `false`: it is longer than the peer takes.
+    #[inline]
+    pub(crate) fn write_reply(&mut self, id: u32, payload: &[u8]) -> bool {
+        let written = self.writer.reply(id, payload, &mut self.buf);
+        self.settle();
+        written
+    }
+
     /// Writes the answer to an incoming call. An answer longer than the peer takes becomes a failure.
     pub(crate) fn write_answer(
         &mut self,
@@ -355,10 +363,7 @@ impl Out {
     /// came, a call ended or the buffer was taken.
     #[inline]
     pub(crate) fn unpark(&mut self, wakers: &mut Vec<Waker>) {
-        if !self.parked.is_empty()
-            || self.refused_since.is_some()
-            || self.awaits_room()
-            || self.has_waiting_producers()
+        if !self.parked.is_empty() || self.refused_since.is_some() || self.awaits_room() || self.has_waiting_producers()
         {
             self.unpark_some(wakers);
         }
@@ -520,6 +525,7 @@ impl Out {
     }
 
     /// The driver's waker, unless somebody is going to flush anyway.
+    #[inline]
     pub(crate) fn wake_driver(&mut self) -> Option<Waker> {
         if std::mem::replace(&mut self.busy, true) { None } else { self.driver.clone() }
     }

@@ -82,12 +82,18 @@ impl<S: Service> Dispatch for Served<S> {
         Poll::Ready(done)
     }
 
+    #[inline]
     fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended) {
         self.lanes.admit(job, payload, waker, ended);
     }
 
     fn poll(&mut self, waker: &Waker, ended: &mut impl Ended) -> bool {
         self.lanes.poll(waker, ended)
+    }
+
+    #[inline]
+    fn rest(&mut self) {
+        self.lanes.rest();
     }
 
     fn cancel(&mut self, id: u32) -> bool {

@@ -50,7 +50,7 @@ impl Inbound {
     /// # Errors
     ///
     /// [`Violation`] if the peer broke a rule. The connection has to end; this value stays as it was.
-    #[inline]
+    #[inline(always)]
     pub fn handle<'a>(&mut self, frame: Frame<'a>) -> Result<Event<'a>, Violation> {
         if self.closed {
             return Err(Violation::AfterClose { frame: frame.name() });
@@ -111,9 +111,11 @@ impl Inbound {
     /// Forgets a call, because its answer was written. Unknown ids are ignored.
     #[inline]
     pub fn call_finished(&mut self, id: u32) {
-        if let Ok(place) = self.place(id) {
-            self.streams -= u32::from(self.calls.remove(place).stream);
-        }
+        let finished = match self.calls.last() {
+            Some(last) if last.id == id => self.calls.pop(),
+            _ => self.place(id).ok().map(|place| self.calls.remove(place)),
+        };
+        self.streams -= u32::from(finished.is_some_and(|call| call.stream));
     }
 
     /// Takes back what a one-way packet of `frame_len` occupied, because it was handled or dropped, and writes a CREDIT
@@ -141,7 +143,7 @@ impl Inbound {
         &self.limits
     }
 
-    #[inline]
+    #[inline(always)]
     fn packet<'a>(&mut self, action: u16, payload: &'a [u8]) -> Result<Event<'a>, Violation> {
         let frame_len = u32::try_from(payload.len().saturating_add(PACKET_OVERHEAD)).unwrap_or(u32::MAX);
         if !self.packets.arrived(frame_len) {
@@ -151,7 +153,7 @@ impl Inbound {
     }
 
     /// Enters a call; `false` if the limit is reached.
-    #[inline]
+    #[inline(always)]
     fn open(&mut self, id: u32, action: u16) -> Result<bool, Violation> {
         if id == 0 {
             return Err(Violation::ZeroId { frame: "CALL" });
@@ -166,7 +168,11 @@ impl Inbound {
             u32::try_from(self.calls.len()).is_ok_and(|open| open.saturating_sub(self.streams) < self.limits.calls)
         };
         if free {
-            self.calls.insert(place, Open { id, stream });
+            if place == self.calls.len() {
+                self.calls.push(Open { id, stream });
+            } else {
+                self.calls.insert(place, Open { id, stream });
+            }
             self.streams += u32::from(stream);
         }
         Ok(free)

@@ -47,6 +47,7 @@ impl Outbound {
     /// # Errors
     ///
     /// [`SendRefused`]; nothing is written or spent then.
+    #[inline]
     pub fn packet_encoded(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), SendRefused> {
         self.spend(frame.len().saturating_sub(LENGTH_FIELD))?;
         out.extend_from_slice(frame);
@@ -131,6 +132,7 @@ impl Outbound {
     /// # Errors
     ///
     /// [`SendRefused::TooLong`].
+    #[inline]
     pub fn check_len(&self, payload_len: usize) -> Result<(), SendRefused> {
         self.length(payload_len.saturating_add(CALL_OVERHEAD))?;
         Ok(())
@@ -141,11 +143,13 @@ impl Outbound {
         self.max_frame_len
     }
 
+    #[inline]
     fn spend(&mut self, len: usize) -> Result<u32, SendRefused> {
         let length = self.length(len)?;
         if self.packets.spend(length) { Ok(length) } else { Err(SendRefused::NoCredit) }
     }
 
+    #[inline]
     fn length(&self, len: usize) -> Result<u32, SendRefused> {
         match u32::try_from(len) {
             Ok(length) if length <= self.max_frame_len => Ok(length),

@@ -16,7 +16,7 @@ use super::{Frame, FrameError, Kind, StreamEnd};
 /// [`FrameError::UnknownKind`] as soon as the fifth is, so that nobody waits for the rest of a frame that cannot be
 /// taken. [`FrameError::Malformed`] if the fields do not fit the kind. The bytes that follow any of them have no
 /// meaning any more: the connection has to end.
-#[inline]
+#[inline(always)]
 pub fn decode(input: &[u8], max_len: u32) -> Result<Option<(Frame<'_>, usize)>, FrameError> {
     let Some((length, rest)) = input.split_first_chunk::<4>() else {
         return Ok(None);
@@ -54,7 +54,7 @@ pub fn needed(input: &[u8]) -> usize {
 }
 
 /// The fields of the kinds that come again and again; they end with a payload.
-#[inline]
+#[inline(always)]
 fn fields(kind: Kind, body: &[u8]) -> Result<Frame<'_>, FrameError> {
     let mut reader = Reader::new(body);
     let frame = match kind {

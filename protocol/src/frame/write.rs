@@ -38,6 +38,7 @@ pub fn put_call(out: &mut Vec<u8>, id: u32, action: u16, timeout_ms: u32, payloa
 }
 
 /// Writes a REPLY frame: the packet that answers a call, or nothing for `-> ()`.
+#[inline]
 pub fn put_reply(out: &mut Vec<u8>, id: u32, payload: &[u8]) {
     put_with_id(out, Kind::Reply, id, payload);
 }

@@ -67,14 +67,7 @@ impl Feed {
     pub fn new(hello: Vec<u8>, batch: Vec<u8>, batches: u64) -> (Self, Heard) {
         let (sender, end) = oneshot::channel();
         let heard = Arc::new(AtomicU64::new(0));
-        let feed = Self {
-            hello,
-            batch,
-            left: batches,
-            rests: false,
-            heard: Arc::clone(&heard),
-            _end: sender,
-        };
+        let feed = Self { hello, batch, left: batches, rests: false, heard: Arc::clone(&heard), _end: sender };
         (feed, Heard { bytes: heard, end })
     }
 }

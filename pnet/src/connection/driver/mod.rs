@@ -51,6 +51,8 @@ pub(crate) trait Dispatch: Send + Unpin + 'static {
     fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended);
     /// Goes on with what was woken. `true` if anything happened.
     fn poll(&mut self, waker: &Waker, ended: &mut impl Ended) -> bool;
+    /// Nothing happens for now: gives back what others may use meanwhile.
+    fn rest(&mut self);
     /// The caller does not wait any more. `true` if the call is gone, `false` if it runs on.
     fn cancel(&mut self, id: u32) -> bool;
     /// The peer is gone: drops everything but handlers that run to their end.
@@ -225,11 +227,13 @@ impl<D: Dispatch> Driver<D> {
             progress |= self.write(task);
             progress |= self.advance(task);
             if !progress && !self.fall_asleep(task) {
+                self.dispatch.rest();
                 return Poll::Pending;
             }
         }
         // A peer that keeps this side busy does not stop the clock.
         self.fall_asleep(task);
+        self.dispatch.rest();
         task.waker().wake_by_ref();
         Poll::Pending
     }

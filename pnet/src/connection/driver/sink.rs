@@ -22,22 +22,28 @@ pub(super) struct Sink<'a> {
     pub(super) overfull: &'a mut bool,
 }
 
-impl Sink<'_> {
-    fn note_failure(&mut self, action: &'static str, failure: &Failure) {
-        if failure.is_malformed() {
-            self.mistakes.count();
-            tracing::warn!(action, failure = %failure.log_text(), "malformed packet");
-        } else if failure.code() == code::INTERNAL {
-            tracing::error!(action, failure = %failure.log_text(), "a handler failed");
-        } else {
-            tracing::debug!(action, failure = %failure.log_text(), "not handled");
-        }
-    }
-}
-
 impl Ended for Sink<'_> {
     #[inline]
     fn ended(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
+        // How most calls end.
+        if let (JobKind::Call { id }, Ok(Verdict::Reply)) = (job.kind, &outcome)
+            && let Some(overfull) = self.conn.reply(&job.to, payload)
+        {
+            self.reader.call_finished(id);
+            *self.overfull = overfull;
+            return;
+        }
+        self.ended_otherwise(job, outcome, payload);
+    }
+
+    #[inline]
+    fn is_overfull(&self) -> bool {
+        *self.overfull
+    }
+}
+
+impl Sink<'_> {
+    fn ended_otherwise(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
         let stream = job.meta.stream.is_some();
         let outcome = if stream { outcome.map_err(ended_early) } else { outcome };
         if let Err(failure) = &outcome {
@@ -66,8 +72,15 @@ impl Ended for Sink<'_> {
         }
     }
 
-    fn is_overfull(&self) -> bool {
-        *self.overfull
+    fn note_failure(&mut self, action: &'static str, failure: &Failure) {
+        if failure.is_malformed() {
+            self.mistakes.count();
+            tracing::warn!(action, failure = %failure.log_text(), "malformed packet");
+        } else if failure.code() == code::INTERNAL {
+            tracing::error!(action, failure = %failure.log_text(), "a handler failed");
+        } else {
+            tracing::debug!(action, failure = %failure.log_text(), "not handled");
+        }
     }
 }
 
