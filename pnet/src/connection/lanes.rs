@@ -66,6 +66,10 @@ pub(crate) struct Lanes<S: Service> {
     held: bool,
     /// What `fn` handlers encode their answers into; the thread's again when the connection rests.
     answer: Vec<u8>,
+    /// The slot of the `async fn` that ended last, with its action; the pool's again when the connection rests.
+    slot: Option<(u16, Box<dyn Slot<S>>)>,
+    /// The surroundings that it ran in.
+    lent: Option<Cx<S>>,
 }
 
 /// A handler that was not ready at once.
@@ -94,6 +98,8 @@ impl<S: Service> Lanes<S> {
             holds: 0,
             held: true,
             answer: Vec::new(),
+            slot: None,
+            lent: None,
         }
     }
 
@@ -140,6 +146,9 @@ impl<S: Service> Lanes<S> {
     pub(crate) fn rest(&mut self) {
         if self.answer.capacity() != 0 {
             buffers::give(std::mem::take(&mut self.answer));
+        }
+        if let Some((action, slot)) = self.slot.take() {
+            self.link().shared.pool.give(action, slot);
         }
     }
 
@@ -230,7 +239,7 @@ impl<S: Service> Lanes<S> {
         }
     }
 
-    /// Starts an `async fn`, and polls it for the first time.
+    /// Starts an `async fn`. It takes a place only if it is not ready at once.
     fn start_later(
         &mut self,
         job: Job,
@@ -240,56 +249,95 @@ impl<S: Service> Lanes<S> {
         waker: &Waker,
         ended: &mut impl Ended,
     ) {
-        let Some(index) = self.place() else {
+        let Some(index) = self.next_place() else {
             // The limits make this impossible; an answer is still better than none.
             ended.ended(&job, Err(Failure::public(code::BUSY, "too many handlers are running")), &[]);
             return;
         };
         let weight = weight(&frame);
-        let mut slot = self.link().shared.pool.take(job.action).unwrap_or_else(make);
-        slot.start(Cx::new(Arc::clone(self.link()), job.meta.clone()), frame);
-        let one_way = matches!(job.kind, JobKind::OneWay { .. });
-        if one_way && !concurrent {
-            self.ordered = Some(index);
+        let mut slot = self.take_slot(job.action).unwrap_or_else(make);
+        let cx = self.lend(&job.meta);
+        slot.start(cx, frame);
+        let max_places = self.max_places;
+        let ready = self.ready.get_or_insert_with(|| Ready::new(max_places, waker));
+        let (polled, waits_for_peer) = poll_slot(&self.cx.link().conn, &job, &mut *slot, ready.waker(index));
+        match polled {
+            Ok(Poll::Pending) => {
+                self.take_place(index);
+                if matches!(job.kind, JobKind::OneWay { .. }) && !concurrent && !waits_for_peer {
+                    self.ordered = Some(index);
+                }
+                self.holds += weight;
+                self.places[index] = Some(Running { job, slot, weight });
+            }
+            Ok(Poll::Ready(finished)) => self.finish(&job, slot, finished, ended),
+            Err(panic) => Self::fail(&job, slot, &*panic, ended),
         }
-        self.ready(waker);
-        self.holds += weight;
-        self.places[index] = Some(Running { job, slot, weight });
-        self.poll_place(index, ended);
     }
 
     /// Polls one handler. `false` if there is none: it was cancelled, or woken after its end.
     fn poll_place(&mut self, index: usize, ended: &mut impl Ended) -> bool {
         let Some(ready) = &mut self.ready else { return false };
         let Some(mut running) = self.places.get_mut(index).and_then(Option::take) else { return false };
-        let waker = ready.waker(index);
         let conn: &Conn = &self.cx.link().conn;
-        let (polled, waits_for_peer) = waiting::watch(conn, running.job.meta.deadline, || {
-            catch_unwind(AssertUnwindSafe(|| running.slot.poll(&mut Context::from_waker(&waker))))
-        });
+        let (polled, waits_for_peer) = poll_slot(conn, &running.job, &mut *running.slot, ready.waker(index));
+        if matches!(polled, Ok(Poll::Pending)) {
+            if waits_for_peer && self.ordered == Some(index) {
+                self.ordered = None;
+            }
+            self.places[index] = Some(running);
+            return true;
+        }
+        self.holds -= running.weight;
+        self.free_place(index);
         match polled {
-            Ok(Poll::Pending) => {
-                if waits_for_peer && self.ordered == Some(index) {
-                    self.ordered = None;
-                }
-                self.places[index] = Some(running);
-            }
-            Ok(Poll::Ready(Finished { buf, outcome, .. })) => {
-                self.holds -= running.weight;
-                self.free_place(index);
-                ended.ended(&running.job, outcome, &buf);
-                buffers::give(buf);
-                self.cx.link().shared.pool.give(running.job.action, running.slot);
-            }
-            Err(panic) => {
-                self.holds -= running.weight;
-                self.free_place(index);
-                let handler = S::ROUTES.get(usize::from(running.job.action)).map_or("", |route| route.handler);
-                ended.ended(&running.job, Err(panicked(handler, &*panic)), &[]);
-                drop_quietly(running.slot);
-            }
+            Ok(Poll::Ready(finished)) => self.finish(&running.job, running.slot, finished, ended),
+            Err(panic) => Self::fail(&running.job, running.slot, &*panic, ended),
+            Ok(Poll::Pending) => {}
         }
         true
+    }
+
+    /// A handler has ended: what it was lent is there for the next one.
+    #[inline]
+    fn finish(&mut self, job: &Job, slot: Box<dyn Slot<S>>, finished: Finished<S>, ended: &mut impl Ended) {
+        let Finished { cx, buf, outcome } = finished;
+        ended.ended(job, outcome, &buf);
+        buffers::give(buf);
+        self.lent = Some(cx);
+        if let Some((action, slot)) = self.slot.replace((job.action, slot)) {
+            self.cx.link().shared.pool.give(action, slot);
+        }
+    }
+
+    fn fail(job: &Job, slot: Box<dyn Slot<S>>, panic: &(dyn Any + Send), ended: &mut impl Ended) {
+        let handler = S::ROUTES.get(usize::from(job.action)).map_or("", |route| route.handler);
+        ended.ended(job, Err(panicked(handler, panic)), &[]);
+        drop_quietly(slot);
+    }
+
+    /// The surroundings for a handler: the ones that came back from the last handler, if they did.
+    #[inline]
+    fn lend(&mut self, meta: &Meta) -> Cx<S> {
+        match self.lent.take() {
+            Some(mut cx) => {
+                cx.set_meta(meta.clone());
+                cx
+            }
+            None => Cx::new(Arc::clone(self.link()), meta.clone()),
+        }
+    }
+
+    /// An empty slot of the action: the one that was used last, or one of the server's.
+    #[inline]
+    fn take_slot(&mut self, action: u16) -> Option<Box<dyn Slot<S>>> {
+        match self.slot.take() {
+            Some((known, slot)) if known == action => Some(slot),
+            other => {
+                self.slot = other;
+                self.link().shared.pool.take(action)
+            }
+        }
     }
 
     fn drop_where(&mut self, which: impl Fn(&Job) -> bool) {
@@ -318,15 +366,18 @@ impl<S: Service> Lanes<S> {
         !self.free.is_empty() || self.places.len() < self.max_places
     }
 
-    /// A free place, if the limits have one.
-    fn place(&mut self) -> Option<usize> {
-        if let Some(index) = self.free.pop() {
-            return Some(index);
-        }
-        (self.places.len() < self.max_places).then(|| {
+    /// The place that the next handler takes if it waits; `None` if the limits have none.
+    fn next_place(&self) -> Option<usize> {
+        let next = self.free.last().copied().unwrap_or(self.places.len());
+        (next < self.max_places).then_some(next)
+    }
+
+    /// Takes the place that [`next_place`](Self::next_place) gave.
+    fn take_place(&mut self, index: usize) {
+        if self.free.pop().is_none() {
             self.places.push(None);
-            self.places.len() - 1
-        })
+        }
+        debug_assert!(self.places.get(index).is_some_and(Option::is_none), "the place was free");
     }
 
     fn free_place(&mut self, index: usize) {
@@ -334,11 +385,6 @@ impl<S: Service> Lanes<S> {
             self.ordered = None;
         }
         self.free.push(index);
-    }
-
-    fn ready(&mut self, waker: &Waker) {
-        let max_places = self.max_places;
-        self.ready.get_or_insert_with(|| Ready::new(max_places)).set_driver(waker);
     }
 }
 
@@ -371,6 +417,19 @@ impl<S: Service> Pool<S> {
             slots.push(slot);
         }
     }
+}
+
+/// Polls the handler of a job; whether something in it waits for the other end of its own connection.
+#[inline]
+fn poll_slot<S: Service>(
+    conn: &Conn,
+    job: &Job,
+    slot: &mut dyn Slot<S>,
+    waker: &Waker,
+) -> (std::thread::Result<Poll<Finished<S>>>, bool) {
+    waiting::watch(conn, job.meta.deadline, || {
+        catch_unwind(AssertUnwindSafe(|| slot.poll(&mut Context::from_waker(waker))))
+    })
 }
 
 /// Whether the job's handler runs to its end once it has started.

@@ -32,10 +32,11 @@ struct Place {
 }
 
 impl Ready {
-    /// For `places` handlers at most.
-    pub(crate) fn new(places: usize) -> Self {
+    /// For `places` handlers at most, and the driver that has this waker.
+    pub(crate) fn new(places: usize, driver: &Waker) -> Self {
         let words = (0..places.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        Self { shared: Arc::new(Shared { words, driver: Mutex::new(None) }), wakers: Vec::new() }
+        let driver = Mutex::new(Some(driver.clone()));
+        Self { shared: Arc::new(Shared { words, driver }), wakers: Vec::new() }
     }
 
     /// The driver's waker, to be kept up to date before the places are asked for.
@@ -47,12 +48,12 @@ impl Ready {
     }
 
     /// The waker of a place. Places are numbered from 0 without gaps.
-    pub(crate) fn waker(&mut self, index: usize) -> Waker {
+    pub(crate) fn waker(&mut self, index: usize) -> &Waker {
         while self.wakers.len() <= index {
             let place = Place { shared: Arc::clone(&self.shared), index: self.wakers.len() };
             self.wakers.push(Waker::from(Arc::new(place)));
         }
-        self.wakers[index].clone()
+        &self.wakers[index]
     }
 
     /// Takes the woken places, in ascending order, into `indexes`.
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_woken_place_is_taken_once() {
-        let mut ready = Ready::new(130);
+        let mut ready = Ready::new(130, Waker::noop());
         for index in [129, 3, 64, 3] {
             ready.waker(index).wake_by_ref();
         }

@@ -13,37 +13,37 @@ use super::Conn;
 /// Runs `poll` as a part of `conn`'s driver; the flag says whether something in it waits for `conn`'s peer. Whoever waits
 /// for the handler does so until `deadline`.
 pub(crate) fn watch<R>(conn: &Conn, deadline: Option<Instant>, poll: impl FnOnce() -> R) -> (R, bool) {
-    let outer = Scope(CURRENT.replace(Some(Watched { conn: address(conn), waits: false, deadline })));
+    let scope = Scope(CURRENT.replace(Watched { conn: address(conn), waits: false, deadline }));
     let result = poll();
-    let waits = CURRENT.get().is_some_and(|watched| watched.waits);
-    drop(outer);
+    let waits = CURRENT.get().waits;
+    drop(scope);
     (result, waits)
 }
 
 /// How long the caller of the handler waits that is polled now, if it is a handler and its caller has said.
 pub(crate) fn deadline() -> Option<Instant> {
-    CURRENT.get()?.deadline
+    CURRENT.get().deadline
 }
 
 /// Called by an operation that is about to return `Pending` because `conn`'s peer has to act first.
 pub(crate) fn note(conn: &Conn) {
-    if let Some(watched) = CURRENT.get()
-        && watched.conn == address(conn)
-    {
-        CURRENT.set(Some(Watched { waits: true, ..watched }));
+    let watched = CURRENT.get();
+    if watched.conn == address(conn) {
+        CURRENT.set(Watched { waits: true, ..watched });
     }
 }
 
 /// The handler that is being polled.
 #[derive(Clone, Copy)]
 struct Watched {
+    /// Its connection's address; 0 if none is polled.
     conn: usize,
     waits: bool,
     deadline: Option<Instant>,
 }
 
 /// Puts back what was watched before: when a handler's poll runs another driver, and when it panics.
-struct Scope(Option<Watched>);
+struct Scope(Watched);
 
 impl Drop for Scope {
     fn drop(&mut self) {
@@ -56,5 +56,5 @@ fn address(conn: &Conn) -> usize {
 }
 
 thread_local! {
-    static CURRENT: Cell<Option<Watched>> = const { Cell::new(None) };
+    static CURRENT: Cell<Watched> = const { Cell::new(Watched { conn: 0, waits: false, deadline: None }) };
 }
