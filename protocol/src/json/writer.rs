@@ -1,6 +1,6 @@
 //! What this side sends in the JSON dialect, and what it may send.
 
-use std::{borrow::Cow, collections::VecDeque, fmt, io::Write as _};
+use std::{borrow::Cow, collections::VecDeque, fmt};
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -10,6 +10,7 @@ use super::{
     envelope::CallId,
     payload_of,
     reader::{if_it_fits, object_of},
+    scan::find_special,
 };
 use crate::{
     close::{Close, Retry},
@@ -222,7 +223,7 @@ impl JsonWriter {
         self.unread = true;
         self.calls.push_back((id, action));
         self.streams += u32::from(self.is_stream(action));
-        self.finish(out, Some(("id", &CallId::Number(u64::from(id)))));
+        self.finish(out, Some((Key::Id, &CallId::Number(u64::from(id)))));
     }
 
     /// Forgets a call that has been answered.
@@ -326,7 +327,12 @@ impl JsonWriter {
     /// Writes that more items of a stream may come, to a side that goes by it.
     pub fn credit(&self, id: u32, items: u32, bytes: u32, out: &mut Vec<u8>) {
         if self.gives_credit() {
-            self.own(action::CREDIT, &CreditData { items, bytes }, Some(("id", &CallId::Number(u64::from(id)))), out);
+            self.own(
+                action::CREDIT,
+                &CreditData { items, bytes },
+                Some((Key::Id, &CallId::Number(u64::from(id)))),
+                out,
+            );
         }
     }
 
@@ -361,7 +367,7 @@ impl JsonWriter {
     /// Writes that the caller does not want an answer any more. A peer of the old form would not understand.
     pub fn cancel(&self, id: u32, out: &mut Vec<u8>) {
         if self.form != Form::Old {
-            self.own(action::CANCEL, &(), Some(("id", &CallId::Number(u64::from(id)))), out);
+            self.own(action::CANCEL, &(), Some((Key::Id, &CallId::Number(u64::from(id)))), out);
         }
     }
 
@@ -390,19 +396,20 @@ impl JsonWriter {
     }
 
     /// Writes a packet of the dialect's own.
-    fn own(&self, name: &str, data: &impl Serialize, with: Option<(&str, &CallId<'_>)>, out: &mut Vec<u8>) {
+    fn own(&self, name: &str, data: &impl Serialize, with: Option<(Key, &CallId<'_>)>, out: &mut Vec<u8>) {
         put_action(out, name);
         put_json(out, data);
         self.finish(out, with);
     }
 
-    fn finish(&self, out: &mut Vec<u8>, with: Option<(&str, &CallId<'_>)>) {
+    fn finish(&self, out: &mut Vec<u8>, with: Option<(Key, &CallId<'_>)>) {
         debug_assert!(!self.stamp.is_empty(), "a batch has its time");
         out.extend_from_slice(&self.stamp);
         if let Some((key, id)) = with {
-            out.extend_from_slice(b",\"");
-            out.extend_from_slice(key.as_bytes());
-            out.extend_from_slice(b"\":");
+            out.extend_from_slice(match key {
+                Key::Id => b",\"id\":",
+                Key::Re => b",\"re\":",
+            });
             match id {
                 CallId::Number(number) => put_number(out, *number),
                 CallId::Text(text) => put_text(out, text),
@@ -479,9 +486,19 @@ pub fn put_close(out: &mut Vec<u8>, close: Close<'_>, micros: i64) {
 
 /// Writes time and token.
 pub(super) fn put_stamp(out: &mut Vec<u8>, micros: i64, token: &[u8]) {
-    let (sign, distance) = (if micros < 0 { "-" } else { "" }, micros.unsigned_abs());
-    // Writing to memory does not fail.
-    let _ = write!(out, ",\"packet-created\":{sign}{}.{:06},\"token\":", distance / 1_000_000, distance % 1_000_000);
+    let distance = micros.unsigned_abs();
+    out.extend_from_slice(b",\"packet-created\":");
+    if micros < 0 {
+        out.push(b'-');
+    }
+    put_number(out, distance / 1_000_000);
+    // The point, and behind it six digits: those of a number that has a 1 in front.
+    let point = out.len();
+    put_number(out, 1_000_000 + distance % 1_000_000);
+    if let Some(one) = out.get_mut(point) {
+        *one = b'.';
+    }
+    out.extend_from_slice(b",\"token\":");
     out.extend_from_slice(token);
 }
 
@@ -504,7 +521,7 @@ pub(super) fn quoted(token: Option<&SessionToken>) -> Vec<u8> {
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
-    if text.bytes().all(|byte| byte.is_ascii() && byte >= 0x20 && byte != b'"' && byte != b'\\') {
+    if find_special(text.as_bytes()).is_none() {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
@@ -514,13 +531,22 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 }
 
 fn put_number(out: &mut Vec<u8>, number: u64) {
-    let _ = write!(out, "{number}");
+    put_json(out, &number);
+}
+
+/// How an object names a call.
+#[derive(Clone, Copy)]
+enum Key {
+    /// The call is made by it, or meant by it.
+    Id,
+    /// The call is answered by it.
+    Re,
 }
 
 /// The field that ties an answer to its call.
-const fn re(to: &ReplyTo) -> Option<(&'static str, &CallId<'static>)> {
+const fn re(to: &ReplyTo) -> Option<(Key, &CallId<'static>)> {
     match to {
-        ReplyTo::Json { id: Some(id), .. } => Some(("re", id)),
+        ReplyTo::Json { id: Some(id), .. } => Some((Key::Re, id)),
         _ => None,
     }
 }
