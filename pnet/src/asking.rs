@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::{
     buffers,
-    connection::{CallRefused, CallState, Conn, waiting, wake},
+    connection::{CallRefused, CallState, Conn, Short, Until, waiting, wake},
     error::{CallError, Closed},
     reconnect::Route,
 };
@@ -108,17 +108,15 @@ impl Asking {
             self.ticket = None;
             self.route.leave(&mut self.conn, closed).map_err(disconnected)?;
         };
-        let (timeout_ms, deadline) = match &self.unqueued {
-            Some(timer) => {
+        let (timeout_ms, until) = match (&self.unqueued, self.timeout) {
+            (Some(timer), _) => {
                 let left = timer.deadline().saturating_duration_since(Instant::now());
-                (millis(left).max(1), Some(timer.deadline()))
+                (millis(left).max(1), Until::At(timer.deadline()))
             }
-            None => {
-                let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-                (self.timeout.map_or(0, millis), deadline)
-            }
+            (None, Some(timeout)) => (millis(timeout), Until::After(timeout)),
+            (None, None) => (0, Until::Open),
         };
-        let refused = match out.call((action, self.conn.action(action)), &payload, timeout_ms, deadline, task.waker()) {
+        let refused = match out.call((action, self.conn.action(action)), &payload, timeout_ms, until, task.waker()) {
             Ok((id, waker)) => {
                 drop(out);
                 wake(waker);
@@ -170,16 +168,22 @@ impl Asking {
     }
 
     /// How the queued call ended, and why the connection is gone, if it is. Pending while it has not.
-    pub(crate) fn poll_outcome(&mut self, id: u32, task: &Context<'_>) -> Poll<(CallState, Option<Arc<Closed>>)> {
+    /// A short payload is copied to `short`.
+    pub(crate) fn poll_outcome(
+        &mut self,
+        id: u32,
+        task: &Context<'_>,
+        short: &mut Short,
+    ) -> Poll<(CallState, Option<Arc<Closed>>)> {
         let mut wakers = Vec::new();
-        let outcome = self.conn.out().outcome(id, task.waker(), &mut wakers);
+        let outcome = self.conn.out().outcome(id, task.waker(), &mut wakers, short);
         wakers.into_iter().for_each(Waker::wake);
         self.look_at(outcome)
     }
 
     /// The next item of the queued call's stream, or else how it ended. Both are looked for under one lock: what comes
     /// between two looks would be missed.
-    pub(crate) fn poll_item(&mut self, id: u32, task: &Context<'_>) -> Poll<Next> {
+    pub(crate) fn poll_item(&mut self, id: u32, task: &Context<'_>, short: &mut Short) -> Poll<Next> {
         let mut wakers = Vec::new();
         let outcome = {
             let mut out = self.conn.out();
@@ -188,7 +192,7 @@ impl Asking {
                 wake(waker);
                 return Poll::Ready(Next::Item(item));
             }
-            out.outcome(id, task.waker(), &mut wakers)
+            out.outcome(id, task.waker(), &mut wakers, short)
         };
         wakers.into_iter().for_each(Waker::wake);
         self.look_at(outcome).map(|(state, closed)| Next::End(state, closed))
@@ -244,5 +248,7 @@ pub(crate) fn failed<E>(code: &str, message: &str) -> CallError<E> {
 
 /// Whole milliseconds, rounded up, so that the peer never gives up before this side does.
 fn millis(timeout: Duration) -> u32 {
-    u32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(0)
+    let millis =
+        timeout.as_secs().saturating_mul(1000).saturating_add(u64::from(timeout.subsec_nanos().div_ceil(1_000_000)));
+    u32::try_from(millis).unwrap_or(0)
 }

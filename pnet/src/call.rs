@@ -12,7 +12,7 @@ use std::{
 use crate::{
     asking::{Asking, failed},
     buffers,
-    connection::{AnswerBytes, CallState, Conn, Enqueued, waiting, wake},
+    connection::{AnswerBytes, CallState, Conn, Enqueued, SHORT_LEN, Told, waiting, wake},
     error::{CallError, Closed, SendError, TrySendError, TrySendReason},
     json::JsonError,
     reconnect::Route,
@@ -216,17 +216,21 @@ impl<R: Reply> Future for Calling<R> {
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let asking = &mut self.asking;
         let id = ready!(asking.poll_queued(task))?;
-        let (state, closed) = ready!(asking.poll_outcome(id, task));
+        let mut short = [0; SHORT_LEN];
+        let (state, closed) = ready!(asking.poll_outcome(id, task, &mut short));
         let codec = asking.conn().dialect.codec_override();
         Poll::Ready(match state {
             CallState::Answered(AnswerBytes::Reply(payload)) => {
-                R::decode_ok(codec, &payload).map_err(CallError::Decode)
+                R::decode_ok(codec, payload.bytes(&short)).map_err(CallError::Decode)
             }
             CallState::Answered(AnswerBytes::Error(payload)) => {
-                Err(R::decode_err(codec, &payload).map_or_else(CallError::Decode, CallError::Declared))
+                Err(R::decode_err(codec, payload.bytes(&short)).map_or_else(CallError::Decode, CallError::Declared))
             }
             CallState::Answered(AnswerBytes::End) => Err(failed(code::MALFORMED, "the answer is the end of a stream")),
-            CallState::Answered(AnswerBytes::Failure { code, message }) => Err(CallError::Failed { code, message }),
+            CallState::Answered(AnswerBytes::Failure(told)) => {
+                let Told { code, message } = *told;
+                Err(CallError::Failed { code, message })
+            }
             state => Err(asking.unanswered(&state, closed)),
         })
     }

@@ -38,7 +38,8 @@ use tokio::sync::Notify;
 
 use self::counters::Counters;
 pub(crate) use self::out::{
-    AnswerBytes, CallRefused, CallState, Enqueued, Out, SentItem, SharedFrame, Wanted, micros_now,
+    AnswerBytes, CallRefused, CallState, Enqueued, Out, SHORT_LEN, SentItem, SharedFrame, Short, Told, Until, Wanted,
+    micros_now,
 };
 use crate::{
     config,

@@ -26,10 +26,14 @@ use pnet_protocol::{
 };
 use tokio::time::Instant;
 
-use self::{calls::Cancels, pings::Pings, streams::Producers};
 pub(crate) use self::{
-    calls::{AnswerBytes, CallSlot, CallState},
+    calls::{AnswerBytes, CallSlot, CallState, SHORT_LEN, Short, Told, Until},
     streams::{Sent as SentItem, Wanted},
+};
+use self::{
+    calls::{Cancels, Shorts},
+    pings::Pings,
+    streams::Producers,
 };
 use super::counters::Sent;
 use crate::{buffers, config, error::Closed, server::Account};
@@ -41,6 +45,9 @@ pub(crate) struct Out {
     pub(crate) buf: Vec<u8>,
     /// The calls this side has open. Their ids are the wire's.
     pub(crate) calls: Calls<CallSlot>,
+    shorts: Shorts,
+    /// When the batch was begun that gathers now: the time of all its calls.
+    batch_time: Option<Instant>,
     /// A close asked for by a handle.
     pub(crate) close: Option<Closed>,
     /// An end asked for by a handle that lets accepted work finish, until the given time at most.
@@ -184,6 +191,8 @@ impl Out {
             answers_until: None,
             buf: Vec::new(),
             calls: Calls::new(),
+            shorts: Shorts::default(),
+            batch_time: None,
             close: None,
             drain: None,
             kill: false,
@@ -484,6 +493,7 @@ impl Out {
     /// until somebody wakes the driver.
     pub(crate) fn take_batch(&mut self, empty: &mut Vec<u8>) -> bool {
         self.timed = false;
+        self.batch_time = None;
         self.writer.end_batch();
         self.cancels.in_batch = 0;
         if self.buf.is_empty() {
@@ -621,6 +631,11 @@ impl Out {
             }
             self.writer.begin_batch(micros_now(), &mut self.buf);
         }
+    }
+
+    /// The time at which a call is queued. Those that go with the same batch share one.
+    fn batch_time(&mut self, direct: bool) -> Instant {
+        if direct { *self.batch_time.get_or_insert_with(Instant::now) } else { Instant::now() }
     }
 
     /// Anything else may need the time, too.

@@ -15,7 +15,7 @@ use pnet_protocol::{failure::code, protocol::Streamed, reply::Reply};
 
 use crate::{
     asking::{Asking, Next, failed},
-    connection::{AnswerBytes, CallState, Conn},
+    connection::{AnswerBytes, CallState, Conn, SHORT_LEN, Told},
     error::CallError,
     reconnect::Route,
 };
@@ -104,7 +104,8 @@ impl<R: Reply> Streaming<R> {
             Err(error) => return Poll::Ready(Some(Err(error))),
         };
         let codec = self.asking.conn().dialect.codec_override();
-        let (state, closed) = match ready!(self.asking.poll_item(id, task)) {
+        let mut short = [0; SHORT_LEN];
+        let (state, closed) = match ready!(self.asking.poll_item(id, task, &mut short)) {
             Next::Item(payload) => {
                 let item = R::decode_ok(codec, &payload).map_err(CallError::Decode);
                 if item.is_err() {
@@ -117,9 +118,12 @@ impl<R: Reply> Streaming<R> {
         Poll::Ready(Some(Err(match state {
             CallState::Answered(AnswerBytes::End) => return Poll::Ready(None),
             CallState::Answered(AnswerBytes::Error(payload)) => {
-                R::decode_err(codec, &payload).map_or_else(CallError::Decode, CallError::Declared)
+                R::decode_err(codec, payload.bytes(&short)).map_or_else(CallError::Decode, CallError::Declared)
             }
-            CallState::Answered(AnswerBytes::Failure { code, message }) => CallError::Failed { code, message },
+            CallState::Answered(AnswerBytes::Failure(told)) => {
+                let Told { code, message } = *told;
+                CallError::Failed { code, message }
+            }
             CallState::Answered(AnswerBytes::Reply(_)) => {
                 failed(code::MALFORMED, "the answer is a packet, and not a stream")
             }

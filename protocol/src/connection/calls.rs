@@ -31,6 +31,7 @@ impl<T> Calls<T> {
     }
 
     /// Opens a call; its id is never 0. `None`, and `value` is dropped, if [`MAX_CALLS`] are open.
+    #[inline]
     pub fn insert(&mut self, value: T) -> Option<u32> {
         let index = match self.free {
             Some(index) => index,
@@ -52,6 +53,7 @@ impl<T> Calls<T> {
     }
 
     /// Ends a call and gives its value; `None` if the id is not that of an open call.
+    #[inline]
     pub fn remove(&mut self, id: u32) -> Option<T> {
         let index = index_of(id)?;
         let slot = self.slots.get_mut(usize::from(index))?;
@@ -68,6 +70,7 @@ impl<T> Calls<T> {
     }
 
     /// The value of an open call.
+    #[inline]
     pub fn get_mut(&mut self, id: u32) -> Option<&mut T> {
         let slot = self.slots.get_mut(usize::from(index_of(id)?))?;
         match &mut slot.state {
@@ -99,6 +102,12 @@ impl<T> Calls<T> {
             self.free = Some(index);
         }
         values.into_iter()
+    }
+
+    /// The place of a call's slot, below [`MAX_CALLS`]: for what is kept beside the slots and used again like them. No two
+    /// calls that are open have the same.
+    pub const fn place_of(id: u32) -> usize {
+        (id & INDEX_MASK) as usize
     }
 
     /// How many calls are open.

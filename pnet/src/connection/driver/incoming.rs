@@ -229,11 +229,13 @@ impl<D: Dispatch> Driver<D> {
             }
             Event::Answer { id, answer } => {
                 let mut wakers = Vec::new();
-                {
+                let caller = {
                     let mut out = self.conn.out();
-                    wakers.extend(out.answered(id, &answer));
+                    let caller = out.answered(id, &answer);
                     out.unpark(&mut wakers);
-                }
+                    caller
+                };
+                wake(caller);
                 wakers.into_iter().for_each(Waker::wake);
             }
             Event::Item { id, payload, len } => {
@@ -311,7 +313,7 @@ impl<D: Dispatch> Driver<D> {
             }
         };
         let is_answer = answered.is_some() || named.re.is_some();
-        wakers.extend(answered.flatten());
+        wake(answered.flatten());
         wakers.into_iter().for_each(Waker::wake);
         if is_answer {
             return;

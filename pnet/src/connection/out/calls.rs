@@ -4,7 +4,7 @@ use std::{sync::Arc, task::Waker, time::Duration};
 
 use pnet_protocol::{
     close::CloseCode,
-    connection::{Answer, MAX_CALLS, Violation},
+    connection::{Answer, Calls, MAX_CALLS, Violation},
     failure::code,
     json::{Named, NamedAnswer},
     protocol::ActionInfo,
@@ -72,26 +72,91 @@ impl CallState {
 /// An answer, copied out of the read buffer; its decoding is the caller's.
 #[derive(Debug)]
 pub(crate) enum AnswerBytes {
-    Reply(Vec<u8>),
-    Error(Vec<u8>),
+    Reply(Payload),
+    Error(Payload),
     /// The end of a stream.
     End,
-    Failure {
-        code: String,
-        message: String,
-    },
+    Failure(Box<Told>),
+}
+
+/// The payload of an answer.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// So many bytes in the slot's place among the [`Shorts`].
+    Short(u8),
+    Long(Vec<u8>),
+}
+
+/// Why a call was not answered as declared, as the peer says.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+/// Payloads of short answers, a place for each slot: used again and again, and moved twice only.
+#[derive(Debug, Default)]
+pub(super) struct Shorts(Vec<Short>);
+
+/// A short payload.
+pub(crate) type Short = [u8; SHORT_LEN];
+
+impl Shorts {
+    fn keep(&mut self, id: u32, payload: &[u8]) -> Payload {
+        let (place, len) = (Calls::<CallSlot>::place_of(id), payload.len());
+        match u8::try_from(len) {
+            Ok(short) if len <= SHORT_LEN => {
+                if self.0.len() <= place {
+                    self.0.resize(place + 1, [0; SHORT_LEN]);
+                }
+                self.0[place][..len].copy_from_slice(payload);
+                Payload::Short(short)
+            }
+            _ => Payload::Long(payload.to_vec()),
+        }
+    }
+
+    fn copy(&self, id: u32, short: &mut Short) {
+        if let Some(kept) = self.0.get(Calls::<CallSlot>::place_of(id)) {
+            *short = *kept;
+        }
+    }
+}
+
+impl Payload {
+    /// The bytes, which are in `short` if they are few.
+    pub(crate) fn bytes<'a>(&'a self, short: &'a Short) -> &'a [u8] {
+        match self {
+            Self::Short(len) => short.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Long(payload) => payload,
+        }
+    }
 }
 
 impl AnswerBytes {
-    fn copy(answer: &Answer<'_>) -> Self {
+    fn copy(answer: &Answer<'_>, id: u32, shorts: &mut Shorts) -> Self {
+        let told = |code: &str, message: &str| {
+            Self::Failure(Box::new(Told { code: code.to_owned(), message: message.to_owned() }))
+        };
         match *answer {
-            Answer::Reply(payload) => Self::Reply(payload.to_vec()),
-            Answer::Error(payload) => Self::Error(payload.to_vec()),
+            Answer::Reply(payload) => Self::Reply(shorts.keep(id, payload)),
+            Answer::Error(payload) => Self::Error(shorts.keep(id, payload)),
             Answer::End => Self::End,
-            Answer::Failure { code, message } => Self::Failure { code: code.to_owned(), message: message.to_owned() },
-            _ => Self::Failure { code: code::UNSUPPORTED.to_owned(), message: String::new() },
+            Answer::Failure { code, message } => told(code, message),
+            _ => told(code::UNSUPPORTED, ""),
         }
     }
+}
+
+/// When a call's time is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Until {
+    /// Never.
+    Open,
+    /// So long after it was queued.
+    After(Duration),
+    /// Then.
+    At(Instant),
 }
 
 /// CANCEL frames of this side: in this batch, and in the second that began at `since`. What is too much waits until `at`.
@@ -110,7 +175,7 @@ impl Out {
         (action, info): (u16, &ActionInfo),
         payload: &[u8],
         timeout_ms: u32,
-        deadline: Option<Instant>,
+        until: Until,
         waker: &Waker,
     ) -> Result<(u32, Option<Waker>), CallRefused> {
         if self.suspended {
@@ -129,6 +194,11 @@ impl Out {
             return Err(CallRefused::Full);
         }
         let state = if direct { CallState::Sent } else { CallState::Parked };
+        let deadline = match until {
+            Until::Open => None,
+            Until::After(time) => self.batch_time(direct).checked_add(time),
+            Until::At(time) => Some(time),
+        };
         let consumer = stream.then(|| Box::new(self.new_consumer()));
         let slot = CallSlot { deadline, waker: Some(waker.clone()), state, stream, consumer, cancel_due: false };
         let Some(id) = self.calls.insert(slot) else { return Err(CallRefused::Full) };
@@ -192,14 +262,22 @@ impl Out {
         self.settle();
     }
 
-    /// The outcome of a call, for its caller, and why the connection is gone, if it is; `None` while there is none.
+    /// The outcome of a call, for its caller, and why the connection is gone, if it is; `None` while there is none. A short
+    /// payload is copied to `short`.
     pub(crate) fn outcome(
         &mut self,
         id: u32,
         waker: &Waker,
         wakers: &mut Vec<Waker>,
+        short: &mut Short,
     ) -> Option<(CallState, Option<Arc<Closed>>)> {
-        self.take_outcome(id, waker, wakers).map(|state| (state, self.unanswerable().cloned()))
+        let state = self.take_outcome(id, waker, wakers)?;
+        if let CallState::Answered(AnswerBytes::Reply(Payload::Short(_)) | AnswerBytes::Error(Payload::Short(_))) =
+            state
+        {
+            self.shorts.copy(id, short);
+        }
+        Some((state, self.unanswerable().cloned()))
     }
 
     fn take_outcome(&mut self, id: u32, waker: &Waker, wakers: &mut Vec<Waker>) -> Option<CallState> {
@@ -229,7 +307,7 @@ impl Out {
         let stream = slot.stream;
         let waker = match slot.state {
             CallState::Sent => {
-                slot.state = CallState::Answered(AnswerBytes::copy(answer));
+                slot.state = CallState::Answered(AnswerBytes::copy(answer, id, &mut self.shorts));
                 slot.waker.take()
             }
             CallState::TimedOut { answer_due: true } => {
@@ -353,6 +431,8 @@ impl Out {
     }
 }
 
+/// What a small packet needs, and one that holds a few texts.
+pub(crate) const SHORT_LEN: usize = 104;
 /// Half of what a peer takes in a second, as its seconds are not this side's.
 const CANCELS: u32 = 100;
 const SECOND: Duration = Duration::from_secs(1);
