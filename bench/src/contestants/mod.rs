@@ -1,0 +1,60 @@
+//! Who plays.
+
+mod fast_json;
+mod framed_json;
+mod pnet;
+mod raw;
+mod raw_mux;
+
+use std::{net::SocketAddr, pin::Pin, time::Duration};
+
+use tokio::net::TcpListener;
+
+use crate::{
+    client::{Outcome, play},
+    contestant::{Contestant, Meter, Result},
+    scenario::{Kind, Scenario},
+};
+
+/// A contestant without its types.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    pub name: &'static str,
+    plays: &'static [Kind],
+    pub serve: fn(TcpListener, &'static Meter) -> Boxed<()>,
+    pub play: fn(Scenario, SocketAddr, Duration) -> Boxed<Outcome>,
+}
+
+type Boxed<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+
+impl Entry {
+    const fn of<C: Contestant>() -> Self {
+        Self {
+            name: C::NAME,
+            plays: C::PLAYS,
+            serve: |listener, meter| Box::pin(C::serve(listener, meter)),
+            play: |scenario, addr, window| Box::pin(play::<C>(scenario, addr, window)),
+        }
+    }
+
+    /// Whether it can play the scenario.
+    pub fn plays(&self, scenario: &Scenario) -> bool {
+        self.plays.contains(&scenario.kind)
+    }
+}
+
+/// All of them. `raw` is what the others are compared with.
+pub const ALL: &[Entry] = &[
+    Entry::of::<raw::Raw>(),
+    Entry::of::<raw_mux::RawMux>(),
+    Entry::of::<pnet::Native>(),
+    Entry::of::<pnet::Later>(),
+    Entry::of::<pnet::Json>(),
+    Entry::of::<fast_json::FastJson>(),
+    Entry::of::<framed_json::FramedJson>(),
+];
+
+/// The contestant of this name.
+pub fn named(name: &str) -> Option<Entry> {
+    ALL.iter().find(|entry| entry.name == name).copied()
+}

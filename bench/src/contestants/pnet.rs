@@ -1,0 +1,260 @@
+//! pnet, as its README says.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use bytes::Bytes;
+use pnet::{transport::tcp::TcpAcceptor, Client, Dialect, Hub, Limits, Packet, Peer, SendError, StreamSender, action, actions, protocol};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+use crate::{
+    contestant::{self, Contestant, ITEM_LEN, Meter, NOTE, Result},
+    scenario::Kind,
+};
+
+/// In the native dialect, with handlers that are a `fn`.
+#[derive(Debug)]
+pub struct Native;
+
+/// In the native dialect, with an `async fn` for calls.
+#[derive(Debug)]
+pub struct Later;
+
+/// In the JSON dialect, with handlers that are a `fn`.
+#[derive(Debug)]
+pub struct Json;
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Add<'a> {
+    a: i64,
+    b: i64,
+    #[serde(borrow)]
+    note: std::borrow::Cow<'a, str>,
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Sum {
+    sum: i64,
+    note: String,
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Echo<'a> {
+    #[serde(borrow)]
+    data: pnet::Bytes<'a>,
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Echoed {
+    data: pnet::ByteBuf,
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Note<'a> {
+    n: u64,
+    #[serde(borrow)]
+    note: std::borrow::Cow<'a, str>,
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Count {}
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Counted {
+    n: u64,
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Publish {
+    events: u32,
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Event<'a> {
+    #[serde(borrow)]
+    note: std::borrow::Cow<'a, str>,
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Fetch {
+    items: u64,
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Item {
+    data: pnet::ByteBuf,
+}
+
+protocol! {
+    pub Bench {
+        client {
+            Add<'_> -> Sum,
+            Echo<'_> -> Echoed,
+            Note<'_>,
+            Count -> Counted,
+            Publish -> (),
+            Fetch -> stream Item,
+        }
+        server { Event<'_> }
+    }
+}
+
+/// How many one-way packets a connection has sent.
+#[derive(Debug, Default)]
+pub struct Handled(AtomicU64);
+
+#[action(connect)]
+fn join() -> Handled {
+    Handled::default()
+}
+
+#[action("ADD")]
+fn add(p: Add<'_>) -> Sum {
+    Sum { sum: p.a.wrapping_add(p.b), note: p.note.into_owned() }
+}
+
+#[action("ADD")]
+async fn add_later(p: Add<'_>) -> Sum {
+    Sum { sum: p.a.wrapping_add(p.b), note: p.note.into_owned() }
+}
+
+#[action("ECHO")]
+fn echo(p: Echo<'_>) -> Echoed {
+    Echoed { data: p.data.into() }
+}
+
+#[action("NOTE")]
+fn note(p: Note<'_>, handled: &Handled) {
+    std::hint::black_box((p.n, p.note));
+    handled.0.fetch_add(1, Relaxed);
+}
+
+#[action("COUNT")]
+fn count(_: Count, handled: &Handled) -> Counted {
+    Counted { n: handled.0.load(Relaxed) }
+}
+
+#[action("PUBLISH")]
+fn publish(p: Publish, peer: Peer<Bench>, hub: Hub<Bench>) {
+    for _ in 0..p.events {
+        hub.broadcast_except(peer.id(), &Event { note: NOTE.into() });
+    }
+}
+
+#[action("FETCH")]
+async fn fetch(p: Fetch, out: StreamSender<Item>) -> std::result::Result<(), SendError> {
+    for _ in 0..p.items {
+        out.send(Item { data: vec![7; ITEM_LEN].into() }).await?;
+    }
+    Ok(())
+}
+
+#[action("EVENT")]
+fn event(p: Event<'_>, events: &AtomicU64) {
+    std::hint::black_box(p.note);
+    events.fetch_add(1, Relaxed);
+}
+
+actions! { pub server Server for Bench(Handled): join, add, echo, note, count, publish, fetch }
+actions! { pub server LaterServer for Bench(Handled): join, add_later, echo, note, count, publish, fetch }
+actions! { pub client Ui(AtomicU64) for Bench: event }
+
+async fn connect(addr: SocketAddr, events: Arc<AtomicU64>, dialect: Dialect) -> Result<Client<Bench>> {
+    Ok(pnet::connect(Ui, events).limits(limits()).dialect(dialect).to::<Bench>(addr).await?)
+}
+
+/// The defaults, but for 256 calls in flight and payloads of 1 MiB.
+fn limits() -> Limits {
+    *Limits::default().calls(256).max_frame_len(4 * 1024 * 1024)
+}
+
+impl Contestant for Native {
+    const NAME: &'static str = "pnet";
+    const PLAYS: &'static [Kind] = &[Kind::Calls, Kind::Echo, Kind::OneWay, Kind::Broadcast, Kind::Stream];
+    type Client = Client<Bench>;
+
+    async fn serve(listener: TcpListener, _: &'static Meter) -> Result<()> {
+        let acceptor = TcpAcceptor::try_from(listener)?;
+        pnet::serve(Server, ()).limits(limits()).listen::<Bench, _>(acceptor).run().await;
+        Ok(())
+    }
+
+    async fn connect(addr: SocketAddr, events: Arc<AtomicU64>) -> Result<Client<Bench>> {
+        connect(addr, events, Dialect::Native).await
+    }
+}
+
+impl Contestant for Later {
+    const NAME: &'static str = "pnet-async";
+    const PLAYS: &'static [Kind] = &[Kind::Calls];
+    type Client = Client<Bench>;
+
+    async fn serve(listener: TcpListener, _: &'static Meter) -> Result<()> {
+        let acceptor = TcpAcceptor::try_from(listener)?;
+        pnet::serve(LaterServer, ()).limits(limits()).listen::<Bench, _>(acceptor).run().await;
+        Ok(())
+    }
+
+    async fn connect(addr: SocketAddr, events: Arc<AtomicU64>) -> Result<Client<Bench>> {
+        connect(addr, events, Dialect::Native).await
+    }
+}
+
+impl Contestant for Json {
+    const NAME: &'static str = "pnet-json";
+    const PLAYS: &'static [Kind] = &[Kind::Calls, Kind::OneWay, Kind::Broadcast, Kind::Stream];
+    type Client = Client<Bench>;
+
+    async fn serve(listener: TcpListener, _: &'static Meter) -> Result<()> {
+        let acceptor = TcpAcceptor::try_from(listener)?;
+        pnet::serve(Server, ()).limits(limits()).listen::<Bench, _>(acceptor).run().await;
+        Ok(())
+    }
+
+    async fn connect(addr: SocketAddr, events: Arc<AtomicU64>) -> Result<Client<Bench>> {
+        connect(addr, events, Dialect::Json).await
+    }
+}
+
+impl contestant::Client for Client<Bench> {
+    async fn add(&self, a: i64, b: i64, note: &'static str) -> Result<i64> {
+        let answer = self.call(Add { a, b, note: note.into() }).await?;
+        if answer.note == note { Ok(answer.sum) } else { Err(format!("another note: {}", answer.note).into()) }
+    }
+
+    async fn echo(&self, payload: Bytes) -> Result<usize> {
+        Ok(self.call(Echo { data: pnet::Bytes::from(&*payload) }).await?.data.len())
+    }
+
+    async fn send(&self, n: u64, note: &'static str) -> Result<()> {
+        Ok(Self::send(self, Note { n, note: note.into() }).await?)
+    }
+
+    async fn sent(&self) -> Result<u64> {
+        Ok(self.call(Count {}).await?.n)
+    }
+
+    /// Who is there hears what is broadcast.
+    async fn subscribe(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn publish(&self, events: u32) -> Result<()> {
+        Ok(self.call(Publish { events }).await?)
+    }
+
+    async fn stream(&self, items: u64) -> Result<u64> {
+        let mut stream = Self::stream(self, Fetch { items });
+        let mut came = 0;
+        while let Some(item) = stream.next().await {
+            came += u64::from(item?.data.len() == ITEM_LEN);
+        }
+        Ok(came)
+    }
+}
