@@ -45,8 +45,16 @@ pub struct Judged {
 
 /// All of them.
 const CLAIMS: [Claim; 19] = [
-    claim("server CPU of a call, 64 × 16, `fn` handlers ÷ raw", Of::Raw("many", "pnet", Figure::ServerCpu), Bound::AtMost(1.2)),
-    claim("server CPU of a call, 64 × 16, `async fn` handlers ÷ raw", Of::Raw("many", "pnet-async", Figure::ServerCpu), Bound::AtMost(1.3)),
+    claim(
+        "server CPU of a call, 64 × 16, `fn` handlers ÷ raw",
+        Of::Raw("many", "pnet", Figure::ServerCpu),
+        Bound::AtMost(1.2),
+    ),
+    claim(
+        "server CPU of a call, 64 × 16, `async fn` handlers ÷ raw",
+        Of::Raw("many", "pnet-async", Figure::ServerCpu),
+        Bound::AtMost(1.3),
+    ),
     claim("calls, 64 × 16 ÷ raw-mux", Of::Other("many", "pnet", "raw-mux"), Bound::AtLeast(1.0)),
     claim("one call at a time, on one core ÷ raw-mux", Of::Other("seq1core", "pnet", "raw-mux"), Bound::AtLeast(0.97)),
     claim("one-way packets ÷ raw", Of::Raw("oneway", "pnet", Figure::Rate), Bound::AtLeast(0.75)),
@@ -63,7 +71,11 @@ const CLAIMS: [Claim; 19] = [
     claim("JSON calls, 64 × 16 ÷ tarpc with bincode", Of::Other("many", "pnet-json", "tarpc-bincode"), Bound::Told),
     claim("calls, 64 × 16 ÷ tonic", Of::Other("many", "pnet", "tonic"), Bound::Told),
     claim("calls, 64 × 16 ÷ jsonrpsee", Of::Other("many", "pnet", "jsonrpsee"), Bound::Told),
-    claim("one call at a time, on one core ÷ tarpc with bincode", Of::Other("seq1core", "pnet", "tarpc-bincode"), Bound::Told),
+    claim(
+        "one call at a time, on one core ÷ tarpc with bincode",
+        Of::Other("seq1core", "pnet", "tarpc-bincode"),
+        Bound::Told,
+    ),
 ];
 
 const fn claim(what: &'static str, of: Of, bound: Bound) -> Claim {
@@ -104,7 +116,9 @@ pub fn void(runs: &[Run], figures: &Figures) -> Option<String> {
     });
     let each = system_calls as f64 / calls as f64;
     if calls > 0 && each > MOST_SYSTEM_CALLS {
-        return Some(format!("raw makes {each:.3} system calls a call at 64 in flight, not {MOST_SYSTEM_CALLS} at most"));
+        return Some(format!(
+            "raw makes {each:.3} system calls a call at 64 in flight, not {MOST_SYSTEM_CALLS} at most"
+        ));
     }
     let framed = figures.ratio(Runtime::Current, "many", "framed-json", Figure::Rate)?;
     (1.0 / framed.median < LEAST_LEAD).then(|| {
@@ -114,7 +128,8 @@ pub fn void(runs: &[Run], figures: &Figures) -> Option<String> {
 
 /// System calls of `raw`'s server for each call, at 64 in flight.
 pub fn raw_system_calls(runs: &[Run]) -> Option<f64> {
-    let at_64 = |run: &&Run| run.contestant == "raw" && run.scenario.name == "pipe64" && run.runtime == Runtime::Current;
+    let at_64 =
+        |run: &&Run| run.contestant == "raw" && run.scenario.name == "pipe64" && run.runtime == Runtime::Current;
     let (calls, system_calls) = runs.iter().filter(at_64).fold((0, 0), |(calls, system_calls), run| {
         (calls + run.counted.calls, system_calls + run.counted.system_calls)
     });

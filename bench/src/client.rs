@@ -173,12 +173,15 @@ async fn broadcast<C: Contestant>(
     burst: u32,
 ) -> Result<Outcome> {
     let events = Arc::new(AtomicU64::new(0));
-    let mut subscribers = Vec::new();
-    for _ in 0..connections {
-        let client = C::connect(addr, Arc::clone(&events)).await?;
-        client.subscribe().await?;
-        subscribers.push(client);
-    }
+    let subscribers = at_once(connections, || {
+        let events = Arc::clone(&events);
+        async move {
+            let client = C::connect(addr, events).await?;
+            client.subscribe().await?;
+            Ok(client)
+        }
+    });
+    let _subscribers = subscribers.await?;
     let publisher = connect::<C>(addr).await?;
     let each = u64::try_from(connections)? * u64::from(burst);
     let mut expected = 0;
@@ -241,13 +244,31 @@ async fn idle<C: Contestant>(addr: SocketAddr, connections: usize) -> Result<Out
 
 /// Connections that have made one call each.
 async fn many<C: Contestant>(addr: SocketAddr, connections: usize) -> Result<Vec<C::Client>> {
-    let mut clients = Vec::with_capacity(connections);
-    for _ in 0..connections {
+    at_once(connections, || async move {
         let client = connect::<C>(addr).await?;
         expect(client.add(1, 2, NOTE).await?, 3)?;
-        clients.push(client);
+        Ok(client)
+    })
+    .await
+}
+
+/// Makes so many things, some of them side by side.
+async fn at_once<T, F>(count: usize, make: impl Fn() -> F) -> Result<Vec<T>>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let (mut tasks, mut made) = (JoinSet::new(), Vec::with_capacity(count));
+    for _ in 0..count {
+        if tasks.len() == SIDE_BY_SIDE {
+            made.extend(tasks.join_next().await.transpose()?.transpose()?);
+        }
+        tasks.spawn(make());
     }
-    Ok(clients)
+    while let Some(ended) = tasks.join_next().await {
+        made.push(ended??);
+    }
+    Ok(made)
 }
 
 async fn connects<C: Contestant>(addr: SocketAddr, at_once: usize, in_all: u64) -> Result<Outcome> {
@@ -337,6 +358,8 @@ fn with_latencies(outcome: Outcome, latencies: &Histogram<u64>) -> Outcome {
     Outcome { p50: at(0.5), p99: at(0.99), p999: at(0.999), ..outcome }
 }
 
+/// Connections that are opened side by side.
+const SIDE_BY_SIDE: usize = 128;
 const WARM_UP: Duration = Duration::from_millis(150);
 /// Until memory has settled.
 const SETTLED: Duration = Duration::from_millis(300);

@@ -146,10 +146,8 @@ fn run(scenario: Scenario, entry: Entry, runtime: Runtime, window: Duration) -> 
         _ => 0,
     };
     let outcome = serde_json::from_str(&client.line()?)?;
-    let counted = Counted {
-        calls: after.calls - counted.calls,
-        system_calls: after.system_calls - counted.system_calls,
-    };
+    let counted =
+        Counted { calls: after.calls - counted.calls, system_calls: after.system_calls - counted.system_calls };
     let contestant = entry.name;
     Ok(Run { round: 0, runtime, scenario, contestant, place: 0, outcome, server_nanos, server_resident, counted })
 }

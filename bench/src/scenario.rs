@@ -3,8 +3,10 @@
 /// The kinds of scenario, as far as contestants differ in what they can play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Calls with a small packet each way; idle connections and new ones, too.
+    /// Calls with a small packet each way; idle connections, too.
     Calls,
+    /// New connections, with one call each.
+    Connect,
     /// Large payloads there and back.
     Echo,
     /// One-way packets.
@@ -111,7 +113,7 @@ pub const ALL: [Scenario; 14] = [
     },
     Scenario {
         name: "connect",
-        kind: Kind::Calls,
+        kind: Kind::Connect,
         play: Play::Connect { at_once: 16, in_all: 4000 },
         one_core: false,
         unit: "connections",

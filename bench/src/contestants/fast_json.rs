@@ -33,7 +33,7 @@ pub struct FastJson;
 
 impl Contestant for FastJson {
     const NAME: &'static str = "fast-json";
-    const PLAYS: &'static [Kind] = &[Kind::Calls];
+    const PLAYS: &'static [Kind] = &[Kind::Calls, Kind::Connect];
     type Client = Arc<Mutex<Wire>>;
 
     async fn serve(listener: TcpListener, _: &'static Meter) -> Result<()> {

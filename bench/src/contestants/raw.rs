@@ -35,7 +35,8 @@ pub struct Raw;
 
 impl Contestant for Raw {
     const NAME: &'static str = "raw";
-    const PLAYS: &'static [Kind] = &[Kind::Calls, Kind::Echo, Kind::OneWay, Kind::Broadcast, Kind::Stream];
+    const PLAYS: &'static [Kind] =
+        &[Kind::Calls, Kind::Connect, Kind::Echo, Kind::OneWay, Kind::Broadcast, Kind::Stream];
     type Client = Arc<AsyncMutex<Option<Wire>>>;
 
     async fn serve(listener: TcpListener, meter: &'static Meter) -> Result<()> {
@@ -330,15 +331,40 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// One frame: a length (of what follows), a kind, an id, and fields.
 #[derive(Debug)]
 pub enum Frame<'a> {
-    Add { id: u32, a: i64, b: i64, note: &'a str },
-    Send { n: u64, note: &'a str },
-    Count { id: u32 },
-    Echo { id: u32, payload: &'a [u8] },
-    Subscribe { id: u32 },
-    Publish { id: u32, events: u32 },
-    Stream { id: u32, items: u64 },
+    Add {
+        id: u32,
+        a: i64,
+        b: i64,
+        note: &'a str,
+    },
+    Send {
+        n: u64,
+        note: &'a str,
+    },
+    Count {
+        id: u32,
+    },
+    Echo {
+        id: u32,
+        payload: &'a [u8],
+    },
+    Subscribe {
+        id: u32,
+    },
+    Publish {
+        id: u32,
+        events: u32,
+    },
+    Stream {
+        id: u32,
+        items: u64,
+    },
     /// What a server sends.
-    Answer { kind: u8, id: u32, body: &'a [u8] },
+    Answer {
+        kind: u8,
+        id: u32,
+        body: &'a [u8],
+    },
 }
 
 /// The first frame and its length; `None` if it is not whole, or no frame.

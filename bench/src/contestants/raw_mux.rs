@@ -26,7 +26,7 @@ pub struct RawMux;
 
 impl Contestant for RawMux {
     const NAME: &'static str = "raw-mux";
-    const PLAYS: &'static [Kind] = &[Kind::Calls];
+    const PLAYS: &'static [Kind] = &[Kind::Calls, Kind::Connect];
     type Client = Arc<Mux>;
 
     async fn serve(listener: TcpListener, meter: &'static Meter) -> Result<()> {
