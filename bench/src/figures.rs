@@ -108,11 +108,7 @@ fn find<'a>(
 }
 
 fn values(run: &Run) -> [(Figure, f64); 3] {
-    [
-        (Figure::Rate, run.score()),
-        (Figure::ServerCpu, run.server_cost()),
-        (Figure::ClientCpu, run.client_cost()),
-    ]
+    [(Figure::Rate, run.score()), (Figure::ServerCpu, run.server_cost()), (Figure::ClientCpu, run.client_cost())]
 }
 
 #[cfg(test)]

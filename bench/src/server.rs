@@ -33,8 +33,7 @@ pub async fn serve(entry: Entry) -> Result<()> {
         for _ in std::io::stdin().lock().lines().map_while(std::result::Result::ok) {
             let metrics = runtime.metrics();
             let waits: u64 = (0..metrics.num_workers()).map(|worker| metrics.worker_park_count(worker)).sum();
-            let counted =
-                Counted { calls: METER.calls.load(Relaxed), system_calls: METER.io.load(Relaxed) + waits };
+            let counted = Counted { calls: METER.calls.load(Relaxed), system_calls: METER.io.load(Relaxed) + waits };
             println!("{}", serde_json::to_string(&counted).unwrap_or_default());
         }
     });

@@ -112,7 +112,9 @@ async fn serve_one(stream: TcpStream, hub: Arc<Mutex<Vec<Queue>>>) -> Result<()>
 }
 
 /// The queue of the task that writes, and what is read.
-fn split(stream: TcpStream) -> Result<(Queue, futures_util::stream::SplitStream<Framed<TcpStream, LengthDelimitedCodec>>)> {
+fn split(
+    stream: TcpStream,
+) -> Result<(Queue, futures_util::stream::SplitStream<Framed<TcpStream, LengthDelimitedCodec>>)> {
     stream.set_nodelay(true)?;
     let (mut sink, stream) = Framed::new(stream, LengthDelimitedCodec::new()).split();
     let (queue, mut messages) = mpsc::unbounded_channel();

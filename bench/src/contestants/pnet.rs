@@ -9,7 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use pnet::{transport::tcp::TcpAcceptor, Client, Dialect, Hub, Limits, Packet, Peer, SendError, StreamSender, action, actions, protocol};
+use pnet::{
+    Client, Dialect, Hub, Limits, Packet, Peer, SendError, StreamSender, action, actions, protocol,
+    transport::tcp::TcpAcceptor,
+};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 

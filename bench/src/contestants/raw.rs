@@ -330,15 +330,40 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// One frame: a length (of what follows), a kind, an id, and fields.
 #[derive(Debug)]
 pub enum Frame<'a> {
-    Add { id: u32, a: i64, b: i64, note: &'a str },
-    Send { n: u64, note: &'a str },
-    Count { id: u32 },
-    Echo { id: u32, payload: &'a [u8] },
-    Subscribe { id: u32 },
-    Publish { id: u32, events: u32 },
-    Stream { id: u32, items: u64 },
+    Add {
+        id: u32,
+        a: i64,
+        b: i64,
+        note: &'a str,
+    },
+    Send {
+        n: u64,
+        note: &'a str,
+    },
+    Count {
+        id: u32,
+    },
+    Echo {
+        id: u32,
+        payload: &'a [u8],
+    },
+    Subscribe {
+        id: u32,
+    },
+    Publish {
+        id: u32,
+        events: u32,
+    },
+    Stream {
+        id: u32,
+        items: u64,
+    },
     /// What a server sends.
-    Answer { kind: u8, id: u32, body: &'a [u8] },
+    Answer {
+        kind: u8,
+        id: u32,
+        body: &'a [u8],
+    },
 }
 
 /// The first frame and its length; `None` if it is not whole, or no frame.
@@ -379,7 +404,7 @@ fn answer(frame: Frame<'_>, expected: u8) -> Option<&[u8]> {
 pub fn sum_of(body: &[u8]) -> Option<i64> {
     let (sum, note) = body.split_first_chunk::<8>()?;
     let note = str::from_utf8(note).ok()?;
-    (note.len() == NOTE.len()).then(|| i64::from_le_bytes(*sum))
+    (note == NOTE).then(|| i64::from_le_bytes(*sum))
 }
 
 /// Writes a frame.

@@ -17,7 +17,13 @@ pub fn tables(runs: &[Run], figures: &Figures) -> String {
     claims(&mut text, figures);
     for runtime in [Runtime::Current, Runtime::Multi] {
         ratios(&mut text, figures, runtime, Figure::Rate, "Rate ÷ raw's (more is better)");
-        ratios(&mut text, figures, runtime, Figure::ServerCpu, "Server CPU ÷ raw's, for each thing done (less is better)");
+        ratios(
+            &mut text,
+            figures,
+            runtime,
+            Figure::ServerCpu,
+            "Server CPU ÷ raw's, for each thing done (less is better)",
+        );
     }
     own(&mut text, runs, figures);
     if let Some(calls) = raw_system_calls(runs) {
@@ -57,9 +63,7 @@ fn ratios(text: &mut String, figures: &Figures, runtime: Runtime, figure: Figure
         .into_iter()
         .filter(|scenario| figure == Figure::Rate || !matches!(scenario.play, Play::Idle { .. }))
         .filter(|scenario| {
-            contestants::ALL
-                .iter()
-                .any(|entry| figures.ratio(runtime, scenario.name, entry.name, figure).is_some())
+            contestants::ALL.iter().any(|entry| figures.ratio(runtime, scenario.name, entry.name, figure).is_some())
         })
         .collect();
     if scenarios.is_empty() {
@@ -83,13 +87,7 @@ fn ratios(text: &mut String, figures: &Figures, runtime: Runtime, figure: Figure
         for cell in cells {
             match cell {
                 Some(Spread { low, median, high }) => {
-                    let _ = write!(
-                        text,
-                        " **{}**<br>{}–{} |",
-                        number(median),
-                        number(low),
-                        number(high)
-                    );
+                    let _ = write!(text, " **{}**<br>{}–{} |", number(median), number(low), number(high));
                 }
                 None => text.push_str(" |"),
             }
@@ -100,7 +98,9 @@ fn ratios(text: &mut String, figures: &Figures, runtime: Runtime, figure: Figure
 
 /// Figures that are no ratios: how fast this machine was, latencies, memory.
 fn own(text: &mut String, runs: &[Run], figures: &Figures) {
-    text.push_str("\nWhat `raw` did on this machine, to know what the ratios are ratios of:\n\n| | | median |\n|---|---|--:|\n");
+    text.push_str(
+        "\nWhat `raw` did on this machine, to know what the ratios are ratios of:\n\n| | | median |\n|---|---|--:|\n",
+    );
     for scenario in scenario::ALL {
         let Some(rate) = figures.value(Runtime::Current, scenario.name, "raw", Figure::Rate) else { continue };
         if !matches!(scenario.play, Play::Idle { .. } | Play::Open { .. }) {
@@ -109,9 +109,9 @@ fn own(text: &mut String, runs: &[Run], figures: &Figures) {
         }
     }
     let of = |name: &str, scenario: &str, value: fn(&Run) -> u64| {
-        let runs = runs.iter().filter(|run| {
-            run.contestant == name && run.scenario.name == scenario && run.runtime == Runtime::Current
-        });
+        let runs = runs
+            .iter()
+            .filter(|run| run.contestant == name && run.scenario.name == scenario && run.runtime == Runtime::Current);
         spread(runs.map(|run| value(run) as f64)).map(|spread| spread.median)
     };
     text.push_str(
