@@ -3,7 +3,6 @@
 use crate::{
     figures::{Figure, Figures},
     rounds::{Run, Runtime},
-    scenario::Play,
     stats::Spread,
 };
 
@@ -104,26 +103,36 @@ impl Claim {
     }
 }
 
-/// Why the whole run is void, if it is: the limit has to be one.
-pub fn void(runs: &[Run], figures: &Figures) -> Option<String> {
-    let at_64 = |run: &&Run| {
-        run.contestant == "raw"
-            && run.runtime == Runtime::Current
-            && run.scenario.play == Play::Calls { connections: 1, in_flight: 64 }
-    };
-    let (calls, system_calls) = runs.iter().filter(at_64).fold((0, 0), |(calls, system_calls), run| {
-        (calls + run.counted.calls, system_calls + run.counted.system_calls)
-    });
-    let each = system_calls as f64 / calls as f64;
-    if calls > 0 && each > MOST_SYSTEM_CALLS {
-        return Some(format!(
+/// Whether ratios to `raw` mean anything: it has to be a limit.
+#[derive(Debug, PartialEq)]
+pub enum Validity {
+    Valid,
+    /// And why.
+    Void(String),
+    /// What was played does not tell, for want of this.
+    Unknown(&'static str),
+}
+
+/// Judges `raw` itself, by its system calls and by its lead over the program as it is usually written.
+pub fn validity(runs: &[Run], figures: &Figures) -> Validity {
+    let each = raw_system_calls(runs);
+    if let Some(each) = each.filter(|each| *each > MOST_SYSTEM_CALLS) {
+        return Validity::Void(format!(
             "raw makes {each:.3} system calls a call at 64 in flight, not {MOST_SYSTEM_CALLS} at most"
         ));
     }
-    let framed = figures.ratio(Runtime::Current, "many", "framed-json", Figure::Rate)?;
-    (1.0 / framed.median < LEAST_LEAD).then(|| {
-        format!("raw beats the program as it is usually written {:.1} times, not {LEAST_LEAD}", 1.0 / framed.median)
-    })
+    let framed = figures.ratio(Runtime::Current, "many", "framed-json", Figure::Rate);
+    let lead = framed.map(|framed| 1.0 / framed.median);
+    if let Some(lead) = lead.filter(|lead| *lead < LEAST_LEAD) {
+        return Validity::Void(format!(
+            "raw beats the program as it is usually written {lead:.1} times, not {LEAST_LEAD}"
+        ));
+    }
+    match (each, lead) {
+        (None, _) => Validity::Unknown("`pipe64` on current_thread"),
+        (_, None) => Validity::Unknown("`framed-json` in `many` on current_thread"),
+        _ => Validity::Valid,
+    }
 }
 
 /// System calls of `raw`'s server for each call, at 64 in flight.
@@ -138,3 +147,40 @@ pub fn raw_system_calls(runs: &[Run]) -> Option<f64> {
 
 const MOST_SYSTEM_CALLS: f64 = 0.06;
 const LEAST_LEAD: f64 = 10.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{client::Outcome, scenario, server::Counted};
+
+    fn run(scenario: &str, place: usize, contestant: &'static str, done: u64, system_calls: u64) -> Run {
+        let outcome = Outcome { done, nanos: 1_000_000_000, ..Outcome::default() };
+        let scenario = scenario::named(scenario).unwrap();
+        let (runtime, counted) = (Runtime::Current, Counted { calls: done, system_calls });
+        Run { round: 0, runtime, scenario, contestant, place, outcome, server_nanos: 1, server_resident: 0, counted }
+    }
+
+    fn validity_of(framed: u64, system_calls: u64) -> Validity {
+        let runs = [
+            run("pipe64", 0, "raw", 1000, system_calls),
+            run("many", 0, "raw", 1000, 0),
+            run("many", 1, "framed-json", framed, 0),
+            run("many", 2, "raw", 1000, 0),
+        ];
+        validity(&runs, &Figures::of(&runs))
+    }
+
+    #[test]
+    fn a_raw_that_is_no_limit_voids_the_run() {
+        assert_eq!(validity_of(50, 50), Validity::Valid);
+        assert!(matches!(validity_of(50, 61), Validity::Void(why) if why.contains("0.061 system calls")));
+        assert!(matches!(validity_of(200, 50), Validity::Void(why) if why.contains("5.0 times")));
+    }
+
+    #[test]
+    fn what_was_not_played_proves_nothing() {
+        let runs = [run("pipe64", 0, "raw", 1000, 50)];
+        assert!(matches!(validity(&runs, &Figures::of(&runs)), Validity::Unknown(_)));
+        assert!(matches!(validity(&[], &Figures::of(&[])), Validity::Unknown(_)));
+    }
+}

@@ -84,9 +84,9 @@ impl Run {
     }
 }
 
-/// Plays everything. A contestant that fails is told of, and left out of that place.
-pub fn play(plan: &Plan) -> Vec<Run> {
-    let mut runs = Vec::new();
+/// Plays everything: the runs, and what is to be told of those that failed.
+pub fn play(plan: &Plan) -> (Vec<Run>, Vec<String>) {
+    let (mut runs, mut failures) = (Vec::new(), Vec::new());
     for round in 0..plan.rounds {
         for scenario in &plan.scenarios {
             for runtime in &plan.runtimes {
@@ -94,13 +94,18 @@ pub fn play(plan: &Plan) -> Vec<Run> {
                 for (place, entry) in order(plan, scenario, *runtime).into_iter().enumerate() {
                     match run(*scenario, entry, *runtime, plan.window) {
                         Ok(run) => runs.push(Run { round, place, ..run }),
-                        Err(error) => eprintln!("{} cannot play {}: {error}", entry.name, scenario.name),
+                        Err(error) => {
+                            let failure =
+                                format!("{} failed in {} on {}: {error}", entry.name, scenario.name, runtime.name());
+                            eprintln!("{failure}");
+                            failures.push(failure);
+                        }
                     }
                 }
             }
         }
     }
-    runs
+    (runs, failures)
 }
 
 /// `raw`, somebody, `raw`, somebody else, … `raw`.

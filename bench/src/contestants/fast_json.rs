@@ -140,7 +140,7 @@ impl Client for Arc<Mutex<Wire>> {
 fn sum_in(line: &str) -> Result<(u32, i64)> {
     let object: Object<'_> = serde_json::from_str(line)?;
     match (object.data, object.re) {
-        (Some(Data::Sum(sum)), Some(re)) if sum.note.len() == NOTE.len() => Ok((re, sum.sum)),
+        (Some(Data::Sum(sum)), Some(re)) if sum.note == NOTE => Ok((re, sum.sum)),
         _ => Err("no sum".into()),
     }
 }
