@@ -111,6 +111,12 @@ impl Future for Sending {
                 this.route.leave(&mut this.conn, closed).map_err(SendError::Disconnected)?;
                 continue;
             }
+            if out.makes_room_soon() {
+                let waker = out.wait_for_room(&mut this.ticket, task.waker());
+                drop(out);
+                wake(waker);
+                return Poll::Pending;
+            }
             match out.packet(frame) {
                 Enqueued::Taken(waker) => break waker,
                 Enqueued::Full if this.when_full == WhenFull::DropNew => return Poll::Ready(Err(SendError::Full)),
@@ -287,12 +293,13 @@ pub(crate) fn packet_frame<T, K: OneWay<T>>(
     id: u16,
     packet: &T,
 ) -> Result<Vec<u8>, EncodeError> {
-    let mut payload = buffers::take();
-    let encoded = K::encode(packet, dialect.codec_override(), &mut payload);
     let mut frame = buffers::take();
-    if encoded.is_ok() {
-        wire::packet_frame(dialect, action, id, &payload, &mut frame);
+    let encode = |frame: &mut Vec<u8>| K::encode(packet, dialect.codec_override(), frame);
+    match wire::encode_packet_frame(dialect, action, id, &mut frame, encode) {
+        Ok(()) => Ok(frame),
+        Err(error) => {
+            buffers::give(frame);
+            Err(error)
+        }
     }
-    buffers::give(payload);
-    encoded.map(|()| frame)
 }

@@ -11,7 +11,7 @@
 
 use crate::{
     close::Close,
-    connection::{Answer, Credit, Event, Inbound, Outbound, ReplyTo, SendRefused, Violation, Window},
+    connection::{Answer, Call, Credit, Event, Inbound, Outbound, ReplyTo, SendRefused, Violation, Window},
     dialect::Dialect,
     frame::{self, Frame, FrameError, REPLY_OVERHEAD, StreamEnd},
     json::{self, Form, JsonFault, JsonReader, JsonWelcome, JsonWriter, Named},
@@ -64,7 +64,6 @@ impl Reader {
     /// # Errors
     ///
     /// [`ReadError`]; the connection has to end.
-    #[inline(always)]
     pub fn next<'a>(&mut self, input: &'a [u8]) -> Result<Option<(Event<'a>, usize)>, ReadError> {
         match self {
             Self::Native(inbound) => {
@@ -73,6 +72,24 @@ impl Reader {
                 Ok(Some((inbound.handle(frame)?, len)))
             }
             Self::Json(reader) => reader.next(input),
+        }
+    }
+
+    /// Takes the call in a frame that `input` begins with, as [`Inbound::take_call`].
+    #[inline]
+    pub fn take_call<'a>(&mut self, input: &'a [u8]) -> Option<(Call<'a>, usize)> {
+        match self {
+            Self::Native(inbound) => inbound.take_call(input),
+            Self::Json(_) => None,
+        }
+    }
+
+    /// The REPLY frame that `input` begins with, as [`frame::take_reply`].
+    #[inline]
+    pub fn take_reply<'a>(&self, input: &'a [u8]) -> Option<(u32, &'a [u8], usize)> {
+        match self {
+            Self::Native(inbound) => inbound.take_reply(input),
+            Self::Json(_) => None,
         }
     }
 
@@ -553,6 +570,38 @@ pub fn packet_frame(dialect: Dialect, action: &ActionInfo, number: u16, payload:
     match dialect {
         Dialect::Native => frame::put_packet(out, number, payload),
         Dialect::Json => json::put_head(out, action.action, payload),
+    }
+}
+
+/// The same for a packet that `encode` appends, without a buffer between.
+///
+/// # Errors
+///
+/// Those of `encode`; `out` is then as it was.
+#[inline]
+pub fn encode_packet_frame<E>(
+    dialect: Dialect,
+    action: &ActionInfo,
+    number: u16,
+    out: &mut Vec<u8>,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    let start = out.len();
+    match dialect {
+        Dialect::Native => {
+            let mark = frame::begin_packet(out, number);
+            let encoded = encode(out);
+            if encoded.is_ok() {
+                mark.close(out);
+            } else {
+                mark.abandon(out);
+            }
+            encoded
+        }
+        Dialect::Json => {
+            json::begin_head(out, action.action);
+            encode(out).inspect_err(|_| out.truncate(start))
+        }
     }
 }
 

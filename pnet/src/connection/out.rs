@@ -231,6 +231,11 @@ impl Out {
         self.packet_or_park(frame, None)
     }
 
+    /// Whether a sender who may wait had better do so: the next write makes room, and nothing has to be copied meanwhile.
+    pub(crate) fn makes_room_soon(&self) -> bool {
+        self.is_soon_direct() && self.busy && !self.suspended && self.writer.can_send_packet()
+    }
+
     /// The same for a frame shared by many connections.
     pub(crate) fn shared_packet(&mut self, shared: &mut SharedFrame) -> Enqueued {
         self.packet_or_park(&shared.frame, Some(&mut shared.kept))
@@ -419,7 +424,7 @@ impl Out {
 
     /// Tells waiting senders of room, if there is some.
     pub(crate) fn wake_room(&mut self, wakers: &mut Vec<Waker>) {
-        if !self.room.is_empty() && self.has_room(0) {
+        if !self.room.is_empty() && self.has_room(0) && !self.is_soon_direct() {
             wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
         }
     }
@@ -471,8 +476,9 @@ impl Out {
 
     /// The transport takes no more of the batch. Until it does, packets stay what they are, shared with other connections
     /// as often as not, and no buffer grows.
-    pub(crate) fn block(&mut self) {
+    pub(crate) fn block(&mut self, wakers: &mut Vec<Waker>) {
         self.blocked = true;
+        self.wake_room(wakers);
         if self.buf.is_empty() {
             buffers::give(std::mem::take(&mut self.buf));
         }
@@ -648,6 +654,11 @@ impl Out {
     /// Whether what comes now may go into the buffer, as far as its order and the buffer's length are concerned.
     fn is_direct(&self) -> bool {
         !self.blocked && self.parked.is_empty() && self.buf.len() < HIGH_WATER
+    }
+
+    /// Whether nothing but the next write is missing for what comes now to go into the buffer.
+    fn is_soon_direct(&self) -> bool {
+        self.buf.len() >= HIGH_WATER && !self.blocked && self.parked.is_empty() && self.gone.is_none()
     }
 
     fn park(&mut self, parked: Parked) {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::close::{CloseCode, Retry};
-use crate::frame::{Frame, PACKET_OVERHEAD, REPLY_OVERHEAD, StreamEnd, put_credit};
+use crate::frame::{Frame, Kind, PACKET_OVERHEAD, REPLY_OVERHEAD, StreamEnd, put_credit, take_reply};
 use crate::json::{Named, WelcomeText};
 use crate::limits::Limits;
 use crate::protocol::Direction;
@@ -23,6 +23,20 @@ pub struct Inbound {
     streams: u32,
     packets: Window,
     closed: bool,
+}
+
+/// A call in a frame.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Call<'a> {
+    /// The caller's id for it.
+    pub id: u32,
+    /// Its numeric action.
+    pub action: u16,
+    /// How long the caller waits, in milliseconds; 0 if without limit.
+    pub timeout_ms: u32,
+    /// The packet, still encoded.
+    pub payload: &'a [u8],
 }
 
 /// A call that is open here.
@@ -45,12 +59,36 @@ impl Inbound {
         }
     }
 
+    /// Takes the call that `input` begins with, and says how many bytes it was: the short way for what comes again and
+    /// again. `None` if it is anything else, not whole, not allowed, or the beginning of a stream: nothing has happened
+    /// then, and [`handle`](Self::handle) tells what it is.
+    #[inline]
+    pub fn take_call<'a>(&mut self, input: &'a [u8]) -> Option<(Call<'a>, usize)> {
+        let [a, b, c, d, kind, e, f, g, h, i, j, k, l, m, n] = *input.first_chunk()?;
+        let length = u32::from_le_bytes([a, b, c, d]);
+        if kind != Kind::Call as u8 || length > self.limits.max_frame_len || self.closed {
+            return None;
+        }
+        let end = usize::try_from(length).ok()?.checked_add(4)?;
+        let payload = input.get(15..end)?;
+        let (id, action) = (u32::from_le_bytes([e, f, g, h]), u16::from_le_bytes([i, j]));
+        if self.incoming.get(action)?.reply.is_stream() || !self.open(id, action).is_ok_and(|free| free) {
+            return None;
+        }
+        Some((Call { id, action, timeout_ms: u32::from_le_bytes([k, l, m, n]), payload }, end))
+    }
+
+    /// The REPLY frame that `input` begins with, as [`frame::take_reply`](crate::frame::take_reply).
+    #[inline]
+    pub fn take_reply<'a>(&self, input: &'a [u8]) -> Option<(u32, &'a [u8], usize)> {
+        if self.closed { None } else { take_reply(input, self.limits.max_frame_len) }
+    }
+
     /// Takes the next frame.
     ///
     /// # Errors
     ///
     /// [`Violation`] if the peer broke a rule. The connection has to end; this value stays as it was.
-    #[inline(always)]
     pub fn handle<'a>(&mut self, frame: Frame<'a>) -> Result<Event<'a>, Violation> {
         if self.closed {
             return Err(Violation::AfterClose { frame: frame.name() });
@@ -143,7 +181,7 @@ impl Inbound {
         &self.limits
     }
 
-    #[inline(always)]
+    #[inline]
     fn packet<'a>(&mut self, action: u16, payload: &'a [u8]) -> Result<Event<'a>, Violation> {
         let frame_len = u32::try_from(payload.len().saturating_add(PACKET_OVERHEAD)).unwrap_or(u32::MAX);
         if !self.packets.arrived(frame_len) {
@@ -153,7 +191,7 @@ impl Inbound {
     }
 
     /// Enters a call; `false` if the limit is reached.
-    #[inline(always)]
+    #[inline]
     fn open(&mut self, id: u32, action: u16) -> Result<bool, Violation> {
         if id == 0 {
             return Err(Violation::ZeroId { frame: "CALL" });

@@ -16,7 +16,7 @@ use super::{Frame, FrameError, Kind, StreamEnd};
 /// [`FrameError::UnknownKind`] as soon as the fifth is, so that nobody waits for the rest of a frame that cannot be
 /// taken. [`FrameError::Malformed`] if the fields do not fit the kind. The bytes that follow any of them have no
 /// meaning any more: the connection has to end.
-#[inline(always)]
+#[inline]
 pub fn decode(input: &[u8], max_len: u32) -> Result<Option<(Frame<'_>, usize)>, FrameError> {
     let Some((length, rest)) = input.split_first_chunk::<4>() else {
         return Ok(None);
@@ -41,6 +41,19 @@ pub fn decode(input: &[u8], max_len: u32) -> Result<Option<(Frame<'_>, usize)>, 
     Ok(Some((frame, 4 + length)))
 }
 
+/// The id and the payload of the REPLY frame that `input` begins with, and how many bytes it is: the short way for what comes
+/// again and again. `None` if it is anything else, not whole, or too long: [`decode`] tells what it is.
+#[inline]
+pub fn take_reply(input: &[u8], max_len: u32) -> Option<(u32, &[u8], usize)> {
+    let [a, b, c, d, kind, e, f, g, h] = *input.first_chunk()?;
+    let (length, id) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+    if kind != Kind::Reply as u8 || length > max_len || id == 0 {
+        return None;
+    }
+    let end = usize::try_from(length).ok()?.checked_add(4)?;
+    Some((id, input.get(9..end)?, end))
+}
+
 /// How many bytes are missing at least before [`decode`] can give the next frame; 0 if it is whole.
 ///
 /// It rests on the length the peer announced, up to 4 GiB: call [`decode`] first, which compares that with the limit,
@@ -54,7 +67,7 @@ pub fn needed(input: &[u8]) -> usize {
 }
 
 /// The fields of the kinds that come again and again; they end with a payload.
-#[inline(always)]
+#[inline]
 fn fields(kind: Kind, body: &[u8]) -> Result<Frame<'_>, FrameError> {
     let mut reader = Reader::new(body);
     let frame = match kind {

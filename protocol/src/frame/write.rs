@@ -197,6 +197,18 @@ impl Mark {
         Ok(length)
     }
 
+    /// Fills in the length of a frame that is compared with a limit later.
+    ///
+    /// # Panics
+    ///
+    /// If the frame is longer than its length field can say, as all writers.
+    pub(crate) fn close(self, out: &mut [u8]) {
+        let [a, b, c, d] = length(self.len(out) - 1);
+        if let Some(field) = out.get_mut(self.start..).and_then(|frame| frame.first_chunk_mut::<4>()) {
+            *field = [a, b, c, d];
+        }
+    }
+
     /// Like [`finish`](Self::finish), for an answer that turned out to be the declared error.
     ///
     /// # Errors

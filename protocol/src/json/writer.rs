@@ -466,8 +466,13 @@ impl fmt::Debug for JsonWriter {
 
 /// Writes the beginning of a packet, up to the end of its data.
 pub fn put_head(out: &mut Vec<u8>, action: &str, data: &[u8]) {
-    put_action(out, action);
+    begin_head(out, action);
     out.extend_from_slice(data);
+}
+
+/// Writes what precedes the data.
+pub fn begin_head(out: &mut Vec<u8>, action: &str) {
+    put_action(out, action);
 }
 
 /// What a head adds to its data, in bytes. Actions hold no control characters, so an escape is two bytes long.

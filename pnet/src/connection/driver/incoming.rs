@@ -8,7 +8,7 @@ use std::{
 
 use pnet_protocol::{
     close::close_for,
-    connection::{Event, ReplyTo},
+    connection::{Answer, Call, Event, ReplyTo},
     dialect::Dialect,
     failure::{Failure, code},
     json::Named,
@@ -149,17 +149,23 @@ impl<D: Dispatch> Driver<D> {
                 // The connection is ending: what still arrives is not looked at.
                 return bytes.len();
             }
+            // What comes again and again has a way of its own, which builds nothing between bytes and handler.
+            if let Some((Call { id, action, timeout_ms, payload, .. }, len)) = self.reader.take_call(rest) {
+                used += len;
+                self.conn.counters.calls_received.add(1);
+                self.admit(action, JobKind::Call { id }, ReplyTo::Native(id), timeout_ms, payload, task);
+                self.check_mistakes();
+                continue;
+            }
+            if let Some((id, payload, len)) = self.reader.take_reply(rest) {
+                used += len;
+                self.answered(id, &Answer::Reply(payload));
+                continue;
+            }
             match self.reader.next(rest) {
                 Ok(Some((event, len))) => {
                     used += len;
-                    match event {
-                        // Frames that come again and again. What an object says beside them is looked at below.
-                        Event::Call { id, action, timeout_ms, payload, to: to @ ReplyTo::Native(_) } => {
-                            self.conn.counters.calls_received.add(1);
-                            self.admit(action, JobKind::Call { id }, to, timeout_ms, payload, task);
-                        }
-                        event => self.handle_event(event, task),
-                    }
+                    self.handle_event(event, task);
                     // At each frame: one read holds thousands, and every mistake is answered.
                     self.check_mistakes();
                 }
@@ -227,17 +233,7 @@ impl<D: Dispatch> Driver<D> {
                 self.conn.out().welcomed(&welcome);
                 self.set_heartbeat(welcome.heartbeat_ms);
             }
-            Event::Answer { id, answer } => {
-                let mut wakers = Vec::new();
-                let caller = {
-                    let mut out = self.conn.out();
-                    let caller = out.answered(id, &answer);
-                    out.unpark(&mut wakers);
-                    caller
-                };
-                wake(caller);
-                wakers.into_iter().for_each(Waker::wake);
-            }
+            Event::Answer { id, answer } => self.answered(id, &answer),
             Event::Item { id, payload, len } => {
                 let arrived = self.conn.out().item_arrived(id, payload, len);
                 match arrived {
@@ -281,6 +277,20 @@ impl<D: Dispatch> Driver<D> {
             Event::Close { code, retry, reason } => self.dismissed(Closed::from_peer(code, retry, &reason)),
             _ => {}
         }
+    }
+
+    /// A call of this side is answered; what has waited for its place may go.
+    #[inline]
+    fn answered(&self, id: u32, answer: &Answer<'_>) {
+        let mut wakers = Vec::new();
+        let caller = {
+            let mut out = self.conn.out();
+            let caller = out.answered(id, answer);
+            out.unpark(&mut wakers);
+            caller
+        };
+        wake(caller);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// A JSON handshake that came late says what is agreed on from now on.

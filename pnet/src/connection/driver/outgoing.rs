@@ -58,7 +58,10 @@ impl<D: Dispatch> Driver<D> {
         if std::mem::replace(&mut self.blocked, true) {
             return;
         }
-        self.conn.out().block();
+        let mut wakers = Vec::new();
+        self.conn.out().block(&mut wakers);
+        // Who has waited for this very write may park now.
+        wakers.into_iter().for_each(Waker::wake);
         let rest = self.batch.get(self.written..).unwrap_or_default();
         if self.batch.capacity() > rest.len() + SPARE {
             let rest = rest.to_vec();
