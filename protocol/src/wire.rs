@@ -84,6 +84,15 @@ impl Reader {
         }
     }
 
+    /// Takes the one-way packet in a frame that `input` begins with, as [`Inbound::take_packet`].
+    #[inline]
+    pub fn take_packet<'a>(&mut self, input: &'a [u8]) -> Option<(u16, &'a [u8], u32)> {
+        match self {
+            Self::Native(inbound) => inbound.take_packet(input),
+            Self::Json(_) => None,
+        }
+    }
+
     /// The REPLY frame that `input` begins with, as [`frame::take_reply`].
     #[inline]
     pub fn take_reply<'a>(&self, input: &'a [u8]) -> Option<(u32, &'a [u8], usize)> {

@@ -78,6 +78,20 @@ impl Inbound {
         Some((Call { id, action, timeout_ms: u32::from_le_bytes([k, l, m, n]), payload }, end))
     }
 
+    /// Takes the one-way packet that `input` begins with, as [`take_call`](Self::take_call) a call: its action, its payload,
+    /// and how many bytes it was. What it occupies of the window is 4 less.
+    #[inline]
+    pub fn take_packet<'a>(&mut self, input: &'a [u8]) -> Option<(u16, &'a [u8], u32)> {
+        let [a, b, c, d, kind, e, f] = *input.first_chunk()?;
+        let length = u32::from_le_bytes([a, b, c, d]);
+        if kind != Kind::Packet as u8 || length > self.limits.max_frame_len || self.closed {
+            return None;
+        }
+        let end = length.checked_add(4)?;
+        let payload = input.get(7..usize::try_from(end).ok()?)?;
+        self.packets.arrived(length).then_some((u16::from_le_bytes([e, f]), payload, end))
+    }
+
     /// The REPLY frame that `input` begins with, as [`frame::take_reply`](crate::frame::take_reply).
     #[inline]
     pub fn take_reply<'a>(&self, input: &'a [u8]) -> Option<(u32, &'a [u8], usize)> {

@@ -162,6 +162,14 @@ impl<D: Dispatch> Driver<D> {
                 self.answered(id, &Answer::Reply(payload));
                 continue;
             }
+            if let Some((action, payload, len)) = self.reader.take_packet(rest) {
+                used += len as usize;
+                self.conn.counters.packets_received.add(1);
+                let kind = JobKind::OneWay { frame_len: len - LENGTH_FIELD };
+                self.admit(action, kind, ReplyTo::Nobody, 0, payload, task);
+                self.check_mistakes();
+                continue;
+            }
             match self.reader.next(rest) {
                 Ok(Some((event, len))) => {
                     used += len;
@@ -397,6 +405,9 @@ impl<D: Dispatch> Driver<D> {
         }
     }
 }
+
+/// Bytes of a frame's length, which it does not count.
+const LENGTH_FIELD: u32 = 4;
 
 /// The peer's clock, as far as this side can represent it.
 fn system_time(micros: i64) -> Option<SystemTime> {
