@@ -94,7 +94,7 @@ pub fn time(out: &Path, mode: Mode, kind: Kind, size: usize) -> Result<Took, Box
     Ok(Took { wall: started.elapsed(), user: user_time()? - user_before })
 }
 
-/// The lines of LLVM's language that rustc makes of one crate, before LLVM sees them: those inside of functions, as
+/// The lines of LLVM's language that rustc makes of one crate, before LLVM sees them: its instructions, as
 /// `cargo llvm-lines` counts them.
 pub fn lines(out: &Path, profile: Profile, kind: Kind, size: usize) -> Result<usize, Box<dyn Error>> {
     let package = package(kind, size);
@@ -116,14 +116,14 @@ pub fn lines(out: &Path, profile: Profile, kind: Kind, size: usize) -> Result<us
     }
     let mut count = 0;
     for text in texts {
-        let mut is_inside = false;
-        for line in fs::read_to_string(text)?.lines() {
-            is_inside |= line.starts_with("define ");
-            count += usize::from(is_inside);
-            is_inside &= line != "}";
-        }
+        count += fs::read_to_string(text)?.lines().filter(|line| is_instruction(line)).count();
     }
     Ok(count)
+}
+
+/// Instructions are indented by two spaces, and what goes on below them by more.
+fn is_instruction(line: &str) -> bool {
+    line.starts_with("  ") && !line.starts_with("   ") && !line.starts_with("  ]")
 }
 
 fn texts(deps: &Path, package: &str) -> Vec<PathBuf> {
