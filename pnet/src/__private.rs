@@ -9,7 +9,7 @@ pub use pnet_protocol::{
         ProtocolInfo, ServerSends, ServerSide, Silent, Streams, With,
     },
     reply::{IntoReply, NoReply, Reply, StreamOf},
-    schema::{Field, Prim, Schema, Ty, Variant, codec, has_floats},
+    schema::{Field, Prim, Schema, Ty, Variant, codec},
     table::{client_id, distinct, from_client, from_server, id, reply_differs, server_id, sorted},
     unknown::Unknown,
 };

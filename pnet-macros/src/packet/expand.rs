@@ -54,10 +54,7 @@ pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
                     codec: ::pnet::__private::Codec,
                     out: &mut ::std::vec::Vec<u8>,
                 ) -> ::core::result::Result<(), ::pnet::__private::EncodeError> {
-                    let floats = const { ::pnet::__private::has_floats(<Self as ::pnet::__private::Schema>::SCHEMA) };
-                    ::pnet::__private::Coder::<Self>::write(#action, codec, floats, self, out, |payload| {
-                        <Self as ::pnet::__private::Packet>::decode(codec, payload).map(::core::mem::drop)
-                    })
+                    ::pnet::__private::Coder::<Self>::write(codec, self, out)
                 }
                 fn decode(
                     codec: ::pnet::__private::Codec,
