@@ -17,8 +17,8 @@ use pnet_protocol::{
 };
 
 pub use self::args::{
-    Arg, Form, MadeOf, MaybePacket, NONE, NotSender, Probe, Sender, SenderOf, action_is, has_packet, mode, one_packet,
-    pick,
+    Answer, Arg, Form, MadeOf, MaybePacket, NONE, NotSender, Probe, Sender, SenderOf, action_is, has_packet, mode,
+    one_packet, pick,
 };
 use crate::{
     context::Cx,
@@ -37,6 +37,15 @@ use crate::{
 pub trait Entry<S: Service, M> {
     /// What it is.
     const ENTRY: EntryOf<S>;
+
+    /// Decodes `payload`, runs a `fn` handler, and appends its answer to `out`.
+    ///
+    /// # Errors
+    ///
+    /// The failure: of an argument, the handler's own, or that of encoding its answer.
+    fn now(_: &Cx<S>, _: &[u8], _: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        unreachable!("only a `fn` handler runs on the spot")
+    }
 }
 
 /// The future of an `async fn` handler.
@@ -362,19 +371,24 @@ impl<R> NotAnswered for Responder<R> {}
 
 // ── Running ──
 
-/// [`Arg::answer`] of the argument that is the packet.
-type Answer<S, T> = fn(&Cx<S>, T, &mut Vec<u8>) -> Result<Verdict, Failure>;
+/// The codec that replaces the packets' own.
+#[must_use]
+pub fn codec_override<S: Service>(cx: &Cx<S>) -> Option<Codec> {
+    cx.codec_override()
+}
 
 /// What an `async fn` handler gives back: its answer, encoded by `answer` into its frame's buffer.
-pub fn finish<S: Service, T>(
-    cx: Cx<S>,
-    mut buf: Vec<u8>,
-    returned: Result<T, Failure>,
-    answer: Answer<S, T>,
-) -> Finished<S> {
+pub fn finish<S: Service, T>(cx: Cx<S>, mut buf: Vec<u8>, returned: T, answer: Answer<T>) -> Finished<S> {
     buf.clear();
-    let outcome = returned.and_then(|returned| answer(&cx, returned, &mut buf));
+    let outcome = answer(returned, cx.codec_override(), &mut buf);
     Finished { cx, buf, outcome }
+}
+
+/// What an `async fn` handler gives back that was not run, because one of its arguments could not be made.
+#[must_use]
+pub fn not_run<S: Service>(cx: Cx<S>, mut buf: Vec<u8>, failure: Failure) -> Finished<S> {
+    buf.clear();
+    Finished { cx, buf, outcome: Err(failure) }
 }
 
 /// What a connect handler may return for connections whose own state is `M`: `M`, or a `Result` of it.
@@ -406,20 +420,9 @@ impl<M, X: Into<Refused>> IntoMember<M> for Result<M, X> {
     }
 }
 
-/// What a connect handler made, or why it was not run or turned the connection away.
-///
-/// # Errors
-///
-/// The refusal.
-pub fn member<M, T: IntoMember<M>>(returned: Result<T, Failure>) -> Result<M, Refused> {
-    match returned {
-        Ok(returned) => returned.into_member(),
-        Err(failure) => Err(refuse(&failure)),
-    }
-}
-
 /// A connection is turned away because an argument of its connect handler could not be made.
-fn refuse(failure: &Failure) -> Refused {
+#[must_use]
+pub fn refuse(failure: &Failure) -> Refused {
     if failure.message().is_empty() {
         tracing::warn!(failure = %failure.log_text(), "connect handler did not run");
         Refused::new(failure.code().to_owned())
@@ -434,16 +437,10 @@ fn refuse(failure: &Failure) -> Refused {
 ///
 /// The extractor's rejection.
 pub fn extract<S: Service, A: Extract<S>>(cx: &Cx<S>) -> Result<A, Failure> {
-    A::extract(cx).map_err(Into::into)
-}
-
-/// How a disconnect handler ended.
-///
-/// # Errors
-///
-/// Its failure, or the rejection of one of its arguments.
-pub fn end<S: Service, T: IntoEnd<S>>(returned: Result<T, Failure>) -> Result<(), Failure> {
-    returned?.into_end()
+    match A::extract(cx) {
+        Ok(argument) => Ok(argument),
+        Err(rejection) => Err(rejection.into()),
+    }
 }
 
 /// What a disconnect handler may return: nothing, or a `Result` of nothing.

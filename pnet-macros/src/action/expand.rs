@@ -137,7 +137,11 @@ impl Parts {
                 }
                 Arg::Sender { ty } => {
                     let name = format_ident!("__a{}", parts.takes.len());
-                    parts.takes.push(quote!(<::pnet::__private::Sender<#ty>>::of::<__S>(&__cx)));
+                    parts.takes.push(quote! {
+                        ::core::result::Result::Ok::<_, ::pnet::__private::Failure>(
+                            <::pnet::__private::Sender<#ty>>::of::<__S>(&__cx),
+                        )
+                    });
                     parts.args.push(quote!(#name));
                     parts.names.push(name);
                 }
@@ -148,11 +152,11 @@ impl Parts {
                         let mode = quote!({ ::pnet::__private::mode(__PNET_PACKETS, #index) });
                         let bound = quote!(::pnet::__private::Arg<__S, #output, #sender, #mode>);
                         parts.bounds.push(quote_spanned!(ty.span()=> #ty: #bound));
-                        parts.takes.push(quote!(<#ty as #bound>::take(&__cx, &__payload)?));
+                        parts.takes.push(quote!(<#ty as #bound>::take(&__cx, &__payload)));
                         parts.packets.push(quote!(<#ty as #bound>));
                     } else {
                         parts.bounds.push(quote_spanned!(ty.span()=> #ty: ::pnet::__private::Extract<__S>));
-                        parts.takes.push(quote!(::pnet::__private::extract::<__S, #ty>(&__cx)?));
+                        parts.takes.push(quote!(::pnet::__private::extract::<__S, #ty>(&__cx)));
                     }
                     parts.args.push(quote!(#name));
                     parts.names.push(name);
@@ -162,24 +166,14 @@ impl Parts {
         parts
     }
 
-    /// Makes the arguments, then `then` with them, else `Err` of the failure.
-    fn run(&self, then: &TokenStream) -> TokenStream {
+    /// Makes the arguments. Where one cannot be made, it returns what `failed` makes of the failure `__failure`.
+    fn make(&self, failed: &TokenStream) -> TokenStream {
         let Self { takes, names, .. } = self;
-        if takes.is_empty() {
-            return quote!(::core::result::Result::Ok::<_, ::pnet::__private::Failure>(#then));
-        }
-        // The arguments are locals that are moved as a whole: parts of a `Result` would be kept while the handler runs.
         quote! {
-            '__pnet: {
-                let (#(#names,)*) =
-                    match (|| ::core::result::Result::Ok::<_, ::pnet::__private::Failure>((#(#takes,)*)))() {
-                        ::core::result::Result::Ok(arguments) => arguments,
-                        ::core::result::Result::Err(failure) => {
-                            break '__pnet ::core::result::Result::Err(failure);
-                        }
-                    };
-                ::core::result::Result::Ok(#then)
-            }
+            #(let #names = match #takes {
+                ::core::result::Result::Ok(__argument) => __argument,
+                ::core::result::Result::Err(__failure) => return #failed,
+            };)*
         }
     }
 }
@@ -205,29 +199,38 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
     let ident = model.ident;
     let sender = model.senders().next().is_some();
     let Parts { markers, bounds, packets, .. } = parts;
-    let run = parts.run(&call(model, parts));
+    let call = call(model, parts);
     let index = 0..packets.len();
     let id = quote!(match __PNET_PICK { #(#index => #packets::ID,)* _ => 0 });
     let (index, last) = (0..packets.len().saturating_sub(1), packets.last());
     let packets = packets.iter().take(packets.len().saturating_sub(1));
-    let answer = quote!(match __PNET_PICK { #(#index => #packets::answer,)* _ => #last::answer });
+    let answer = quote!(match __PNET_PICK { #(#index => #packets::ANSWER,)* _ => #last::ANSWER });
     let how = if model.is_async {
         quote!(::pnet::__private::Run::Later(::pnet::__private::slot::<__S, Self, (#(#markers,)*)>))
     } else {
-        quote! {
-            ::pnet::__private::Run::Now(
-                |__cx: &::pnet::__private::Cx<__S>, __payload: &[u8], __out: &mut ::std::vec::Vec<u8>| {
-                    (#answer)(__cx, #run?, __out)
-                },
-            )
-        }
+        quote!(::pnet::__private::Run::Now(<Self as ::pnet::__private::Entry<__S, (#(#markers,)*)>>::now))
     };
+    let now = (!model.is_async).then(|| {
+        let make = parts.make(&quote!(::core::result::Result::Err(__failure)));
+        quote! {
+            fn now(
+                __cx: &::pnet::__private::Cx<__S>,
+                __payload: &[u8],
+                __out: &mut ::std::vec::Vec<u8>,
+            ) -> ::core::result::Result<::pnet::__private::Verdict, ::pnet::__private::Failure> {
+                #make
+                (#answer)(#call, ::pnet::__private::codec_override(__cx), __out)
+            }
+        }
+    });
     let task = model.is_async.then(|| {
         let future = quote_spanned!(place(ident)=>
             impl ::core::future::Future<Output = ::pnet::__private::Finished<__S>> + ::core::marker::Send + 'static
         );
+        let make = parts.make(&quote!(::pnet::__private::not_run(__cx, __payload, __failure)));
         let body = quote_spanned!(place(ident)=> async move {
-            let __returned = #run;
+            #make
+            let __returned = #call;
             ::pnet::__private::finish(__cx, __payload, __returned, #answer)
         });
         quote! {
@@ -262,6 +265,7 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
                     sender: #sender,
                 }
             };
+            #now
         }
     }
 }
@@ -269,13 +273,15 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
 fn connect(model: &Model<'_>) -> TokenStream {
     let (ident, output) = (model.ident, output(model));
     let parts = Parts::of(model, "LendEarly", false);
-    let run = parts.run(&call(model, &parts));
+    let call = call(model, &parts);
+    let make = parts.make(&quote!(::core::result::Result::Err(::pnet::__private::refuse(&__failure))));
     let Parts { markers, bounds, .. } = &parts;
     let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoMember<__S::Member>);
     let body = quote_spanned! {place(ident)=>
         ::std::boxed::Box::pin(async move {
-            let __returned = #run;
-            ::pnet::__private::member::<__S::Member, #output>(__returned)
+            #make
+            let __returned = #call;
+            <#output as ::pnet::__private::IntoMember<__S::Member>>::into_member(__returned)
         })
     };
     quote! {
@@ -295,13 +301,15 @@ fn connect(model: &Model<'_>) -> TokenStream {
 fn disconnect(model: &Model<'_>) -> TokenStream {
     let (ident, output) = (model.ident, output(model));
     let parts = Parts::of(model, "LendLate", false);
-    let run = parts.run(&call(model, &parts));
+    let call = call(model, &parts);
+    let make = parts.make(&quote!(::core::result::Result::Err(__failure)));
     let Parts { markers, bounds, .. } = &parts;
     let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoEnd<__S>);
     let body = quote_spanned! {place(ident)=>
         ::std::boxed::Box::pin(async move {
-            let __returned = #run;
-            ::pnet::__private::end::<__S, #output>(__returned)
+            #make
+            let __returned = #call;
+            <#output as ::pnet::__private::IntoEnd<__S>>::into_end(__returned)
         })
     };
     quote! {

@@ -124,12 +124,11 @@ fn traits(protocol: &Ident, side: &Side<'_>) -> TokenStream {
         quote! {
             #[automatically_derived]
             impl #lifetime ::pnet::__private::#arrives<#protocol> for #ty {
-                const ID: u16 = ::pnet::__private::id(#sorted, #list[#index].action);
+                const NUMBER: u16 = ::pnet::__private::id(#sorted, #list[#index].action);
                 #reply
             }
             #[automatically_derived]
             impl #lifetime ::pnet::__private::#sends<#protocol> for #ty {
-                const ID: u16 = ::pnet::__private::id(#sorted, #list[#index].action);
                 #kind
             }
         }
