@@ -24,8 +24,8 @@ pub use crate::{
     handler::{
         Answer, Arg, Entry, EntryOf, Form, IntoEnd, IntoMember, MadeOf, MaybePacket, NONE, NotAnswered, NotReceived,
         NotSender, Probe, Received, Sender, SenderOf, Task, action_is, bound_once, codec_override, complete, connect,
-        count, disconnect, entry, extract, fallback, finish, has_packet, is_handler, member_is_made, mode, not_run,
-        one_packet, pick, refuse, routes, takes_sender,
+        count, disconnect, end, entry, extract, fallback, finish, has_packet, is_handler, member, member_is_made, mode,
+        one_packet, pick, routes, takes_sender,
     },
     inbox::{Asked, Receive, Responder},
     service::{Connect, Disconnect, Finished, Route, Run, Service, Slot},

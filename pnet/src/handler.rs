@@ -378,17 +378,18 @@ pub fn codec_override<S: Service>(cx: &Cx<S>) -> Option<Codec> {
 }
 
 /// What an `async fn` handler gives back: its answer, encoded by `answer` into its frame's buffer.
-pub fn finish<S: Service, T>(cx: Cx<S>, mut buf: Vec<u8>, returned: T, answer: Answer<T>) -> Finished<S> {
+pub fn finish<S: Service, T>(
+    cx: Cx<S>,
+    mut buf: Vec<u8>,
+    returned: Result<T, Failure>,
+    answer: Answer<T>,
+) -> Finished<S> {
     buf.clear();
-    let outcome = answer(returned, cx.codec_override(), &mut buf);
+    let outcome = match returned {
+        Ok(returned) => answer(returned, cx.codec_override(), &mut buf),
+        Err(failure) => Err(failure),
+    };
     Finished { cx, buf, outcome }
-}
-
-/// What an `async fn` handler gives back that was not run, because one of its arguments could not be made.
-#[must_use]
-pub fn not_run<S: Service>(cx: Cx<S>, mut buf: Vec<u8>, failure: Failure) -> Finished<S> {
-    buf.clear();
-    Finished { cx, buf, outcome: Err(failure) }
 }
 
 /// What a connect handler may return for connections whose own state is `M`: `M`, or a `Result` of it.
@@ -420,9 +421,20 @@ impl<M, X: Into<Refused>> IntoMember<M> for Result<M, X> {
     }
 }
 
+/// What a connect handler made, or why it was not run or turned the connection away.
+///
+/// # Errors
+///
+/// The refusal.
+pub fn member<M, T: IntoMember<M>>(returned: Result<T, Failure>) -> Result<M, Refused> {
+    match returned {
+        Ok(returned) => returned.into_member(),
+        Err(failure) => Err(refuse(&failure)),
+    }
+}
+
 /// A connection is turned away because an argument of its connect handler could not be made.
-#[must_use]
-pub fn refuse(failure: &Failure) -> Refused {
+fn refuse(failure: &Failure) -> Refused {
     if failure.message().is_empty() {
         tracing::warn!(failure = %failure.log_text(), "connect handler did not run");
         Refused::new(failure.code().to_owned())
@@ -441,6 +453,15 @@ pub fn extract<S: Service, A: Extract<S>>(cx: &Cx<S>) -> Result<A, Failure> {
         Ok(argument) => Ok(argument),
         Err(rejection) => Err(rejection.into()),
     }
+}
+
+/// How a disconnect handler ended.
+///
+/// # Errors
+///
+/// Its failure, or the rejection of one of its arguments.
+pub fn end<S: Service, T: IntoEnd<S>>(returned: Result<T, Failure>) -> Result<(), Failure> {
+    returned?.into_end()
 }
 
 /// What a disconnect handler may return: nothing, or a `Result` of nothing.

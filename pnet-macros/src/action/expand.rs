@@ -101,6 +101,8 @@ struct Parts {
     /// `__W0, __W1`: where the lent arguments come from.
     markers: Vec<Ident>,
     bounds: Vec<TokenStream>,
+    /// Statements that borrow the lent arguments. They come first, while there is nothing to be dropped if one panics.
+    lends: Vec<TokenStream>,
     /// Expressions for the arguments taken by value, each a `Result`.
     takes: Vec<TokenStream>,
     /// Names they are bound to.
@@ -113,8 +115,15 @@ struct Parts {
 
 impl Parts {
     fn of(model: &Model<'_>, lend: &str, has_packet: bool) -> Self {
-        let mut parts =
-            Self { markers: vec![], bounds: vec![], takes: vec![], names: vec![], args: vec![], packets: vec![] };
+        let mut parts = Self {
+            markers: vec![],
+            bounds: vec![],
+            lends: vec![],
+            takes: vec![],
+            names: vec![],
+            args: vec![],
+            packets: vec![],
+        };
         let output = output(model);
         let sender = model.senders().next().map_or_else(|| quote!(()), ToTokens::to_token_stream);
         let lend = Ident::new(lend, Span::call_site());
@@ -130,9 +139,11 @@ impl Parts {
                     };
                     parts.bounds.push(quote_spanned!(span=> #ty: ::pnet::__private::#lend<#parameters>));
                     parts.bounds.push(quote!(#via: 'static));
-                    parts.args.push(quote! {
-                        <#ty as ::pnet::__private::#lend<#parameters>>::lend(&__cx #why)
+                    let name = format_ident!("__l{}", parts.markers.len());
+                    parts.lends.push(quote! {
+                        let #name = <#ty as ::pnet::__private::#lend<#parameters>>::lend(&__cx #why);
                     });
+                    parts.args.push(quote!(#name));
                     parts.markers.push(via);
                 }
                 Arg::Sender { ty } => {
@@ -152,7 +163,7 @@ impl Parts {
                         let mode = quote!({ ::pnet::__private::mode(__PNET_PACKETS, #index) });
                         let bound = quote!(::pnet::__private::Arg<__S, #output, #sender, #mode>);
                         parts.bounds.push(quote_spanned!(ty.span()=> #ty: #bound));
-                        parts.takes.push(quote!(<#ty as #bound>::take(&__cx, &__payload)));
+                        parts.takes.push(quote!(<#ty as #bound>::take(&__cx, __frame)));
                         parts.packets.push(quote!(<#ty as #bound>));
                     } else {
                         parts.bounds.push(quote_spanned!(ty.span()=> #ty: ::pnet::__private::Extract<__S>));
@@ -166,14 +177,33 @@ impl Parts {
         parts
     }
 
-    /// Makes the arguments. Where one cannot be made, it returns what `failed` makes of the failure `__failure`.
-    fn make(&self, failed: &TokenStream) -> TokenStream {
-        let Self { takes, names, .. } = self;
+    /// Makes the arguments, then `then` with them; else `Err` of the failure.
+    fn run(&self, then: &TokenStream) -> TokenStream {
+        let Self { lends, takes, names, .. } = self;
+        let made = takes.iter().zip(names).rev().fold(then.clone(), |then, (take, name)| {
+            quote! {
+                match #take {
+                    ::core::result::Result::Ok(#name) => #then,
+                    ::core::result::Result::Err(__failure) => ::core::result::Result::Err(__failure),
+                }
+            }
+        });
+        quote!(#(#lends)* #made)
+    }
+
+    /// As [`run`](Self::run), for `then` that waits. The arguments are locals that are moved as a whole: parts of a
+    /// `Result` would be kept while the handler runs.
+    fn run_later(&self, then: &TokenStream) -> TokenStream {
+        let Self { lends, takes, names, .. } = self;
         quote! {
-            #(let #names = match #takes {
-                ::core::result::Result::Ok(__argument) => __argument,
-                ::core::result::Result::Err(__failure) => return #failed,
-            };)*
+            '__pnet: {
+                #(#lends)*
+                #(let #names = match #takes {
+                    ::core::result::Result::Ok(__argument) => __argument,
+                    ::core::result::Result::Err(__failure) => break '__pnet ::core::result::Result::Err(__failure),
+                };)*
+                ::core::result::Result::Ok::<_, ::pnet::__private::Failure>(#then)
+            }
         }
     }
 }
@@ -211,15 +241,15 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
         quote!(::pnet::__private::Run::Now(<Self as ::pnet::__private::Entry<__S, (#(#markers,)*)>>::now))
     };
     let now = (!model.is_async).then(|| {
-        let make = parts.make(&quote!(::core::result::Result::Err(__failure)));
+        let run = parts.run(&quote!((#answer)(#call, __codec, __out)));
         quote! {
             fn now(
                 __cx: &::pnet::__private::Cx<__S>,
-                __payload: &[u8],
+                __frame: &[u8],
                 __out: &mut ::std::vec::Vec<u8>,
             ) -> ::core::result::Result<::pnet::__private::Verdict, ::pnet::__private::Failure> {
-                #make
-                (#answer)(#call, ::pnet::__private::codec_override(__cx), __out)
+                let __codec = ::pnet::__private::codec_override(__cx);
+                #run
             }
         }
     });
@@ -227,10 +257,10 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
         let future = quote_spanned!(place(ident)=>
             impl ::core::future::Future<Output = ::pnet::__private::Finished<__S>> + ::core::marker::Send + 'static
         );
-        let make = parts.make(&quote!(::pnet::__private::not_run(__cx, __payload, __failure)));
+        let run = parts.run_later(&call);
         let body = quote_spanned!(place(ident)=> async move {
-            #make
-            let __returned = #call;
+            let __frame = ::std::vec::Vec::as_slice(&__payload);
+            let __returned = #run;
             ::pnet::__private::finish(__cx, __payload, __returned, #answer)
         });
         quote! {
@@ -273,15 +303,13 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
 fn connect(model: &Model<'_>) -> TokenStream {
     let (ident, output) = (model.ident, output(model));
     let parts = Parts::of(model, "LendEarly", false);
-    let call = call(model, &parts);
-    let make = parts.make(&quote!(::core::result::Result::Err(::pnet::__private::refuse(&__failure))));
+    let run = parts.run_later(&call(model, &parts));
     let Parts { markers, bounds, .. } = &parts;
     let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoMember<__S::Member>);
     let body = quote_spanned! {place(ident)=>
         ::std::boxed::Box::pin(async move {
-            #make
-            let __returned = #call;
-            <#output as ::pnet::__private::IntoMember<__S::Member>>::into_member(__returned)
+            let __returned = #run;
+            ::pnet::__private::member::<__S::Member, #output>(__returned)
         })
     };
     quote! {
@@ -301,15 +329,13 @@ fn connect(model: &Model<'_>) -> TokenStream {
 fn disconnect(model: &Model<'_>) -> TokenStream {
     let (ident, output) = (model.ident, output(model));
     let parts = Parts::of(model, "LendLate", false);
-    let call = call(model, &parts);
-    let make = parts.make(&quote!(::core::result::Result::Err(__failure)));
+    let run = parts.run_later(&call(model, &parts));
     let Parts { markers, bounds, .. } = &parts;
     let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoEnd<__S>);
     let body = quote_spanned! {place(ident)=>
         ::std::boxed::Box::pin(async move {
-            #make
-            let __returned = #call;
-            <#output as ::pnet::__private::IntoEnd<__S>>::into_end(__returned)
+            let __returned = #run;
+            ::pnet::__private::end::<__S, #output>(__returned)
         })
     };
     quote! {
