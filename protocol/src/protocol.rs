@@ -100,9 +100,9 @@ pub trait Phase: Send + Sync + Sized + 'static {
     label = "`{Self}` is not something the client may send in `{Ph}`",
     note = "the `client {{ … }}` list of the `protocol!` that declares `{Ph}` says what it may send"
 )]
-pub trait ClientSends<Ph: Phase>: FromClient<Ph::Protocol> {
+pub trait ClientSends<Ph: Phase> {
     /// The packet's number among what clients send.
-    const ID: u16 = <Self as FromClient<Ph::Protocol>>::NUMBER;
+    const ID: u16;
 
     /// [`Silent`], [`With`] its reply, or [`Streams`] of it.
     type Kind;
@@ -114,9 +114,9 @@ pub trait ClientSends<Ph: Phase>: FromClient<Ph::Protocol> {
     label = "`{Self}` is not something the server may send in `{Ph}`",
     note = "the `server {{ … }}` list of the `protocol!` that declares `{Ph}` says what it may send"
 )]
-pub trait ServerSends<Ph: Phase>: FromServer<Ph::Protocol> {
+pub trait ServerSends<Ph: Phase> {
     /// The packet's number among what servers send.
-    const ID: u16 = <Self as FromServer<Ph::Protocol>>::NUMBER;
+    const ID: u16;
 
     /// [`Silent`], [`With`] its reply, or [`Streams`] of it.
     type Kind;
@@ -256,7 +256,7 @@ impl<T: NotCalled + Packet, R: Reply> Streamed<T> for With<R> {
 )]
 pub trait FromClient<Pr: Protocol>: Packet {
     /// The packet's number among what clients send.
-    const NUMBER: u16;
+    const ID: u16;
 
     /// What the server answers.
     type Reply: Reply;
@@ -270,7 +270,7 @@ pub trait FromClient<Pr: Protocol>: Packet {
 )]
 pub trait FromServer<Pr: Protocol>: Packet {
     /// The packet's number among what servers send.
-    const NUMBER: u16;
+    const ID: u16;
 
     /// What the client answers.
     type Reply: Reply;
@@ -286,13 +286,13 @@ pub trait Incoming<Pr: Protocol, Si: Side> {
 }
 
 impl<Pr: Protocol, T: FromClient<Pr>> Incoming<Pr, ServerSide> for T {
-    const ID: u16 = T::NUMBER;
+    const ID: u16 = T::ID;
 
     type Reply = T::Reply;
 }
 
 impl<Pr: Protocol, T: FromServer<Pr>> Incoming<Pr, ClientSide> for T {
-    const ID: u16 = T::NUMBER;
+    const ID: u16 = T::ID;
 
     type Reply = T::Reply;
 }

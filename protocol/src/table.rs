@@ -23,13 +23,13 @@ pub const fn from_server<Pr: Protocol, T: FromServer<Pr>>() -> ActionInfo {
 /// The number of packet `T` among what clients of `Pr` send.
 #[must_use]
 pub const fn client_id<Pr: Protocol, T: FromClient<Pr>>() -> u16 {
-    T::NUMBER
+    T::ID
 }
 
 /// The number of packet `T` among what servers of `Pr` send.
 #[must_use]
 pub const fn server_id<Pr: Protocol, T: FromServer<Pr>>() -> u16 {
-    T::NUMBER
+    T::ID
 }
 
 /// The actions sorted by name; their positions are the numbers on the wire.

@@ -124,11 +124,12 @@ fn traits(protocol: &Ident, side: &Side<'_>) -> TokenStream {
         quote! {
             #[automatically_derived]
             impl #lifetime ::pnet::__private::#arrives<#protocol> for #ty {
-                const NUMBER: u16 = ::pnet::__private::id(#sorted, #list[#index].action);
+                const ID: u16 = ::pnet::__private::id(#sorted, #list[#index].action);
                 #reply
             }
             #[automatically_derived]
             impl #lifetime ::pnet::__private::#sends<#protocol> for #ty {
+                const ID: u16 = ::pnet::__private::id(#sorted, #list[#index].action);
                 #kind
             }
         }
