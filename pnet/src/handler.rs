@@ -17,8 +17,8 @@ use pnet_protocol::{
 };
 
 pub use self::args::{
-    Arg, Form, MadeOf, MaybePacket, NONE, NotSender, Probe, Sender, SenderOf, action_is, has_packet, mode, one_packet,
-    pick,
+    Answer, Arg, Form, MadeOf, MaybePacket, NONE, NotSender, Probe, Sender, SenderOf, action_is, has_packet, mode,
+    one_packet, pick,
 };
 use crate::{
     context::Cx,
@@ -37,6 +37,15 @@ use crate::{
 pub trait Entry<S: Service, M> {
     /// What it is.
     const ENTRY: EntryOf<S>;
+
+    /// Decodes `payload`, runs a `fn` handler, and appends its answer to `out`.
+    ///
+    /// # Errors
+    ///
+    /// The failure: of an argument, the handler's own, or that of encoding its answer.
+    fn now(_: &Cx<S>, _: &[u8], _: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        unreachable!("only a `fn` handler runs on the spot")
+    }
 }
 
 /// The future of an `async fn` handler.
@@ -134,12 +143,15 @@ pub const fn is_handler<S: Service>(entry: &EntryOf<S>, name: &str) {
 #[track_caller]
 pub const fn takes_sender<S: Service>(entry: &EntryOf<S>, name: &str) {
     let EntryOf::Action { id, sender: false, .. } = entry else { return };
-    if has_broken(&[*entry]) || (*id as usize) >= arriving::<S>().len() {
+    let actions = arriving::<S>();
+    if (*id as usize) >= actions.len() {
         return;
     }
-    let info = &arriving::<S>()[*id as usize];
+    let info = &actions[*id as usize];
     // check: no-sender
-    if let ReplyInfo::Stream { item, .. } = &info.reply {
+    if let ReplyInfo::Stream { item, .. } = &info.reply
+        && !has_broken(&[*entry])
+    {
         let text = Words::new()
             .add("handler `")
             .add(name)
@@ -163,26 +175,35 @@ pub const fn takes_sender<S: Service>(entry: &EntryOf<S>, name: &str) {
 pub const fn bound_once<S: Service>(service: &str, entries: &[EntryOf<S>], names: &[&str], index: usize) {
     let mut i = 0;
     while i < index {
-        let text = Words::new().add("service `").add(service).add("`: ");
-        let text = match (&entries[i], &entries[index]) {
-            // check: bound-twice
-            (EntryOf::Action { id: a, .. }, EntryOf::Action { id: b, .. }) if *a == *b && !has_broken(entries) => {
-                text.add("action \"").add(arriving::<S>()[*a as usize].action).add("\" is bound twice, by `")
-            }
-            // check: two-connect-handlers
-            (EntryOf::Connect(_), EntryOf::Connect(_)) if i < index => text.add("there are two connect handlers, `"),
-            // check: two-disconnect-handlers
-            (EntryOf::Disconnect(_), EntryOf::Disconnect(_)) if i < index => {
-                text.add("there are two disconnect handlers, `")
-            }
-            _ => {
-                i += 1;
-                continue;
-            }
+        let is_double = match (&entries[i], &entries[index]) {
+            (EntryOf::Action { id: a, .. }, EntryOf::Action { id: b, .. }) => *a == *b,
+            (EntryOf::Connect(_), EntryOf::Connect(_)) | (EntryOf::Disconnect(_), EntryOf::Disconnect(_)) => true,
+            _ => false,
         };
-        let text = text.add(names[i]).add("` and `").add(names[index]).add("`");
-        panic!("{}", text.get())
+        if is_double {
+            twice(service, entries, names, (i, index));
+        }
+        i += 1;
     }
+}
+
+/// Two entries do the same. A text is made only here: the compiler's interpreter takes its time.
+#[track_caller]
+const fn twice<S: Service>(service: &str, entries: &[EntryOf<S>], names: &[&str], (first, second): (usize, usize)) {
+    let text = Words::new().add("service `").add(service).add("`: ");
+    let text = match &entries[first] {
+        // check: bound-twice
+        EntryOf::Action { id, .. } if !has_broken(entries) => {
+            text.add("action \"").add(arriving::<S>()[*id as usize].action).add("\" is bound twice, by `")
+        }
+        // check: two-connect-handlers
+        EntryOf::Connect(_) => text.add("there are two connect handlers, `"),
+        // check: two-disconnect-handlers
+        EntryOf::Disconnect(_) => text.add("there are two disconnect handlers, `"),
+        _ => return,
+    };
+    let text = text.add(names[first]).add("` and `").add(names[second]).add("`");
+    panic!("{}", text.get())
 }
 
 /// Refuses, while compiling, a list that leaves actions without a handler; one error names them all.
@@ -202,19 +223,18 @@ pub const fn complete<S: Service>(service: &str, entries: &[EntryOf<S>]) {
         .add("` leaves actions of protocol `")
         .add(<S::Protocol as Protocol>::INFO.name)
         .add("` without a handler:");
+    // A bit for each number there may be.
+    let mut bound = [0_u64; 1 << 10];
+    let mut i = 0;
+    while i < entries.len() {
+        if let EntryOf::Action { id, .. } = &entries[i] {
+            bound[(*id >> 6) as usize] |= 1 << (*id & 63);
+        }
+        i += 1;
+    }
     let (mut id, mut missing) = (0, 0);
     while id < actions.len() {
-        let mut i = 0;
-        let mut found = false;
-        while i < entries.len() {
-            if let EntryOf::Action { id: bound, .. } = &entries[i]
-                && *bound as usize == id
-            {
-                found = true;
-            }
-            i += 1;
-        }
-        if !found {
+        if bound[id >> 6] & (1 << (id & 63)) == 0 {
             let before = if missing > 0 { ", " } else { " " };
             text = text.add(before).add(actions[id].action).add(" (packet `").add(actions[id].type_name).add("`)");
             missing += 1;
@@ -362,18 +382,24 @@ impl<R> NotAnswered for Responder<R> {}
 
 // ── Running ──
 
-/// [`Arg::answer`] of the argument that is the packet.
-type Answer<S, T> = fn(&Cx<S>, T, &mut Vec<u8>) -> Result<Verdict, Failure>;
+/// The codec that replaces the packets' own.
+#[must_use]
+pub fn codec_override<S: Service>(cx: &Cx<S>) -> Option<Codec> {
+    cx.codec_override()
+}
 
 /// What an `async fn` handler gives back: its answer, encoded by `answer` into its frame's buffer.
 pub fn finish<S: Service, T>(
     cx: Cx<S>,
     mut buf: Vec<u8>,
     returned: Result<T, Failure>,
-    answer: Answer<S, T>,
+    answer: Answer<T>,
 ) -> Finished<S> {
     buf.clear();
-    let outcome = returned.and_then(|returned| answer(&cx, returned, &mut buf));
+    let outcome = match returned {
+        Ok(returned) => answer(returned, cx.codec_override(), &mut buf),
+        Err(failure) => Err(failure),
+    };
     Finished { cx, buf, outcome }
 }
 
@@ -434,7 +460,10 @@ fn refuse(failure: &Failure) -> Refused {
 ///
 /// The extractor's rejection.
 pub fn extract<S: Service, A: Extract<S>>(cx: &Cx<S>) -> Result<A, Failure> {
-    A::extract(cx).map_err(Into::into)
+    match A::extract(cx) {
+        Ok(argument) => Ok(argument),
+        Err(rejection) => Err(rejection.into()),
+    }
 }
 
 /// How a disconnect handler ended.

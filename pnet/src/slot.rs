@@ -37,7 +37,7 @@ impl<S: Service, F: Future<Output = Finished<S>> + Send> Slot<S> for Kept<S, F> 
     }
 
     fn poll(&mut self, task: &mut Context<'_>) -> Poll<Finished<S>> {
-        let future = self.future.as_mut().as_pin_mut().expect("a slot is polled only after it was started");
+        let Some(future) = self.future.as_mut().as_pin_mut() else { is_empty() };
         let finished = future.poll(task);
         if finished.is_ready() {
             self.future.set(None);
@@ -48,4 +48,9 @@ impl<S: Service, F: Future<Output = Finished<S>> + Send> Slot<S> for Kept<S, F> 
     fn clear(&mut self) {
         self.future.set(None);
     }
+}
+
+#[cold]
+fn is_empty() -> ! {
+    panic!("a slot is polled only after it was started")
 }

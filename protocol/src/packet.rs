@@ -6,7 +6,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::schema::Schema;
+use crate::schema::{self, Schema};
 
 pub(crate) mod codec;
 mod finite;
@@ -55,7 +55,7 @@ pub trait Packet: Schema {
     const TYPE: &'static str;
 
     /// How the payload is written in native frames. The JSON dialect always uses [`Codec::Json`].
-    const CODEC: Codec;
+    const CODEC: Codec = schema::codec(Self::SCHEMA);
 
     /// What becomes of the packet if the connection's queue is full. The sender's own affair: not in the fingerprint.
     const WHEN_FULL: WhenFull = WhenFull::Wait;

@@ -8,7 +8,7 @@ use std::{convert::Infallible, marker::PhantomData};
 
 use crate::{
     failure::Failure,
-    packet::{Codec, DecodeError, OwnedPacket},
+    packet::{Codec, DecodeError, EncodeError, OwnedPacket},
     protocol::{PartInfo, ReplyInfo},
 };
 
@@ -183,6 +183,11 @@ pub trait IntoReply<R: Reply> {
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure>;
 }
 
+fn encoded(encoded: Result<(), EncodeError>, verdict: Verdict) -> Result<Verdict, Failure> {
+    encoded?;
+    Ok(verdict)
+}
+
 impl IntoReply<NoReply> for () {
     fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
         Ok(Verdict::Nothing)
@@ -216,8 +221,7 @@ impl<X: Into<Failure>> IntoReply<()> for Result<(), X> {
 #[diagnostic::do_not_recommend]
 impl<B: OwnedPacket> IntoReply<B> for B {
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
-        self.encode(codec_override.unwrap_or(B::CODEC), out)?;
-        Ok(Verdict::Reply)
+        encoded(self.encode(codec_override.unwrap_or(B::CODEC), out), Verdict::Reply)
     }
 }
 
@@ -233,10 +237,7 @@ impl<B: OwnedPacket, E: OwnedPacket> IntoReply<Self> for Result<B, E> {
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
         match self {
             Ok(reply) => IntoReply::<B>::into_reply(reply, codec_override, out),
-            Err(error) => {
-                error.encode(codec_override.unwrap_or(E::CODEC), out)?;
-                Ok(Verdict::Error)
-            }
+            Err(error) => encoded(error.encode(codec_override.unwrap_or(E::CODEC), out), Verdict::Error),
         }
     }
 }
@@ -272,8 +273,7 @@ impl<B: OwnedPacket, X: Into<Failure>> IntoReply<StreamOf<B>> for Result<(), X> 
 impl<B: OwnedPacket, E: OwnedPacket> IntoReply<StreamOf<Result<B, E>>> for Result<(), E> {
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
         let Err(error) = self else { return Ok(Verdict::End) };
-        error.encode(codec_override.unwrap_or(E::CODEC), out)?;
-        Ok(Verdict::Error)
+        encoded(error.encode(codec_override.unwrap_or(E::CODEC), out), Verdict::Error)
     }
 }
 

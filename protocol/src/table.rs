@@ -93,14 +93,21 @@ pub const fn id(actions: &[ActionInfo], action: &str) -> u16 {
     id
 }
 
-/// Refuses, while compiling, the `index`th packet of a list if one before it has the same action.
+/// Refuses, while compiling, the `index`th packet of a list if one before it has the same action. `sorted` is the same list
+/// by [`sorted`], in which equal actions stand side by side: so that a long list is not walked for each of its packets.
 ///
 /// # Panics
 ///
 /// If there is one; the compiler shows the text.
 #[track_caller]
-pub const fn distinct(protocol: &str, side: &str, actions: &[ActionInfo], index: usize) {
+pub const fn distinct(protocol: &str, side: &str, actions: &[ActionInfo], sorted: &[ActionInfo], index: usize) {
     let this = &actions[index];
+    let place = id(sorted, this.action) as usize;
+    let is_first = place == 0 || !same(sorted[place - 1].action, this.action);
+    let is_last = place + 1 == sorted.len() || !same(sorted[place + 1].action, this.action);
+    if is_first && is_last {
+        return;
+    }
     let mut i = 0;
     while i < index {
         // check: same-action

@@ -49,7 +49,18 @@ impl Default for Words {
 /// Whether two texts are equal, in constants.
 #[must_use]
 pub const fn same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && !before(a, b) && !before(b, a)
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 /// Whether `a` sorts before `b` byte by byte, in constants.

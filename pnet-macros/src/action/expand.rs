@@ -101,6 +101,8 @@ struct Parts {
     /// `__W0, __W1`: where the lent arguments come from.
     markers: Vec<Ident>,
     bounds: Vec<TokenStream>,
+    /// Statements that borrow the lent arguments. They come first, while there is nothing to be dropped if one panics.
+    lends: Vec<TokenStream>,
     /// Expressions for the arguments taken by value, each a `Result`.
     takes: Vec<TokenStream>,
     /// Names they are bound to.
@@ -113,8 +115,15 @@ struct Parts {
 
 impl Parts {
     fn of(model: &Model<'_>, lend: &str, has_packet: bool) -> Self {
-        let mut parts =
-            Self { markers: vec![], bounds: vec![], takes: vec![], names: vec![], args: vec![], packets: vec![] };
+        let mut parts = Self {
+            markers: vec![],
+            bounds: vec![],
+            lends: vec![],
+            takes: vec![],
+            names: vec![],
+            args: vec![],
+            packets: vec![],
+        };
         let output = output(model);
         let sender = model.senders().next().map_or_else(|| quote!(()), ToTokens::to_token_stream);
         let lend = Ident::new(lend, Span::call_site());
@@ -130,14 +139,20 @@ impl Parts {
                     };
                     parts.bounds.push(quote_spanned!(span=> #ty: ::pnet::__private::#lend<#parameters>));
                     parts.bounds.push(quote!(#via: 'static));
-                    parts.args.push(quote! {
-                        <#ty as ::pnet::__private::#lend<#parameters>>::lend(&__cx #why)
+                    let name = format_ident!("__l{}", parts.markers.len());
+                    parts.lends.push(quote! {
+                        let #name = <#ty as ::pnet::__private::#lend<#parameters>>::lend(&__cx #why);
                     });
+                    parts.args.push(quote!(#name));
                     parts.markers.push(via);
                 }
                 Arg::Sender { ty } => {
                     let name = format_ident!("__a{}", parts.takes.len());
-                    parts.takes.push(quote!(<::pnet::__private::Sender<#ty>>::of::<__S>(&__cx)));
+                    parts.takes.push(quote! {
+                        ::core::result::Result::Ok::<_, ::pnet::__private::Failure>(
+                            <::pnet::__private::Sender<#ty>>::of::<__S>(&__cx),
+                        )
+                    });
                     parts.args.push(quote!(#name));
                     parts.names.push(name);
                 }
@@ -148,11 +163,11 @@ impl Parts {
                         let mode = quote!({ ::pnet::__private::mode(__PNET_PACKETS, #index) });
                         let bound = quote!(::pnet::__private::Arg<__S, #output, #sender, #mode>);
                         parts.bounds.push(quote_spanned!(ty.span()=> #ty: #bound));
-                        parts.takes.push(quote!(<#ty as #bound>::take(&__cx, &__payload)?));
+                        parts.takes.push(quote!(<#ty as #bound>::take(&__cx, __frame)));
                         parts.packets.push(quote!(<#ty as #bound>));
                     } else {
                         parts.bounds.push(quote_spanned!(ty.span()=> #ty: ::pnet::__private::Extract<__S>));
-                        parts.takes.push(quote!(::pnet::__private::extract::<__S, #ty>(&__cx)?));
+                        parts.takes.push(quote!(::pnet::__private::extract::<__S, #ty>(&__cx)));
                     }
                     parts.args.push(quote!(#name));
                     parts.names.push(name);
@@ -162,23 +177,32 @@ impl Parts {
         parts
     }
 
-    /// Makes the arguments, then `then` with them, else `Err` of the failure.
+    /// Makes the arguments, then `then` with them; else `Err` of the failure.
     fn run(&self, then: &TokenStream) -> TokenStream {
-        let Self { takes, names, .. } = self;
-        if takes.is_empty() {
-            return quote!(::core::result::Result::Ok::<_, ::pnet::__private::Failure>(#then));
-        }
-        // The arguments are locals that are moved as a whole: parts of a `Result` would be kept while the handler runs.
+        let Self { lends, takes, names, .. } = self;
+        let made = takes.iter().zip(names).rev().fold(then.clone(), |then, (take, name)| {
+            quote! {
+                match #take {
+                    ::core::result::Result::Ok(#name) => #then,
+                    ::core::result::Result::Err(__failure) => ::core::result::Result::Err(__failure),
+                }
+            }
+        });
+        quote!(#(#lends)* #made)
+    }
+
+    /// As [`run`](Self::run), for `then` that waits. The arguments are locals that are moved as a whole: parts of a
+    /// `Result` would be kept while the handler runs.
+    fn run_later(&self, then: &TokenStream) -> TokenStream {
+        let Self { lends, takes, names, .. } = self;
         quote! {
             '__pnet: {
-                let (#(#names,)*) =
-                    match (|| ::core::result::Result::Ok::<_, ::pnet::__private::Failure>((#(#takes,)*)))() {
-                        ::core::result::Result::Ok(arguments) => arguments,
-                        ::core::result::Result::Err(failure) => {
-                            break '__pnet ::core::result::Result::Err(failure);
-                        }
-                    };
-                ::core::result::Result::Ok(#then)
+                #(#lends)*
+                #(let #names = match #takes {
+                    ::core::result::Result::Ok(__argument) => __argument,
+                    ::core::result::Result::Err(__failure) => break '__pnet ::core::result::Result::Err(__failure),
+                };)*
+                ::core::result::Result::Ok::<_, ::pnet::__private::Failure>(#then)
             }
         }
     }
@@ -205,28 +229,37 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
     let ident = model.ident;
     let sender = model.senders().next().is_some();
     let Parts { markers, bounds, packets, .. } = parts;
-    let run = parts.run(&call(model, parts));
+    let call = call(model, parts);
     let index = 0..packets.len();
     let id = quote!(match __PNET_PICK { #(#index => #packets::ID,)* _ => 0 });
     let (index, last) = (0..packets.len().saturating_sub(1), packets.last());
     let packets = packets.iter().take(packets.len().saturating_sub(1));
-    let answer = quote!(match __PNET_PICK { #(#index => #packets::answer,)* _ => #last::answer });
+    let answer = quote!(match __PNET_PICK { #(#index => #packets::ANSWER,)* _ => #last::ANSWER });
     let how = if model.is_async {
         quote!(::pnet::__private::Run::Later(::pnet::__private::slot::<__S, Self, (#(#markers,)*)>))
     } else {
-        quote! {
-            ::pnet::__private::Run::Now(
-                |__cx: &::pnet::__private::Cx<__S>, __payload: &[u8], __out: &mut ::std::vec::Vec<u8>| {
-                    (#answer)(__cx, #run?, __out)
-                },
-            )
-        }
+        quote!(::pnet::__private::Run::Now(<Self as ::pnet::__private::Entry<__S, (#(#markers,)*)>>::now))
     };
+    let now = (!model.is_async).then(|| {
+        let run = parts.run(&quote!((#answer)(#call, __codec, __out)));
+        quote! {
+            fn now(
+                __cx: &::pnet::__private::Cx<__S>,
+                __frame: &[u8],
+                __out: &mut ::std::vec::Vec<u8>,
+            ) -> ::core::result::Result<::pnet::__private::Verdict, ::pnet::__private::Failure> {
+                let __codec = ::pnet::__private::codec_override(__cx);
+                #run
+            }
+        }
+    });
     let task = model.is_async.then(|| {
         let future = quote_spanned!(place(ident)=>
             impl ::core::future::Future<Output = ::pnet::__private::Finished<__S>> + ::core::marker::Send + 'static
         );
+        let run = parts.run_later(&call);
         let body = quote_spanned!(place(ident)=> async move {
+            let __frame = ::std::vec::Vec::as_slice(&__payload);
             let __returned = #run;
             ::pnet::__private::finish(__cx, __payload, __returned, #answer)
         });
@@ -262,6 +295,7 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
                     sender: #sender,
                 }
             };
+            #now
         }
     }
 }
@@ -269,7 +303,7 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
 fn connect(model: &Model<'_>) -> TokenStream {
     let (ident, output) = (model.ident, output(model));
     let parts = Parts::of(model, "LendEarly", false);
-    let run = parts.run(&call(model, &parts));
+    let run = parts.run_later(&call(model, &parts));
     let Parts { markers, bounds, .. } = &parts;
     let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoMember<__S::Member>);
     let body = quote_spanned! {place(ident)=>
@@ -295,7 +329,7 @@ fn connect(model: &Model<'_>) -> TokenStream {
 fn disconnect(model: &Model<'_>) -> TokenStream {
     let (ident, output) = (model.ident, output(model));
     let parts = Parts::of(model, "LendLate", false);
-    let run = parts.run(&call(model, &parts));
+    let run = parts.run_later(&call(model, &parts));
     let Parts { markers, bounds, .. } = &parts;
     let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoEnd<__S>);
     let body = quote_spanned! {place(ident)=>

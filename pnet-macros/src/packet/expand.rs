@@ -13,11 +13,11 @@ pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
     let has_lifetime = model.generics.lifetimes().next().is_some();
     let of = |lifetime: TokenStream| if has_lifetime { quote!(#ident<#lifetime>) } else { quote!(#ident) };
     let (at, here, whole) = (of(quote!('__de)), of(quote!('_)), of(quote!('static)));
-    let codec = if model.json {
-        quote!(::pnet::__private::Codec::Json)
-    } else {
-        quote!(::pnet::__private::codec(<Self as ::pnet::__private::Schema>::SCHEMA))
-    };
+    let json = model.json.then(|| {
+        quote!(
+            const CODEC: ::pnet::__private::Codec = ::pnet::__private::Codec::Json;
+        )
+    });
     let when_full = model
         .when_full
         .as_ref()
@@ -35,8 +35,9 @@ pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
             }
         }
     });
-    let serde = quote_spanned!(ident.span()=> ::pnet::__private::is_serde::<#whole>());
-    let serde = ask_serde.then(|| quote!(const _: () = #serde;));
+    // Named and not called, inside of a function: an item of its own costs the compiler more.
+    let serde = quote_spanned!(ident.span()=> ::pnet::__private::is_serde::<#whole>);
+    let serde = ask_serde.then(|| quote!(let _ = #serde;));
     quote! {
         const _: () = {
             // Types without serde fall back to this trait's functions; that they may not is said once, below.
@@ -46,7 +47,7 @@ pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
             impl #impl_generics ::pnet::__private::Packet for #ident #ty_generics #where_clause {
                 const ACTION: &'static str = #action;
                 const TYPE: &'static str = #name;
-                const CODEC: ::pnet::__private::Codec = #codec;
+                #json
                 #when_full
                 type At<'__de> = #at;
                 fn encode(
@@ -54,10 +55,9 @@ pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
                     codec: ::pnet::__private::Codec,
                     out: &mut ::std::vec::Vec<u8>,
                 ) -> ::core::result::Result<(), ::pnet::__private::EncodeError> {
-                    let floats = const { ::pnet::__private::has_floats(<Self as ::pnet::__private::Schema>::SCHEMA) };
-                    ::pnet::__private::Coder::<Self>::write(#action, codec, floats, self, out, |payload| {
-                        <Self as ::pnet::__private::Packet>::decode(codec, payload).map(::core::mem::drop)
-                    })
+                    // check: serde
+                    #serde
+                    ::pnet::__private::Coder::<Self>::write(codec, self, out)
                 }
                 fn decode(
                     codec: ::pnet::__private::Codec,
@@ -67,8 +67,6 @@ pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
                 }
             }
             #owned
-            // check: serde
-            #serde
         };
     }
 }

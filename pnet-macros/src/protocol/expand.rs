@@ -135,7 +135,7 @@ fn traits(protocol: &Ident, side: &Side<'_>) -> TokenStream {
         }
     });
     let distinct = entries.iter().enumerate().skip(1).map(|(index, entry)| {
-        quote_spanned!(entry.ty.span()=> const _: () = ::pnet::__private::distinct(#name, #word, #list, #index);)
+        quote_spanned!(entry.ty.span()=> const _: () = ::pnet::__private::distinct(#name, #word, #list, #sorted, #index);)
     });
     let differs = entries.iter().enumerate().filter_map(|(index, entry)| match &entry.reply {
         Reply::Result(_, error) | Reply::Stream(_, Some(error)) => {

@@ -1,9 +1,9 @@
 //! The schema as a constant.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    Generics, Ident, Type, parse_quote, parse_quote_spanned,
+    GenericArgument, Generics, Ident, PathArguments, Type, parse_quote, parse_quote_spanned,
     spanned::Spanned,
     visit_mut::{self, VisitMut},
 };
@@ -30,7 +30,8 @@ pub(crate) fn expand(model: &Model, kind: Kind) -> TokenStream {
         Kind::Packet => format!("packet `{name}`"),
         Kind::Type => format!("`{name}`"),
     };
-    let checks = model.fields().into_iter().filter(|field| is_described(field)).map(|field| {
+    let is_to_check = |field: &&Field| is_described(field) && !is_carried(&field.ty);
+    let checks = model.fields().into_iter().filter(is_to_check).map(|field| {
         let (written, ty) = (&field.written, own_type(&field.ty, ident, !is_generic));
         quote_spanned! {field.ty.span()=>
             ::pnet::__private::field(#owner, #written, <#ty as ::pnet::__private::Schema>::SCHEMA);
@@ -43,13 +44,18 @@ pub(crate) fn expand(model: &Model, kind: Kind) -> TokenStream {
         let checks = checks.map(|check| quote!(const _: () = { #check };));
         (TokenStream::new(), quote!(#(#checks)*))
     };
-    quote! {
-        const _: () = {
+    let stand_in = model.fields().into_iter().any(|field| names(&field.ty, ident)).then(|| {
+        quote! {
             #[allow(dead_code)]
             struct __PnetSelf;
             impl ::pnet::__private::Schema for __PnetSelf {
                 const SCHEMA: &'static ::pnet::__private::Ty = &::pnet::__private::Ty::Ref(#name);
             }
+        }
+    });
+    quote! {
+        const _: () = {
+            #stand_in
             #[automatically_derived]
             impl #impl_generics ::pnet::__private::Schema for #ident #ty_generics #where_clause {
                 const SCHEMA: &'static ::pnet::__private::Ty = {
@@ -194,6 +200,46 @@ fn marked(marks: &[String], ty: TokenStream) -> TokenStream {
     }
     let text = marks.join(", ");
     quote!(&::pnet::__private::Ty::Marked(#text, #ty))
+}
+
+/// Whether JSON carries the type for certain, so that no check need be compiled: most fields are such. It goes by the
+/// names, as the checks are against mistakes and not against malice.
+fn is_carried(ty: &Type) -> bool {
+    const PLAIN: [&str; 16] = [
+        "bool", "char", "String", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "f32",
+        "f64",
+    ];
+    let Type::Path(path) = ty else { return false };
+    let (None, Some(name)) = (&path.qself, path.path.segments.last()) else { return false };
+    if path.path.segments.len() != 1 || path.path.leading_colon.is_some() {
+        return false;
+    }
+    match &name.arguments {
+        PathArguments::None => PLAIN.iter().any(|plain| name.ident == plain),
+        PathArguments::AngleBracketed(arguments) if arguments.args.len() == 1 => {
+            let Some(GenericArgument::Type(inner)) = arguments.args.first() else { return false };
+            // An option in an option is one of the mistakes.
+            let is_option = name.ident == "Option";
+            (is_option || name.ident == "Vec") && is_carried(inner) && !(is_option && is_named(inner, "Option"))
+        }
+        _ => false,
+    }
+}
+
+fn is_named(ty: &Type, name: &str) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|segment| segment.ident == name))
+}
+
+/// Whether the name of the type that has the field stands in the field's.
+fn names(ty: &Type, owner: &Ident) -> bool {
+    fn found(tokens: TokenStream, owner: &Ident) -> bool {
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Ident(ident) => ident == *owner || ident == "Self",
+            TokenTree::Group(group) => found(group.stream(), owner),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        })
+    }
+    found(ty.to_token_stream(), owner)
 }
 
 /// The type of a field, with the type that has it replaced by a stand-in: a constant must not need itself.

@@ -4,13 +4,14 @@ use std::marker::PhantomData;
 
 use pnet_protocol::{
     failure::Failure,
-    packet::Packet,
+    packet::{Codec, DecodeError, Packet},
     protocol::Incoming,
     reply::{IntoReply, StreamOf, Streamable, Verdict},
     unknown::Unknown,
     words::{Words, same},
 };
 
+use super::extract;
 use crate::{context::Cx, extract::Extract, service::Service, stream::StreamSender};
 
 /// Tells whether a type is a packet: the inherent constant exists for packets, the trait's for all.
@@ -99,12 +100,11 @@ pub trait Arg<S: Service, T, Out, const MODE: u8>: Form<MODE> {
     fn take<'f>(cx: &Cx<S>, payload: &'f [u8]) -> Result<Self::At<'f>, Failure>;
 
     /// Encodes what the handler returned.
-    ///
-    /// # Errors
-    ///
-    /// The handler's failure, or that of encoding.
-    fn answer(cx: &Cx<S>, returned: T, out: &mut Vec<u8>) -> Result<Verdict, Failure>;
+    const ANSWER: Answer<T>;
 }
+
+/// Encodes what a handler returned, or gives its failure. A pointer, so that what does it is not wrapped for each handler.
+pub type Answer<T> = fn(returned: T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure>;
 
 impl<S: Service, T, Out, P> Arg<S, T, Out, PACKET> for P
 where
@@ -114,37 +114,43 @@ where
 {
     const ID: u16 = <P as Incoming<S::Protocol, S::Side>>::ID;
 
-    fn take<'f>(cx: &Cx<S>, payload: &'f [u8]) -> Result<P::At<'f>, Failure> {
-        P::decode(cx.codec_override().unwrap_or(P::CODEC), payload).map_err(|error| Failure::malformed(&error))
-    }
+    const ANSWER: Answer<T> = T::into_reply;
 
-    fn answer(cx: &Cx<S>, returned: T, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
-        returned.into_reply(cx.codec_override(), out)
+    fn take<'f>(cx: &Cx<S>, payload: &'f [u8]) -> Result<P::At<'f>, Failure> {
+        match P::decode(cx.codec_override().unwrap_or(P::CODEC), payload) {
+            Ok(packet) => Ok(packet),
+            Err(error) => Err(malformed(error)),
+        }
     }
 }
 
 impl<S: Service, T, Out, A: Extract<S>> Arg<S, T, Out, EXTRACT> for A {
     const ID: u16 = u16::MAX;
 
-    fn take(cx: &Cx<S>, _: &[u8]) -> Result<A, Failure> {
-        A::extract(cx).map_err(Into::into)
-    }
+    const ANSWER: Answer<T> = no_answer;
 
-    fn answer(_: &Cx<S>, _: T, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
-        Err(Failure::internal("an extractor has no answer"))
+    fn take(cx: &Cx<S>, _: &[u8]) -> Result<A, Failure> {
+        extract(cx)
     }
 }
 
 impl<S: Service, T, Out, A> Arg<S, T, Out, BROKEN> for A {
     const ID: u16 = u16::MAX;
 
+    const ANSWER: Answer<T> = no_answer;
+
     fn take(_: &Cx<S>, _: &[u8]) -> Result<A, Failure> {
         Err(Failure::internal("a handler without packet does not compile"))
     }
+}
 
-    fn answer(_: &Cx<S>, _: T, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
-        Err(Failure::internal("a handler without packet does not compile"))
-    }
+fn no_answer<T>(_: T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
+    Err(Failure::internal("only a packet has an answer"))
+}
+
+#[cold]
+fn malformed(error: DecodeError) -> Failure {
+    Failure::malformed(&error)
 }
 
 /// The end of a stream that a handler takes, for a packet that is answered with `R`. No end is taken for any, as far as

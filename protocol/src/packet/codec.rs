@@ -3,51 +3,76 @@
 use std::marker::PhantomData;
 
 use postcard::ser_flavors::Flavor;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de};
 
-use super::{Codec, DecodeError, EncodeError, PayloadError, finite};
+use super::{Codec, DecodeError, EncodeError, Packet, PayloadError, finite};
+use crate::schema::has_floats;
 
 /// Encodes and decodes `T` if serde can. The fallback of [`SerdeMissing`] steps in where it cannot, so that a type
 /// without serde's derives is one error (that of [`Serde`](super::Serde)) and not one per method.
 #[derive(Debug)]
 pub struct Coder<T>(PhantomData<T>);
 
-impl<T: Serialize> Coder<T> {
-    /// Appends `value` to `out`; `floats` says whether it may hold numbers that are not finite.
+impl<T: Packet + Serialize> Coder<T> {
+    /// Appends `value` to `out`.
     ///
     /// # Errors
     ///
-    /// See [`Packet::encode`](super::Packet::encode).
-    pub fn write(
-        action: &'static str,
-        codec: Codec,
-        floats: bool,
-        value: &T,
-        out: &mut Vec<u8>,
-        decode: impl FnOnce(&[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), EncodeError> {
+    /// See [`Packet::encode`].
+    pub fn write(codec: Codec, value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let start = out.len();
-        let written = match codec {
-            Codec::Postcard => postcard::serialize_with_flavor(value, Append(out)).map_err(PayloadError::from),
+        let mut written = match codec {
+            Codec::Postcard => wrote_postcard(value.serialize(&mut postcard::Serializer { output: Append(out) })),
             Codec::Json => {
-                if floats && finite::check(value).is_err() {
-                    return Err(EncodeError::NotFinite { action });
+                // Of a packet without floats no walk is compiled.
+                if const { has_floats(T::SCHEMA) } && !finite::check(value) {
+                    return Err(EncodeError::NotFinite { action: T::ACTION });
                 }
-                serde_json::to_writer(&mut *out, value).map_err(PayloadError::from)
+                wrote_json(value.serialize(&mut serde_json::Serializer::new(&mut *out)))
             }
         };
-        let checked = written.map_err(|source| EncodeError::Refused { action, source }).and_then(|()| {
-            if !cfg!(debug_assertions) {
-                return Ok(());
+        if cfg!(debug_assertions) && written.is_ok() {
+            // What is made of a payload is dropped at once.
+            if let Err(error) = T::decode(codec, written_since(start, out)) {
+                written = Err(Unwritten::DoesNotDecode(error));
             }
-            let payload = out.get(start..).unwrap_or_default();
-            decode(payload).map_err(|source| EncodeError::DoesNotDecode { action, source: Box::new(source) })
-        });
-        if checked.is_err() {
-            out.truncate(start);
         }
-        checked
+        finish(T::ACTION, written, start, out)
     }
+}
+
+enum Unwritten {
+    Refused(PayloadError),
+    DoesNotDecode(DecodeError),
+}
+
+fn wrote_postcard(written: postcard::Result<()>) -> Result<(), Unwritten> {
+    written.map_err(|error| Unwritten::Refused(error.into()))
+}
+
+fn wrote_json(written: serde_json::Result<()>) -> Result<(), Unwritten> {
+    written.map_err(|error| Unwritten::Refused(error.into()))
+}
+
+fn written_since(start: usize, out: &[u8]) -> &[u8] {
+    out.get(start..).unwrap_or_default()
+}
+
+fn finish(
+    action: &'static str,
+    written: Result<(), Unwritten>,
+    start: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    let unwritten = match written {
+        Ok(()) => return Ok(()),
+        Err(unwritten) => unwritten,
+    };
+    out.truncate(start);
+    Err(match unwritten {
+        Unwritten::Refused(source) => EncodeError::Refused { action, source },
+        Unwritten::DoesNotDecode(error) => EncodeError::DoesNotDecode { action, source: Box::new(error) },
+    })
 }
 
 /// As [`Coder`], for reading: apart, since it needs the other of serde's traits.
@@ -59,24 +84,64 @@ impl<'de, T: Deserialize<'de>> Decoder<T> {
     ///
     /// # Errors
     ///
-    /// See [`Packet::decode`](super::Packet::decode).
+    /// See [`Packet::decode`].
     pub fn read(action: &'static str, codec: Codec, payload: &'de [u8]) -> Result<T, DecodeError> {
         match codec {
             Codec::Postcard => {
-                let (value, rest) = postcard::take_from_bytes(payload)
-                    .map_err(|error| DecodeError::Malformed { action, source: error.into() })?;
-                if rest.is_empty() { Ok(value) } else { Err(DecodeError::TrailingBytes { action, extra: rest.len() }) }
+                let mut input = postcard::Deserializer::from_bytes(payload);
+                match T::deserialize(&mut input) {
+                    Ok(value) => match postcard_end(action, input) {
+                        Ok(()) => Ok(value),
+                        Err(error) => Err(error),
+                    },
+                    Err(error) => Err(postcard_error(action, error)),
+                }
             }
             Codec::Json => {
-                // Text as a whole is found to be UTF-8 sooner than string by string.
-                let read = match str::from_utf8(payload) {
-                    Ok(text) => serde_json::from_str(text),
-                    Err(_) => serde_json::from_slice(payload),
-                };
-                read.map_err(|error| DecodeError::Malformed { action, source: error.into() })
+                let mut input = json_input(action, payload)?;
+                match T::deserialize(&mut input) {
+                    Ok(value) => match json_end(action, input) {
+                        Ok(()) => Ok(value),
+                        Err(error) => Err(error),
+                    },
+                    Err(error) => Err(json_error(action, error)),
+                }
             }
         }
     }
+}
+
+type PostcardInput<'de> = postcard::Deserializer<'de, postcard::de_flavors::Slice<'de>>;
+type JsonInput<'de> = serde_json::Deserializer<serde_json::de::StrRead<'de>>;
+
+fn postcard_end(action: &'static str, input: PostcardInput<'_>) -> Result<(), DecodeError> {
+    match input.finalize() {
+        Ok([]) => Ok(()),
+        Ok(rest) => Err(DecodeError::TrailingBytes { action, extra: rest.len() }),
+        Err(error) => Err(postcard_error(action, error)),
+    }
+}
+
+#[cold]
+fn postcard_error(action: &'static str, error: postcard::Error) -> DecodeError {
+    DecodeError::Malformed { action, source: error.into() }
+}
+
+/// Text as a whole is found to be UTF-8 sooner than string by string, and a packet is compiled for one kind of input only.
+fn json_input<'de>(action: &'static str, payload: &'de [u8]) -> Result<JsonInput<'de>, DecodeError> {
+    match str::from_utf8(payload) {
+        Ok(text) => Ok(serde_json::Deserializer::from_str(text)),
+        Err(error) => Err(json_error(action, de::Error::custom(error))),
+    }
+}
+
+fn json_end(action: &'static str, mut input: JsonInput<'_>) -> Result<(), DecodeError> {
+    input.end().map_err(|error| json_error(action, error))
+}
+
+#[cold]
+fn json_error(action: &'static str, error: serde_json::Error) -> DecodeError {
+    DecodeError::Malformed { action, source: error.into() }
 }
 
 /// The fallback of [`Coder`] and [`Decoder`]: never runs, because a packet without serde does not compile.
@@ -86,14 +151,7 @@ pub trait SerdeMissing<T> {
     /// # Errors
     ///
     /// Never returns.
-    fn write(
-        _: &'static str,
-        _: Codec,
-        _: bool,
-        _: &T,
-        _: &mut Vec<u8>,
-        _: impl FnOnce(&[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), EncodeError> {
+    fn write(_: Codec, _: &T, _: &mut Vec<u8>) -> Result<(), EncodeError> {
         unreachable!("a packet without serde does not compile")
     }
 

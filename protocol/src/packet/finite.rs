@@ -7,17 +7,10 @@ use std::fmt::{self, Display};
 
 use serde::ser::{self, Serialize};
 
-/// # Errors
-///
-/// [`NotFinite`] if `value` holds NaN or an infinity. Errors of the value's own `Serialize` are left to the codec.
-pub(super) fn check<T: Serialize + ?Sized>(value: &T) -> Result<(), NotFinite> {
-    match value.serialize(Walk) {
-        Err(Stop::NotFinite) => Err(NotFinite),
-        Ok(()) | Err(Stop::Other) => Ok(()),
-    }
+/// `false` if `value` holds NaN or an infinity. Errors of the value's own `Serialize` are left to the codec.
+pub(super) fn check<T: Serialize + ?Sized>(value: &T) -> bool {
+    !matches!(value.serialize(Walk), Err(Stop::NotFinite))
 }
-
-pub(super) struct NotFinite;
 
 #[derive(Debug)]
 enum Stop {

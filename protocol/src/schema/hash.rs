@@ -6,6 +6,14 @@ use super::Ty;
 /// not take each other's word.
 pub const FORMAT: u8 = 1;
 
+/// Takes one byte in. A macro, and a product that cannot overflow, since the compiler's interpreter spends most of its time
+/// on calls: `wrapping_mul` is one, too.
+macro_rules! step {
+    ($hash:expr, $byte:expr) => {
+        (($hash ^ $byte as u64) as u128 * 0x0000_0100_0000_01b3 & 0xffff_ffff_ffff_ffff) as u64
+    };
+}
+
 /// The hash of a shape: equal for shapes that are written alike, type names left out.
 #[must_use]
 pub const fn hash(ty: &Ty) -> u64 {
@@ -17,14 +25,14 @@ pub(crate) const fn start() -> u64 {
 }
 
 pub(crate) const fn byte(hash: u64, byte: u8) -> u64 {
-    (hash ^ byte as u64).wrapping_mul(0x0000_0100_0000_01b3)
+    step!(hash, byte)
 }
 
 pub(crate) const fn mix_u64(mut hash: u64, value: u64) -> u64 {
     let bytes = value.to_le_bytes();
     let mut i = 0;
     while i < bytes.len() {
-        hash = byte(hash, bytes[i]);
+        hash = step!(hash, bytes[i]);
         i += 1;
     }
     hash
@@ -40,7 +48,7 @@ pub(crate) const fn mix_text(hash: u64, text: &str) -> u64 {
     let mut hash = mix_u64(hash, bytes.len() as u64);
     let mut i = 0;
     while i < bytes.len() {
-        hash = byte(hash, bytes[i]);
+        hash = step!(hash, bytes[i]);
         i += 1;
     }
     hash
