@@ -3,13 +3,33 @@
 //! A buffer is *taken*, never borrowed, so user code that runs meanwhile (a `Serialize` that sends, a handler that runs
 //! another runtime) finds an empty shelf instead of a locked one.
 
-use std::cell::Cell;
+use std::{cell::Cell, thread::LocalKey};
 
 /// A cleared buffer with whatever capacity it had.
 #[inline]
 pub(crate) fn take() -> Vec<u8> {
     let top = TOP.take();
     if top.capacity() == 0 { take_below() } else { top }
+}
+
+/// A cleared buffer for what gathers to be written: one that was used for much before, if there is one.
+pub(crate) fn take_large() -> Vec<u8> {
+    pop(&LARGE).unwrap_or_else(take)
+}
+
+/// A copy that may wait for long: in a buffer that was used before only if that wastes little.
+#[inline]
+pub(crate) fn keep(bytes: &[u8]) -> Vec<u8> {
+    if bytes.len() > SMALL_CAPACITY {
+        return bytes.to_vec();
+    }
+    let mut buffer = TOP.take();
+    if buffer.capacity() == 0 || buffer.capacity() > SMALL_CAPACITY {
+        TOP.set(buffer);
+        buffer = pop(&SMALL).unwrap_or_default();
+    }
+    buffer.extend_from_slice(bytes);
+    buffer
 }
 
 /// Gives a buffer back. Large ones go to the allocator, so that one large packet does not stay in memory for ever.
@@ -26,29 +46,30 @@ pub(crate) fn give(mut buffer: Vec<u8>) {
 }
 
 fn take_below() -> Vec<u8> {
-    let mut buffers = SHELF.take();
-    let buffer = buffers.pop();
-    SHELF.set(buffers);
-    buffer.unwrap_or_default()
+    pop(&LARGE).or_else(|| pop(&SMALL)).unwrap_or_default()
 }
 
 fn give_below(buffer: Vec<u8>) {
-    let mut buffers = SHELF.take();
-    if buffers.len() < KEPT_BUFFERS {
-        buffers.push(buffer);
+    if buffer.capacity() > SMALL_CAPACITY {
+        push(&LARGE, buffer, LARGE_BUFFERS);
+    } else {
+        push(&SMALL, buffer, SMALL_BUFFERS);
     }
-    SHELF.set(buffers);
 }
 
-/// A copy that may wait for long: in a buffer that was used before only if that wastes little.
-pub(crate) fn keep(bytes: &[u8]) -> Vec<u8> {
-    let mut buffer = take();
-    if buffer.capacity() > bytes.len() * 2 + WASTE {
-        give(buffer);
-        return bytes.to_vec();
-    }
-    buffer.extend_from_slice(bytes);
+fn pop(shelf: &'static LocalKey<Shelf>) -> Option<Vec<u8>> {
+    let mut buffers = shelf.take();
+    let buffer = buffers.pop();
+    shelf.set(buffers);
     buffer
+}
+
+fn push(shelf: &'static LocalKey<Shelf>, buffer: Vec<u8>, most: usize) {
+    let mut buffers = shelf.take();
+    if buffers.len() < most {
+        buffers.push(buffer);
+    }
+    shelf.set(buffers);
 }
 
 /// The thread's read buffer: [`READ_LEN`] initialised bytes.
@@ -68,12 +89,17 @@ pub(crate) fn give_read(buffer: Vec<u8>) {
 pub(crate) const READ_LEN: usize = 64 * 1024;
 
 const KEPT_CAPACITY: usize = 512 * 1024;
-const KEPT_BUFFERS: usize = 16;
-const WASTE: usize = 4 * 1024;
+const LARGE_BUFFERS: usize = 16;
+/// What waits for long does so in one of these, up to 1 MiB in all.
+const SMALL_CAPACITY: usize = 4 * 1024;
+const SMALL_BUFFERS: usize = 256;
+
+type Shelf = Cell<Vec<Vec<u8>>>;
 
 thread_local! {
     /// The buffer that was given back last: most are taken and given back one at a time.
     static TOP: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    static SHELF: Cell<Vec<Vec<u8>>> = const { Cell::new(Vec::new()) };
+    static LARGE: Shelf = const { Cell::new(Vec::new()) };
+    static SMALL: Shelf = const { Cell::new(Vec::new()) };
     static READ: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }

@@ -278,6 +278,10 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
         true
     }
 
+    fn has_queued(&self) -> bool {
+        false
+    }
+
     /// Clients have no budget.
     fn holds(&self) -> usize {
         0

@@ -190,6 +190,11 @@ impl<S: Service> Lanes<S> {
         self.queue.is_empty() && self.free.len() == self.places.len()
     }
 
+    /// Whether a job waits that may have become able to start.
+    pub(crate) fn has_queued(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// Bytes of what waits and of what runs.
     pub(crate) const fn holds(&self) -> usize {
         self.holds

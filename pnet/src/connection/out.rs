@@ -343,6 +343,7 @@ impl Out {
     /// Writes the reply to a call that came in a frame. `false`: it is longer than the peer takes.
     #[inline]
     pub(crate) fn write_reply(&mut self, id: u32, payload: &[u8]) -> bool {
+        self.open_buf();
         let written = self.writer.reply(id, payload, &mut self.buf);
         self.settle();
         written
@@ -632,9 +633,7 @@ impl Out {
     fn begin_batch(&mut self) {
         if !self.timed {
             self.timed = true;
-            if self.buf.capacity() == 0 {
-                self.buf = buffers::take();
-            }
+            self.open_buf();
             self.writer.begin_batch(micros_now(), &mut self.buf);
         }
     }
@@ -644,8 +643,17 @@ impl Out {
         if direct { *self.batch_time.get_or_insert_with(Instant::now) } else { Instant::now() }
     }
 
+    /// Something is about to be written. A buffer that was used before need not grow again.
+    #[inline]
+    fn open_buf(&mut self) {
+        if self.buf.capacity() == 0 {
+            self.buf = buffers::take_large();
+        }
+    }
+
     /// Anything else may need the time, too.
     fn date(&mut self) {
+        self.open_buf();
         if self.writer.needs_time() {
             self.writer.begin_batch(micros_now(), &mut self.buf);
         }

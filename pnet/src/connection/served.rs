@@ -114,6 +114,10 @@ impl<S: Service> Dispatch for Served<S> {
         self.lanes.is_idle()
     }
 
+    fn has_queued(&self) -> bool {
+        self.lanes.has_queued()
+    }
+
     fn holds(&self) -> usize {
         self.lanes.holds()
     }

@@ -122,6 +122,7 @@ impl Inbound {
                 let len = u32::try_from(payload.len().saturating_add(REPLY_OVERHEAD)).unwrap_or(u32::MAX);
                 Ok(Event::Item { id, payload, len })
             }
+            Frame::Time { micros } => Ok(Event::Time { micros }),
             _ => self.handle_rare(frame),
         }
     }

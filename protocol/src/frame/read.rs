@@ -80,6 +80,7 @@ fn fields(kind: Kind, body: &[u8]) -> Result<Frame<'_>, FrameError> {
         }),
         Kind::Reply => reader.u32().map(|id| Frame::Reply { id, payload: reader.rest() }),
         Kind::Item => reader.u32().map(|id| Frame::Item { id, payload: reader.rest() }),
+        Kind::Time if body.len() == 8 => reader.i64().map(|micros| Frame::Time { micros }),
         _ => return rare_fields(kind, body),
     };
     frame.ok_or(short(kind))

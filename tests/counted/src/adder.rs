@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use pnet::{Packet, action, actions, protocol};
+use pnet::{Packet, SendError, StreamSender, action, actions, protocol};
 use serde::{Deserialize, Serialize};
 
 /// Added on the spot, by a `fn`.
@@ -27,6 +27,46 @@ pub struct AddLater<'a> {
     /// The other one.
     pub b: i64,
     /// Of which only the length matters.
+    #[serde(borrow)]
+    pub note: Cow<'a, str>,
+}
+
+/// Added by an `async fn` that waits once.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct AddAfter<'a> {
+    /// One summand.
+    pub a: i64,
+    /// The other one.
+    pub b: i64,
+    /// Of which only the length matters.
+    #[serde(borrow)]
+    pub note: Cow<'a, str>,
+}
+
+/// Added on the spot; its text is its own.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct AddOwned {
+    /// One summand.
+    pub a: i64,
+    /// The other one.
+    pub b: i64,
+    /// Of which only the length matters.
+    pub note: String,
+}
+
+/// Answered with a stream of sums.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Count {
+    /// How many.
+    pub sums: u64,
+}
+
+/// What is broadcast.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub struct Event<'a> {
+    /// Which one.
+    pub n: u64,
+    /// Of which nothing matters.
     #[serde(borrow)]
     pub note: Cow<'a, str>,
 }
@@ -55,9 +95,12 @@ protocol! {
         client {
             Add<'_> -> Sum,
             AddLater<'_> -> Sum,
+            AddAfter<'_> -> Sum,
+            AddOwned -> Sum,
+            Count -> stream Sum,
             Note<'_>
         }
-        server {}
+        server { Event<'_> }
     }
 }
 
@@ -71,13 +114,37 @@ async fn add_later(p: AddLater<'_>) -> Sum {
     Sum::of(p.a, p.b, &p.note)
 }
 
+#[action("ADD_AFTER")]
+async fn add_after(p: AddAfter<'_>) -> Sum {
+    tokio::task::yield_now().await;
+    Sum::of(p.a, p.b, &p.note)
+}
+
+#[action("ADD_OWNED")]
+fn add_owned(p: AddOwned) -> Sum {
+    Sum::of(p.a, p.b, &p.note)
+}
+
+#[action("COUNT")]
+async fn count(p: Count, out: StreamSender<Sum>) -> Result<(), SendError> {
+    for n in 0..p.sums {
+        out.send(Sum { sum: n.cast_signed(), len: 0 }).await?;
+    }
+    Ok(())
+}
+
+#[action("EVENT")]
+fn event(p: Event<'_>) {
+    std::hint::black_box((p.n, &p.note));
+}
+
 #[action("NOTE")]
 fn note(p: Note<'_>) {
     std::hint::black_box((p.n, &p.note));
 }
 
-actions! { pub server Adder for Adding: add, add_later, note }
-actions! { pub client Caller for Adding }
+actions! { pub server Adder for Adding: add, add_later, add_after, add_owned, count, note }
+actions! { pub client Caller for Adding: event }
 
 impl Sum {
     /// The sum of two numbers, with the length of a text.

@@ -26,10 +26,13 @@ pub enum Case {
 
 impl Case {
     /// All of them, by the names that the counts and the benchmark show.
-    pub const ALL: [(&'static str, Self); 9] = [
+    pub const ALL: [(&'static str, Self); 12] = [
         ("hand", Self::Hand),
         ("server", Self::Server(Dialect::Native, Kind::Add)),
         ("server-async", Self::Server(Dialect::Native, Kind::AddLater)),
+        ("server-waits", Self::Server(Dialect::Native, Kind::AddAfter)),
+        ("server-owned", Self::Server(Dialect::Native, Kind::AddOwned)),
+        ("server-stream", Self::Server(Dialect::Native, Kind::Count)),
         ("server-one-way", Self::Server(Dialect::Native, Kind::Note)),
         ("json-server", Self::Server(Dialect::Json, Kind::Add)),
         ("json-server-async", Self::Server(Dialect::Json, Kind::AddLater)),
@@ -61,6 +64,8 @@ impl Case {
                 }
                 Self::Server(dialect, kind) => {
                     let (feed, heard) = Feed::new(hello(dialect), batch(dialect, kind, size), batches);
+                    let waits = matches!(kind, Kind::AddAfter | Kind::Count);
+                    let feed = feed.answered(if waits { size } else { 0 });
                     let server = pnet::serve(Adder, ()).listen::<Adding, _>(Handed(vec![feed]));
                     let heard = heard.all().await;
                     drop(server);

@@ -27,7 +27,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::adder::{Add, AddLater, Adding, NOTE, Note, Sum};
+use crate::adder::{Add, AddAfter, AddLater, AddOwned, Adding, Count, NOTE, Note, Sum};
 
 /// What a client sends again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,19 +37,32 @@ pub enum Kind {
     Add,
     /// Calls of an `async fn` that does not wait.
     AddLater,
+    /// Calls of an `async fn` that waits once.
+    AddAfter,
+    /// Calls of a `fn` whose packet owns a text.
+    AddOwned,
+    /// Calls that are answered with a stream of [`STREAM_LEN`] items.
+    Count,
     /// One-way packets to a `fn`.
     Note,
 }
 
-/// A client that sends one batch over and over, each when the one before was answered, and then ends its stream.
+/// A client that sends one batch over and over, and then ends its stream. Between two batches it looks as if the second had
+/// not come yet; calls whose handlers wait have to be answered first.
 #[derive(Debug)]
 pub struct Feed {
     /// What it says first.
     hello: Vec<u8>,
     batch: Vec<u8>,
+    /// What of the batch was read.
+    read: usize,
     left: u64,
     /// Whether the last batch was read, so that the next one is not there yet.
     rests: bool,
+    /// How many answers there are to a batch that has to be answered before the next one, and how many are still due.
+    answers: u32,
+    due: u32,
+    reader: Option<Waker>,
     heard: Arc<AtomicU64>,
     _end: oneshot::Sender<()>,
 }
@@ -67,8 +80,42 @@ impl Feed {
     pub fn new(hello: Vec<u8>, batch: Vec<u8>, batches: u64) -> (Self, Heard) {
         let (sender, end) = oneshot::channel();
         let heard = Arc::new(AtomicU64::new(0));
-        let feed = Self { hello, batch, left: batches, rests: false, heard: Arc::clone(&heard), _end: sender };
+        let feed = Self {
+            hello,
+            batch,
+            read: 0,
+            left: batches,
+            rests: false,
+            answers: 0,
+            due: 0,
+            reader: None,
+            heard: Arc::clone(&heard),
+            _end: sender,
+        };
         (feed, Heard { bytes: heard, end })
+    }
+
+    /// So many answers (REPLY and END frames) have to come before the next batch.
+    #[must_use]
+    pub fn answered(mut self, answers: u32) -> Self {
+        self.answers = answers;
+        self
+    }
+
+    fn count_answers(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some((len, behind)) = rest.split_first_chunk::<4>() {
+            let (frame, behind) = behind.split_at(u32::from_le_bytes(*len) as usize);
+            if let [REPLY | END, ..] = frame {
+                self.due -= 1;
+            }
+            rest = behind;
+        }
+        if self.due == 0
+            && let Some(waker) = self.reader.take()
+        {
+            waker.wake();
+        }
     }
 }
 
@@ -87,22 +134,36 @@ impl AsyncRead for Feed {
             buf.put_slice(&std::mem::take(&mut self.hello));
             return Poll::Ready(Ok(()));
         }
+        if self.due > 0 {
+            self.reader = Some(task.waker().clone());
+            return Poll::Pending;
+        }
         if self.left == 0 {
             return Poll::Ready(Ok(()));
         }
-        self.rests = !self.rests;
+        self.rests = !self.rests && self.read == 0;
         if self.rests {
             task.waker().wake_by_ref();
             return Poll::Pending;
         }
-        self.left -= 1;
-        buf.put_slice(&self.batch);
+        let rest = &self.batch[self.read..];
+        let len = rest.len().min(buf.remaining());
+        buf.put_slice(&rest[..len]);
+        self.read += len;
+        if self.read == self.batch.len() {
+            self.read = 0;
+            self.left -= 1;
+            self.due = self.answers;
+        }
         Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Feed {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.due > 0 {
+            self.count_answers(buf);
+        }
         self.heard.fetch_add(buf.len() as u64, Ordering::Relaxed);
         Poll::Ready(Ok(buf.len()))
     }
@@ -136,8 +197,10 @@ impl Oracle {
     #[must_use]
     pub fn new() -> Self {
         let sum = Sum::of(1, 2, NOTE);
+        // Nothing waits for credit, unless a batch is longer than this.
+        let limits = *Limits::default().packets(4096);
         Self {
-            handshake: Some(ServerHandshake::new(Adding::INFO, &Limits::default())),
+            handshake: Some(ServerHandshake::new(Adding::INFO, &limits)),
             heard: Vec::new(),
             answers: Vec::new(),
             sum: postcard::to_allocvec(&sum).expect("numbers are encoded"),
@@ -190,6 +253,8 @@ impl Default for Oracle {
 /// Kinds of frames (`docs/wire.md` §4).
 const PACKET: u8 = 0x11;
 const CALL: u8 = 0x12;
+const REPLY: u8 = 0x13;
+const END: u8 = 0x17;
 
 impl AsyncRead for Oracle {
     fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -229,6 +294,9 @@ impl AsyncWrite for Oracle {
     }
 }
 
+/// The length of each stream.
+pub const STREAM_LEN: u64 = 100;
+
 /// A listener for transports that a program makes itself.
 #[derive(Debug)]
 pub struct Handed<T>(pub Vec<T>);
@@ -252,7 +320,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Listener for Handed<T> 
 pub fn hello(dialect: Dialect) -> Vec<u8> {
     let mut hello = Vec::new();
     if dialect == Dialect::Native {
-        ClientHandshake::new(Adding::INFO, b"", &Limits::default(), ShapePolicy::Names, &mut hello);
+        // It takes whatever is streamed, without giving credit.
+        let limits = *Limits::default().stream_items(u32::MAX).packet_bytes(u32::MAX);
+        ClientHandshake::new(Adding::INFO, b"", &limits, ShapePolicy::Names, &mut hello);
     }
     hello
 }
@@ -269,6 +339,13 @@ pub fn batch(dialect: Dialect, kind: Kind, size: u32) -> Vec<u8> {
         match kind {
             Kind::Add => call(dialect, &mut batch, n, &Add { a: number, b: 1_000_000, note: NOTE.into() }),
             Kind::AddLater => call(dialect, &mut batch, n, &AddLater { a: number, b: 1_000_000, note: NOTE.into() }),
+            Kind::AddAfter => {
+                call(dialect, &mut batch, n, &AddAfter { a: number, b: 1_000_000, note: NOTE.into() });
+            }
+            Kind::AddOwned => {
+                call(dialect, &mut batch, n, &AddOwned { a: number, b: 1_000_000, note: NOTE.into() });
+            }
+            Kind::Count => call(dialect, &mut batch, n, &Count { sums: STREAM_LEN }),
             Kind::Note => one_way(dialect, &mut batch, &Note { n: u64::from(n), note: NOTE.into() }),
         }
     }

@@ -25,7 +25,7 @@ use super::{
         lanes::{Ended, Job, JobKind},
         micros_now, wake,
     },
-    BEGUN_LEN, Begun, Dispatch, Driver, Stage,
+    BEGUN_LEN, Begun, Dispatch, Driver, Reading, Stage,
 };
 use crate::{
     buffers, config,
@@ -34,8 +34,17 @@ use crate::{
 };
 
 impl<D: Dispatch> Driver<D> {
-    /// One read, and every whole frame in it.
-    pub(super) fn read(&mut self, task: &mut Context<'_>) -> bool {
+    /// One read, and every whole frame in it. Where that was all, another look at the transport has it wake the driver.
+    pub(super) fn read(&mut self, task: &mut Context<'_>) -> Reading {
+        if !self.read_once(task) {
+            return Reading::Nothing;
+        }
+        let goes_on = matches!(self.stage, Stage::Open) && !self.eof && self.stopped.is_none();
+        if goes_on && !self.read_once(task) && self.stopped.is_none() { Reading::All } else { Reading::Some }
+    }
+
+    /// `true` if anything came.
+    fn read_once(&mut self, task: &mut Context<'_>) -> bool {
         if self.eof || matches!(self.stage, Stage::Leaving) {
             return false;
         }

@@ -61,6 +61,8 @@ pub(crate) trait Dispatch: Send + Unpin + 'static {
     fn kill(&mut self) -> usize;
     /// Whether nothing runs and nothing waits.
     fn is_idle(&self) -> bool;
+    /// Whether something waits that may have become able to start.
+    fn has_queued(&self) -> bool;
     /// Bytes of what waits and of what runs.
     fn holds(&self) -> usize;
     /// Runs the disconnect handler, last and once.
@@ -223,10 +225,16 @@ impl<D: Dispatch> Driver<D> {
                 return self.poll_leave(task);
             }
             progress |= self.work(task);
-            progress |= self.read(task);
-            progress |= self.write(task);
+            let read = self.read(task);
+            let wrote = self.write(task);
             progress |= self.advance(task);
-            if !progress && !self.fall_asleep(task) {
+            // Where the transport has no more, and nothing waits for what was written, another turn would find nothing.
+            let more = match read {
+                Reading::Nothing => wrote,
+                Reading::All => !self.is_settled(),
+                Reading::Some => true,
+            };
+            if !progress && !more && !self.fall_asleep(task) {
                 self.dispatch.rest();
                 return Poll::Pending;
             }
@@ -236,6 +244,11 @@ impl<D: Dispatch> Driver<D> {
         self.dispatch.rest();
         task.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Whether what was just read and written can have no other effect than it had.
+    fn is_settled(&self) -> bool {
+        matches!(self.stage, Stage::Open) && !self.eof && !self.overfull && !self.dispatch.has_queued()
     }
 
     /// Does what handles have asked for since the last turn.
@@ -495,6 +508,17 @@ impl<D> std::fmt::Debug for Driver<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Driver").field("conn", &self.conn.id).field("stage", &self.stage).finish_non_exhaustive()
     }
+}
+
+/// What a look at the transport has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Nothing came.
+    Nothing,
+    /// Something came, and there may be more.
+    Some,
+    /// Something came, and that was all: the transport will wake the driver.
+    All,
 }
 
 /// The sooner of two times, as far as there are any.

@@ -97,7 +97,7 @@ impl<D: Dispatch> Driver<D> {
             return speaks;
         }
         if self.batch.capacity() == 0 {
-            self.batch = buffers::take();
+            self.batch = buffers::take_large();
         }
         let mut wakers = Vec::new();
         let taken = {
