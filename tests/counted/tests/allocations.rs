@@ -40,14 +40,21 @@ fn calls_allocate_nothing() {
     for name in ["hand", "server", "server-async", "server-waits", "server-one-way"] {
         check(name, 0.0);
     }
-    for name in ["json-server", "json-server-async", "json-server-one-way"] {
+    for name in ["json-server", "json-server-async", "json-server-waits", "json-server-one-way"] {
         check(name, 0.0);
     }
     // The text that the packet owns.
     check("server-owned", 1.0);
+    check("json-server-owned", 1.0);
     check("server-stream", 1.0);
-    check("client", 0.0);
-    check("client-one-way", 0.0);
+    check("json-server-stream", 1.0);
+    for name in ["client", "client-one-way", "json-client", "json-client-one-way"] {
+        check(name, 0.0);
+    }
+    check("client-stream", 1.0);
+    check("json-client-stream", 1.0);
+    check("broadcast", 1.0);
+    check("json-broadcast", 1.0);
     assert!(over.is_empty(), "{over:#?}");
 }
 
