@@ -323,7 +323,7 @@ where
     let dialect = config.dialect;
     let span =
         tracing::debug_span!("connection", id = %client.id(), peer = %client.conn().addr, %dialect, role = "client");
-    tokio::spawn(driver.run().instrument(span));
+    tokio::spawn(driver.instrument(span));
     Ok(client)
 }
 

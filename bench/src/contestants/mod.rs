@@ -2,9 +2,12 @@
 
 mod fast_json;
 mod framed_json;
+mod jsonrpsee;
 mod pnet;
 mod raw;
 mod raw_mux;
+mod tarpc;
+mod tonic;
 
 use std::{net::SocketAddr, pin::Pin, time::Duration};
 
@@ -52,6 +55,10 @@ pub const ALL: &[Entry] = &[
     Entry::of::<pnet::Json>(),
     Entry::of::<fast_json::FastJson>(),
     Entry::of::<framed_json::FramedJson>(),
+    Entry::of::<tarpc::Bincode>(),
+    Entry::of::<tarpc::Json>(),
+    Entry::of::<tonic::Tonic>(),
+    Entry::of::<jsonrpsee::JsonRpsee>(),
 ];
 
 /// The contestant of this name.

@@ -51,7 +51,9 @@ pub(crate) trait Ended {
 
 /// The handlers of one connection.
 pub(crate) struct Lanes<S: Service> {
-    cx: Cx<S>,
+    link: Arc<Link<S>>,
+    /// What the next handler runs in, unless one that waits has it.
+    cx: Option<Cx<S>>,
     /// The place of the one-way handler that holds back what came after it.
     ordered: Option<usize>,
     queue: VecDeque<(Job, Vec<u8>)>,
@@ -68,8 +70,6 @@ pub(crate) struct Lanes<S: Service> {
     answer: Vec<u8>,
     /// The slot of the `async fn` that ended last, with its action; the pool's again when the connection rests.
     slot: Option<(u16, Box<dyn Slot<S>>)>,
-    /// The surroundings that it ran in.
-    lent: Option<Cx<S>>,
 }
 
 /// A handler that was not ready at once.
@@ -87,7 +87,8 @@ impl<S: Service> Lanes<S> {
     /// `max_places`: as many handlers as the limits let the peer have unfinished.
     pub(crate) fn new(link: Arc<Link<S>>, max_places: usize) -> Self {
         Self {
-            cx: Cx::new(link, Meta::none()),
+            link,
+            cx: None,
             ordered: None,
             queue: VecDeque::new(),
             places: Vec::new(),
@@ -99,7 +100,6 @@ impl<S: Service> Lanes<S> {
             held: true,
             answer: Vec::new(),
             slot: None,
-            lent: None,
         }
     }
 
@@ -206,7 +206,7 @@ impl<S: Service> Lanes<S> {
     }
 
     pub(crate) fn link(&self) -> &Arc<Link<S>> {
-        self.cx.link()
+        &self.link
     }
 
     /// Whether nothing is started now: before the connect handler is done, and while answers would find no room.
@@ -228,11 +228,11 @@ impl<S: Service> Lanes<S> {
                     out = buffers::take();
                 }
                 let payload = frame.as_deref().unwrap_or(payload);
-                self.cx.set_meta(job.meta.clone());
-                let cx = &self.cx;
-                let outcome = catch_unwind(AssertUnwindSafe(|| run(cx, payload, &mut out)))
+                let cx = self.lend(&job.meta);
+                let outcome = catch_unwind(AssertUnwindSafe(|| run(&cx, payload, &mut out)))
                     .unwrap_or_else(|panic| Err(panicked(route.handler, &*panic)));
                 ended.ended(&job, outcome, &out);
+                self.cx = Some(cx);
                 out.clear();
                 self.answer = out;
                 frame.into_iter().for_each(buffers::give);
@@ -265,7 +265,7 @@ impl<S: Service> Lanes<S> {
         slot.start(cx, frame);
         let max_places = self.max_places;
         let ready = self.ready.get_or_insert_with(|| Ready::new(max_places, waker));
-        let (polled, waits_for_peer) = poll_slot(&self.cx.link().conn, &job, &mut *slot, ready.waker(index));
+        let (polled, waits_for_peer) = poll_slot(&self.link.conn, &job, &mut *slot, ready.waker(index));
         match polled {
             Ok(Poll::Pending) => {
                 self.take_place(index);
@@ -284,7 +284,7 @@ impl<S: Service> Lanes<S> {
     fn poll_place(&mut self, index: usize, ended: &mut impl Ended) -> bool {
         let Some(ready) = &mut self.ready else { return false };
         let Some(mut running) = self.places.get_mut(index).and_then(Option::take) else { return false };
-        let conn: &Conn = &self.cx.link().conn;
+        let conn: &Conn = &self.link.conn;
         let (polled, waits_for_peer) = poll_slot(conn, &running.job, &mut *running.slot, ready.waker(index));
         if matches!(polled, Ok(Poll::Pending)) {
             if waits_for_peer && self.ordered == Some(index) {
@@ -309,9 +309,9 @@ impl<S: Service> Lanes<S> {
         let Finished { cx, buf, outcome } = finished;
         ended.ended(job, outcome, &buf);
         buffers::give(buf);
-        self.lent = Some(cx);
+        self.cx = Some(cx);
         if let Some((action, slot)) = self.slot.replace((job.action, slot)) {
-            self.cx.link().shared.pool.give(action, slot);
+            self.link.shared.pool.give(action, slot);
         }
     }
 
@@ -324,7 +324,7 @@ impl<S: Service> Lanes<S> {
     /// The surroundings for a handler: the ones that came back from the last handler, if they did.
     #[inline]
     fn lend(&mut self, meta: &Meta) -> Cx<S> {
-        match self.lent.take() {
+        match self.cx.take() {
             Some(mut cx) => {
                 cx.set_meta(meta.clone());
                 cx
@@ -358,7 +358,7 @@ impl<S: Service> Lanes<S> {
             self.holds -= running.weight;
             // The handler's own drops are user code; the slot is fit for use again only if they went well.
             if catch_unwind(AssertUnwindSafe(|| running.slot.clear())).is_ok() {
-                self.cx.link().shared.pool.give(running.job.action, running.slot);
+                self.link.shared.pool.give(running.job.action, running.slot);
             } else {
                 drop_quietly(running.slot);
             }

@@ -3,7 +3,9 @@
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::{Arc, OnceLock},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -57,6 +59,20 @@ enum Arrived {
     /// With the heartbeat that the client wishes for.
     Native(ServerHandshake, Writer, u32),
     Json(JsonHello),
+}
+
+/// A connection that is counted in until its driver has gone.
+struct Running<S: Service> {
+    driver: Driver<Served<S>>,
+    _listed: Listed,
+}
+
+impl<S: Service> Future for Running<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.driver).poll(task)
+    }
 }
 
 impl<S: Service> Serving<S> {
@@ -288,10 +304,7 @@ impl<S: Service> Serving<S> {
             heartbeat: config::every(heartbeat_ms),
         };
         let driver = Driver::new(opening, conn, dispatch);
-        self.core.tasks.spawn(async move {
-            let _listed = listed;
-            driver.run().instrument(span).await;
-        });
+        self.core.tasks.spawn(Running { driver, _listed: listed }.instrument(span));
     }
 
     /// How much of the schema the peer may learn, or `None` if it is not let in at all.

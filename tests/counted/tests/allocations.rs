@@ -58,7 +58,7 @@ fn calls_allocate_nothing() {
     assert!(over.is_empty(), "{over:#?}");
 }
 
-const SHORT: u64 = 200;
-const LONG: u64 = 1200;
+const SHORT: u64 = 40;
+const LONG: u64 = 240;
 /// What grows a few times in a long run.
-const STRAY: f64 = 0.005;
+const STRAY: f64 = 0.01;

@@ -239,8 +239,8 @@ impl<D: Dispatch> Driver<D> {
     }
 
     pub(super) fn check_mistakes(&mut self) {
-        if self.mistakes.too_many.is_some() || self.cancellations.too_many.is_some() {
-            let violation = self.mistakes.too_many.take().or_else(|| self.cancellations.too_many.take());
+        if self.mistakes.are_too_many() || self.cancellations.are_too_many() {
+            let violation = self.mistakes.take().or_else(|| self.cancellations.take());
             violation.iter().for_each(|violation| self.punish(violation));
         }
     }

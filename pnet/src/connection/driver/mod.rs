@@ -211,12 +211,7 @@ impl<D: Dispatch> Driver<D> {
         }
     }
 
-    /// Runs the connection to its end.
-    pub(crate) async fn run(mut self) {
-        std::future::poll_fn(move |task| self.poll(task)).await;
-    }
-
-    fn poll(&mut self, task: &mut Context<'_>) -> Poll<()> {
+    fn drive(&mut self, task: &mut Context<'_>) -> Poll<()> {
         for _ in 0..TURNS {
             self.now = None;
             let mut progress = self.join(task);
@@ -331,7 +326,7 @@ impl<D: Dispatch> Driver<D> {
     fn release_welcome(&mut self) {
         if !self.welcome.is_empty() {
             // A JSON client that asked for its welcome late may be in the middle of an answer.
-            self.batch.append(&mut self.welcome);
+            self.batch.append(&mut std::mem::take(&mut self.welcome));
         }
     }
 
@@ -492,6 +487,15 @@ impl<D: Dispatch> Driver<D> {
         let (conn, reader) = (&*self.conn, &mut self.reader);
         let sink = Sink { conn, reader, mistakes: &mut self.mistakes, overfull: &mut self.overfull };
         (&mut self.dispatch, sink)
+    }
+}
+
+/// Runs the connection to its end. A future by itself: an `async fn` that takes the driver would hold it twice.
+impl<D: Dispatch> Future for Driver<D> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        self.drive(task)
     }
 }
 

@@ -87,30 +87,44 @@ impl Sink<'_> {
 /// Counts the peer's mistakes that do not end a connection by themselves.
 #[derive(Debug)]
 pub(super) struct Mistakes {
+    rate: fn() -> Rate,
+    /// There from the first one on: few peers make any.
+    made: Option<Box<Made>>,
+}
+
+#[derive(Debug)]
+struct Made {
     rate: Rate,
     start: Instant,
-    pub(super) too_many: Option<Violation>,
+    too_many: Option<Violation>,
 }
 
 impl Mistakes {
     /// Packets that cannot be handled: more than 32 a minute are abuse.
     pub(super) fn in_packets() -> Self {
-        Self::new(Rate::new("mistakes", 32, 60_000))
+        Self { rate: || Rate::new("mistakes", 32, 60_000), made: None }
     }
 
     /// Cancelled calls, each of which costs the peer less than this side: more than 200 a second are abuse.
     pub(super) fn in_cancelling() -> Self {
-        Self::new(Rate::new("cancellations", 200, 1_000))
-    }
-
-    fn new(rate: Rate) -> Self {
-        Self { rate, start: Instant::now(), too_many: None }
+        Self { rate: || Rate::new("cancellations", 200, 1_000), made: None }
     }
 
     pub(super) fn count(&mut self) {
-        let now_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if let Err(violation) = self.rate.hit(now_ms) {
-            self.too_many = Some(violation);
+        let first = || Box::new(Made { rate: (self.rate)(), start: Instant::now(), too_many: None });
+        let made = self.made.get_or_insert_with(first);
+        let now_ms = u64::try_from(made.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if let Err(violation) = made.rate.hit(now_ms) {
+            made.too_many = Some(violation);
         }
+    }
+
+    #[inline]
+    pub(super) fn are_too_many(&self) -> bool {
+        self.made.as_ref().is_some_and(|made| made.too_many.is_some())
+    }
+
+    pub(super) fn take(&mut self) -> Option<Violation> {
+        self.made.as_mut()?.too_many.take()
     }
 }
