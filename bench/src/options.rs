@@ -20,7 +20,7 @@ pub struct Options {
 const HELP: &str = "\
 --quick               one short round of everything, to see that it works
 --rounds N            rounds; 7 unless given
---millis N            the window of each run; 500 unless given
+--millis N            the window of each run; 250 unless given
 --only A,B            these scenarios
 --contestants A,B     these contestants; raw is always there
 --runtime NAME        current_thread or multi_thread; both unless given
@@ -33,7 +33,7 @@ impl Options {
             contestants: contestants::ALL.to_vec(),
             runtimes: vec![Runtime::Current, Runtime::Multi],
             rounds: 7,
-            window: Duration::from_millis(500),
+            window: Duration::from_millis(250),
         };
         let mut folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/report"));
         let mut args = args.iter();

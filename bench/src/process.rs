@@ -4,6 +4,12 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::Duration,
 };
 
 use nix::{
@@ -48,9 +54,11 @@ pub fn raise_files() -> Result<()> {
 /// A server or a client.
 #[derive(Debug)]
 pub struct Process {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+    /// As long as this is there, somebody sees to it that it does not take too long.
+    _watched: mpsc::Sender<()>,
 }
 
 impl Process {
@@ -60,12 +68,20 @@ impl Process {
             Command::new(std::env::current_exe()?).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let input = child.stdin.take().ok_or("no input")?;
         let output = BufReader::new(child.stdout.take().ok_or("no output")?);
-        Ok(Self { child, input, output })
+        let (child, (watched, end)) = (Arc::new(Mutex::new(child)), mpsc::channel());
+        let watch = Arc::clone(&child);
+        thread::spawn(move || {
+            if end.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                // Whoever reads its output learns that it has gone.
+                let _ = lock(&watch).kill();
+            }
+        });
+        Ok(Self { child, input, output, _watched: watched })
     }
 
     /// Its number, as a text.
     pub fn pid(&self) -> String {
-        self.child.id().to_string()
+        lock(&self.child).id().to_string()
     }
 
     /// The next line that it writes.
@@ -88,7 +104,15 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let mut child = lock(&self.child);
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// No run takes longer.
+const PATIENCE: Duration = Duration::from_secs(90);

@@ -89,6 +89,10 @@ pub fn play(plan: &Plan) -> (Vec<Run>, Vec<String>) {
     let (mut runs, mut failures) = (Vec::new(), Vec::new());
     for round in 0..plan.rounds {
         for scenario in &plan.scenarios {
+            // Memory is the same each time.
+            if round > 0 && matches!(scenario.play, Play::Idle { .. }) {
+                continue;
+            }
             for runtime in &plan.runtimes {
                 eprintln!("round {} of {}: {} on {}", round + 1, plan.rounds, scenario.name, runtime.name());
                 for (place, entry) in order(plan, scenario, *runtime).into_iter().enumerate() {
@@ -113,16 +117,17 @@ fn order(plan: &Plan, scenario: &Scenario, runtime: Runtime) -> Vec<Entry> {
     let raw = contestants::ALL[0];
     let mut order = vec![raw];
     for entry in plan.contestants.iter().filter(|entry| entry.name != raw.name && entry.plays(scenario)) {
-        if runtime == Runtime::Current || plays_multi(scenario) {
+        if runtime == Runtime::Current || plays_multi(scenario, entry) {
             order.extend([*entry, raw]);
         }
     }
     if order.len() == 1 { Vec::new() } else { order }
 }
 
-/// What the number of threads may change. (Both processes on one core is what one thread each is.)
-fn plays_multi(scenario: &Scenario) -> bool {
-    !scenario.one_core && !matches!(scenario.play, Play::Idle { .. } | Play::Connect { .. } | Play::Echo { .. })
+/// Two threads are tried where much is going on at once.
+fn plays_multi(scenario: &Scenario, entry: &Entry) -> bool {
+    matches!(scenario.play, Play::Calls { in_flight: 16.., connections }
+        if connections > 1 || !entry.is_peer)
 }
 
 fn run(scenario: Scenario, entry: Entry, runtime: Runtime, window: Duration) -> Result<Run> {

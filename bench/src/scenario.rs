@@ -48,6 +48,13 @@ const fn calls(name: &'static str, connections: usize, in_flight: usize, about: 
     Scenario { name, kind: Kind::Calls, play, one_core: false, unit: "calls", about }
 }
 
+impl Scenario {
+    /// Whether it is a variation of another scenario, which the peers have played already.
+    pub fn without_peers(&self) -> bool {
+        matches!(self.name, "seq" | "pipe256")
+    }
+}
+
 /// All of them.
 pub const ALL: [Scenario; 14] = [
     Scenario { one_core: true, ..calls("seq1core", 1, 1, "one call at a time, both processes on one core") },

@@ -24,6 +24,8 @@ pub(crate) struct Asking {
     timeout: Option<Duration>,
     /// Whether the time of the handler that calls was looked at.
     inherited: bool,
+    /// Whether it was queued in this poll.
+    fresh: bool,
     /// Ends the wait for a connection and for room in the queue; the wait for the answer is timed by the driver.
     unqueued: Option<Pin<Box<Sleep>>>,
     /// In the queue for room.
@@ -63,7 +65,7 @@ impl Asking {
             Err(error) => State::Refused(error),
         };
         let (conn, route) = (Arc::clone(conn), Route::Fixed);
-        Self { conn, state, timeout, inherited: false, unqueued: None, ticket: None, route }
+        Self { conn, state, timeout, inherited: false, fresh: false, unqueued: None, ticket: None, route }
     }
 
     /// Goes where the route says if its connection is gone.
@@ -122,6 +124,7 @@ impl Asking {
                 wake(waker);
                 buffers::give(payload);
                 self.state = State::Waiting(id);
+                self.fresh = true;
                 return Poll::Ready(Ok(id));
             }
             Err(CallRefused::Full) => {
@@ -165,6 +168,17 @@ impl Asking {
             }
         }
         Poll::Pending
+    }
+
+    /// Whether the call was queued only now. Its waker is there, and whatever comes wakes it, so that there is nothing to look
+    /// at yet.
+    #[inline]
+    pub(crate) fn is_fresh(&mut self) -> bool {
+        let fresh = std::mem::take(&mut self.fresh);
+        if fresh {
+            waiting::note(&self.conn);
+        }
+        fresh
     }
 
     /// How the queued call ended, and why the connection is gone, if it is. Pending while it has not.

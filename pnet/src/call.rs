@@ -222,6 +222,9 @@ impl<R: Reply> Future for Calling<R> {
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let asking = &mut self.asking;
         let id = ready!(asking.poll_queued(task))?;
+        if asking.is_fresh() {
+            return Poll::Pending;
+        }
         let mut short = [0; SHORT_LEN];
         let (state, closed) = ready!(asking.poll_outcome(id, task, &mut short));
         let codec = asking.conn().dialect.codec_override();

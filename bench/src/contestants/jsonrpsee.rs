@@ -110,8 +110,7 @@ impl Client for (Arc<WsClient>, Arc<AtomicU64>) {
     }
 
     async fn subscribe(&self) -> Result<()> {
-        let mut events: Subscription<String> =
-            self.0.subscribe("subscribe", ArrayParams::new(), "unsubscribe").await?;
+        let mut events: Subscription<String> = self.0.subscribe("subscribe", ArrayParams::new(), "unsubscribe").await?;
         let (count, client) = (Arc::clone(&self.1), Arc::clone(&self.0));
         tokio::spawn(async move {
             while let Some(Ok(event)) = events.next().await {

@@ -24,6 +24,8 @@ use crate::{
 pub struct Entry {
     pub name: &'static str,
     plays: &'static [Kind],
+    /// Whether it is another library.
+    pub is_peer: bool,
     pub serve: fn(TcpListener, &'static Meter) -> Boxed<()>,
     pub play: fn(Scenario, SocketAddr, Duration) -> Boxed<Outcome>,
 }
@@ -35,14 +37,19 @@ impl Entry {
         Self {
             name: C::NAME,
             plays: C::PLAYS,
+            is_peer: false,
             serve: |listener, meter| Box::pin(C::serve(listener, meter)),
             play: |scenario, addr, window| Box::pin(play::<C>(scenario, addr, window)),
         }
     }
 
-    /// Whether it can play the scenario.
+    const fn peer<C: Contestant>() -> Self {
+        Self { is_peer: true, ..Self::of::<C>() }
+    }
+
+    /// Whether it plays the scenario: it can, and something is to be learnt from it.
     pub fn plays(&self, scenario: &Scenario) -> bool {
-        self.plays.contains(&scenario.kind)
+        self.plays.contains(&scenario.kind) && !(self.is_peer && scenario.without_peers())
     }
 }
 
@@ -55,10 +62,10 @@ pub const ALL: &[Entry] = &[
     Entry::of::<pnet::Json>(),
     Entry::of::<fast_json::FastJson>(),
     Entry::of::<framed_json::FramedJson>(),
-    Entry::of::<tarpc::Bincode>(),
-    Entry::of::<tarpc::Json>(),
-    Entry::of::<tonic::Tonic>(),
-    Entry::of::<jsonrpsee::JsonRpsee>(),
+    Entry::peer::<tarpc::Bincode>(),
+    Entry::peer::<tarpc::Json>(),
+    Entry::peer::<tonic::Tonic>(),
+    Entry::peer::<jsonrpsee::JsonRpsee>(),
 ];
 
 /// The contestant of this name.

@@ -12,10 +12,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use prost::Message;
-use tokio::{
-    net::TcpListener,
-    sync::mpsc,
-};
+use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{
     Request, Response, Status, Streaming,
@@ -152,9 +149,8 @@ impl Contestant for Tonic {
             stream.set_nodelay(true)?;
             std::io::Result::Ok(stream)
         });
-        let service = BenchServer::new(Server::default())
-            .max_decoding_message_size(LONGEST)
-            .max_encoding_message_size(LONGEST);
+        let service =
+            BenchServer::new(Server::default()).max_decoding_message_size(LONGEST).max_encoding_message_size(LONGEST);
         tonic::transport::Server::builder()
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(2 * WINDOW)
@@ -172,8 +168,7 @@ impl Contestant for Tonic {
             .initial_connection_window_size(2 * WINDOW)
             .connect()
             .await?;
-        let client =
-            BenchClient::new(channel).max_decoding_message_size(LONGEST).max_encoding_message_size(LONGEST);
+        let client = BenchClient::new(channel).max_decoding_message_size(LONGEST).max_encoding_message_size(LONGEST);
         Ok((client, events))
     }
 }

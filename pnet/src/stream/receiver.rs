@@ -103,6 +103,9 @@ impl<R: Reply> Streaming<R> {
             Ok(id) => id,
             Err(error) => return Poll::Ready(Some(Err(error))),
         };
+        if self.asking.is_fresh() {
+            return Poll::Pending;
+        }
         let codec = self.asking.conn().dialect.codec_override();
         let mut short = [0; SHORT_LEN];
         let (state, closed) = match ready!(self.asking.poll_item(id, task, &mut short)) {

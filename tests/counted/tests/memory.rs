@@ -62,9 +62,9 @@ async fn open(addr: std::net::SocketAddr, greeting: &[u8]) -> TcpStream {
 #[test]
 fn an_idle_connection_holds_little() {
     for (name, dialect, kind, bound) in [
-        ("native", Dialect::Native, Kind::Add, 2048),
-        ("native, async fn", Dialect::Native, Kind::AddLater, 2560),
-        ("JSON", Dialect::Json, Kind::Add, 3072),
+        ("native", Dialect::Native, Kind::Add, 2944),
+        ("native, async fn", Dialect::Native, Kind::AddLater, 3136),
+        ("JSON", Dialect::Json, Kind::Add, 3584),
     ] {
         let held = runtime().block_on(each(dialect, kind, 500));
         println!("{name}: {held} bytes an idle connection, {bound} at most");
