@@ -186,7 +186,7 @@ impl Contestant for Native {
 
     async fn serve(listener: TcpListener, _: &'static Meter) -> Result<()> {
         let acceptor = TcpAcceptor::try_from(listener)?;
-        pnet::serve(Server, ()).limits(limits()).listen::<Bench, _>(acceptor).run().await;
+        pnet::serve(Server, ()).max_connections(20_000).limits(limits()).listen::<Bench, _>(acceptor).run().await;
         Ok(())
     }
 
@@ -202,7 +202,7 @@ impl Contestant for Later {
 
     async fn serve(listener: TcpListener, _: &'static Meter) -> Result<()> {
         let acceptor = TcpAcceptor::try_from(listener)?;
-        pnet::serve(LaterServer, ()).limits(limits()).listen::<Bench, _>(acceptor).run().await;
+        pnet::serve(LaterServer, ()).max_connections(20_000).limits(limits()).listen::<Bench, _>(acceptor).run().await;
         Ok(())
     }
 
@@ -218,7 +218,7 @@ impl Contestant for Json {
 
     async fn serve(listener: TcpListener, _: &'static Meter) -> Result<()> {
         let acceptor = TcpAcceptor::try_from(listener)?;
-        pnet::serve(Server, ()).limits(limits()).listen::<Bench, _>(acceptor).run().await;
+        pnet::serve(Server, ()).max_connections(20_000).limits(limits()).listen::<Bench, _>(acceptor).run().await;
         Ok(())
     }
 
