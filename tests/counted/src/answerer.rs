@@ -51,21 +51,28 @@ impl Answerer {
 
     /// Takes what comes and says what is due; how many calls were among it.
     pub fn hear(&mut self, bytes: &[u8], answers: &mut Vec<u8>) -> u64 {
-        self.heard.extend_from_slice(bytes);
-        if self.handshake.is_some() {
-            self.welcome(answers);
+        if self.handshake.is_none() && self.heard.is_empty() {
+            let (calls, used) = self.answer(bytes, answers);
+            self.heard.extend_from_slice(&bytes[used..]);
+            return calls;
         }
+        self.heard.extend_from_slice(bytes);
+        self.welcome(answers);
         if self.handshake.is_some() {
             return 0;
         }
-        let heard = std::mem::take(&mut self.heard);
-        let (calls, used) = match self.dialect {
-            Dialect::Json => self.answer_objects(&heard, answers),
-            _ => self.answer_frames(&heard, answers),
-        };
+        let mut heard = std::mem::take(&mut self.heard);
+        let (calls, used) = self.answer(&heard, answers);
+        heard.drain(..used);
         self.heard = heard;
-        self.heard.drain(..used);
         calls
+    }
+
+    fn answer(&self, bytes: &[u8], answers: &mut Vec<u8>) -> (u64, usize) {
+        match self.dialect {
+            Dialect::Json => self.answer_objects(bytes, answers),
+            _ => self.answer_frames(bytes, answers),
+        }
     }
 
     fn welcome(&mut self, answers: &mut Vec<u8>) {

@@ -3,6 +3,8 @@
 //!
 //! Each loop is played twice, short and long: what the longer one asks for beyond the shorter is the packets' own.
 
+#![expect(clippy::print_stdout, reason = "the figures are worth a look")]
+
 use std::alloc::System;
 
 use pnet_counted::loops::Case;

@@ -1,5 +1,7 @@
 //! What an idle connection holds of a server's heap: over TCP, after one call, with nothing left to do.
 
+#![expect(clippy::print_stdout, reason = "the figures are worth a look")]
+
 use std::{
     alloc::System,
     io::{ErrorKind, Read, Write},
