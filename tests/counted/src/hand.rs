@@ -35,19 +35,16 @@ fn handle(bytes: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     while let Some((len, behind)) = rest.split_first_chunk::<4>()
         && let Some((frame, behind)) = behind.split_at_checked(u32::from_le_bytes(*len) as usize)
     {
-        match frame {
-            [CALL, a, b, c, d, _, _, _, _, _, _, payload @ ..] => {
-                let p: Add<'_> = postcard::from_bytes(payload).ok()?;
-                let start = out.len();
-                out.extend_from_slice(&[0; 4]);
-                out.extend_from_slice(&[REPLY, *a, *b, *c, *d]);
-                let sum = Sum::of(p.a, p.b, &p.note);
-                *out = postcard::to_extend(&sum, std::mem::take(out)).ok()?;
-                let len = u32::try_from(out.len() - start - 4).ok()?;
-                out.get_mut(start..start + 4)?.copy_from_slice(&len.to_le_bytes());
-            }
-            // The time of the batch.
-            _ => {}
+        // Anything else is the time of the batch.
+        if let [CALL, a, b, c, d, _, _, _, _, _, _, payload @ ..] = frame {
+            let p: Add<'_> = postcard::from_bytes(payload).ok()?;
+            let start = out.len();
+            out.extend_from_slice(&[0; 4]);
+            out.extend_from_slice(&[REPLY, *a, *b, *c, *d]);
+            let sum = Sum::of(p.a, p.b, &p.note);
+            *out = postcard::to_extend(&sum, std::mem::take(out)).ok()?;
+            let len = u32::try_from(out.len() - start - 4).ok()?;
+            out.get_mut(start..start + 4)?.copy_from_slice(&len.to_le_bytes());
         }
         rest = behind;
     }

@@ -4,6 +4,7 @@
 //! `in_memory` times the same loops.
 
 pub mod adder;
+pub mod answerer;
 pub mod hand;
 pub mod loops;
 pub mod script;

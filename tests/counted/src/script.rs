@@ -16,9 +16,8 @@ use pnet::{
 };
 use pnet_protocol::{
     dialect::Dialect,
-    frame::{put_call, put_credit, put_packet, put_reply, put_time},
-    handshake::{ClientHandshake, ServerHandshake, ServerStep, ShapePolicy},
-    id::{ConnectionId, SessionToken},
+    frame::{put_call, put_packet, put_time},
+    handshake::{ClientHandshake, ShapePolicy},
     protocol::{Incoming, ServerSide},
 };
 use serde::Serialize;
@@ -27,7 +26,10 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::adder::{Add, AddAfter, AddLater, AddOwned, Adding, Count, NOTE, Note, Sum};
+use crate::{
+    adder::{Add, AddAfter, AddLater, AddOwned, Adding, Count, NOTE, Note},
+    answerer::{Answerer, frames},
+};
 
 /// What a client sends again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +61,10 @@ pub struct Feed {
     left: u64,
     /// Whether the last batch was read, so that the next one is not there yet.
     rests: bool,
+    dialect: Dialect,
     /// How many answers there are to a batch that has to be answered before the next one, and how many are still due.
-    answers: u32,
-    due: u32,
+    answers: u64,
+    due: u64,
     reader: Option<Waker>,
     heard: Arc<AtomicU64>,
     _end: oneshot::Sender<()>,
@@ -86,6 +89,7 @@ impl Feed {
             read: 0,
             left: batches,
             rests: false,
+            dialect: Dialect::Native,
             answers: 0,
             due: 0,
             reader: None,
@@ -95,22 +99,18 @@ impl Feed {
         (feed, Heard { bytes: heard, end })
     }
 
-    /// So many answers (REPLY and END frames) have to come before the next batch.
+    /// So many answers have to come before the next batch: REPLY and END frames, or objects of any kind.
     #[must_use]
-    pub fn answered(mut self, answers: u32) -> Self {
-        self.answers = answers;
+    pub const fn answered(mut self, dialect: Dialect, answers: u64) -> Self {
+        (self.dialect, self.answers) = (dialect, answers);
         self
     }
 
     fn count_answers(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        while let Some((len, behind)) = rest.split_first_chunk::<4>() {
-            let (frame, behind) = behind.split_at(u32::from_le_bytes(*len) as usize);
-            if let [REPLY | END, ..] = frame {
-                self.due -= 1;
-            }
-            rest = behind;
-        }
+        self.due -= match self.dialect {
+            Dialect::Json => bytes.iter().filter(|byte| **byte == b'\n').count() as u64,
+            _ => frames(bytes).filter(|frame| matches!(frame, [REPLY | END, ..])).count() as u64,
+        };
         if self.due == 0
             && let Some(waker) = self.reader.take()
         {
@@ -177,84 +177,21 @@ impl AsyncWrite for Feed {
     }
 }
 
-/// A native server that answers every call with the same sum, on the spot.
+/// A server that answers every call with the same sum, on the spot.
 #[derive(Debug)]
 pub struct Oracle {
-    handshake: Option<ServerHandshake>,
-    /// Bytes that are not a whole frame yet.
-    heard: Vec<u8>,
+    answerer: Answerer,
     answers: Vec<u8>,
-    sum: Vec<u8>,
     reader: Option<Waker>,
 }
 
 impl Oracle {
     /// Not shaken hands with yet.
-    ///
-    /// # Panics
-    ///
-    /// If postcard cannot encode two numbers.
     #[must_use]
-    pub fn new() -> Self {
-        let sum = Sum::of(1, 2, NOTE);
-        // Nothing waits for credit, unless a batch is longer than this.
-        let limits = *Limits::default().packets(4096);
-        Self {
-            handshake: Some(ServerHandshake::new(Adding::INFO, &limits)),
-            heard: Vec::new(),
-            answers: Vec::new(),
-            sum: postcard::to_allocvec(&sum).expect("numbers are encoded"),
-            reader: None,
-        }
-    }
-
-    fn welcome(&mut self) {
-        let Some(handshake) = &mut self.handshake else { return };
-        let (used, step) = handshake.handle(&self.heard, &mut self.answers).expect("pnet says hello");
-        self.heard.drain(..used);
-        if let ServerStep::Hello(_) = step {
-            let token = SessionToken::from_bytes([1; 16]);
-            handshake.welcome(ConnectionId::from_bytes([2; 16]), &token, 0, &mut self.answers);
-            self.handshake = None;
-        }
-    }
-
-    /// Answers the calls among whole frames, and gives one-way packets their credit back.
-    fn answer(&mut self, bytes: &[u8]) {
-        let (mut rest, mut packets, mut packet_bytes) = (bytes, 0, 0);
-        while let Some((len, behind)) = rest.split_first_chunk::<4>() {
-            let len = u32::from_le_bytes(*len);
-            let (frame, behind) = behind.split_at(len as usize);
-            match frame {
-                [CALL, a, b, c, d, ..] => {
-                    put_reply(&mut self.answers, u32::from_le_bytes([*a, *b, *c, *d]), &self.sum);
-                }
-                [PACKET, ..] => {
-                    packets += 1;
-                    packet_bytes += len;
-                }
-                _ => {}
-            }
-            rest = behind;
-        }
-        if packets > 0 {
-            put_credit(&mut self.answers, 0, packets, packet_bytes);
-        }
-        assert!(rest.is_empty(), "pnet writes whole frames");
+    pub fn new(dialect: Dialect) -> Self {
+        Self { answerer: Answerer::new(dialect), answers: Vec::new(), reader: None }
     }
 }
-
-impl Default for Oracle {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Kinds of frames (`docs/wire.md` §4).
-const PACKET: u8 = 0x11;
-const CALL: u8 = 0x12;
-const REPLY: u8 = 0x13;
-const END: u8 = 0x17;
 
 impl AsyncRead for Oracle {
     fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -271,14 +208,10 @@ impl AsyncRead for Oracle {
 
 impl AsyncWrite for Oracle {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if self.handshake.is_some() {
-            self.heard.extend_from_slice(buf);
-            self.welcome();
-        } else {
-            self.answer(buf);
-        }
-        if !self.answers.is_empty()
-            && let Some(waker) = self.reader.take()
+        let this = &mut *self;
+        this.answerer.hear(buf, &mut this.answers);
+        if !this.answers.is_empty()
+            && let Some(waker) = this.reader.take()
         {
             waker.wake();
         }
@@ -293,6 +226,51 @@ impl AsyncWrite for Oracle {
         Poll::Ready(Ok(()))
     }
 }
+
+/// A client that says `first`, and then only listens.
+#[derive(Debug)]
+pub struct Ear {
+    first: Vec<u8>,
+    writes: Arc<AtomicU64>,
+}
+
+impl Ear {
+    /// Counts in `writes` how often it is written to.
+    #[must_use]
+    pub const fn new(first: Vec<u8>, writes: Arc<AtomicU64>) -> Self {
+        Self { first, writes }
+    }
+}
+
+impl AsyncRead for Ear {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.first.is_empty() {
+            // Nothing ever comes, so nobody has to be woken.
+            return Poll::Pending;
+        }
+        buf.put_slice(&std::mem::take(&mut self.first));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Ear {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Kinds of frames (`docs/wire.md` §4).
+const REPLY: u8 = 0x13;
+const END: u8 = 0x17;
 
 /// The length of each stream.
 pub const STREAM_LEN: u64 = 100;
@@ -320,8 +298,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Listener for Handed<T> 
 pub fn hello(dialect: Dialect) -> Vec<u8> {
     let mut hello = Vec::new();
     if dialect == Dialect::Native {
-        // It takes whatever is streamed, without giving credit.
-        let limits = *Limits::default().stream_items(u32::MAX).packet_bytes(u32::MAX);
+        // It takes whatever comes, without giving credit.
+        let limits = *Limits::default().stream_items(u32::MAX).packets(u32::MAX).packet_bytes(u32::MAX);
         ClientHandshake::new(Adding::INFO, b"", &limits, ShapePolicy::Names, &mut hello);
     }
     hello

@@ -105,5 +105,8 @@ fn a_json_call_weighs_188_bytes_and_its_answer_135() {
         assert_eq!(weighed.take(), (188, 135));
         call(&weighed.client).await;
         assert_eq!(weighed.take(), (189, 136), "the id has a digit more");
+        let calls: Vec<_> = (0..16).map(|_| call(&weighed.client)).collect();
+        futures_util::future::join_all(calls).await;
+        assert_eq!(weighed.take(), (189 + 15 * 188, 136 + 15 * 135), "fifteen slots are new");
     });
 }

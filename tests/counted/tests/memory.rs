@@ -1,9 +1,12 @@
-//! What an idle connection holds of a server's heap: over TCP, after one call, with nothing left to do.
+//! What connections and handlers take of a server's heap: over TCP, while they come, and after one call, with nothing left
+//! to do.
+
+#![expect(clippy::print_stdout, reason = "the figures are worth a look")]
 
 use std::{
     alloc::System,
     io::{ErrorKind, Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
 };
 
 use pnet::{Dialect, transport::tcp::TcpAcceptor};
@@ -18,35 +21,69 @@ use tokio::{net::TcpListener, task::yield_now};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Bytes for each of so many connections. Their clients are bare sockets, whose memory is the system's.
-async fn each(dialect: Dialect, kind: Kind, connections: usize) -> usize {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let acceptor = TcpAcceptor::try_from(listener).expect("it has an address");
-    let server = pnet::serve(Adder, ()).listen::<Adding, _>(acceptor);
+/// What connections take, in bytes. Their clients are bare sockets, whose memory is the system's.
+struct Taken {
+    /// Held by each while it is idle.
+    idle: usize,
+    /// Asked for by each from its beginning to its first answer: the futures of its two tasks are most of it.
+    coming: usize,
+}
+
+async fn each(dialect: Dialect, kind: Kind, connections: usize) -> Taken {
+    let server = serve().await;
     let greeting = [hello(dialect), batch(dialect, kind, 1)].concat();
     let mut clients = Vec::with_capacity(connections + WARM);
+    let mut answer = Vec::with_capacity(1024);
     for _ in 0..WARM {
-        clients.push(open(server.local_addr(), &greeting).await);
+        clients.push(open(server.local_addr(), &greeting, &mut answer).await);
     }
     let region = Region::new(ALLOCATOR);
+    let mut coming = usize::MAX;
     for _ in 0..connections {
-        clients.push(open(server.local_addr(), &greeting).await);
+        let region = Region::new(ALLOCATOR);
+        clients.push(open(server.local_addr(), &greeting, &mut answer).await);
+        // The lists of connections grow now and then.
+        coming = coming.min(region.change().bytes_allocated);
     }
-    for _ in 0..100 {
-        yield_now().await;
-    }
+    settle().await;
     let change = region.change();
     let held = change.bytes_allocated.saturating_sub(change.bytes_deallocated);
     drop(clients);
-    held / connections
+    Taken { idle: held / connections, coming }
+}
+
+/// What the first call of an `async fn` asks for, when everything else is warm: its slot, which holds its future.
+async fn first_call(kind: Kind) -> usize {
+    let server = serve().await;
+    let greeting = [hello(Dialect::Native), batch(Dialect::Native, Kind::Add, 1)].concat();
+    let mut answer = Vec::with_capacity(1024);
+    let mut client = open(server.local_addr(), &greeting, &mut answer).await;
+    let call = batch(Dialect::Native, kind, 1);
+    let region = Region::new(ALLOCATOR);
+    client.write_all(&call).expect("it fits");
+    answered(&mut client, &mut answer).await;
+    settle().await;
+    region.change().bytes_allocated
+}
+
+async fn serve() -> pnet::Server<Adding> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let acceptor = TcpAcceptor::try_from(listener).expect("it has an address");
+    pnet::serve(Adder, ()).listen(acceptor)
 }
 
 /// Connects, calls, and waits for the answer.
-async fn open(addr: std::net::SocketAddr, greeting: &[u8]) -> TcpStream {
+async fn open(addr: SocketAddr, greeting: &[u8], answer: &mut Vec<u8>) -> TcpStream {
     let mut client = TcpStream::connect(addr).expect("it listens");
     client.set_nonblocking(true).expect("it can be asked");
     client.write_all(greeting).expect("it fits");
-    let (mut buffer, mut answer) = ([0; 1024], Vec::new());
+    answered(&mut client, answer).await;
+    client
+}
+
+async fn answered(client: &mut TcpStream, answer: &mut Vec<u8>) {
+    let mut buffer = [0; 1024];
+    answer.clear();
     // The sum, in either dialect: 1,000,001 as postcard writes it, or in digits.
     while !answer.windows(3).any(|bytes| bytes == [0x82, 0x89, 0x7A] || bytes == b"001") {
         match client.read(&mut buffer) {
@@ -55,21 +92,36 @@ async fn open(addr: std::net::SocketAddr, greeting: &[u8]) -> TcpStream {
             Err(error) => panic!("{error}"),
         }
     }
-    client
+}
+
+/// Lets everything that is due happen.
+async fn settle() {
+    for _ in 0..100 {
+        yield_now().await;
+    }
 }
 
 /// One test, as the allocator counts for all threads.
 #[test]
-fn an_idle_connection_holds_little() {
-    for (name, dialect, kind, bound) in [
-        ("native", Dialect::Native, Kind::Add, 2944),
-        ("native, async fn", Dialect::Native, Kind::AddLater, 3136),
-        ("JSON", Dialect::Json, Kind::Add, 3584),
+fn connections_and_handlers_take_little() {
+    for (name, dialect, kind, idle, coming) in [
+        ("native", Dialect::Native, Kind::Add, 2944, 5248),
+        ("native, async fn", Dialect::Native, Kind::AddLater, 3136, 5440),
+        ("JSON", Dialect::Json, Kind::Add, 3584, 5696),
     ] {
-        let held = runtime().block_on(each(dialect, kind, 500));
-        println!("{name}: {held} bytes an idle connection, {bound} at most");
-        assert!(held <= bound, "{name}: an idle connection holds {held} bytes");
+        let taken = runtime().block_on(each(dialect, kind, 500));
+        check(&format!("{name}: an idle connection holds"), taken.idle, idle);
+        check(&format!("{name}: a connection that comes asks for"), taken.coming, coming);
     }
+    for (name, kind, bound) in [("ready at once", Kind::AddLater, 640), ("that waits", Kind::AddAfter, 1408)] {
+        let taken = runtime().block_on(first_call(kind));
+        check(&format!("the first call of an async fn {name} asks for"), taken, bound);
+    }
+}
+
+fn check(what: &str, bytes: usize, bound: usize) {
+    println!("{what} {bytes} bytes, {bound} at most");
+    assert!(bytes <= bound, "{what} {bytes} bytes, {bound} at most");
 }
 
 /// Connections that set up what is set up once.
