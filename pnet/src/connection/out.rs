@@ -645,7 +645,7 @@ impl Out {
 
     /// Something is about to be written. A buffer that was used before need not grow again.
     #[inline]
-    fn open_buf(&mut self) {
+    pub(super) fn open_buf(&mut self) {
         if self.buf.capacity() == 0 {
             self.buf = buffers::take_large();
         }

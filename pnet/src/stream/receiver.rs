@@ -15,6 +15,7 @@ use pnet_protocol::{failure::code, protocol::Streamed, reply::Reply};
 
 use crate::{
     asking::{Asking, Next, failed},
+    buffers,
     connection::{AnswerBytes, CallState, Conn, SHORT_LEN, Told},
     error::CallError,
     reconnect::Route,
@@ -111,6 +112,7 @@ impl<R: Reply> Streaming<R> {
         let (state, closed) = match ready!(self.asking.poll_item(id, task, &mut short)) {
             Next::Item(payload) => {
                 let item = R::decode_ok(codec, &payload).map_err(CallError::Decode);
+                buffers::give(payload);
                 if item.is_err() {
                     self.asking.give_up();
                 }

@@ -83,7 +83,7 @@ fn fields(kind: Kind, body: &[u8]) -> Result<Frame<'_>, FrameError> {
         Kind::Time if body.len() == 8 => reader.i64().map(|micros| Frame::Time { micros }),
         _ => return rare_fields(kind, body),
     };
-    frame.ok_or(short(kind))
+    frame.ok_or_else(|| short(kind))
 }
 
 const fn short(kind: Kind) -> FrameError {

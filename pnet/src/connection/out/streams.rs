@@ -12,7 +12,7 @@ use std::{
 use pnet_protocol::connection::{Credit, ReplyTo, SendRefused, Violation, Window};
 
 use super::{CallState, HIGH_WATER, Out, micros_now, next};
-use crate::{error::Closed, stream::StreamId};
+use crate::{buffers, error::Closed, stream::StreamId};
 
 /// The streams that this side produces.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ pub(crate) struct Consumer {
 impl Consumer {
     fn push(&mut self, payload: &[u8], len: u32) {
         self.hold(self.held + weigh(payload));
-        self.items.push_back((payload.to_vec(), len));
+        self.items.push_back((buffers::keep(payload), len));
     }
 
     fn pop(&mut self) -> Option<(Vec<u8>, u32)> {
@@ -134,6 +134,7 @@ impl Out {
             return Sent::Gone(Arc::clone(closed));
         }
         let room = self.buf.len() < HIGH_WATER;
+        self.open_buf();
         let Some(producer) = self.producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) else {
             return Sent::Ended;
         };
@@ -212,12 +213,12 @@ impl Out {
         Ok(())
     }
 
-    /// There is room in the buffer again.
     /// Whether the producer of a stream waits for room.
     pub(super) const fn has_waiting_producers(&self) -> bool {
         self.producers.wait_for_room
     }
 
+    /// There is room in the buffer again.
     pub(super) fn wake_waiting_producers(&mut self, wakers: &mut Vec<Waker>) {
         if self.producers.wait_for_room && self.buf.len() < HIGH_WATER {
             self.producers.wait_for_room = false;
