@@ -1,7 +1,7 @@
 //! Packets: typed values with an action name, and how they become payload bytes and come back.
 //!
 //! [`Packet`] is implemented by `#[derive(Packet)]` alone. Its methods are not generic, so the code that encodes and
-//! decodes a packet is compiled once, in the crate that declares it; the [`schema`](crate::schema) beside it decides
+//! decodes a packet is compiled once, in the crate that declares it; the [`schema`](mod@crate::schema) beside it decides
 //! which [`Codec`] carries it in native frames.
 
 use std::{error::Error, fmt};
