@@ -141,8 +141,6 @@ pub(crate) struct Driver<D> {
     timer: Option<Pin<Box<Sleep>>>,
     /// The time that the timer is waited for.
     armed: Option<Instant>,
-    /// Whether the task's waker is the one that the timer knows.
-    same_waker: bool,
     life: Life,
     times: Times,
 }
@@ -205,7 +203,6 @@ impl<D: Dispatch> Driver<D> {
             cancellations: Mistakes::in_cancelling(),
             timer: None,
             armed: None,
-            same_waker: false,
             life: Life::new(heartbeat),
             times,
         }
@@ -251,7 +248,10 @@ impl<D: Dispatch> Driver<D> {
         let mut wakers = Vec::new();
         let (close, drain, kill, cut_off) = {
             let mut out = self.conn.out();
-            self.same_waker = out.driver_runs(task.waker());
+            if !out.driver_runs(task.waker()) {
+                // The timer knows another waker.
+                self.armed = None;
+            }
             self.overfull = out.is_overfull();
             if !out.has_requests() && !out.awaits_room() {
                 return;
@@ -375,7 +375,7 @@ impl<D: Dispatch> Driver<D> {
         }
         let Some(due) = due else { return false };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
-        if self.armed == Some(due) && self.same_waker && !timer.is_elapsed() {
+        if self.armed == Some(due) && !timer.is_elapsed() {
             // It wakes this very task at this very time already.
             return false;
         }
