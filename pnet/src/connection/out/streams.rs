@@ -50,8 +50,9 @@ pub(crate) struct Consumer {
 
 impl Consumer {
     fn push(&mut self, payload: &[u8], len: u32) {
-        self.hold(self.held + weigh(payload));
-        self.items.push_back((buffers::keep(payload), len));
+        let payload = buffers::keep(payload);
+        self.hold(self.held + weigh(&payload));
+        self.items.push_back((payload, len));
     }
 
     fn pop(&mut self) -> Option<(Vec<u8>, u32)> {
@@ -277,9 +278,9 @@ impl Out {
     }
 }
 
-/// What an item occupies.
-const fn weigh(payload: &[u8]) -> usize {
-    payload.len() + size_of::<(Vec<u8>, u32)>()
+/// What an item occupies: of a short one in a buffer that was used before, more than its length.
+const fn weigh(payload: &Vec<u8>) -> usize {
+    payload.capacity() + size_of::<(Vec<u8>, u32)>()
 }
 
 /// Keeps one waker for each ticket.
