@@ -72,9 +72,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     check(logins.recv().await == Some(1), "logged in at once")?;
     let mut states = client.states();
 
-    // Killed: its sockets are closed and nobody says goodbye.
+    // Killed: its sockets are closed and nobody says goodbye. A server that was dropped first would say it.
+    tokio::task::spawn_blocking(move || first.shutdown_timeout(Duration::from_secs(5))).await?;
     drop(server);
-    first.shutdown_background();
     down(&mut states, CloseCode::Lost).await?;
     let (second, server) = start(2, address).await?;
     check(logins.recv().await == Some(2), "logged in at the second server")?;
