@@ -235,6 +235,15 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
         Poll::Ready(Ok(()))
     }
 
+    /// There are no handlers.
+    fn runs_now(&self, _: u16) -> bool {
+        false
+    }
+
+    fn run_now(&mut self, _: u16, _: Meta, _: &[u8], _: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        Err(nobody_reads())
+    }
+
     fn admit(&mut self, job: Job, payload: &[u8], _: &Waker, ended: &mut impl Ended) {
         // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
         // decoded may borrow from the payload; a program that minds takes handlers.

@@ -11,7 +11,7 @@
 
 use crate::{
     close::Close,
-    connection::{Answer, Call, Credit, Event, Inbound, Outbound, ReplyTo, SendRefused, Violation, Window},
+    connection::{Answer, Call, Credit, Event, Inbound, Outbound, Packet, ReplyTo, SendRefused, Violation, Window},
     dialect::Dialect,
     frame::{self, Frame, FrameError, REPLY_OVERHEAD, StreamEnd},
     json::{self, Form, JsonFault, JsonReader, JsonWelcome, JsonWriter, Named},
@@ -75,18 +75,26 @@ impl Reader {
         }
     }
 
-    /// Takes the call in a frame that `input` begins with, as [`Inbound::take_call`].
+    /// Reads the call in a frame that `input` begins with, as [`Inbound::read_call`].
     #[inline]
-    pub fn take_call<'a>(&mut self, input: &'a [u8]) -> Option<(Call<'a>, usize)> {
+    pub fn read_call<'a>(&self, input: &'a [u8]) -> Option<(Call<'a>, usize)> {
         match self {
-            Self::Native(inbound) => inbound.take_call(input),
+            Self::Native(inbound) => inbound.read_call(input),
             Self::Json(_) => None,
+        }
+    }
+
+    /// Enters a call that [`read_call`](Self::read_call) gave last.
+    #[inline]
+    pub fn open_call(&mut self, id: u32) {
+        if let Self::Native(inbound) = self {
+            inbound.open_call(id);
         }
     }
 
     /// Takes the one-way packet in a frame that `input` begins with, as [`Inbound::take_packet`].
     #[inline]
-    pub fn take_packet<'a>(&mut self, input: &'a [u8]) -> Option<(u16, &'a [u8], u32)> {
+    pub fn take_packet<'a>(&mut self, input: &'a [u8]) -> Option<(Packet<'a>, usize)> {
         match self {
             Self::Native(inbound) => inbound.take_packet(input),
             Self::Json(_) => None,
@@ -373,16 +381,12 @@ impl Writer {
         }
     }
 
-    /// Writes the reply packet to call `id` of a native connection. `false`: it is longer than the other side takes, or the
-    /// connection is none; nothing is written then.
-    #[inline]
-    pub fn reply(&self, id: u32, payload: &[u8], out: &mut Vec<u8>) -> bool {
-        let Self::Native(outbound) = self else { return false };
-        let fits = outbound.check_len(payload.len()).is_ok();
-        if fits {
-            frame::put_reply(out, id, payload);
+    /// The longest frame, as its length field counts, that may answer a call; `None` where answers are no frames.
+    pub const fn max_answer_len(&self) -> Option<u32> {
+        match self {
+            Self::Native(outbound) => Some(outbound.max_answer_len()),
+            Self::Json(_) => None,
         }
-        fits
     }
 
     /// Writes the answer to a call, or the end of a stream: the reply packet, the declared error, or a failure. To nobody,

@@ -22,7 +22,7 @@ use super::{Conn, ready::Ready, waiting};
 use crate::{
     buffers,
     context::{Cx, Link, Meta},
-    service::{Finished, Run, Service, Slot},
+    service::{Finished, Route, Run, Service, Slot},
 };
 
 /// One packet or call that arrived.
@@ -106,6 +106,31 @@ impl<S: Service> Lanes<S> {
     /// From now on jobs start.
     pub(crate) fn release(&mut self) {
         self.held = false;
+    }
+
+    /// Whether the handler of an action is a `fn`, and nothing has to run before it.
+    #[inline]
+    pub(crate) fn runs_now(&self, action: u16) -> bool {
+        let now = S::ROUTES.get(usize::from(action)).is_some_and(|route| matches!(route.run, Run::Now(_)));
+        now && !self.held && self.ordered.is_none() && self.queue.is_empty() && self.has_place()
+    }
+
+    /// Runs a handler that [may run now](Self::runs_now), which appends its answer to `out`.
+    #[inline]
+    pub(crate) fn run_now(
+        &mut self,
+        action: u16,
+        meta: Meta,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Verdict, Failure> {
+        let Some(Route { run: Run::Now(run), handler, .. }) = S::ROUTES.get(usize::from(action)) else {
+            return Err(unknown_action());
+        };
+        let link = &self.link;
+        let cx = self.cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none()));
+        cx.set_meta(meta);
+        catch_unwind(AssertUnwindSafe(|| run(cx, payload, out))).unwrap_or_else(|panic| Err(panicked(handler, &*panic)))
     }
 
     /// Takes a job; `payload` is the read buffer's.

@@ -10,6 +10,7 @@ pub(crate) mod join;
 pub(crate) mod lanes;
 mod out;
 mod ready;
+mod wakers;
 pub(crate) mod registry;
 pub(crate) mod served;
 pub(crate) mod waiting;
@@ -63,6 +64,8 @@ pub(crate) struct Conn {
     /// What all connections of the server may hold; a client has none.
     budget: Option<Arc<Budget>>,
     out: Mutex<Out>,
+    /// Whether anybody but the driver has had the lock since the driver looked last.
+    touched: AtomicBool,
     ended: Notify,
     /// A ping was answered.
     pub(crate) ponged: Notify,
@@ -112,6 +115,7 @@ impl Conn {
             counters: Counters::default(),
             budget,
             out: Mutex::new(Out::new(writer, local, account)),
+            touched: AtomicBool::new(false),
             ended: Notify::new(),
             ponged: Notify::new(),
             written: AtomicBool::new(false),
@@ -124,7 +128,30 @@ impl Conn {
     /// than going on.
     #[inline]
     pub(crate) fn out(&self) -> MutexGuard<'_, Out> {
+        let out = self.lock();
+        self.touched.store(true, Ordering::Relaxed);
+        out
+    }
+
+    /// The lock, for what the driver does that is not to be told from what it did before.
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Out> {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lock, for the driver, which sees by it what others have done.
+    #[inline]
+    pub(crate) fn look(&self) -> MutexGuard<'_, Out> {
+        let out = self.lock();
+        self.touched.store(false, Ordering::Relaxed);
+        out
+    }
+
+    /// Whether anybody but the driver has had the lock since the driver looked last. What a handler has done on the driver's
+    /// thread, or before it returned, is seen; of others the lock tells.
+    #[inline]
+    pub(crate) fn was_touched(&self) -> bool {
+        self.touched.load(Ordering::Relaxed)
     }
 
     /// Asks the driver to close: what is in the out-buffer is written first, what waits for credit is dropped.
@@ -282,22 +309,6 @@ impl Conn {
     /// What this side sends.
     pub(crate) const fn outgoing(&self) -> &'static Direction {
         self.outgoing
-    }
-
-    /// Writes the declared reply to a call that came in a frame; whether by now so much waits to be written that no new work
-    /// should be started. `None`: this is not what is to be done, [`answer`](Self::answer) sees to it.
-    #[inline]
-    pub(crate) fn reply(&self, to: &ReplyTo, payload: &[u8]) -> Option<bool> {
-        let ReplyTo::Native(id) = *to else { return None };
-        let (waker, overfull) = {
-            let mut out = self.out();
-            if out.gone.is_some() || !out.write_reply(id, payload) {
-                return None;
-            }
-            (out.wake_driver(), out.is_overfull())
-        };
-        wake(waker);
-        Some(overfull)
     }
 
     /// Writes the answer to an incoming call: the payload in `bytes`, or the failure. Both ends of a wrong answer learn of

@@ -43,6 +43,8 @@ use crate::{buffers, config, error::Closed, server::Account};
 pub(crate) struct Out {
     /// Frames that go with the next write.
     pub(crate) buf: Vec<u8>,
+    /// How much of it the driver has seen.
+    seen: usize,
     /// The calls this side has open. Their ids are the wire's.
     pub(crate) calls: Calls<CallSlot>,
     shorts: Shorts,
@@ -190,6 +192,7 @@ impl Out {
             reads_until: writer.awaits_reading().then(|| Instant::now() + READING),
             answers_until: None,
             buf: Vec::new(),
+            seen: 0,
             calls: Calls::new(),
             shorts: Shorts::default(),
             batch_time: None,
@@ -340,13 +343,30 @@ impl Out {
         self.writer.close(close, alone, &mut self.buf);
     }
 
-    /// Writes the reply to a call that came in a frame. `false`: it is longer than the peer takes.
-    #[inline]
-    pub(crate) fn write_reply(&mut self, id: u32, payload: &[u8]) -> bool {
-        self.open_buf();
-        let written = self.writer.reply(id, payload, &mut self.buf);
-        self.settle();
-        written
+    /// Puts the answers that the driver has gathered where they belong: before what has come since it looked last. Nothing
+    /// follows a close frame.
+    pub(crate) fn insert_answers(&mut self, frames: &[u8]) {
+        if self.gone.is_none() && !frames.is_empty() {
+            self.open_buf();
+            let at = self.seen.min(self.buf.len());
+            if at == self.buf.len() {
+                self.buf.extend_from_slice(frames);
+            } else {
+                self.buf.splice(at..at, frames.iter().copied());
+            }
+            self.settle();
+        }
+        self.see();
+    }
+
+    /// The driver looks: what comes from now on stands behind the answers that it has given.
+    pub(crate) const fn see(&mut self) {
+        self.seen = self.buf.len();
+    }
+
+    /// The longest frame that may answer a call; `None` where answers are no frames.
+    pub(crate) const fn max_answer_len(&self) -> Option<u32> {
+        self.writer.max_answer_len()
     }
 
     /// Writes the answer to an incoming call. An answer longer than the peer takes becomes a failure.
@@ -496,22 +516,39 @@ impl Out {
         self.cancels.at
     }
 
-    /// Takes the frames to be written, leaving `empty` in their place. `false`: there are none, and nobody will flush
-    /// until somebody wakes the driver.
-    pub(crate) fn take_batch(&mut self, empty: &mut Vec<u8>) -> bool {
-        self.timed = false;
-        self.batch_time = None;
-        self.writer.end_batch();
-        self.cancels.in_batch = 0;
-        if self.buf.is_empty() {
+    /// Takes the frames to be written, leaving the empty `batch` in their place. `false`: there are none, and nobody will
+    /// flush until somebody wakes the driver.
+    pub(crate) fn take_batch(&mut self, batch: &mut Vec<u8>) -> bool {
+        self.end_batch();
+        if self.rest_empty() {
+            return false;
+        }
+        if batch.capacity() == 0 {
+            *batch = buffers::take_large();
+        }
+        std::mem::swap(&mut self.buf, batch);
+        true
+    }
+
+    /// `true`: nothing has gathered, and nobody will flush until somebody wakes the driver.
+    pub(crate) fn rest_empty(&mut self) -> bool {
+        let empty = self.buf.is_empty();
+        if empty {
             self.busy = false;
             if self.buf.capacity() > KEPT_CAPACITY {
                 buffers::give(std::mem::take(&mut self.buf));
             }
-            return false;
         }
-        std::mem::swap(&mut self.buf, empty);
-        true
+        empty
+    }
+
+    /// What has gathered is written now; what comes next goes with another write.
+    pub(crate) fn end_batch(&mut self) {
+        self.seen = 0;
+        self.timed = false;
+        self.batch_time = None;
+        self.writer.end_batch();
+        self.cancels.in_batch = 0;
     }
 
     /// The driver runs: it will flush, nobody needs to wake it. `true` if its waker is the same as the last time.

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use pnet_protocol::failure::Failure;
+use pnet_protocol::{failure::Failure, reply::Verdict};
 
 use super::{
     driver::Dispatch,
@@ -80,6 +80,16 @@ impl<S: Service> Dispatch for Served<S> {
             self.lanes.release();
         }
         Poll::Ready(done)
+    }
+
+    #[inline]
+    fn runs_now(&self, action: u16) -> bool {
+        self.lanes.runs_now(action)
+    }
+
+    #[inline]
+    fn run_now(&mut self, action: u16, meta: Meta, payload: &[u8], out: &mut Vec<u8>) -> Result<Verdict, Failure> {
+        self.lanes.run_now(action, meta, payload, out)
     }
 
     #[inline]

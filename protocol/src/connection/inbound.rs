@@ -6,7 +6,7 @@ use crate::close::{CloseCode, Retry};
 use crate::frame::{Frame, Kind, PACKET_OVERHEAD, REPLY_OVERHEAD, StreamEnd, put_credit, take_reply};
 use crate::json::{Named, WelcomeText};
 use crate::limits::Limits;
-use crate::protocol::Direction;
+use crate::protocol::{ActionInfo, Direction, ReplyInfo};
 
 use super::{ReplyTo, Violation, Window};
 
@@ -33,10 +33,26 @@ pub struct Call<'a> {
     pub id: u32,
     /// Its numeric action.
     pub action: u16,
+    /// What the protocol says of the action.
+    pub info: &'static ActionInfo,
     /// How long the caller waits, in milliseconds; 0 if without limit.
     pub timeout_ms: u32,
     /// The packet, still encoded.
     pub payload: &'a [u8],
+}
+
+/// A one-way packet in a frame.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Packet<'a> {
+    /// Its numeric action.
+    pub action: u16,
+    /// What the protocol says of the action.
+    pub info: &'static ActionInfo,
+    /// The packet, still encoded.
+    pub payload: &'a [u8],
+    /// What it occupies of the window, for [`Inbound::packet_finished`].
+    pub frame_len: u32,
 }
 
 /// A call that is open here.
@@ -59,11 +75,12 @@ impl Inbound {
         }
     }
 
-    /// Takes the call that `input` begins with, and says how many bytes it was: the short way for what comes again and
-    /// again. `None` if it is anything else, not whole, not allowed, or the beginning of a stream: nothing has happened
-    /// then, and [`handle`](Self::handle) tells what it is.
+    /// Reads the call that `input` begins with, and says how many bytes it was: the short way for what comes again and
+    /// again. It is open only from [`open_call`](Self::open_call) on; a call that is answered before anything else is read
+    /// need not be. `None` if it is anything else, not whole, not allowed, or not to be answered with one packet:
+    /// [`handle`](Self::handle) tells what it is.
     #[inline]
-    pub fn take_call<'a>(&mut self, input: &'a [u8]) -> Option<(Call<'a>, usize)> {
+    pub fn read_call<'a>(&self, input: &'a [u8]) -> Option<(Call<'a>, usize)> {
         let [a, b, c, d, kind, e, f, g, h, i, j, k, l, m, n] = *input.first_chunk()?;
         let length = u32::from_le_bytes([a, b, c, d]);
         if kind != Kind::Call as u8 || length > self.limits.max_frame_len || self.closed {
@@ -72,24 +89,38 @@ impl Inbound {
         let end = usize::try_from(length).ok()?.checked_add(4)?;
         let payload = input.get(15..end)?;
         let (id, action) = (u32::from_le_bytes([e, f, g, h]), u16::from_le_bytes([i, j]));
-        if self.incoming.get(action)?.reply.is_stream() || !self.open(id, action).is_ok_and(|free| free) {
+        let info = self.incoming.get(action)?;
+        if info.reply.is_stream() || matches!(info.reply, ReplyInfo::None) || id == 0 || !self.is_new(id) {
             return None;
         }
-        Some((Call { id, action, timeout_ms: u32::from_le_bytes([k, l, m, n]), payload }, end))
+        let open = u32::try_from(self.calls.len()).ok()?;
+        let timeout_ms = u32::from_le_bytes([k, l, m, n]);
+        (open.saturating_sub(self.streams) < self.limits.calls)
+            .then_some((Call { id, action, info, timeout_ms, payload }, end))
     }
 
-    /// Takes the one-way packet that `input` begins with, as [`take_call`](Self::take_call) a call: its action, its payload,
-    /// and how many bytes it was. What it occupies of the window is 4 less.
+    /// Enters a call that [`read_call`](Self::read_call) gave last.
+    pub fn open_call(&mut self, id: u32) {
+        if let Err(place) = self.place(id) {
+            self.calls.insert(place, Open { id, stream: false });
+        }
+    }
+
+    /// Takes the one-way packet that `input` begins with, as [`read_call`](Self::read_call) a call, and says how many bytes
+    /// it was. It occupies its part of the window.
     #[inline]
-    pub fn take_packet<'a>(&mut self, input: &'a [u8]) -> Option<(u16, &'a [u8], u32)> {
+    pub fn take_packet<'a>(&mut self, input: &'a [u8]) -> Option<(Packet<'a>, usize)> {
         let [a, b, c, d, kind, e, f] = *input.first_chunk()?;
-        let length = u32::from_le_bytes([a, b, c, d]);
-        if kind != Kind::Packet as u8 || length > self.limits.max_frame_len || self.closed {
+        let frame_len = u32::from_le_bytes([a, b, c, d]);
+        if kind != Kind::Packet as u8 || frame_len > self.limits.max_frame_len || self.closed {
             return None;
         }
-        let end = length.checked_add(4)?;
-        let payload = input.get(7..usize::try_from(end).ok()?)?;
-        self.packets.arrived(length).then_some((u16::from_le_bytes([e, f]), payload, end))
+        let end = usize::try_from(frame_len).ok()?.checked_add(4)?;
+        let payload = input.get(7..end)?;
+        let action = u16::from_le_bytes([e, f]);
+        let info = self.incoming.get(action)?;
+        let one_way = matches!(info.reply, ReplyInfo::None) && self.packets.arrived(frame_len);
+        one_way.then_some((Packet { action, info, payload, frame_len }, end))
     }
 
     /// The REPLY frame that `input` begins with, as [`frame::take_reply`](crate::frame::take_reply).
@@ -229,6 +260,12 @@ impl Inbound {
             self.streams += u32::from(stream);
         }
         Ok(free)
+    }
+
+    /// Whether no call of this id is open. Callers count upwards, as a rule.
+    #[inline]
+    fn is_new(&self, id: u32) -> bool {
+        self.calls.last().is_none_or(|last| last.id < id) || self.place(id).is_err()
     }
 
     /// Where the call stands, or would stand.

@@ -1,6 +1,6 @@
 //! What this side may still send: credit for one-way packets, frame length, open calls.
 
-use crate::frame::{CALL_OVERHEAD, FrameTooLong, Mark, PACKET_OVERHEAD, put_packet};
+use crate::frame::{CALL_OVERHEAD, FrameTooLong, Mark, PACKET_OVERHEAD, REPLY_OVERHEAD, put_packet};
 use crate::limits::Limits;
 
 use super::{Credit, Violation};
@@ -141,6 +141,11 @@ impl Outbound {
     /// The longest frame the other side takes, as the length field counts.
     pub const fn max_frame_len(&self) -> u32 {
         self.max_frame_len
+    }
+
+    /// The longest frame of an answer, which is compared like any other payload: as part of a CALL.
+    pub const fn max_answer_len(&self) -> u32 {
+        self.max_frame_len.saturating_sub((CALL_OVERHEAD - REPLY_OVERHEAD) as u32)
     }
 
     #[inline]

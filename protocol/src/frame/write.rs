@@ -150,10 +150,11 @@ pub fn begin_call(out: &mut Vec<u8>, id: u32, action: u16, timeout_ms: u32) -> M
 
 /// Starts the answer to call `id`, whose payload is appended to `out` next. It is a REPLY unless it is finished with
 /// [`Mark::finish_error`].
+#[inline]
 pub fn begin_reply(out: &mut Vec<u8>, id: u32) -> Mark {
-    let mark = begin(out, Kind::Reply);
-    out.extend_from_slice(&id.to_le_bytes());
-    mark
+    let (start, [a, b, c, d]) = (out.len(), id.to_le_bytes());
+    out.extend_from_slice(&[0, 0, 0, 0, Kind::Reply as u8, a, b, c, d]);
+    Mark { start }
 }
 
 /// A frame begun in an out-buffer: its length is filled in when the payload stands behind it.
@@ -202,11 +203,29 @@ impl Mark {
     /// # Panics
     ///
     /// If the frame is longer than its length field can say, as all writers.
-    pub(crate) fn close(self, out: &mut [u8]) {
+    #[inline]
+    pub fn close(self, out: &mut [u8]) {
         let [a, b, c, d] = length(self.len(out) - 1);
         if let Some(field) = out.get_mut(self.start..).and_then(|frame| frame.first_chunk_mut::<4>()) {
             *field = [a, b, c, d];
         }
+    }
+
+    /// Like [`close`](Self::close), for an answer that turned out to be the declared error.
+    ///
+    /// # Panics
+    ///
+    /// As [`close`](Self::close).
+    pub fn close_error(self, out: &mut [u8]) {
+        if let Some(kind) = out.get_mut(self.start + 4) {
+            *kind = Kind::Error as u8;
+        }
+        self.close(out);
+    }
+
+    /// The payload of an answer, so far.
+    pub fn payload<'a>(&self, out: &'a [u8]) -> &'a [u8] {
+        out.get(self.start + 9..).unwrap_or_default()
     }
 
     /// Like [`finish`](Self::finish), for an answer that turned out to be the declared error.
@@ -219,6 +238,12 @@ impl Mark {
             *kind = Kind::Error as u8;
         }
         self.finish(out, max_len)
+    }
+
+    /// What stands before the frame is about to be taken out of `out`: how many bytes that is. From then on the frame begins
+    /// it.
+    pub const fn rebase(&mut self) -> usize {
+        std::mem::replace(&mut self.start, 0)
     }
 
     /// Takes the frame out of `out` again.

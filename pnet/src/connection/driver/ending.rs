@@ -28,7 +28,8 @@ impl<D: Dispatch> Driver<D> {
             return;
         }
         tracing::debug!(%closed, "closing");
-        // What was accepted and has credit goes before the last words.
+        // What was accepted and has credit goes before the last words, as does what was answered.
+        self.answers.settle(&self.conn);
         self.unblock();
         self.dispatch.cancel_all();
         let closed = self.conn.set_gone(closed);
@@ -45,6 +46,7 @@ impl<D: Dispatch> Driver<D> {
     /// The peer has said its last words. In JSON it is answered what came before them, whether it came in the same read or
     /// not: a script asks, says goodbye, and reads.
     pub(super) fn dismissed(&mut self, closed: Closed) {
+        self.answers.settle(&self.conn);
         self.unblock();
         let unwritten = self.written < self.batch.len() || !self.conn.out().buf.is_empty();
         if self.conn.dialect != Dialect::Json || !self.welcome.is_empty() || !unwritten {
@@ -115,7 +117,8 @@ impl<D: Dispatch> Driver<D> {
             && let Some(io) = &mut self.io
         {
             let words = {
-                let mut out = self.conn.out();
+                let mut out = self.conn.look();
+                self.answers.settle_in(&mut out);
                 out.write_close(last_words(&closed), true);
                 std::mem::take(&mut out.buf)
             };
@@ -147,6 +150,7 @@ impl<D: Dispatch> Driver<D> {
     /// Lets go of the transport. The reason is known already.
     pub(super) fn forsake(&mut self) {
         self.io = None;
+        self.answers.rest();
         self.silent = None;
         self.tail = Vec::new();
         self.batch = Vec::new();
@@ -216,7 +220,10 @@ impl<D: Dispatch> Driver<D> {
                 return Poll::Pending;
             }
             let (dispatch, mut ended) = self.split();
-            if !dispatch.poll(task.waker(), &mut ended) {
+            let progress = dispatch.poll(task.waker(), &mut ended);
+            // Nobody hears any answer.
+            self.answers.rest();
+            if !progress {
                 let held = self.dispatch.holds();
                 let mut out = self.conn.out();
                 out.settle_driver(held);

@@ -8,9 +8,10 @@ use std::{
 
 use pnet_protocol::{
     close::close_for,
-    connection::{Answer, Call, Event, ReplyTo},
+    connection::{Answer, Call, Event, Packet, ReplyTo},
     dialect::Dialect,
     failure::{Failure, code},
+    frame::Mark,
     json::Named,
     protocol::{ReplyInfo, Role},
     wire::ReadError,
@@ -23,7 +24,7 @@ use tokio::{
 use super::{
     super::{
         lanes::{Ended, Job, JobKind},
-        micros_now, wake,
+        micros_now, wake, wakers,
     },
     BEGUN_LEN, Begun, Dispatch, Driver, Reading, Stage,
 };
@@ -159,23 +160,20 @@ impl<D: Dispatch> Driver<D> {
                 return bytes.len();
             }
             // What comes again and again has a way of its own, which builds nothing between bytes and handler.
-            if let Some((Call { id, action, timeout_ms, payload, .. }, len)) = self.reader.take_call(rest) {
+            if let Some((call, len)) = self.reader.read_call(rest) {
                 used += len;
-                self.conn.counters.calls_received.add(1);
-                self.admit(action, JobKind::Call { id }, ReplyTo::Native(id), timeout_ms, payload, task);
+                self.handle_call(call, task);
                 self.check_mistakes();
                 continue;
             }
-            if let Some((id, payload, len)) = self.reader.take_reply(rest) {
-                used += len;
-                self.answered(id, &Answer::Reply(payload));
+            let replies = self.handle_replies(rest);
+            if replies > 0 {
+                used += replies;
                 continue;
             }
-            if let Some((action, payload, len)) = self.reader.take_packet(rest) {
-                used += len as usize;
-                self.conn.counters.packets_received.add(1);
-                let kind = JobKind::OneWay { frame_len: len - LENGTH_FIELD };
-                self.admit(action, kind, ReplyTo::Nobody, 0, payload, task);
+            if let Some((packet, len)) = self.reader.take_packet(rest) {
+                used += len;
+                self.handle_packet(packet, task);
                 self.check_mistakes();
                 continue;
             }
@@ -191,6 +189,78 @@ impl<D: Dispatch> Driver<D> {
             }
         }
         used
+    }
+
+    /// A call in a frame. A `fn` handler runs at once, and its answer is encoded where it is written from.
+    #[inline]
+    fn handle_call(&mut self, call: Call<'_>, task: &Context<'_>) {
+        let Call { id, action, info, timeout_ms, payload, .. } = call;
+        self.conn.counters.calls_received.add(1);
+        if !self.runs_now(action) {
+            self.reader.open_call(id);
+            self.admit(action, JobKind::Call { id }, ReplyTo::Native(id), timeout_ms, payload, task);
+            return;
+        }
+        let meta = self.meta(info.action, timeout_ms, true);
+        let mut mark = self.answers.begin(id);
+        let outcome = self.dispatch.run_now(action, meta, payload, self.answers.frames());
+        self.follow(Some(&mut mark));
+        let (outcome, payload) = match outcome {
+            Ok(verdict) => match self.answers.finish(mark, verdict) {
+                Ok(()) => return,
+                Err(payload) => (Ok(verdict), payload),
+            },
+            Err(failure) => {
+                self.answers.abandon(mark);
+                (Err(failure), Vec::new())
+            }
+        };
+        let meta = self.meta(info.action, timeout_ms, true);
+        let job = Job { action, kind: JobKind::Call { id }, to: ReplyTo::Native(id), meta };
+        self.split().1.ended_otherwise(&job, outcome, &payload);
+    }
+
+    /// A one-way packet in a frame.
+    #[inline]
+    fn handle_packet(&mut self, packet: Packet<'_>, task: &Context<'_>) {
+        let Packet { action, info, payload, frame_len, .. } = packet;
+        self.conn.counters.packets_received.add(1);
+        let kind = JobKind::OneWay { frame_len };
+        if !self.runs_now(action) {
+            self.admit(action, kind, ReplyTo::Nobody, 0, payload, task);
+            return;
+        }
+        let meta = self.meta(info.action, 0, false);
+        let outcome = self.dispatch.run_now(action, meta, payload, self.answers.frames());
+        self.follow(None);
+        if outcome.is_ok() {
+            self.reader.packet_finished(frame_len, self.answers.frames());
+            return;
+        }
+        let job = Job { action, kind, to: ReplyTo::Nobody, meta: self.meta(info.action, 0, false) };
+        self.split().1.ended_otherwise(&job, outcome, &[]);
+    }
+
+    /// Whether the action's handler may run on the spot.
+    #[inline]
+    fn runs_now(&self, action: u16) -> bool {
+        matches!(self.stage, Stage::Open) && !self.overfull && self.dispatch.runs_now(action)
+    }
+
+    /// What a handler has pushed stands before its answer, and behind those before it.
+    #[inline]
+    fn follow(&mut self, mark: Option<&mut Mark>) {
+        if let Some(overfull) = self.answers.follow(mark, &self.conn) {
+            self.overfull = overfull;
+        }
+    }
+
+    /// What a handler learns beside its packet.
+    #[inline]
+    fn meta(&mut self, action: &'static str, timeout_ms: u32, call: bool) -> Meta {
+        let deadline = (timeout_ms != 0)
+            .then(|| *self.now.get_or_insert_with(Instant::now) + Duration::from_millis(u64::from(timeout_ms)));
+        Meta { action, created: self.created, deadline, call, stream: None }
     }
 
     /// The peer's bytes have no meaning any more.
@@ -296,6 +366,26 @@ impl<D: Dispatch> Driver<D> {
         }
     }
 
+    /// The replies that `bytes` begins with, all under one lock; how many bytes they were. Nobody is woken before all are
+    /// there: who calls again then does so with the others.
+    #[inline]
+    fn handle_replies(&self, bytes: &[u8]) -> usize {
+        let Some(first) = self.reader.take_reply(bytes) else { return 0 };
+        let (mut next, mut used) = (Some(first), 0);
+        let mut wakers = wakers::take();
+        {
+            let mut out = self.conn.lock();
+            while let Some((id, payload, len)) = next {
+                used += len;
+                wakers.extend(out.answered(id, &Answer::Reply(payload)));
+                next = bytes.get(used..).and_then(|rest| self.reader.take_reply(rest));
+            }
+            out.unpark(&mut wakers);
+        }
+        wakers::wake(wakers);
+        used
+    }
+
     /// A call of this side is answered; what has waited for its place may go.
     #[inline]
     fn answered(&self, id: u32, answer: &Answer<'_>) {
@@ -355,10 +445,7 @@ impl<D: Dispatch> Driver<D> {
     fn admit(&mut self, action: u16, kind: JobKind, to: ReplyTo, timeout_ms: u32, payload: &[u8], task: &Context<'_>) {
         let known = self.incoming.get(action);
         let call = matches!(kind, JobKind::Call { .. });
-        let deadline = (timeout_ms != 0)
-            .then(|| *self.now.get_or_insert_with(Instant::now) + Duration::from_millis(u64::from(timeout_ms)));
-        let meta =
-            Meta { action: known.map_or("", |info| info.action), created: self.created, deadline, call, stream: None };
+        let meta = self.meta(known.map_or("", |info| info.action), timeout_ms, call);
         let mut job = Job { action, kind, to, meta };
         // A client that ends goes on serving while it waits for answers itself: they may depend on it.
         let draining = matches!(self.stage, Stage::Draining { .. })
@@ -414,9 +501,6 @@ impl<D: Dispatch> Driver<D> {
         }
     }
 }
-
-/// Bytes of a frame's length, which it does not count.
-const LENGTH_FIELD: u32 = 4;
 
 /// The peer's clock, as far as this side can represent it.
 fn system_time(micros: i64) -> Option<SystemTime> {

@@ -6,6 +6,7 @@
 //! work may arrive is bounded by the limits. But where a server's connections together hold too much, nothing is read unless
 //! this side waits for it.
 
+mod answers;
 mod ending;
 mod incoming;
 mod life;
@@ -21,13 +22,16 @@ use std::{
 
 use pnet_protocol::{
     close::CloseCode,
+    failure::Failure,
     json::Form,
     protocol::{Direction, Role},
+    reply::Verdict,
     wire::Reader,
 };
 use tokio::time::{Instant, Sleep};
 
 use self::{
+    answers::Answers,
     life::{Life, Sign},
     sink::{Mistakes, Sink},
 };
@@ -37,7 +41,8 @@ use super::{
     out::weight,
 };
 use crate::{
-    config,
+    buffers, config,
+    context::Meta,
     error::{Closed, ClosedBy, Refused},
     server::Waiting,
     transport::Transport,
@@ -47,6 +52,10 @@ use crate::{
 pub(crate) trait Dispatch: Send + Unpin + 'static {
     /// Runs the connect handler; nothing is started before it is done.
     fn poll_join(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Refused>>;
+    /// Whether the handler of an action is a `fn`, and nothing has to run before it.
+    fn runs_now(&self, action: u16) -> bool;
+    /// Runs a handler that [may run now](Self::runs_now), which appends its answer to `out`.
+    fn run_now(&mut self, action: u16, meta: Meta, payload: &[u8], out: &mut Vec<u8>) -> Result<Verdict, Failure>;
     /// Takes a job.
     fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended);
     /// Goes on with what was woken. `true` if anything happened.
@@ -112,6 +121,8 @@ pub(crate) struct Driver<D> {
     form: Option<Form>,
     role: Role,
     incoming: &'static Direction,
+    /// What was answered in this turn.
+    answers: Answers,
     /// The batch that is being written, from `written` on.
     batch: Vec<u8>,
     written: usize,
@@ -174,6 +185,7 @@ impl<D: Dispatch> Driver<D> {
     pub(crate) fn new(opening: Opening, conn: Arc<Conn>, dispatch: D) -> Self {
         let Opening { io, role, reader, times, welcome, preface_len, tail, deadline, silent, heartbeat } = opening;
         let incoming = conn.info.received_by(role);
+        let answers = Answers::new(conn.out().max_answer_len());
         Self {
             io: Some(io),
             conn,
@@ -183,6 +195,7 @@ impl<D: Dispatch> Driver<D> {
             reader,
             role,
             incoming,
+            answers,
             batch: Vec::new(),
             written: 0,
             welcome,
@@ -227,15 +240,25 @@ impl<D: Dispatch> Driver<D> {
                 Reading::Some => true,
             };
             if !progress && !more && !self.fall_asleep(task) {
-                self.dispatch.rest();
+                self.rest();
                 return Poll::Pending;
             }
         }
         // A peer that keeps this side busy does not stop the clock.
         self.fall_asleep(task);
-        self.dispatch.rest();
+        self.rest();
         task.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Nothing is to be done for now: gives back what others may use meanwhile.
+    fn rest(&mut self) {
+        self.dispatch.rest();
+        self.answers.rest();
+        if self.written == self.batch.len() && self.batch.capacity() != 0 {
+            self.written = 0;
+            buffers::give(std::mem::take(&mut self.batch));
+        }
     }
 
     /// Whether what was just read and written can have no other effect than it had.
@@ -247,7 +270,8 @@ impl<D: Dispatch> Driver<D> {
     fn obey(&mut self, task: &mut Context<'_>) {
         let mut wakers = Vec::new();
         let (close, drain, kill, cut_off) = {
-            let mut out = self.conn.out();
+            let mut out = self.conn.look();
+            out.see();
             if !out.driver_runs(task.waker()) {
                 // The timer knows another waker.
                 self.armed = None;
@@ -361,10 +385,13 @@ impl<D: Dispatch> Driver<D> {
         sooner(&mut due, self.begun_until());
         sooner(&mut due, self.life.due().filter(|_| self.listens()));
         let held = self.holds();
+        let writes = self.written == self.batch.len()
+            && self.welcome.is_empty()
+            && !matches!(self.stage, Stage::Lingering { .. } | Stage::Leaving);
         {
-            let mut out = self.conn.out();
+            let mut out = self.conn.lock();
             out.settle_driver(held);
-            if out.has_requests() {
+            if out.has_requests() || writes && !out.rest_empty() {
                 return true;
             }
             sooner(&mut due, out.earliest);
@@ -484,8 +511,8 @@ impl<D: Dispatch> Driver<D> {
     }
 
     fn split(&mut self) -> (&mut D, Sink<'_>) {
-        let (conn, reader) = (&*self.conn, &mut self.reader);
-        let sink = Sink { conn, reader, mistakes: &mut self.mistakes, overfull: &mut self.overfull };
+        let (conn, reader, answers) = (&*self.conn, &mut self.reader, &mut self.answers);
+        let sink = Sink { conn, reader, answers, mistakes: &mut self.mistakes, overfull: &mut self.overfull };
         (&mut self.dispatch, sink)
     }
 }

@@ -15,9 +15,18 @@ impl<D: Dispatch> Driver<D> {
     /// Writes until the transport refuses or nothing is left.
     pub(super) fn write(&mut self, task: &mut Context<'_>) -> bool {
         let mut progress = false;
+        if self.written < self.batch.len() {
+            self.answers.settle(&self.conn);
+        }
+        // Whether nothing was left when the batch was taken.
+        let mut last = false;
         loop {
-            if self.written == self.batch.len() && !self.next_batch() {
-                return progress | self.flush(task);
+            if self.written == self.batch.len() {
+                let done = last && !self.blocked && self.pong.is_none() && !self.conn.was_touched();
+                match if done { None } else { self.next_batch() } {
+                    Some(all) => last = all,
+                    None => return progress | self.flush(task),
+                }
             }
             let Some(io) = &mut self.io else { return progress };
             let Some(rest) = self.batch.get(self.written..) else { return progress };
@@ -79,29 +88,27 @@ impl<D: Dispatch> Driver<D> {
         }
     }
 
-    /// Takes what has gathered. `false`: nothing.
-    fn next_batch(&mut self) -> bool {
+    /// Takes what has gathered, and whether that is all; `None` if there is nothing.
+    fn next_batch(&mut self) -> Option<bool> {
         self.unblock();
         self.batch.clear();
         self.written = 0;
         if matches!(self.stage, Stage::Lingering { .. } | Stage::Leaving) {
-            return false;
+            return None;
         }
         if !self.welcome.is_empty() {
+            self.answers.settle(&self.conn);
             // Held back until the connect handler is done, unless it has something to say: that needs a client that
             // listens.
             let speaks = self.conn.out().rest();
             if speaks {
                 self.release_welcome();
             }
-            return speaks;
-        }
-        if self.batch.capacity() == 0 {
-            self.batch = buffers::take_large();
+            return speaks.then_some(false);
         }
         let mut wakers = Vec::new();
         let taken = {
-            let mut out = self.conn.out();
+            let mut out = self.conn.look();
             if let Some(nonce) = self.pong.take()
                 && out.gone.is_none()
             {
@@ -111,17 +118,20 @@ impl<D: Dispatch> Driver<D> {
                 out.write_ping(*self.now.get_or_insert_with(Instant::now));
             }
             out.unpark(&mut wakers);
-            let taken = out.take_batch(&mut self.batch);
-            if taken {
+            let taken = if self.answers.take(&out, &mut self.batch) {
+                out.end_batch();
+                true
+            } else {
+                self.answers.settle_in(&mut out);
+                out.take_batch(&mut self.batch)
+            };
+            taken.then(|| {
                 // The buffer is empty again, so what was parked for want of room may follow.
                 out.unpark(&mut wakers);
-            }
-            taken
+                out.buf.is_empty()
+            })
         };
         wakers.into_iter().for_each(Waker::wake);
-        if !taken {
-            buffers::give(std::mem::take(&mut self.batch));
-        }
         taken
     }
 

@@ -1,16 +1,19 @@
 //! What becomes of a job's end: the answer, the credit, and the account of the peer's mistakes.
 
 use pnet_protocol::{
-    connection::{Rate, Violation},
+    connection::{Rate, ReplyTo, Violation},
     failure::{Failure, code},
     reply::Verdict,
     wire::Reader,
 };
 use tokio::time::Instant;
 
-use super::super::{
-    Conn,
-    lanes::{Ended, Job, JobKind},
+use super::{
+    super::{
+        Conn,
+        lanes::{Ended, Job, JobKind},
+    },
+    answers::Answers,
 };
 use crate::stream::ended_early;
 
@@ -18,6 +21,7 @@ use crate::stream::ended_early;
 pub(super) struct Sink<'a> {
     pub(super) conn: &'a Conn,
     pub(super) reader: &'a mut Reader,
+    pub(super) answers: &'a mut Answers,
     pub(super) mistakes: &'a mut Mistakes,
     pub(super) overfull: &'a mut bool,
 }
@@ -26,12 +30,14 @@ impl Ended for Sink<'_> {
     #[inline]
     fn ended(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
         // How most calls end.
-        if let (JobKind::Call { id }, Ok(Verdict::Reply)) = (job.kind, &outcome)
-            && let Some(overfull) = self.conn.reply(&job.to, payload)
-        {
-            self.reader.call_finished(id);
-            *self.overfull = overfull;
-            return;
+        if let (ReplyTo::Native(id), None, Ok(verdict)) = (&job.to, job.meta.stream, &outcome) {
+            if let Some(overfull) = self.answers.follow(None, self.conn) {
+                *self.overfull = overfull;
+            }
+            if self.answers.put(*id, *verdict, payload) {
+                self.reader.call_finished(*id);
+                return;
+            }
         }
         self.ended_otherwise(job, outcome, payload);
     }
@@ -43,7 +49,7 @@ impl Ended for Sink<'_> {
 }
 
 impl Sink<'_> {
-    fn ended_otherwise(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
+    pub(super) fn ended_otherwise(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
         let stream = job.meta.stream.is_some();
         let outcome = if stream { outcome.map_err(ended_early) } else { outcome };
         if let Err(failure) = &outcome {
