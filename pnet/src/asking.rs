@@ -24,13 +24,18 @@ pub(crate) struct Asking {
     timeout: Option<Duration>,
     /// Whether the time of the handler that calls was looked at.
     inherited: bool,
-    /// Whether it was queued in this poll.
-    fresh: bool,
-    /// Ends the wait for a connection and for room in the queue; the wait for the answer is timed by the driver.
-    unqueued: Option<Pin<Box<Sleep>>>,
+    /// There once it could not be queued at once.
+    unqueued: Option<Box<Unqueued>>,
+    route: Route,
+}
+
+/// The wait for a connection, or for room in its queue.
+#[derive(Default)]
+struct Unqueued {
+    /// Ends it; the wait for the answer is timed by the driver.
+    timer: Option<Pin<Box<Sleep>>>,
     /// In the queue for room.
     ticket: Option<u64>,
-    route: Route,
 }
 
 /// What comes next of a stream.
@@ -45,16 +50,18 @@ enum State {
         action: u16,
         payload: Vec<u8>,
     },
-    Refused(EncodeError),
+    Refused(Box<EncodeError>),
     /// Queued under this id.
     Waiting(u32),
     Done,
 }
 
 impl Asking {
-    /// Encodes a call by `encode`, user code, which runs under no lock.
+    /// Encodes a call by `encode`, user code, which runs under no lock. It goes where the route says if `conn` is gone.
+    #[inline]
     pub(crate) fn new(
-        conn: &Arc<Conn>,
+        conn: Arc<Conn>,
+        route: Route,
         action: u16,
         timeout: Option<Duration>,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
@@ -62,15 +69,9 @@ impl Asking {
         let mut payload = buffers::take();
         let state = match encode(&mut payload) {
             Ok(()) => State::Ready { action, payload },
-            Err(error) => State::Refused(error),
+            Err(error) => State::Refused(Box::new(error)),
         };
-        let (conn, route) = (Arc::clone(conn), Route::Fixed);
-        Self { conn, state, timeout, inherited: false, fresh: false, unqueued: None, ticket: None, route }
-    }
-
-    /// Goes where the route says if its connection is gone.
-    pub(crate) fn set_route(&mut self, route: Route) {
-        self.route = route;
+        Self { conn, state, timeout, inherited: false, unqueued: None, route }
     }
 
     pub(crate) const fn conn(&self) -> &Arc<Conn> {
@@ -81,36 +82,35 @@ impl Asking {
         self.timeout = timeout;
     }
 
-    /// Queues the call, unless that was done: its id.
-    pub(crate) fn poll_queued<E>(&mut self, task: &mut Context<'_>) -> Poll<Result<u32, CallError<E>>> {
-        let (action, payload) = match std::mem::replace(&mut self.state, State::Done) {
-            State::Ready { action, payload } => (action, payload),
-            State::Refused(error) => return Poll::Ready(Err(CallError::Encode(error))),
-            State::Waiting(id) => {
-                self.state = State::Waiting(id);
-                return Poll::Ready(Ok(id));
-            }
-            State::Done => panic!("a call was polled after it was ready"),
-        };
+    /// The id of the call, once it is queued.
+    #[inline]
+    pub(crate) const fn queued(&self) -> Option<u32> {
+        if let State::Waiting(id) = self.state { Some(id) } else { None }
+    }
+
+    /// Queues the call, which was not done yet. Whatever comes of it from then on wakes its task.
+    pub(crate) fn poll_queued<E>(&mut self, task: &mut Context<'_>) -> Poll<Result<(), CallError<E>>> {
         if let Err(error) = self.inherit() {
+            self.state = State::Done;
             return Poll::Ready(Err(error));
         }
+        let State::Ready { action, payload } = &mut self.state else { return Poll::Ready(Err(self.refusal())) };
         let disconnected = |why| CallError::Disconnected { sent: false, why };
         let mut out = loop {
             match self.route.poll(&mut self.conn, task) {
                 Poll::Ready(found) => found.map_err(disconnected)?,
-                Poll::Pending => {
-                    self.state = State::Ready { action, payload };
-                    return self.poll_unqueued(task).map(Err);
-                }
+                Poll::Pending => return self.poll_unqueued(task).map(Err),
             }
             let out = self.conn.out();
             let Some(closed) = out.unanswerable().cloned() else { break out };
             drop(out);
-            self.ticket = None;
+            if let Some(unqueued) = &mut self.unqueued {
+                unqueued.ticket = None;
+            }
             self.route.leave(&mut self.conn, closed).map_err(disconnected)?;
         };
-        let (timeout_ms, until) = match (&self.unqueued, self.timeout) {
+        let timer = self.unqueued.as_ref().and_then(|unqueued| unqueued.timer.as_ref());
+        let (timeout_ms, until) = match (timer, self.timeout) {
             (Some(timer), _) => {
                 let left = timer.deadline().saturating_duration_since(Instant::now());
                 (millis(left).max(1), Until::At(timer.deadline()))
@@ -118,31 +118,41 @@ impl Asking {
             (None, Some(timeout)) => (millis(timeout), Until::After(timeout)),
             (None, None) => (0, Until::Open),
         };
-        let refused = match out.call((action, self.conn.action(action)), &payload, timeout_ms, until, task.waker()) {
+        let refused = match out.call((*action, self.conn.action(*action)), payload, timeout_ms, until, task.waker()) {
             Ok((id, waker)) => {
                 drop(out);
                 wake(waker);
-                buffers::give(payload);
+                buffers::give(std::mem::take(payload));
                 self.state = State::Waiting(id);
-                self.fresh = true;
-                return Poll::Ready(Ok(id));
+                waiting::note(&self.conn);
+                return Poll::Ready(Ok(()));
             }
             Err(CallRefused::Full) => {
-                let waker = out.wait_for_room(&mut self.ticket, task.waker());
+                let waker = out.wait_for_room(&mut self.unqueued.get_or_insert_default().ticket, task.waker());
                 drop(out);
                 wake(waker);
                 waiting::note(&self.conn);
-                self.state = State::Ready { action, payload };
                 return self.poll_unqueued(task).map(Err);
             }
             Err(refused) => refused,
         };
+        drop(out);
+        self.state = State::Done;
         Poll::Ready(Err(match refused {
             CallRefused::TooLong { len, max } => CallError::TooLong { len, max },
             CallRefused::Suspended => CallError::Suspended,
             CallRefused::Busy | CallRefused::Full => failed(code::BUSY, "as many streams are open as the peer takes"),
             CallRefused::Unsupported => failed(code::UNSUPPORTED, "a peer of the old form cannot answer this call"),
         }))
+    }
+
+    /// Why a call that is not ready to be queued never will be.
+    #[cold]
+    fn refusal<E>(&mut self) -> CallError<E> {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Refused(error) => CallError::Encode(*error),
+            _ => panic!("a call was polled after it was ready"),
+        }
     }
 
     /// What a handler calls while it runs, on whatever connection, has no more time than its own caller gives it.
@@ -161,7 +171,8 @@ impl Asking {
     /// Waits for a connection or for room in the queue, as long as the call may last.
     fn poll_unqueued<E>(&mut self, task: &mut Context<'_>) -> Poll<CallError<E>> {
         if let Some(after) = self.timeout {
-            let timer = self.unqueued.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+            let unqueued = self.unqueued.get_or_insert_default();
+            let timer = unqueued.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
             if timer.as_mut().poll(task).is_ready() {
                 self.state = State::Done;
                 return Poll::Ready(CallError::TimedOut { after });
@@ -170,15 +181,14 @@ impl Asking {
         Poll::Pending
     }
 
-    /// Whether the call was queued only now. Its waker is there, and whatever comes wakes it, so that there is nothing to look
-    /// at yet.
+    /// The reply to the queued call, if it has come and is short.
     #[inline]
-    pub(crate) fn is_fresh(&mut self) -> bool {
-        let fresh = std::mem::take(&mut self.fresh);
-        if fresh {
-            waiting::note(&self.conn);
+    pub(crate) fn take_reply<'a>(&mut self, id: u32, short: &'a mut Short) -> Option<&'a [u8]> {
+        let reply = self.conn.out().take_reply(id, short);
+        if reply.is_some() {
+            self.state = State::Done;
         }
-        fresh
+        reply
     }
 
     /// How the queued call ended, and why the connection is gone, if it is. Pending while it has not.
@@ -243,7 +253,7 @@ impl Asking {
         if let State::Waiting(id) = std::mem::replace(&mut self.state, State::Done) {
             self.conn.out().cancel_call(id, &mut wakers);
         }
-        if let Some(ticket) = self.ticket.take() {
+        if let Some(ticket) = self.unqueued.as_mut().and_then(|unqueued| unqueued.ticket.take()) {
             self.conn.out().leave_queue(ticket);
         }
         wakers.into_iter().for_each(Waker::wake);
@@ -251,8 +261,11 @@ impl Asking {
 }
 
 impl Drop for Asking {
+    #[inline]
     fn drop(&mut self) {
-        self.give_up();
+        if !matches!(self.state, State::Done) || self.unqueued.is_some() {
+            self.give_up();
+        }
     }
 }
 

@@ -38,40 +38,43 @@ use tokio::time::Sleep;
 #[must_use = "a packet is sent when this is awaited"]
 pub struct Sending {
     conn: Arc<Conn>,
-    frame: Result<Vec<u8>, Option<SendError>>,
+    frame: Result<Vec<u8>, Option<Box<SendError>>>,
     when_full: WhenFull,
+    route: Route,
+    /// There once it could not be queued at once.
+    wait: Option<Box<Wait>>,
+}
+
+/// The wait for a connection, or for room in its queue.
+#[derive(Default)]
+struct Wait {
     /// In the queue for room.
     ticket: Option<u64>,
-    route: Route,
     /// Ends the wait for a connection.
     down: Option<Pin<Box<Sleep>>>,
 }
 
 impl Sending {
-    pub(crate) fn new<T, K: OneWay<T>>(conn: &Arc<Conn>, id: u16, packet: &T) -> Self {
-        Self {
-            conn: Arc::clone(conn),
-            frame: packet_frame::<T, K>(conn.dialect, conn.action(id), id, packet)
-                .map_err(|error| Some(SendError::Encode(error))),
-            when_full: conn.action(id).when_full,
-            ticket: None,
-            route: Route::Fixed,
-            down: None,
-        }
+    /// A packet for `conn`, or for where the route says if that is gone.
+    #[inline]
+    pub(crate) fn new<T, K: OneWay<T>>(conn: Arc<Conn>, route: Route, id: u16, packet: &T) -> Self {
+        let action = conn.action(id);
+        let frame = packet_frame::<T, K>(conn.dialect, action, id, packet)
+            .map_err(|error| Some(Box::new(SendError::Encode(error))));
+        Self { conn, frame, when_full: action.when_full, route, wait: None }
     }
 }
 
 impl Sending {
     /// A packet that was made at run time.
-    pub(crate) fn dynamic(conn: &Arc<Conn>, frame: Result<Vec<u8>, JsonError>, when_full: WhenFull) -> Self {
-        let frame = frame.map_err(|error| Some(error.into()));
-        Self { conn: Arc::clone(conn), frame, when_full, ticket: None, route: Route::Fixed, down: None }
-    }
-
-    /// Goes where the route says if its connection is gone.
-    pub(crate) fn routed(mut self, route: Route) -> Self {
-        self.route = route;
-        self
+    pub(crate) fn dynamic(
+        conn: Arc<Conn>,
+        route: Route,
+        frame: Result<Vec<u8>, JsonError>,
+        when_full: WhenFull,
+    ) -> Self {
+        let frame = frame.map_err(|error| Some(Box::new(error.into())));
+        Self { conn, frame, when_full, route, wait: None }
     }
 
     /// Waits for a connection, up to the call timeout.
@@ -80,7 +83,8 @@ impl Sending {
             Poll::Ready(found) => Poll::Ready(found.map_err(SendError::Disconnected)),
             Poll::Pending => {
                 if let Some(after) = self.conn.call_timeout {
-                    let timer = self.down.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+                    let down = &mut self.wait.get_or_insert_default().down;
+                    let timer = down.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
                     ready!(timer.as_mut().poll(task));
                     let why = self.route.why().unwrap_or_else(|| Arc::new(Closed::unknown()));
                     return Poll::Ready(Err(SendError::Disconnected(why)));
@@ -98,7 +102,7 @@ impl Future for Sending {
         let this = &mut *self;
         if let Err(error) = &mut this.frame {
             let error = error.take().expect("a future is not polled after it was ready");
-            return Poll::Ready(Err(error));
+            return Poll::Ready(Err(*error));
         }
         let waker = loop {
             ready!(this.poll_route(task))?;
@@ -107,12 +111,14 @@ impl Future for Sending {
             if let Some(closed) = &out.gone {
                 let closed = Arc::clone(closed);
                 drop(out);
-                this.ticket = None;
+                if let Some(wait) = &mut this.wait {
+                    wait.ticket = None;
+                }
                 this.route.leave(&mut this.conn, closed).map_err(SendError::Disconnected)?;
                 continue;
             }
             if out.makes_room_soon() {
-                let waker = out.wait_for_room(&mut this.ticket, task.waker());
+                let waker = out.wait_for_room(&mut this.wait.get_or_insert_default().ticket, task.waker());
                 drop(out);
                 wake(waker);
                 return Poll::Pending;
@@ -125,7 +131,7 @@ impl Future for Sending {
                     return Poll::Ready(Err(SendError::Disconnected(this.conn.overrun())));
                 }
                 Enqueued::Full => {
-                    let waker = out.wait_for_room(&mut this.ticket, task.waker());
+                    let waker = out.wait_for_room(&mut this.wait.get_or_insert_default().ticket, task.waker());
                     drop(out);
                     wake(waker);
                     waiting::note(&this.conn);
@@ -145,8 +151,9 @@ impl Future for Sending {
 }
 
 impl Drop for Sending {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
+        if let Some(ticket) = self.wait.as_ref().and_then(|wait| wait.ticket) {
             self.conn.out().leave_queue(ticket);
         }
     }
@@ -176,27 +183,22 @@ pub struct Calling<R: Reply> {
 }
 
 impl<R: Reply> Calling<R> {
-    pub(crate) fn new<T, K: Answered<T, Reply = R>>(conn: &Arc<Conn>, action: u16, packet: &T) -> Self {
-        let codec = conn.dialect.codec_override();
-        Self::of(Asking::new(conn, action, conn.call_timeout, |payload| K::encode(packet, codec, payload)))
+    /// A call on `conn`, or where the route says if that is gone.
+    #[inline]
+    pub(crate) fn new<T, K: Answered<T, Reply = R>>(conn: Arc<Conn>, route: Route, action: u16, packet: &T) -> Self {
+        let (codec, timeout) = (conn.dialect.codec_override(), conn.call_timeout);
+        let encode = |payload: &mut Vec<u8>| K::encode(packet, codec, payload);
+        Self { asking: Asking::new(conn, route, action, timeout, encode), reply: PhantomData }
     }
 
     /// A call that was made at run time.
-    pub(crate) fn dynamic(conn: &Arc<Conn>, action: u16, payload: Vec<u8>) -> Self {
-        Self::of(Asking::new(conn, action, conn.call_timeout, |encoded| {
+    pub(crate) fn dynamic(conn: Arc<Conn>, route: Route, action: u16, payload: Vec<u8>) -> Self {
+        let timeout = conn.call_timeout;
+        let encode = |encoded: &mut Vec<u8>| {
             *encoded = payload;
             Ok(())
-        }))
-    }
-
-    const fn of(asking: Asking) -> Self {
-        Self { asking, reply: PhantomData }
-    }
-
-    /// Goes where the route says if its connection is gone.
-    pub(crate) fn routed(mut self, route: Route) -> Self {
-        self.asking.set_route(route);
-        self
+        };
+        Self { asking: Asking::new(conn, route, action, timeout, encode), reply: PhantomData }
     }
 
     /// Waits at most `timeout` for the answer, instead of the connection's default (30 s unless set). Counted from the
@@ -221,13 +223,18 @@ impl<R: Reply> Future for Calling<R> {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let asking = &mut self.asking;
-        let id = ready!(asking.poll_queued(task))?;
-        if asking.is_fresh() {
+        let Some(id) = asking.queued() else {
+            // Its waker is there by then, and whatever comes wakes it: there is nothing to look at yet.
+            ready!(asking.poll_queued(task))?;
             return Poll::Pending;
-        }
+        };
         let mut short = [0; SHORT_LEN];
-        let (state, closed) = ready!(asking.poll_outcome(id, task, &mut short));
         let codec = asking.conn().dialect.codec_override();
+        // How most calls end.
+        if let Some(payload) = asking.take_reply(id, &mut short) {
+            return Poll::Ready(R::decode_ok(codec, payload).map_err(CallError::Decode));
+        }
+        let (state, closed) = ready!(asking.poll_outcome(id, task, &mut short));
         Poll::Ready(match state {
             CallState::Answered(AnswerBytes::Reply(payload)) => {
                 R::decode_ok(codec, payload.bytes(&short)).map_err(CallError::Decode)

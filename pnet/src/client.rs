@@ -398,6 +398,7 @@ impl<P: Phase> Client<P> {
     }
 
     /// The connection, and where to go when it is gone.
+    #[inline]
     fn route(&self) -> (Arc<Conn>, Route) {
         match &self.way {
             Way::Conn(conn) => (Arc::clone(conn), Route::Fixed),
@@ -457,7 +458,7 @@ impl<P: Phase> Client<P> {
         T::Kind: OneWay<T>,
     {
         let (conn, route) = self.route();
-        Sending::new::<T, T::Kind>(&conn, T::ID, &packet).routed(route)
+        Sending::new::<T, T::Kind>(conn, route, T::ID, &packet)
     }
 
     /// Sends a packet that has no answer, if there is room for it now.
@@ -486,7 +487,7 @@ impl<P: Phase> Client<P> {
     /// Dropped before it is ready, the packet is not sent.
     pub fn send_json(&self, packet: &Json) -> Sending {
         let (conn, route) = self.route();
-        packet.sending(&conn).routed(route)
+        packet.sending(conn, route)
     }
 
     /// Makes a call that was made at run time, and gives the answer in the same form. As [`call`](Self::call), but the
@@ -526,7 +527,7 @@ impl<P: Phase> Client<P> {
         T::Kind: Answered<T>,
     {
         let (conn, route) = self.route();
-        Calling::new::<T, T::Kind>(&conn, T::ID, &packet).routed(route)
+        Calling::new::<T, T::Kind>(conn, route, T::ID, &packet)
     }
 
     /// Opens a stream, for a packet that the protocol declares `-> stream B` or `-> stream Result<B, E>`: the server's
@@ -539,7 +540,7 @@ impl<P: Phase> Client<P> {
         T::Kind: Streamed<T>,
     {
         let (conn, route) = self.route();
-        Streaming::new::<T, T::Kind>(&conn, T::ID, &packet).routed(route)
+        Streaming::new::<T, T::Kind>(conn, route, T::ID, &packet)
     }
 
     /// Closes the connection: what was accepted is finished, within 10 s, what was queued is written, and the server

@@ -148,9 +148,10 @@ pub enum JsonError {
 }
 
 impl Json {
-    pub(crate) fn sending(&self, conn: &Arc<Conn>) -> Sending {
+    pub(crate) fn sending(&self, conn: Arc<Conn>, route: Route) -> Sending {
         let when_full = self.when_full(conn.info, conn.outgoing()).unwrap_or_default();
-        Sending::dynamic(conn, self.frame(conn.info, conn.outgoing(), conn.dialect), when_full)
+        let frame = self.frame(conn.info, conn.outgoing(), conn.dialect);
+        Sending::dynamic(conn, route, frame, when_full)
     }
 
     /// What becomes of the packet if the queue is full.
@@ -192,7 +193,7 @@ impl Json {
         }
         let mut payload = buffers::take();
         self.encode(info, conn.dialect.codec_override(), &mut payload)?;
-        let answer = Calling::<Raw>::dynamic(&conn, id, payload).routed(route).await;
+        let answer = Calling::<Raw>::dynamic(Arc::clone(&conn), route, id, payload).await;
         let read = |part: &PartInfo, payload: &[u8]| {
             let codec = conn.dialect.codec_override().unwrap_or(part.codec);
             match dynamic::decode(payload, part.schema, codec) {

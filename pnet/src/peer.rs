@@ -87,7 +87,7 @@ impl<P: Phase> Peer<P> {
         T: ServerSends<P>,
         T::Kind: OneWay<T>,
     {
-        Sending::new::<T, T::Kind>(&self.conn, T::ID, &packet)
+        Sending::new::<T, T::Kind>(Arc::clone(&self.conn), Route::Fixed, T::ID, &packet)
     }
 
     /// Sends a packet that has no answer, if there is room for it now.
@@ -115,7 +115,7 @@ impl<P: Phase> Peer<P> {
     ///
     /// Dropped before it is ready, the packet is not sent.
     pub fn send_json(&self, packet: &Json) -> Sending {
-        packet.sending(&self.conn)
+        packet.sending(Arc::clone(&self.conn), Route::Fixed)
     }
 
     /// Makes a call that was made at run time, and gives the answer in the same form. As [`call`](Self::call), but the
@@ -154,7 +154,7 @@ impl<P: Phase> Peer<P> {
         T: ServerSends<P>,
         T::Kind: Answered<T>,
     {
-        Calling::new::<T, T::Kind>(&self.conn, T::ID, &packet)
+        Calling::new::<T, T::Kind>(Arc::clone(&self.conn), Route::Fixed, T::ID, &packet)
     }
 
     /// Opens a stream, for a packet that the protocol declares `-> stream B` or `-> stream Result<B, E>`: the client's
@@ -166,7 +166,7 @@ impl<P: Phase> Peer<P> {
         T: ServerSends<P>,
         T::Kind: Streamed<T>,
     {
-        Streaming::new::<T, T::Kind>(&self.conn, T::ID, &packet)
+        Streaming::new::<T, T::Kind>(Arc::clone(&self.conn), Route::Fixed, T::ID, &packet)
     }
 
     /// Suspends delivery: from now on, what this side would send of its own accord is refused.

@@ -470,7 +470,9 @@ impl Out {
     /// that is gone does not count: no reading and no closing sets it free, so it must not cost others their connections.
     #[inline]
     fn settle(&mut self) {
-        self.account.settle(if self.gone.is_none() { self.own() } else { 0 });
+        if self.account.counts() {
+            self.account.settle(if self.gone.is_none() { self.own() } else { 0 });
+        }
     }
 
     /// What is held for this connection alone.

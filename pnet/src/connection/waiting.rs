@@ -12,42 +12,61 @@ use super::Conn;
 
 /// Runs `poll` as a part of `conn`'s driver; the flag says whether something in it waits for `conn`'s peer. Whoever waits
 /// for the handler does so until `deadline`.
+#[inline]
 pub(crate) fn watch<R>(conn: &Conn, deadline: Option<Instant>, poll: impl FnOnce() -> R) -> (R, bool) {
-    let scope = Scope(CURRENT.replace(Watched { conn: address(conn), waits: false, deadline }));
+    let scope = Scope(CURRENT.with(|current| current.replace(address(conn), deadline)));
     let result = poll();
-    let waits = CURRENT.get().waits;
+    let waits = CURRENT.with(|current| current.waits.get());
     drop(scope);
     (result, waits)
 }
 
 /// How long the caller of the handler waits that is polled now, if it is a handler and its caller has said.
+#[inline]
 pub(crate) fn deadline() -> Option<Instant> {
-    CURRENT.get().deadline
+    CURRENT.with(|current| current.deadline.get())
 }
 
 /// Called by an operation that is about to return `Pending` because `conn`'s peer has to act first.
+#[inline]
 pub(crate) fn note(conn: &Conn) {
-    let watched = CURRENT.get();
-    if watched.conn == address(conn) {
-        CURRENT.set(Watched { waits: true, ..watched });
-    }
+    CURRENT.with(|current| {
+        if current.conn.get() == address(conn) {
+            current.waits.set(true);
+        }
+    });
 }
 
 /// The handler that is being polled.
-#[derive(Clone, Copy)]
 struct Watched {
     /// Its connection's address; 0 if none is polled.
-    conn: usize,
-    waits: bool,
-    deadline: Option<Instant>,
+    conn: Cell<usize>,
+    waits: Cell<bool>,
+    deadline: Cell<Option<Instant>>,
+}
+
+impl Watched {
+    const fn nobody() -> Self {
+        Self { conn: Cell::new(0), waits: Cell::new(false), deadline: Cell::new(None) }
+    }
+
+    /// Another handler is polled, which does not wait yet; what was before.
+    fn replace(&self, conn: usize, deadline: Option<Instant>) -> (usize, bool, Option<Instant>) {
+        (self.conn.replace(conn), self.waits.replace(false), self.deadline.replace(deadline))
+    }
 }
 
 /// Puts back what was watched before: when a handler's poll runs another driver, and when it panics.
-struct Scope(Watched);
+struct Scope((usize, bool, Option<Instant>));
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        CURRENT.set(self.0);
+        let (conn, waits, deadline) = self.0;
+        CURRENT.with(|current| {
+            current.conn.set(conn);
+            current.waits.set(waits);
+            current.deadline.set(deadline);
+        });
     }
 }
 
@@ -56,5 +75,5 @@ fn address(conn: &Conn) -> usize {
 }
 
 thread_local! {
-    static CURRENT: Cell<Watched> = const { Cell::new(Watched { conn: 0, waits: false, deadline: None }) };
+    static CURRENT: Watched = const { Watched::nobody() };
 }

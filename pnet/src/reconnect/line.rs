@@ -184,17 +184,29 @@ pub(crate) enum Route {
     /// On the line's current connection.
     Line(Arc<Line>),
     /// On the line's next connection, which is waited for.
-    Coming(Arc<Line>, Coming),
+    Coming(Box<Coming>),
 }
 
-type Coming = Pin<Box<dyn Future<Output = Result<Arc<Conn>, Arc<Closed>>> + Send + Sync>>;
+/// The wait for a line's next connection.
+pub(crate) struct Coming {
+    line: Arc<Line>,
+    next: Pin<Box<dyn Future<Output = Result<Arc<Conn>, Arc<Closed>>> + Send + Sync>>,
+}
 
 impl Route {
     /// Ready if `conn` may be tried. Ready with an error if no connection will come.
+    #[inline]
     pub(crate) fn poll(&mut self, conn: &mut Arc<Conn>, task: &mut Context<'_>) -> Poll<Result<(), Arc<Closed>>> {
-        let Self::Coming(line, coming) = self else { return Poll::Ready(Ok(())) };
-        let found = ready!(coming.as_mut().poll(task));
-        *self = Self::Line(Arc::clone(line));
+        match self {
+            Self::Fixed | Self::Line(_) => Poll::Ready(Ok(())),
+            Self::Coming(_) => self.poll_coming(conn, task),
+        }
+    }
+
+    fn poll_coming(&mut self, conn: &mut Arc<Conn>, task: &mut Context<'_>) -> Poll<Result<(), Arc<Closed>>> {
+        let Self::Coming(coming) = self else { return Poll::Ready(Ok(())) };
+        let found = ready!(coming.next.as_mut().poll(task));
+        *self = Self::Line(Arc::clone(&coming.line));
         Poll::Ready(found.map(|found| *conn = found))
     }
 
@@ -205,8 +217,8 @@ impl Route {
             Some(found) => *conn = found?,
             None if line.while_down == WhileDown::Fail => return Err(line.why().unwrap_or(closed)),
             None => {
-                let coming = Box::pin(Arc::clone(line).wait_for_another(Arc::clone(conn)));
-                *self = Self::Coming(Arc::clone(line), coming);
+                let next = Box::pin(Arc::clone(line).wait_for_another(Arc::clone(conn)));
+                *self = Self::Coming(Box::new(Coming { line: Arc::clone(line), next }));
             }
         }
         Ok(())
@@ -216,7 +228,8 @@ impl Route {
     pub(crate) fn why(&self) -> Option<Arc<Closed>> {
         match self {
             Self::Fixed => None,
-            Self::Line(line) | Self::Coming(line, _) => line.why(),
+            Self::Line(line) => line.why(),
+            Self::Coming(coming) => coming.line.why(),
         }
     }
 }
@@ -226,7 +239,7 @@ impl fmt::Debug for Route {
         f.write_str(match self {
             Self::Fixed => "Fixed",
             Self::Line(_) => "Line",
-            Self::Coming(..) => "Coming",
+            Self::Coming(_) => "Coming",
         })
     }
 }

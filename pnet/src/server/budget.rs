@@ -199,6 +199,12 @@ impl Account {
         Self { budget, id, settled: 0 }
     }
 
+    /// Whether anybody wants to know.
+    #[inline]
+    pub(crate) const fn counts(&self) -> bool {
+        self.budget.is_some()
+    }
+
     /// Tells the budget what the connection holds, if that has changed enough to be worth it.
     #[inline]
     pub(crate) fn settle(&mut self, held: usize) {

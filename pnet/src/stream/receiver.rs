@@ -63,16 +63,11 @@ pub struct Streaming<R: Reply> {
 type Item<R> = Result<<R as Reply>::Ok, CallError<<R as Reply>::Err>>;
 
 impl<R: Reply> Streaming<R> {
-    pub(crate) fn new<T, K: Streamed<T, Reply = R>>(conn: &Arc<Conn>, action: u16, packet: &T) -> Self {
+    /// A stream on `conn`, or where the route says if that is gone before it is open.
+    pub(crate) fn new<T, K: Streamed<T, Reply = R>>(conn: Arc<Conn>, route: Route, action: u16, packet: &T) -> Self {
         let codec = conn.dialect.codec_override();
-        let asking = Asking::new(conn, action, None, |payload| K::encode(packet, codec, payload));
+        let asking = Asking::new(conn, route, action, None, |payload| K::encode(packet, codec, payload));
         Self { asking, ended: false, reply: PhantomData }
-    }
-
-    /// Goes where the route says if its connection is gone before it is open.
-    pub(crate) fn routed(mut self, route: Route) -> Self {
-        self.asking.set_route(route);
-        self
     }
 
     /// Ends the whole stream with [`CallError::TimedOut`] if it is not over by then, counted from the first poll.
@@ -100,13 +95,12 @@ impl<R: Reply> Streaming<R> {
     }
 
     fn poll_any(&mut self, task: &mut Context<'_>) -> Poll<Option<Item<R>>> {
-        let id = match ready!(self.asking.poll_queued(task)) {
-            Ok(id) => id,
-            Err(error) => return Poll::Ready(Some(Err(error))),
+        let Some(id) = self.asking.queued() else {
+            return match ready!(self.asking.poll_queued(task)) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Some(Err(error))),
+            };
         };
-        if self.asking.is_fresh() {
-            return Poll::Pending;
-        }
         let codec = self.asking.conn().dialect.codec_override();
         let mut short = [0; SHORT_LEN];
         let (state, closed) = match ready!(self.asking.poll_item(id, task, &mut short)) {

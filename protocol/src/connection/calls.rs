@@ -69,6 +69,20 @@ impl<T> Calls<T> {
         }
     }
 
+    /// Ends a call and drops its value. Ids that are not those of open calls are ignored.
+    #[inline]
+    pub fn close(&mut self, id: u32) {
+        let Some(index) = index_of(id) else { return };
+        if let Some(slot) = self.slots.get_mut(usize::from(index))
+            && slot.generation == id >> INDEX_BITS
+            && matches!(slot.state, State::Open(_))
+        {
+            slot.state = State::Empty { next: self.free };
+            self.free = Some(index);
+            self.len -= 1;
+        }
+    }
+
     /// The value of an open call.
     #[inline]
     pub fn get_mut(&mut self, id: u32) -> Option<&mut T> {

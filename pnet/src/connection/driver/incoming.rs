@@ -196,9 +196,17 @@ impl<D: Dispatch> Driver<D> {
     fn handle_call(&mut self, call: Call<'_>, task: &Context<'_>) {
         let Call { id, action, info, timeout_ms, payload, .. } = call;
         self.conn.counters.calls_received.add(1);
-        if !self.runs_now(action) {
+        if !matches!(self.stage, Stage::Open) {
             self.reader.open_call(id);
             self.admit(action, JobKind::Call { id }, ReplyTo::Native(id), timeout_ms, payload, task);
+            return;
+        }
+        if !self.runs_now(action) {
+            self.reader.open_call(id);
+            let meta = self.meta(info.action, timeout_ms, true);
+            let job = Job { action, kind: JobKind::Call { id }, to: ReplyTo::Native(id), meta };
+            let (dispatch, mut ended) = self.split();
+            dispatch.admit(job, payload, task.waker(), &mut ended);
             return;
         }
         let meta = self.meta(info.action, timeout_ms, true);
@@ -377,7 +385,7 @@ impl<D: Dispatch> Driver<D> {
             let mut out = self.conn.lock();
             while let Some((id, payload, len)) = next {
                 used += len;
-                wakers.extend(out.answered(id, &Answer::Reply(payload)));
+                wakers.extend(out.replied(id, payload));
                 next = bytes.get(used..).and_then(|rest| self.reader.take_reply(rest));
             }
             out.unpark(&mut wakers);

@@ -103,17 +103,21 @@ pub(crate) type Short = [u8; SHORT_LEN];
 
 impl Shorts {
     fn keep(&mut self, id: u32, payload: &[u8]) -> Payload {
-        let (place, len) = (Calls::<CallSlot>::place_of(id), payload.len());
-        match u8::try_from(len) {
-            Ok(short) if len <= SHORT_LEN => {
-                if self.0.len() <= place {
-                    self.0.resize(place + 1, [0; SHORT_LEN]);
-                }
-                self.0[place][..len].copy_from_slice(payload);
-                Payload::Short(short)
-            }
-            _ => Payload::Long(payload.to_vec()),
+        self.put(id, payload).unwrap_or_else(|| Payload::Long(payload.to_vec()))
+    }
+
+    /// Keeps a payload that is short.
+    #[inline]
+    fn put(&mut self, id: u32, payload: &[u8]) -> Option<Payload> {
+        let (place, len) = (Calls::<CallSlot>::place_of(id), u8::try_from(payload.len()).ok()?);
+        if payload.len() > SHORT_LEN {
+            return None;
         }
+        if self.0.len() <= place {
+            self.0.resize(place + 1, [0; SHORT_LEN]);
+        }
+        self.0.get_mut(place)?.get_mut(..payload.len())?.copy_from_slice(payload);
+        Some(Payload::Short(len))
     }
 
     fn copy(&self, id: u32, short: &mut Short) {
@@ -262,6 +266,21 @@ impl Out {
         self.settle();
     }
 
+    /// The reply to a call, if it has come, is short, and nothing else is to be seen to.
+    #[inline]
+    pub(crate) fn take_reply<'a>(&mut self, id: u32, short: &'a mut Short) -> Option<&'a [u8]> {
+        let slot = self.calls.get_mut(id)?;
+        let CallState::Answered(AnswerBytes::Reply(Payload::Short(len))) = slot.state else { return None };
+        if self.calls.len() >= MAX_CALLS {
+            return None;
+        }
+        let (kept, place) = (self.shorts.0.get(Calls::<CallSlot>::place_of(id))?, usize::from(len));
+        let short = short.get_mut(..place)?;
+        short.copy_from_slice(kept.get(..place)?);
+        self.calls.close(id);
+        Some(short)
+    }
+
     /// The outcome of a call, for its caller, and why the connection is gone, if it is; `None` while there is none. A short
     /// payload is copied to `short`.
     pub(crate) fn outcome(
@@ -299,6 +318,24 @@ impl Out {
             wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
         }
         self.calls.remove(id).map(|slot| slot.state)
+    }
+
+    /// A reply has come; the caller's waker, if it is still there.
+    #[inline]
+    pub(crate) fn replied(&mut self, id: u32, payload: &[u8]) -> Option<Waker> {
+        // As most come: the caller waits, and the payload is short.
+        if let Some(slot) = self.calls.get_mut(id)
+            && matches!(slot.state, CallState::Sent)
+            && !slot.stream
+            && let Some(short) = self.shorts.put(id, payload)
+        {
+            slot.state = CallState::Answered(AnswerBytes::Reply(short));
+            let waker = slot.waker.take();
+            self.answers_until = None;
+            self.writer.call_ended(id, false);
+            return waker;
+        }
+        self.answered(id, &Answer::Reply(payload))
     }
 
     /// An answer has come; the caller's waker, if it is still there. An answer to no call is ignored.
