@@ -227,12 +227,13 @@ impl<S: Service> ClientBuilder<S> {
     {
         let places = places(&self.config.limits);
         let state = self.state;
-        open::<S::Protocol, P, _>(io, peer, self.config, |conn| {
-            let shared = Arc::new(Shared { state, hub: Arc::new(HubCore::default()), pool: Pool::new() });
+        let mut dispatch = |conn| -> Box<dyn Dispatch> {
+            let shared =
+                Arc::new(Shared { state: Arc::clone(&state), hub: Arc::new(HubCore::default()), pool: Pool::new() });
             let link = Arc::new(Link { shared, conn, member: std::sync::OnceLock::new() });
-            Served::<S>::new(link, places)
-        })
-        .await
+            Box::new(Served::<S>::new(link, places))
+        };
+        open(Box::new(io), peer, self.config, S::Protocol::INFO, &mut dispatch).await.map(Client::opened)
     }
 }
 
@@ -272,30 +273,28 @@ impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
         Pr: Protocol<Start = P>,
     {
         let (items, inbox) = inbox::channel(inbox_places(&self.config.limits, self.config.dialect));
-        let client = open::<Pr, P, _>(io, peer, self.config, |conn| Feed::<Pr>::new(items, conn)).await?;
-        Ok((client, inbox))
+        let mut dispatch = |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Pr>::new(items.clone(), conn)) };
+        let conn = open(Box::new(io), peer, self.config, Pr::INFO, &mut dispatch).await?;
+        Ok((Client::opened(conn), inbox))
     }
 }
 
-/// The handshake, and the driver's start as the very last thing.
-pub(crate) async fn open<Pr, P, D>(
-    io: impl Transport,
+/// The handshake, and the driver's start as the very last thing. The connection is counted as a client's by then, who is to
+/// be made with [`Client::opened`].
+pub(crate) async fn open(
+    io: Box<dyn Transport>,
     peer: PeerAddr,
     config: ClientConfig,
-    dispatch: impl FnOnce(Arc<Conn>) -> D,
-) -> Result<Client<P>, ConnectError>
-where
-    Pr: Protocol,
-    P: Phase<Protocol = Pr>,
-    D: Dispatch,
-{
+    info: &'static ProtocolInfo,
+    dispatch: &mut (dyn FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send),
+) -> Result<Arc<Conn>, ConnectError> {
     // What the server's schema looks like is its own business; what this side's looks like is told on the same terms.
     let shapes = if peer.is_local() { ShapePolicy::Shapes } else { ShapePolicy::Names };
     let mut joining = Joining::new(io);
     let after = config.handshake_timeout;
     let shaken = match config.dialect {
-        Dialect::Json => tokio::time::timeout(after, shake_json(&mut joining, Pr::INFO, &config)).await,
-        _ => tokio::time::timeout(after, shake(&mut joining, Pr::INFO, &config, shapes)).await,
+        Dialect::Json => tokio::time::timeout(after, shake_json(&mut joining, info, &config)).await,
+        _ => tokio::time::timeout(after, shake(&mut joining, info, &config, shapes)).await,
     };
     let (id, reader, writer, heartbeat_ms) = match shaken {
         Ok(Ok(shaken)) => shaken,
@@ -305,8 +304,7 @@ where
         }
         Err(_) => return Err(ConnectError::TimedOut { after }),
     };
-    let conn = Conn::new(id, peer, (Role::Client, Pr::INFO), (writer, &config.limits), config.call_timeout, None);
-    let client = Client::new(Arc::clone(&conn));
+    let conn = Conn::new(id, peer, (Role::Client, info), (writer, &config.limits), config.call_timeout, None);
     let opening = Opening {
         io: joining.io,
         role: Role::Client,
@@ -319,12 +317,11 @@ where
         silent: None,
         heartbeat: config::every(heartbeat_ms),
     };
-    let driver = Driver::new(opening, Arc::clone(&conn), dispatch(conn));
-    let dialect = config.dialect;
-    let span =
-        tracing::debug_span!("connection", id = %client.id(), peer = %client.conn().addr, %dialect, role = "client");
+    conn.add_client();
+    let driver = Driver::new(opening, Arc::clone(&conn), dispatch(Arc::clone(&conn)));
+    let span = tracing::debug_span!("connection", %id, peer = %conn.addr, dialect = %config.dialect, role = "client");
     tokio::spawn(driver.instrument(span));
-    Ok(client)
+    Ok(conn)
 }
 
 /// With the heartbeat that the server has announced.
@@ -389,6 +386,11 @@ enum Way {
 impl<P: Phase> Client<P> {
     pub(crate) fn new(conn: Arc<Conn>) -> Self {
         conn.add_client();
+        Self::opened(conn)
+    }
+
+    /// The first client of a connection, which [`open`] has counted.
+    pub(crate) const fn opened(conn: Arc<Conn>) -> Self {
         Self { way: Way::Conn(conn), phase: PhantomData }
     }
 

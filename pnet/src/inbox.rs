@@ -236,15 +236,15 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
     }
 
     /// There are no handlers.
-    fn runs_now(&self, _: u16) -> bool {
+    fn is_fn(&self, _: u16) -> bool {
         false
     }
 
-    fn run_now(&mut self, _: u16, _: Meta, _: &[u8], _: &mut Vec<u8>) -> Result<Verdict, Failure> {
-        Err(nobody_reads())
+    fn run_now(&mut self, _: u16, _: Meta, _: &[u8], _: &mut Vec<u8>) -> Option<Result<Verdict, Failure>> {
+        None
     }
 
-    fn admit(&mut self, job: Job, payload: &[u8], _: &Waker, ended: &mut impl Ended) {
+    fn admit(&mut self, job: Job, payload: &[u8], _: &Waker, ended: &mut dyn Ended) {
         // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
         // decoded may borrow from the payload; a program that minds takes handlers.
         let codec_override = self.conn.dialect.codec_override();
@@ -266,7 +266,7 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
         }
     }
 
-    fn poll(&mut self, _: &Waker, _: &mut impl Ended) -> bool {
+    fn poll(&mut self, _: &Waker, _: &mut dyn Ended) -> bool {
         false
     }
 

@@ -267,7 +267,7 @@ impl<S: Service> ServerBuilder<S> {
             ..Core::default()
         });
         let shared = Arc::new(Shared { state: self.state, hub: Arc::clone(&self.hub), pool: Pool::new() });
-        let server = Arc::new(Serving::<S>::new(shared, self.config, Arc::clone(&core)));
+        let server = Serving::new::<S>(shared, self.config, Arc::clone(&core));
         core.tasks.spawn(server.accept(listener));
         let handle = ServerHandle { core, hub: Hub::from_core(self.hub) };
         Server { handle, local_addr, grace, closes: true }

@@ -49,8 +49,8 @@ pub(crate) enum JoinError {
 }
 
 impl Joining {
-    pub(crate) fn new(io: impl Transport) -> Self {
-        Self { io: Box::new(io), tail: Vec::new(), read: 0, out: Vec::new() }
+    pub(crate) const fn new(io: Box<dyn Transport>) -> Self {
+        Self { io, tail: Vec::new(), read: 0, out: Vec::new() }
     }
 
     /// Waits for the first byte. Nothing is allocated while there is none.

@@ -108,14 +108,7 @@ impl<S: Service> Lanes<S> {
         self.held = false;
     }
 
-    /// Whether the handler of an action is a `fn`, and nothing has to run before it.
-    #[inline]
-    pub(crate) fn runs_now(&self, action: u16) -> bool {
-        let now = S::ROUTES.get(usize::from(action)).is_some_and(|route| matches!(route.run, Run::Now(_)));
-        now && !self.held && self.ordered.is_none() && self.queue.is_empty() && self.has_place()
-    }
-
-    /// Runs a handler that [may run now](Self::runs_now), which appends its answer to `out`.
+    /// Runs the handler of an action, which appends its answer to `out`, if it is a `fn` and nothing has to run before it.
     #[inline]
     pub(crate) fn run_now(
         &mut self,
@@ -123,19 +116,21 @@ impl<S: Service> Lanes<S> {
         meta: Meta,
         payload: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<Verdict, Failure> {
-        let Some(Route { run: Run::Now(run), handler, .. }) = S::ROUTES.get(usize::from(action)) else {
-            return Err(unknown_action());
-        };
+    ) -> Option<Result<Verdict, Failure>> {
+        let Some(Route { run: Run::Now(run), handler, .. }) = S::ROUTES.get(usize::from(action)) else { return None };
+        if self.held || self.ordered.is_some() || !self.queue.is_empty() || !self.has_place() {
+            return None;
+        }
         let link = &self.link;
         let cx = self.cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none()));
         cx.set_meta(meta);
-        catch_unwind(AssertUnwindSafe(|| run(cx, payload, out))).unwrap_or_else(|panic| Err(panicked(handler, &*panic)))
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(cx, payload, out)));
+        Some(outcome.unwrap_or_else(|panic| Err(panicked(handler, &*panic))))
     }
 
     /// Takes a job; `payload` is the read buffer's.
     #[inline]
-    pub(crate) fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended) {
+    pub(crate) fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended) {
         if self.is_held(ended) || self.ordered.is_some() || !self.queue.is_empty() || !self.has_place() {
             let frame = buffers::keep(payload);
             self.holds += weight(&frame);
@@ -146,7 +141,7 @@ impl<S: Service> Lanes<S> {
     }
 
     /// Runs what was woken, and starts what no longer waits. `true` if anything happened.
-    pub(crate) fn poll(&mut self, waker: &Waker, ended: &mut impl Ended) -> bool {
+    pub(crate) fn poll(&mut self, waker: &Waker, ended: &mut dyn Ended) -> bool {
         let mut progress = false;
         if let Some(ready) = &self.ready {
             ready.set_driver(waker);
@@ -235,13 +230,13 @@ impl<S: Service> Lanes<S> {
     }
 
     /// Whether nothing is started now: before the connect handler is done, and while answers would find no room.
-    fn is_held(&self, ended: &impl Ended) -> bool {
+    fn is_held(&self, ended: &dyn Ended) -> bool {
         self.held || ended.is_overfull()
     }
 
     /// Starts a job: `frame` if it was queued, else `payload` from the read buffer.
     #[inline]
-    fn start(&mut self, job: Job, payload: &[u8], frame: Option<Vec<u8>>, waker: &Waker, ended: &mut impl Ended) {
+    fn start(&mut self, job: Job, payload: &[u8], frame: Option<Vec<u8>>, waker: &Waker, ended: &mut dyn Ended) {
         let Some(route) = S::ROUTES.get(usize::from(job.action)) else {
             ended.ended(&job, Err(unknown_action()), &[]);
             return;
@@ -277,7 +272,7 @@ impl<S: Service> Lanes<S> {
         make: fn() -> Box<dyn Slot<S>>,
         concurrent: bool,
         waker: &Waker,
-        ended: &mut impl Ended,
+        ended: &mut dyn Ended,
     ) {
         let Some(index) = self.next_place() else {
             // The limits make this impossible; an answer is still better than none.
@@ -306,7 +301,7 @@ impl<S: Service> Lanes<S> {
     }
 
     /// Polls one handler. `false` if there is none: it was cancelled, or woken after its end.
-    fn poll_place(&mut self, index: usize, ended: &mut impl Ended) -> bool {
+    fn poll_place(&mut self, index: usize, ended: &mut dyn Ended) -> bool {
         let Some(ready) = &mut self.ready else { return false };
         let Some(mut running) = self.places.get_mut(index).and_then(Option::take) else { return false };
         let conn: &Conn = &self.link.conn;
@@ -330,7 +325,7 @@ impl<S: Service> Lanes<S> {
 
     /// A handler has ended: what it was lent is there for the next one.
     #[inline]
-    fn finish(&mut self, job: &Job, slot: Box<dyn Slot<S>>, finished: Finished<S>, ended: &mut impl Ended) {
+    fn finish(&mut self, job: &Job, slot: Box<dyn Slot<S>>, finished: Finished<S>, ended: &mut dyn Ended) {
         let Finished { cx, buf, outcome } = finished;
         ended.ended(job, outcome, &buf);
         buffers::give(buf);
@@ -340,7 +335,7 @@ impl<S: Service> Lanes<S> {
         }
     }
 
-    fn fail(job: &Job, slot: Box<dyn Slot<S>>, panic: &(dyn Any + Send), ended: &mut impl Ended) {
+    fn fail(job: &Job, slot: Box<dyn Slot<S>>, panic: &(dyn Any + Send), ended: &mut dyn Ended) {
         let handler = S::ROUTES.get(usize::from(job.action)).map_or("", |route| route.handler);
         ended.ended(job, Err(panicked(handler, panic)), &[]);
         drop_quietly(slot);

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     context::{Cx, Link, Meta},
     error::{Closed, Refused},
-    service::Service,
+    service::{Run, Service},
 };
 
 /// The handlers of one connection, for its driver.
@@ -82,22 +82,26 @@ impl<S: Service> Dispatch for Served<S> {
         Poll::Ready(done)
     }
 
-    #[inline]
-    fn runs_now(&self, action: u16) -> bool {
-        self.lanes.runs_now(action)
+    fn is_fn(&self, action: u16) -> bool {
+        S::ROUTES.get(usize::from(action)).is_some_and(|route| matches!(route.run, Run::Now(_)))
     }
 
-    #[inline]
-    fn run_now(&mut self, action: u16, meta: Meta, payload: &[u8], out: &mut Vec<u8>) -> Result<Verdict, Failure> {
+    fn run_now(
+        &mut self,
+        action: u16,
+        meta: Meta,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Option<Result<Verdict, Failure>> {
         self.lanes.run_now(action, meta, payload, out)
     }
 
     #[inline]
-    fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended) {
+    fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended) {
         self.lanes.admit(job, payload, waker, ended);
     }
 
-    fn poll(&mut self, waker: &Waker, ended: &mut impl Ended) -> bool {
+    fn poll(&mut self, waker: &Waker, ended: &mut dyn Ended) -> bool {
         self.lanes.poll(waker, ended)
     }
 

@@ -22,7 +22,7 @@ pub(crate) use self::line::{Line, Route};
 use self::supervisor::start;
 use crate::{
     client::{Client, ClientBuilder, ClientConfig, InboxBuilder, inbox_places, places},
-    connection::{Conn, lanes::Pool, served::Served},
+    connection::{Conn, driver::Dispatch, lanes::Pool, served::Served},
     context::{Link, Shared},
     error::{Closed, ConnectError, Refused},
     hub::HubCore,
@@ -242,7 +242,7 @@ impl<Pr: Receive<ClientSide>> ReconnectInboxBuilder<Pr> {
     {
         let plaintext = self.plan.config.plaintext_on_network;
         let (items, room, inbox) = feed(&self.plan.config);
-        let make = move |conn| Feed::<Pr>::new(items.clone(), conn);
+        let make = move |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Pr>::new(items.clone(), conn)) };
         let client = start(self.plan, move || tcp::connect(address.clone(), plaintext), room, make).await?;
         Ok((client, inbox))
     }
@@ -262,7 +262,7 @@ impl<Pr: Receive<ClientSide>> ReconnectInboxBuilder<Pr> {
         Pr: Protocol<Start = P>,
     {
         let (items, room, inbox) = feed(&self.plan.config);
-        let make = move |conn| Feed::<Pr>::new(items.clone(), conn);
+        let make = move |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Pr>::new(items.clone(), conn)) };
         let connector = Arc::new(connector);
         let dial = move || dial(Arc::clone(&connector));
         let client = start(self.plan, dial, room, make).await?;
@@ -274,10 +274,13 @@ impl<Pr: Receive<ClientSide>> ReconnectInboxBuilder<Pr> {
 fn serve<S: Service>(
     state: Arc<S::State>,
     config: &ClientConfig,
-) -> impl FnMut(Arc<Conn>) -> Served<S> + Send + use<S> {
+) -> impl FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send + use<S> {
     let places = places(&config.limits);
-    let shared = Arc::new(Shared { state, hub: Arc::new(HubCore::default()), pool: Pool::new() });
-    move |conn| Served::new(Arc::new(Link { shared: Arc::clone(&shared), conn, member: OnceLock::new() }), places)
+    let shared = Arc::new(Shared { state, hub: Arc::new(HubCore::default()), pool: Pool::<S>::new() });
+    move |conn| {
+        let link = Link { shared: Arc::clone(&shared), conn, member: OnceLock::new() };
+        Box::new(Served::new(Arc::new(link), places))
+    }
 }
 
 /// An inbox for one connection and what was left of those before it, and what waits until there is room for one.

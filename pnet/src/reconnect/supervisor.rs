@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use pnet_protocol::protocol::Phase;
+use pnet_protocol::protocol::{Phase, Protocol};
 use tokio::{
     select,
     time::{Instant, sleep, timeout_at},
@@ -25,7 +25,7 @@ use crate::{
 /// Makes the first connection, whose errors are the caller's, and has the others made.
 ///
 /// `dial` opens a transport, `room` waits until a further connection is wanted, `make` makes what its driver serves.
-pub(super) async fn start<P, Io, Dial, Dialed, Room, Roomy, D, Make>(
+pub(super) async fn start<P, Io, Dial, Dialed, Room, Roomy, Make>(
     plan: Plan<P>,
     dial: Dial,
     room: Room,
@@ -38,8 +38,7 @@ where
     Dialed: Future<Output = Result<(Io, PeerAddr), ConnectError>> + Send,
     Room: Fn() -> Roomy + Send + 'static,
     Roomy: Future<Output = ()> + Send,
-    D: Dispatch,
-    Make: FnMut(Arc<Conn>) -> D + Send + 'static,
+    Make: FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send + 'static,
 {
     let mut attempts = Attempts { plan, dial, make };
     let client = attempts.connect().await?;
@@ -72,7 +71,7 @@ struct Supervisor<P: Phase, Dial, Room, Make> {
     delays: Delays,
 }
 
-impl<P, Io, Dial, Dialed, Room, Roomy, D, Make> Supervisor<P, Dial, Room, Make>
+impl<P, Io, Dial, Dialed, Room, Roomy, Make> Supervisor<P, Dial, Room, Make>
 where
     P: Phase,
     Io: Transport,
@@ -80,8 +79,7 @@ where
     Dialed: Future<Output = Result<(Io, PeerAddr), ConnectError>>,
     Room: Fn() -> Roomy,
     Roomy: Future<Output = ()>,
-    D: Dispatch,
-    Make: FnMut(Arc<Conn>) -> D,
+    Make: FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send,
 {
     /// Holds one handle on each connection, so that those which handlers hold do not decide about its end.
     async fn run(mut self, mut client: Client<P>) -> Arc<Closed> {
@@ -166,14 +164,13 @@ struct Attempts<P: Phase, Dial, Make> {
     make: Make,
 }
 
-impl<P, Io, Dial, Dialed, D, Make> Attempts<P, Dial, Make>
+impl<P, Io, Dial, Dialed, Make> Attempts<P, Dial, Make>
 where
     P: Phase,
     Io: Transport,
     Dial: Fn() -> Dialed,
     Dialed: Future<Output = Result<(Io, PeerAddr), ConnectError>>,
-    D: Dispatch,
-    Make: FnMut(Arc<Conn>) -> D,
+    Make: FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send,
 {
     /// One attempt, from the first packet to the welcome.
     async fn connect(&mut self) -> Result<Client<P>, ConnectError> {
@@ -184,9 +181,9 @@ where
         let (io, peer) = timeout_at(deadline, dialed).await.map_err(late)??;
         let mut config = self.plan.config.clone();
         config.handshake_timeout = deadline.saturating_duration_since(Instant::now());
-        match open::<P::Protocol, P, D>(io, peer, config, &mut self.make).await {
+        match open(Box::new(io), peer, config, <P::Protocol as Protocol>::INFO, &mut self.make).await {
             Err(ConnectError::TimedOut { .. }) => Err(ConnectError::TimedOut { after }),
-            opened => opened,
+            opened => opened.map(Client::opened),
         }
     }
 }

@@ -16,7 +16,7 @@ use pnet_protocol::{
     id::{ConnectionId, SessionToken},
     json::{Form, Greeting, JsonHello, JsonReader, JsonWriter},
     limits::agreed_heartbeat_ms,
-    protocol::{Protocol, Role},
+    protocol::{Protocol, ProtocolInfo, Role},
     wire::{Reader, Writer},
 };
 use tokio::time::Instant;
@@ -28,7 +28,7 @@ use crate::{
     config,
     connection::{
         Conn,
-        driver::{Driver, Opening},
+        driver::{Dispatch, Driver, Opening},
         join::{JoinError, Joining},
         last_words, micros_now,
         served::Served,
@@ -38,11 +38,25 @@ use crate::{
     transport::{Listener, PeerAddr, Transport},
 };
 
-/// A server as its own tasks see it.
-pub(super) struct Serving<S: Service> {
-    shared: Arc<Shared<S>>,
+/// A server as its own tasks see it, whatever its service.
+pub(super) struct Serving {
+    info: &'static ProtocolInfo,
+    service: Box<dyn Serve>,
     config: ServerConfig,
     core: Arc<Core>,
+}
+
+/// What a server runs on its connections.
+trait Serve: Send + Sync {
+    /// What one connection's packets and calls become.
+    fn dispatch(&self, conn: Arc<Conn>, places: usize) -> Box<dyn Dispatch>;
+}
+
+impl<S: Service> Serve for Arc<Shared<S>> {
+    fn dispatch(&self, conn: Arc<Conn>, places: usize) -> Box<dyn Dispatch> {
+        let link = Arc::new(Link { shared: Arc::clone(self), conn, member: OnceLock::new() });
+        Box::new(Served::new(link, places))
+    }
 }
 
 /// A client whose handshake is done, but for the server's answer.
@@ -62,12 +76,12 @@ enum Arrived {
 }
 
 /// A connection that is counted in until its driver has gone.
-struct Running<S: Service> {
-    driver: Driver<Served<S>>,
+struct Running {
+    driver: Driver,
     _listed: Listed,
 }
 
-impl<S: Service> Future for Running<S> {
+impl Future for Running {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
@@ -75,9 +89,9 @@ impl<S: Service> Future for Running<S> {
     }
 }
 
-impl<S: Service> Serving<S> {
-    pub(super) const fn new(shared: Arc<Shared<S>>, config: ServerConfig, core: Arc<Core>) -> Self {
-        Self { shared, config, core }
+impl Serving {
+    pub(super) fn new<S: Service>(shared: Arc<Shared<S>>, config: ServerConfig, core: Arc<Core>) -> Arc<Self> {
+        Arc::new(Self { info: S::Protocol::INFO, service: Box::new(shared), config, core })
     }
 
     pub(super) async fn accept(self: Arc<Self>, mut listener: impl Listener) {
@@ -87,32 +101,45 @@ impl<S: Service> Serving<S> {
                 () = self.core.stop.cancelled() => return,
                 accepted = listener.accept() => accepted,
             };
-            match accepted {
+            let error = match accepted {
                 Ok((io, addr)) => {
-                    let Some(place) = self.core.waiting.enter(&addr) else {
-                        tracing::warn!(%addr, "too many connections have not finished their handshake");
-                        continue;
-                    };
-                    let span = tracing::debug_span!("handshake", %addr);
-                    self.core.tasks.spawn(Arc::clone(&self).join(io, addr, place).instrument(span));
+                    self.enter(Box::new(io), addr);
+                    continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    // Whoever waits for the server's end waits for the connections that there are.
-                    self.core.tasks.close();
-                    return;
-                }
-                Err(error) => {
-                    // Out of file descriptors, most likely; some will be free again.
-                    tracing::error!(%error, "cannot accept");
-                    let _ = tokio::time::timeout(ACCEPT_PAUSE, self.core.stop.cancelled()).await;
-                }
+                Err(error) => error,
+            };
+            if !self.can_accept(&error).await {
+                return;
             }
         }
     }
 
+    /// Begins the handshake of a transport, in a task of its own.
+    fn enter(self: &Arc<Self>, io: Box<dyn Transport>, addr: PeerAddr) {
+        let Some(place) = self.core.waiting.enter(&addr) else {
+            tracing::warn!(%addr, "too many connections have not finished their handshake");
+            return;
+        };
+        let span = tracing::debug_span!("handshake", %addr);
+        self.core.tasks.spawn(Arc::clone(self).join(io, addr, place).instrument(span));
+    }
+
+    /// Nothing could be accepted: whether to try again, once some time has passed.
+    async fn can_accept(&self, error: &io::Error) -> bool {
+        if error.kind() == io::ErrorKind::NotConnected {
+            // Whoever waits for the server's end waits for the connections that there are.
+            self.core.tasks.close();
+            return false;
+        }
+        // Out of file descriptors, most likely; some will be free again.
+        tracing::error!(%error, "cannot accept");
+        let _ = tokio::time::timeout(ACCEPT_PAUSE, self.core.stop.cancelled()).await;
+        true
+    }
+
     /// The handshake of one transport; at its end the driver takes over, in a task of its own that is as small as
     /// possible.
-    async fn join(self: Arc<Self>, io: impl Transport, addr: PeerAddr, place: Waiting) {
+    async fn join(self: Arc<Self>, io: Box<dyn Transport>, addr: PeerAddr, place: Waiting) {
         let mut joining = Joining::new(io);
         let deadline = config::after(self.config.handshake_timeout);
         let arrived = tokio::select! {
@@ -186,7 +213,7 @@ impl<S: Service> Serving<S> {
         addr: &PeerAddr,
         deadline: Instant,
     ) -> Result<Arrived, JoinError> {
-        let mut machine = ServerHandshake::new(S::Protocol::INFO, &self.config.limits);
+        let mut machine = ServerHandshake::new(self.info, &self.config.limits);
         let authorize = |credentials: &[u8]| {
             if !self.config.dialects.native {
                 return Err((JoinError::Dialect, Close::new(CloseCode::Refused, "this server speaks JSON only")));
@@ -217,7 +244,7 @@ impl<S: Service> Serving<S> {
             joining.refuse_json(Close::new(CloseCode::Refused, "this server does not speak JSON"));
             return Err(JoinError::Dialect);
         }
-        let mut machine = Greeting::new(S::Protocol::INFO);
+        let mut machine = Greeting::new(self.info);
         let hello = tokio::select! {
             biased;
             hello = tokio::time::timeout_at(deadline, joining.greet_json(&mut machine)) => hello,
@@ -248,7 +275,7 @@ impl<S: Service> Serving<S> {
     /// Counts the connection in, and starts its driver. `silent`: the peer's place, if it has not sent a byte.
     async fn open(self: Arc<Self>, arrival: Arrival, silent: Option<Waiting>) {
         let Arrival { mut joining, addr, deadline, id, dialect } = arrival;
-        let (limits, info) = (&self.config.limits, S::Protocol::INFO);
+        let (limits, info) = (&self.config.limits, self.info);
         let token = SessionToken::random();
         let mut welcome = Vec::new();
         let (reader, writer, preface_len, mut machine, heartbeat_ms) = match dialect {
@@ -287,9 +314,7 @@ impl<S: Service> Serving<S> {
         if let Some(silent) = &silent {
             silent.opened(&conn);
         }
-        let link =
-            Arc::new(Link { shared: Arc::clone(&self.shared), conn: Arc::clone(&conn), member: OnceLock::new() });
-        let dispatch = Served::new(link, places(limits));
+        let dispatch = self.service.dispatch(Arc::clone(&conn), places(limits));
         let span = tracing::debug_span!("connection", %id, peer = %conn.addr, dialect = %conn.dialect, role = "server");
         let opening = Opening {
             io: joining.io,

@@ -15,13 +15,13 @@ use pnet_protocol::{
 };
 use tokio::{io::AsyncWrite, time::Instant};
 
-use super::{super::last_words, Dispatch, Driver, Stage, TURNS};
+use super::{super::last_words, Driver, Stage, TURNS};
 use crate::{
     config,
     error::{Closed, ClosedBy},
 };
 
-impl<D: Dispatch> Driver<D> {
+impl Driver {
     /// Ends the connection by this side's will: the peer is told, after what was already accepted for it.
     pub(super) fn close(&mut self, closed: Closed) {
         if matches!(self.stage, Stage::Flushing { .. } | Stage::Lingering { .. } | Stage::Leaving) {

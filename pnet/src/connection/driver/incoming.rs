@@ -14,6 +14,7 @@ use pnet_protocol::{
     frame::Mark,
     json::Named,
     protocol::{ReplyInfo, Role},
+    reply::Verdict,
     wire::ReadError,
 };
 use tokio::{
@@ -26,7 +27,7 @@ use super::{
         lanes::{Ended, Job, JobKind},
         micros_now, wake, wakers,
     },
-    BEGUN_LEN, Begun, Dispatch, Driver, Reading, Stage,
+    BEGUN_LEN, Begun, Driver, Reading, Stage,
 };
 use crate::{
     buffers, config,
@@ -34,7 +35,7 @@ use crate::{
     error::{Closed, ClosedBy},
 };
 
-impl<D: Dispatch> Driver<D> {
+impl Driver {
     /// One read, and every whole frame in it. Where that was all, another look at the transport has it wake the driver.
     pub(super) fn read(&mut self, task: &mut Context<'_>) -> Reading {
         if !self.read_once(task) {
@@ -196,22 +197,24 @@ impl<D: Dispatch> Driver<D> {
     fn handle_call(&mut self, call: Call<'_>, task: &Context<'_>) {
         let Call { id, action, info, timeout_ms, payload, .. } = call;
         self.conn.counters.calls_received.add(1);
+        let kind = JobKind::Call { id };
         if !matches!(self.stage, Stage::Open) {
             self.reader.open_call(id);
-            self.admit(action, JobKind::Call { id }, ReplyTo::Native(id), timeout_ms, payload, task);
-            return;
-        }
-        if !self.runs_now(action) {
-            self.reader.open_call(id);
-            let meta = self.meta(info.action, timeout_ms, true);
-            let job = Job { action, kind: JobKind::Call { id }, to: ReplyTo::Native(id), meta };
-            let (dispatch, mut ended) = self.split();
-            dispatch.admit(job, payload, task.waker(), &mut ended);
+            self.admit(action, kind, ReplyTo::Native(id), timeout_ms, payload, task);
             return;
         }
         let meta = self.meta(info.action, timeout_ms, true);
+        if !self.dispatch.is_fn(action) {
+            self.start_call(Job { action, kind, to: ReplyTo::Native(id), meta }, id, payload, task);
+            return;
+        }
         let mut mark = self.answers.begin(id);
-        let outcome = self.dispatch.run_now(action, meta, payload, self.answers.frames());
+        let Some(outcome) = self.run_now(action, meta, payload) else {
+            self.answers.abandon(mark);
+            let meta = self.meta(info.action, timeout_ms, true);
+            self.start_call(Job { action, kind, to: ReplyTo::Native(id), meta }, id, payload, task);
+            return;
+        };
         self.follow(Some(&mut mark));
         let (outcome, payload) = match outcome {
             Ok(verdict) => match self.answers.finish(mark, verdict) {
@@ -223,9 +226,16 @@ impl<D: Dispatch> Driver<D> {
                 (Err(failure), Vec::new())
             }
         };
-        let meta = self.meta(info.action, timeout_ms, true);
-        let job = Job { action, kind: JobKind::Call { id }, to: ReplyTo::Native(id), meta };
+        let job = Job { action, kind, to: ReplyTo::Native(id), meta: self.meta(info.action, timeout_ms, true) };
         self.split().1.ended_otherwise(&job, outcome, &payload);
+    }
+
+    /// A call that may have to wait, or whose handler may.
+    #[inline]
+    fn start_call(&mut self, job: Job, id: u32, payload: &[u8], task: &Context<'_>) {
+        self.reader.open_call(id);
+        let (dispatch, mut ended) = self.split();
+        dispatch.admit(job, payload, task.waker(), &mut ended);
     }
 
     /// A one-way packet in a frame.
@@ -234,12 +244,12 @@ impl<D: Dispatch> Driver<D> {
         let Packet { action, info, payload, frame_len, .. } = packet;
         self.conn.counters.packets_received.add(1);
         let kind = JobKind::OneWay { frame_len };
-        if !self.runs_now(action) {
+        let meta = self.meta(info.action, 0, false);
+        let open = matches!(self.stage, Stage::Open);
+        let Some(outcome) = (if open { self.run_now(action, meta, payload) } else { None }) else {
             self.admit(action, kind, ReplyTo::Nobody, 0, payload, task);
             return;
-        }
-        let meta = self.meta(info.action, 0, false);
-        let outcome = self.dispatch.run_now(action, meta, payload, self.answers.frames());
+        };
         self.follow(None);
         if outcome.is_ok() {
             self.reader.packet_finished(frame_len, self.answers.frames());
@@ -249,10 +259,10 @@ impl<D: Dispatch> Driver<D> {
         self.split().1.ended_otherwise(&job, outcome, &[]);
     }
 
-    /// Whether the action's handler may run on the spot.
+    /// Runs the action's handler, if that may be done on the spot.
     #[inline]
-    fn runs_now(&self, action: u16) -> bool {
-        matches!(self.stage, Stage::Open) && !self.overfull && self.dispatch.runs_now(action)
+    fn run_now(&mut self, action: u16, meta: Meta, payload: &[u8]) -> Option<Result<Verdict, Failure>> {
+        if self.overfull { None } else { self.dispatch.run_now(action, meta, payload, self.answers.frames()) }
     }
 
     /// What a handler has pushed stands before its answer, and behind those before it.

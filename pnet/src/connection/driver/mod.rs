@@ -49,17 +49,19 @@ use crate::{
 };
 
 /// What becomes of the packets and calls that arrive: a service's handlers, or an inbox.
-pub(crate) trait Dispatch: Send + Unpin + 'static {
+pub(crate) trait Dispatch: Send + 'static {
     /// Runs the connect handler; nothing is started before it is done.
     fn poll_join(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Refused>>;
-    /// Whether the handler of an action is a `fn`, and nothing has to run before it.
-    fn runs_now(&self, action: u16) -> bool;
-    /// Runs a handler that [may run now](Self::runs_now), which appends its answer to `out`.
-    fn run_now(&mut self, action: u16, meta: Meta, payload: &[u8], out: &mut Vec<u8>) -> Result<Verdict, Failure>;
+    /// Whether the handler of an action is a `fn`.
+    fn is_fn(&self, action: u16) -> bool;
+    /// Runs the handler of an action, which appends its answer to `out`, if it is a `fn` and nothing has to run before it.
+    /// `None`: it is to be [admitted](Self::admit).
+    fn run_now(&mut self, action: u16, meta: Meta, payload: &[u8], out: &mut Vec<u8>)
+    -> Option<Result<Verdict, Failure>>;
     /// Takes a job.
-    fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut impl Ended);
+    fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended);
     /// Goes on with what was woken. `true` if anything happened.
-    fn poll(&mut self, waker: &Waker, ended: &mut impl Ended) -> bool;
+    fn poll(&mut self, waker: &Waker, ended: &mut dyn Ended) -> bool;
     /// Nothing happens for now: gives back what others may use meanwhile.
     fn rest(&mut self);
     /// The caller does not wait any more. `true` if the call is gone, `false` if it runs on.
@@ -110,11 +112,11 @@ pub(crate) struct Opening {
 }
 
 /// One connection's task.
-pub(crate) struct Driver<D> {
+pub(crate) struct Driver {
     /// `None` once the connection is over and only handlers are left.
     io: Option<Box<dyn Transport>>,
     conn: Arc<Conn>,
-    dispatch: D,
+    dispatch: Box<dyn Dispatch>,
     stage: Stage,
     reader: Reader,
     /// What the peer of a JSON connection was known to be when it was last looked at.
@@ -181,8 +183,8 @@ enum Stage {
     Leaving,
 }
 
-impl<D: Dispatch> Driver<D> {
-    pub(crate) fn new(opening: Opening, conn: Arc<Conn>, dispatch: D) -> Self {
+impl Driver {
+    pub(crate) fn new(opening: Opening, conn: Arc<Conn>, dispatch: Box<dyn Dispatch>) -> Self {
         let Opening { io, role, reader, times, welcome, preface_len, tail, deadline, silent, heartbeat } = opening;
         let incoming = conn.info.received_by(role);
         let answers = Answers::new(conn.out().max_answer_len());
@@ -510,15 +512,15 @@ impl<D: Dispatch> Driver<D> {
         batch + self.tail.capacity() + self.dispatch.holds()
     }
 
-    fn split(&mut self) -> (&mut D, Sink<'_>) {
+    fn split(&mut self) -> (&mut dyn Dispatch, Sink<'_>) {
         let (conn, reader, answers) = (&*self.conn, &mut self.reader, &mut self.answers);
         let sink = Sink { conn, reader, answers, mistakes: &mut self.mistakes, overfull: &mut self.overfull };
-        (&mut self.dispatch, sink)
+        (&mut *self.dispatch, sink)
     }
 }
 
 /// Runs the connection to its end. A future by itself: an `async fn` that takes the driver would hold it twice.
-impl<D: Dispatch> Future for Driver<D> {
+impl Future for Driver {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
@@ -527,7 +529,7 @@ impl<D: Dispatch> Future for Driver<D> {
 }
 
 /// A driver that is dropped half-way, with its runtime for one, leaves nobody waiting.
-impl<D> Drop for Driver<D> {
+impl Drop for Driver {
     fn drop(&mut self) {
         self.conn.set_gone(Closed::new(CloseCode::Lost, "the connection's task has ended", ClosedBy::Here));
         self.conn.out().settle_driver(0);
@@ -535,7 +537,7 @@ impl<D> Drop for Driver<D> {
     }
 }
 
-impl<D> std::fmt::Debug for Driver<D> {
+impl std::fmt::Debug for Driver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Driver").field("conn", &self.conn.id).field("stage", &self.stage).finish_non_exhaustive()
     }

@@ -8,10 +8,10 @@ use std::{
 
 use tokio::{io::AsyncWrite, time::Instant};
 
-use super::{Dispatch, Driver, PROGRESS, Slow, Stage};
+use super::{Driver, PROGRESS, Slow, Stage};
 use crate::buffers;
 
-impl<D: Dispatch> Driver<D> {
+impl Driver {
     /// Writes until the transport refuses or nothing is left.
     pub(super) fn write(&mut self, task: &mut Context<'_>) -> bool {
         let mut progress = false;
