@@ -309,7 +309,7 @@ pub(crate) async fn open(
         io: joining.io,
         role: Role::Client,
         reader,
-        times: config::times(config::GRACE),
+        grace: config::GRACE,
         welcome: Vec::new(),
         preface_len: 0,
         tail: joining.tail,

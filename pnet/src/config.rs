@@ -5,7 +5,6 @@ use std::time::Duration;
 use pnet_protocol::limits::Limits;
 use tokio::time::Instant;
 
-use crate::connection::driver::Times;
 
 /// Where servers listen unless told otherwise: `127.0.0.1:25565`.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:25565";
@@ -39,10 +38,6 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(2);
 pub(crate) const LISTEN: Duration = Duration::from_millis(200);
 /// So long it waits for the answer to its own handshake, before it takes the server for one that has none.
 pub(crate) const NO_HANDSHAKE: Duration = Duration::from_secs(2);
-
-pub(crate) const fn times(grace: Duration) -> Times {
-    Times { write: WRITE, grace }
-}
 
 /// A heartbeat in milliseconds: none, or from 1 s to 1 h.
 pub(crate) fn heartbeat_ms(every: Duration) -> u32 {

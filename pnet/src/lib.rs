@@ -71,6 +71,7 @@ mod json;
 pub mod memory;
 mod peer;
 mod reconnect;
+mod seldom;
 mod server;
 mod service;
 mod signal;

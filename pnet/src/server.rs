@@ -32,7 +32,7 @@ pub(crate) use self::{
 };
 use crate::{
     config,
-    connection::{lanes::Pool, registry::Registry},
+    connection::{lanes::Pool, registry::Roll},
     context::Shared,
     error::BindError,
     extract::Serves,
@@ -432,7 +432,7 @@ impl<P: Phase> ServerHandle<P> {
 #[derive(Debug, Default)]
 struct Core {
     /// Every open connection, joined or not.
-    live: Mutex<Registry>,
+    live: Mutex<Roll>,
     waiting: Arc<WaitingRoom>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -454,7 +454,7 @@ struct Core {
 }
 
 impl Core {
-    fn live(&self) -> MutexGuard<'_, Registry> {
+    fn live(&self) -> MutexGuard<'_, Roll> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

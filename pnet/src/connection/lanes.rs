@@ -22,6 +22,7 @@ use super::{Conn, ready::Ready, waiting};
 use crate::{
     buffers,
     context::{Cx, Link, Meta},
+    seldom::{Empty, Seldom},
     service::{Finished, Route, Run, Service, Slot},
 };
 
@@ -54,13 +55,7 @@ pub(crate) struct Lanes<S: Service> {
     link: Arc<Link<S>>,
     /// What the next handler runs in, unless one that waits has it.
     cx: Option<Cx<S>>,
-    /// The place of the one-way handler that holds back what came after it.
-    ordered: Option<usize>,
-    queue: VecDeque<(Job, Vec<u8>)>,
-    places: Vec<Option<Running<S>>>,
-    free: Vec<usize>,
-    ready: Option<Ready>,
-    woken: Vec<usize>,
+    waits: Seldom<Waits<S>>,
     max_places: usize,
     /// Bytes of what waits and of what runs.
     holds: usize,
@@ -70,6 +65,29 @@ pub(crate) struct Lanes<S: Service> {
     answer: Vec<u8>,
     /// The slot of the `async fn` that ended last, with its action; the pool's again when the connection rests.
     slot: Option<(u16, Box<dyn Slot<S>>)>,
+}
+
+/// What waits, and what runs in handlers that wait: there from the first one on.
+struct Waits<S: Service> {
+    /// The place of the one-way handler that holds back what came after it.
+    ordered: Option<usize>,
+    queue: VecDeque<(Job, Vec<u8>)>,
+    places: Vec<Option<Running<S>>>,
+    free: Vec<usize>,
+    ready: Option<Ready>,
+    woken: Vec<usize>,
+}
+
+impl<S: Service> Empty for Waits<S> {
+    const EMPTY: Self = Self {
+        ordered: None,
+        queue: VecDeque::new(),
+        places: Vec::new(),
+        free: Vec::new(),
+        ready: None,
+        woken: Vec::new(),
+    };
+    const READ: &'static Self = &Self::EMPTY;
 }
 
 /// A handler that was not ready at once.
@@ -89,12 +107,7 @@ impl<S: Service> Lanes<S> {
         Self {
             link,
             cx: None,
-            ordered: None,
-            queue: VecDeque::new(),
-            places: Vec::new(),
-            free: Vec::new(),
-            ready: None,
-            woken: Vec::new(),
+            waits: Seldom::new(),
             max_places,
             holds: 0,
             held: true,
@@ -118,7 +131,7 @@ impl<S: Service> Lanes<S> {
         out: &mut Vec<u8>,
     ) -> Option<Result<Verdict, Failure>> {
         let Some(Route { run: Run::Now(run), handler, .. }) = S::ROUTES.get(usize::from(action)) else { return None };
-        if self.held || self.ordered.is_some() || !self.queue.is_empty() || !self.has_place() {
+        if self.held || self.waits.ordered.is_some() || !self.waits.queue.is_empty() || !self.has_place() {
             return None;
         }
         let link = &self.link;
@@ -131,10 +144,10 @@ impl<S: Service> Lanes<S> {
     /// Takes a job; `payload` is the read buffer's.
     #[inline]
     pub(crate) fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended) {
-        if self.is_held(ended) || self.ordered.is_some() || !self.queue.is_empty() || !self.has_place() {
+        if self.is_held(ended) || self.waits.ordered.is_some() || !self.waits.queue.is_empty() || !self.has_place() {
             let frame = buffers::keep(payload);
             self.holds += weight(&frame);
-            self.queue.push_back((job, frame));
+            self.waits.queue.push_back((job, frame));
         } else {
             self.start(job, payload, None, waker, ended);
         }
@@ -143,17 +156,20 @@ impl<S: Service> Lanes<S> {
     /// Runs what was woken, and starts what no longer waits. `true` if anything happened.
     pub(crate) fn poll(&mut self, waker: &Waker, ended: &mut dyn Ended) -> bool {
         let mut progress = false;
-        if let Some(ready) = &self.ready {
-            ready.set_driver(waker);
-            let mut woken = std::mem::take(&mut self.woken);
-            ready.take(&mut woken);
+        if self.waits.ready.is_some() {
+            let waits = &mut *self.waits;
+            let mut woken = std::mem::take(&mut waits.woken);
+            if let Some(ready) = &waits.ready {
+                ready.set_driver(waker);
+                ready.take(&mut woken);
+            }
             for index in woken.drain(..) {
                 progress |= self.poll_place(index, ended);
             }
-            self.woken = woken;
+            self.waits.woken = woken;
         }
-        while !self.queue.is_empty() && self.ordered.is_none() && self.has_place() && !self.is_held(ended) {
-            let Some((job, frame)) = self.queue.pop_front() else { break };
+        while !self.waits.queue.is_empty() && self.waits.ordered.is_none() && self.has_place() && !self.is_held(ended) {
+            let Some((job, frame)) = self.waits.queue.pop_front() else { break };
             self.holds -= weight(&frame);
             self.start(job, &[], Some(frame), waker, ended);
             progress = true;
@@ -174,11 +190,11 @@ impl<S: Service> Lanes<S> {
 
     /// Drops the handler of the call, unless it is marked `finish`. `true` if it is gone.
     pub(crate) fn cancel(&mut self, id: u32) -> bool {
-        if let Some(index) = self.queue.iter().position(|(job, _)| job.kind == JobKind::Call { id }) {
-            self.holds -= self.queue.remove(index).map_or(0, |(_, frame)| weight(&frame));
+        if let Some(index) = self.waits.queue.iter().position(|(job, _)| job.kind == JobKind::Call { id }) {
+            self.holds -= self.waits.queue.remove(index).map_or(0, |(_, frame)| weight(&frame));
             return true;
         }
-        let Some(index) = self.places.iter().position(|place| {
+        let Some(index) = self.waits.places.iter().position(|place| {
             place
                 .as_ref()
                 .is_some_and(|running| running.job.kind == JobKind::Call { id } && !finishes::<S>(&running.job))
@@ -197,8 +213,8 @@ impl<S: Service> Lanes<S> {
 
     /// Drops everything, also the handlers marked `finish`; how many calls that were.
     pub(crate) fn kill(&mut self) -> usize {
-        let running = self.places.iter().flatten().map(|running| &running.job);
-        let jobs = running.chain(self.queue.iter().map(|(job, _)| job));
+        let running = self.waits.places.iter().flatten().map(|running| &running.job);
+        let jobs = running.chain(self.waits.queue.iter().map(|(job, _)| job));
         let calls = jobs.filter(|job| matches!(job.kind, JobKind::Call { .. })).count();
         self.clear_queue();
         self.drop_where(|_| true);
@@ -207,12 +223,12 @@ impl<S: Service> Lanes<S> {
 
     /// Nothing runs and nothing waits.
     pub(crate) fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.free.len() == self.places.len()
+        self.waits.queue.is_empty() && self.waits.free.len() == self.waits.places.len()
     }
 
     /// Whether a job waits that may have become able to start.
     pub(crate) fn has_queued(&self) -> bool {
-        !self.queue.is_empty()
+        !self.waits.queue.is_empty()
     }
 
     /// Bytes of what waits and of what runs.
@@ -221,8 +237,10 @@ impl<S: Service> Lanes<S> {
     }
 
     fn clear_queue(&mut self) {
-        self.holds -= self.queue.iter().map(|(_, frame)| weight(frame)).sum::<usize>();
-        self.queue = VecDeque::new();
+        if !self.waits.queue.is_empty() {
+            self.holds -= self.waits.queue.iter().map(|(_, frame)| weight(frame)).sum::<usize>();
+            self.waits.queue = VecDeque::new();
+        }
     }
 
     pub(crate) fn link(&self) -> &Arc<Link<S>> {
@@ -284,16 +302,16 @@ impl<S: Service> Lanes<S> {
         let cx = self.lend(&job.meta);
         slot.start(cx, frame);
         let max_places = self.max_places;
-        let ready = self.ready.get_or_insert_with(|| Ready::new(max_places, waker));
+        let ready = self.waits.ready.get_or_insert_with(|| Ready::new(max_places, waker));
         let (polled, waits_for_peer) = poll_slot(&self.link.conn, &job, &mut *slot, ready.waker(index));
         match polled {
             Ok(Poll::Pending) => {
                 self.take_place(index);
                 if matches!(job.kind, JobKind::OneWay { .. }) && !concurrent && !waits_for_peer {
-                    self.ordered = Some(index);
+                    self.waits.ordered = Some(index);
                 }
                 self.holds += weight;
-                self.places[index] = Some(Running { job, slot, weight });
+                self.waits.places[index] = Some(Running { job, slot, weight });
             }
             Ok(Poll::Ready(finished)) => self.finish(&job, slot, finished, ended),
             Err(panic) => Self::fail(&job, slot, &*panic, ended),
@@ -302,15 +320,16 @@ impl<S: Service> Lanes<S> {
 
     /// Polls one handler. `false` if there is none: it was cancelled, or woken after its end.
     fn poll_place(&mut self, index: usize, ended: &mut dyn Ended) -> bool {
-        let Some(ready) = &mut self.ready else { return false };
-        let Some(mut running) = self.places.get_mut(index).and_then(Option::take) else { return false };
+        let waits = &mut *self.waits;
+        let Some(ready) = &mut waits.ready else { return false };
+        let Some(mut running) = waits.places.get_mut(index).and_then(Option::take) else { return false };
         let conn: &Conn = &self.link.conn;
         let (polled, waits_for_peer) = poll_slot(conn, &running.job, &mut *running.slot, ready.waker(index));
         if matches!(polled, Ok(Poll::Pending)) {
-            if waits_for_peer && self.ordered == Some(index) {
-                self.ordered = None;
+            if waits_for_peer && self.waits.ordered == Some(index) {
+                self.waits.ordered = None;
             }
-            self.places[index] = Some(running);
+            self.waits.places[index] = Some(running);
             return true;
         }
         self.holds -= running.weight;
@@ -366,15 +385,15 @@ impl<S: Service> Lanes<S> {
     }
 
     fn drop_where(&mut self, which: impl Fn(&Job) -> bool) {
-        for index in 0..self.places.len() {
-            if self.places[index].as_ref().is_some_and(|running| which(&running.job)) {
+        for index in 0..self.waits.places.len() {
+            if self.waits.places[index].as_ref().is_some_and(|running| which(&running.job)) {
                 self.drop_place(index);
             }
         }
     }
 
     fn drop_place(&mut self, index: usize) {
-        if let Some(mut running) = self.places[index].take() {
+        if let Some(mut running) = self.waits.places[index].take() {
             self.holds -= running.weight;
             // The handler's own drops are user code; the slot is fit for use again only if they went well.
             if catch_unwind(AssertUnwindSafe(|| running.slot.clear())).is_ok() {
@@ -388,36 +407,36 @@ impl<S: Service> Lanes<S> {
 
     /// Whether another handler may run. Those who have credit keep to it; those who have none wait here.
     fn has_place(&self) -> bool {
-        !self.free.is_empty() || self.places.len() < self.max_places
+        !self.waits.free.is_empty() || self.waits.places.len() < self.max_places
     }
 
     /// The place that the next handler takes if it waits; `None` if the limits have none.
     fn next_place(&self) -> Option<usize> {
-        let next = self.free.last().copied().unwrap_or(self.places.len());
+        let next = self.waits.free.last().copied().unwrap_or(self.waits.places.len());
         (next < self.max_places).then_some(next)
     }
 
     /// Takes the place that [`next_place`](Self::next_place) gave.
     fn take_place(&mut self, index: usize) {
-        if self.free.pop().is_none() {
-            self.places.push(None);
+        if self.waits.free.pop().is_none() {
+            self.waits.places.push(None);
         }
-        debug_assert!(self.places.get(index).is_some_and(Option::is_none), "the place was free");
+        debug_assert!(self.waits.places.get(index).is_some_and(Option::is_none), "the place was free");
     }
 
     fn free_place(&mut self, index: usize) {
-        if self.ordered == Some(index) {
-            self.ordered = None;
+        if self.waits.ordered == Some(index) {
+            self.waits.ordered = None;
         }
-        self.free.push(index);
+        self.waits.free.push(index);
     }
 }
 
 impl<S: Service> std::fmt::Debug for Lanes<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lanes")
-            .field("queued", &self.queue.len())
-            .field("running", &(self.places.len() - self.free.len()))
+            .field("queued", &self.waits.queue.len())
+            .field("running", &(self.waits.places.len() - self.waits.free.len()))
             .finish_non_exhaustive()
     }
 }

@@ -18,7 +18,7 @@ pub(crate) mod waiting;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     task::Waker,
     time::SystemTime,
@@ -39,7 +39,7 @@ use tokio::sync::Notify;
 
 use self::counters::Counters;
 pub(crate) use self::out::{
-    AnswerBytes, CallRefused, CallState, Enqueued, Out, SHORT_LEN, SentItem, SharedFrame, Short, Told, Until, Wanted,
+    AnswerBytes, CallRefused, CallState, Done, Enqueued, Out, SHORT_LEN, SentItem, SharedFrame, Short, Told, Until, Wanted,
     micros_now,
 };
 use crate::{
@@ -66,9 +66,8 @@ pub(crate) struct Conn {
     out: Mutex<Out>,
     /// Whether anybody but the driver has had the lock since the driver looked last.
     touched: AtomicBool,
-    ended: Notify,
-    /// A ping was answered.
-    pub(crate) ponged: Notify,
+    /// The connection has ended, or a ping was answered.
+    news: Notify,
     /// Whether the last frame was written, or never will be.
     written: AtomicBool,
     clients: AtomicUsize,
@@ -79,18 +78,18 @@ pub(crate) struct Conn {
 #[derive(Debug, Default)]
 pub(crate) struct Cut {
     /// Calls that were accepted and get no answer.
-    calls: AtomicUsize,
+    calls: AtomicU32,
     /// Whether the connection itself was not at its end.
     pub(crate) connection: AtomicBool,
 }
 
 impl Cut {
     pub(crate) fn count(&self, calls: usize) {
-        self.calls.fetch_add(calls, Ordering::AcqRel);
+        self.calls.fetch_add(u32::try_from(calls).unwrap_or(u32::MAX), Ordering::AcqRel);
     }
 
     pub(crate) fn calls(&self) -> usize {
-        self.calls.load(Ordering::Acquire)
+        self.calls.load(Ordering::Acquire) as usize
     }
 }
 
@@ -103,7 +102,7 @@ impl Conn {
         call_timeout: Option<std::time::Duration>,
         budget: Option<Arc<Budget>>,
     ) -> Arc<Self> {
-        let account = Account::new(id, budget.clone());
+        let account = Account::new(budget.clone());
         Arc::new(Self {
             id,
             addr,
@@ -116,8 +115,7 @@ impl Conn {
             budget,
             out: Mutex::new(Out::new(writer, local, account)),
             touched: AtomicBool::new(false),
-            ended: Notify::new(),
-            ponged: Notify::new(),
+            news: Notify::new(),
             written: AtomicBool::new(false),
             clients: AtomicUsize::new(0),
             cut: Cut::default(),
@@ -158,10 +156,10 @@ impl Conn {
     pub(crate) fn request_close(&self, closed: Closed) {
         let waker = {
             let mut out = self.out();
-            if out.gone.is_some() || out.close.is_some() {
+            if out.gone.is_some() || out.rare.close.is_some() {
                 return;
             }
-            out.close = Some(closed);
+            out.rare.close = Some(closed);
             out.wake_anyway()
         };
         wake(waker);
@@ -175,7 +173,7 @@ impl Conn {
             if out.gone.is_some() {
                 return;
             }
-            match &mut out.drain {
+            match &mut out.rare.drain {
                 Some((_, until)) => *until = deadline.min(*until),
                 drain => *drain = Some((closed, deadline)),
             }
@@ -189,7 +187,7 @@ impl Conn {
     pub(crate) fn kill(&self) {
         let waker = {
             let mut out = self.out();
-            out.kill = true;
+            out.rare.kill = true;
             out.wake_anyway()
         };
         wake(waker);
@@ -215,8 +213,7 @@ impl Conn {
             closed
         };
         wakers.into_iter().for_each(Waker::wake);
-        self.ended.notify_waiters();
-        self.ponged.notify_waiters();
+        self.news.notify_waiters();
         closed
     }
 
@@ -232,7 +229,7 @@ impl Conn {
         if closed.code() == CloseCode::SlowConsumer {
             let waker = {
                 let mut out = self.out();
-                out.cut_off = true;
+                out.rare.cut_off = true;
                 out.wake_anyway()
             };
             wake(waker);
@@ -249,16 +246,21 @@ impl Conn {
         self.out().gone.clone()
     }
 
+    /// A ping was answered: whoever asked meanwhile has to look.
+    pub(crate) fn ponged(&self) {
+        self.news.notify_waiters();
+    }
+
     /// Nothing more will be written.
     pub(crate) fn set_written(&self) {
         self.written.store(true, Ordering::Release);
-        self.ended.notify_waiters();
+        self.news.notify_waiters();
     }
 
     /// Waits until the connection is gone, its last frame included.
     pub(crate) async fn written(&self) -> Arc<Closed> {
         loop {
-            let ended = self.ended.notified();
+            let ended = self.news.notified();
             if self.written.load(Ordering::Acquire)
                 && let Some(closed) = self.gone()
             {
@@ -270,7 +272,7 @@ impl Conn {
 
     pub(crate) async fn closed(&self) -> Arc<Closed> {
         loop {
-            let ended = self.ended.notified();
+            let ended = self.news.notified();
             if let Some(closed) = self.gone() {
                 return closed;
             }
@@ -287,7 +289,7 @@ impl Conn {
         };
         wake(waker);
         loop {
-            let ponged = self.ponged.notified();
+            let ponged = self.news.notified();
             {
                 let out = self.out();
                 if let Some(rtt) = out.rtt_since(nonce) {
@@ -337,7 +339,7 @@ impl Conn {
     pub(crate) fn packet_finished(&self, frame_len: u32) {
         let waker = {
             let mut out = self.out();
-            out.finished_packets.push(frame_len);
+            out.finished.push(Done::Packet(frame_len));
             out.wake_driver()
         };
         wake(waker);
@@ -347,7 +349,7 @@ impl Conn {
     pub(crate) fn call_finished(&self, id: u32) {
         let waker = {
             let mut out = self.out();
-            out.finished_calls.push(id);
+            out.finished.push(Done::Call(id));
             out.wake_driver()
         };
         wake(waker);

@@ -2,10 +2,11 @@
 
 mod calls;
 mod pings;
+mod queue;
+mod rare;
 mod streams;
 
 use std::{
-    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -17,7 +18,7 @@ use std::{
 use bytes::Bytes;
 use pnet_protocol::{
     close::Close,
-    connection::{Answer, Calls, ReplyTo, SendRefused, Violation},
+    connection::{Answer, ReplyTo, SendRefused, Violation},
     failure::{Failure, code},
     json::{Form, JsonWelcome},
     limits::Limits,
@@ -27,16 +28,31 @@ use pnet_protocol::{
 use tokio::time::Instant;
 
 pub(crate) use self::{
-    calls::{AnswerBytes, CallSlot, CallState, SHORT_LEN, Short, Told, Until},
+    calls::{AnswerBytes, CallState, SHORT_LEN, Short, Told, Until},
+    rare::Rare,
     streams::{Sent as SentItem, Wanted},
 };
 use self::{
-    calls::{Cancels, Shorts},
+    calls::Asked,
     pings::Pings,
-    streams::Producers,
+    queue::{Parked, Queue},
 };
 use super::counters::Sent;
-use crate::{buffers, config, error::Closed, server::Account};
+use crate::{
+    buffers, config,
+    error::Closed,
+    seldom::Seldom,
+    server::Account,
+};
+
+/// Something was finished outside of the driver.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Done {
+    /// The call with this id was answered.
+    Call(u32),
+    /// A packet was handled whose frame was so long.
+    Packet(u32),
+}
 
 /// The sending half of a connection.
 #[derive(Debug)]
@@ -45,17 +61,10 @@ pub(crate) struct Out {
     pub(crate) buf: Vec<u8>,
     /// How much of it the driver has seen.
     seen: usize,
-    /// The calls this side has open. Their ids are the wire's.
-    pub(crate) calls: Calls<CallSlot>,
-    shorts: Shorts,
-    /// When the batch was begun that gathers now: the time of all its calls.
-    batch_time: Option<Instant>,
-    /// A close asked for by a handle.
-    pub(crate) close: Option<Closed>,
-    /// An end asked for by a handle that lets accepted work finish, until the given time at most.
-    pub(crate) drain: Option<(Closed, Instant)>,
-    /// The grace is over: drop what still runs.
-    pub(crate) kill: bool,
+    /// The calls this side has open.
+    asked: Seldom<Asked>,
+    /// What few connections have.
+    pub(crate) rare: Seldom<Rare>,
     /// Why the connection is gone; nothing is accepted any more.
     pub(crate) gone: Option<Arc<Closed>>,
     /// Packets and calls of this side are refused; answers are not.
@@ -64,32 +73,17 @@ pub(crate) struct Out {
     pub(crate) sent: Sent,
     /// The peer has ended its stream: it may still read, but answers nothing any more.
     deaf: Option<Arc<Closed>>,
-    /// Incoming calls answered, and packets handled, outside of the driver.
-    pub(crate) finished_calls: Vec<u32>,
-    pub(crate) finished_packets: Vec<u32>,
-    /// No open call's time is over before this.
-    pub(crate) earliest: Option<Instant>,
+    /// What was finished outside of the driver.
+    pub(crate) finished: Vec<Done>,
     /// The driver's waker, and whether somebody is going to flush anyway.
     driver: Option<Waker>,
     busy: bool,
     /// What the peer still takes, and how it is written.
     writer: Writer,
-    /// A peer that takes one packet at a time has read the last one by then.
-    pub(crate) reads_until: Option<Instant>,
-    /// Such a peer has not answered by then a call that its caller has given up.
-    pub(crate) answers_until: Option<Instant>,
-    /// Packets and calls that wait for credit, for a call's place or for room in `buf`; in order.
-    parked: VecDeque<Parked>,
-    parked_bytes: usize,
-    /// Of these, what no other connection shares.
-    parked_own: usize,
-    /// Senders that wait for a place in `parked`, each with its ticket.
-    room: Vec<(u64, Waker)>,
+    /// What cannot go into `buf` yet.
+    queue: Seldom<Queue>,
+    /// The last ticket of a sender that waits.
     tickets: u64,
-    /// Since when the queue has been half full or more, and packets were refused.
-    pub(crate) refused_since: Option<Instant>,
-    /// The reason is in `gone`: the driver lets go of the transport without another word.
-    pub(crate) cut_off: bool,
     /// The transport refuses the batch that is being written: what comes now is parked.
     blocked: bool,
     /// The driver does not read for now, as too much is held.
@@ -98,25 +92,12 @@ pub(crate) struct Out {
     /// What the driver holds: the batch, the beginning of a frame, what its handlers have not finished.
     driver_holds: usize,
     /// Items of streams that nobody has taken.
-    unread: Arc<AtomicUsize>,
+    unread: Option<Arc<AtomicUsize>>,
     /// Whether this batch has its TIME frame: it holds a packet or a call.
     timed: bool,
-    /// The peer closes connections that cancel too often, so this side does not.
-    cancels: Cancels,
-    producers: Producers,
     /// What this side told the peer that it takes.
     local: Limits,
     pings: Pings,
-}
-
-/// A frame that waits.
-#[derive(Debug)]
-struct Parked {
-    frame: Bytes,
-    /// Whether other connections have the same frame; then it is not counted here.
-    shared: bool,
-    /// The call's id and action; `None` for a one-way packet.
-    call: Option<(u32, u16)>,
 }
 
 /// A frame for many connections. One of them has to keep it before it is made to be shared.
@@ -188,43 +169,32 @@ impl Drop for SharedFrame {
 
 impl Out {
     pub(crate) fn new(writer: Writer, local: &Limits, account: Account) -> Self {
+        let mut rare = Seldom::<Rare>::new();
+        if writer.awaits_reading() {
+            rare.reads_until = Some(Instant::now() + READING);
+        }
         Self {
-            reads_until: writer.awaits_reading().then(|| Instant::now() + READING),
-            answers_until: None,
             buf: Vec::new(),
             seen: 0,
-            calls: Calls::new(),
-            shorts: Shorts::default(),
-            batch_time: None,
-            close: None,
-            drain: None,
-            kill: false,
+            asked: Seldom::new(),
+            rare,
             gone: None,
             suspended: false,
             sent: Sent::default(),
             deaf: None,
-            finished_calls: Vec::new(),
-            finished_packets: Vec::new(),
-            earliest: None,
+            finished: Vec::new(),
             driver: None,
             busy: false,
             writer,
-            parked: VecDeque::new(),
-            parked_bytes: 0,
-            parked_own: 0,
-            room: Vec::new(),
+            queue: Seldom::new(),
             tickets: 0,
-            refused_since: None,
-            cut_off: false,
             blocked: false,
             stopped: false,
             account,
             driver_holds: 0,
-            unread: Arc::default(),
+            unread: None,
             timed: false,
-            cancels: Cancels::default(),
             pings: Pings::default(),
-            producers: Producers::default(),
             local: *local,
         }
     }
@@ -273,16 +243,6 @@ impl Out {
         Enqueued::Taken(self.wake_stopped())
     }
 
-    /// A packet was refused for want of room, and nobody waits for it. From the first one on, the driver watches whether
-    /// the queue becomes shorter; its waker, if it does not do so yet.
-    pub(crate) fn refuse(&mut self) -> Option<Waker> {
-        if self.refused_since.is_some() {
-            return None;
-        }
-        self.refused_since = Some(Instant::now());
-        self.wake_anyway()
-    }
-
     pub(crate) fn credit(&mut self, packets: u32, bytes: u32) -> Result<(), Violation> {
         self.writer.handle_credit(packets, bytes)
     }
@@ -297,18 +257,21 @@ impl Out {
         self.writer.welcomed(welcome);
         // Streams that are open already get their credit from now on, if the server goes by it.
         let (items, bytes) = self.writer.stream_window(&self.local).size();
-        self.calls
-            .iter_mut()
-            .filter_map(|(_, slot)| slot.consumer())
-            .for_each(|consumer| consumer.narrow(items, bytes));
+        self.each_call(|slot| {
+            if let Some(consumer) = slot.consumer() {
+                consumer.narrow(items, bytes);
+            }
+        });
         // It may turn out to take one packet at a time only now, after it was sent some and has answered none.
         if self.writer.awaits_reading() {
-            self.reads_until = Some(Instant::now() + READING);
+            self.rare.reads_until = Some(Instant::now() + READING);
         }
-        let given_up =
-            |state: &CallState| matches!(state, CallState::TimedOut { answer_due: true } | CallState::Abandoned);
-        if self.writer.is_one_by_one() && self.calls.iter_mut().any(|(_, slot)| given_up(&slot.state)) {
-            self.answers_until.get_or_insert_with(|| Instant::now() + config::CALL);
+        let mut given_up = false;
+        self.each_call(|slot| {
+            given_up |= matches!(slot.state, CallState::TimedOut { answer_due: true } | CallState::Abandoned);
+        });
+        if self.writer.is_one_by_one() && given_up {
+            self.rare.answers_until.get_or_insert_with(|| Instant::now() + config::CALL);
         }
     }
 
@@ -324,8 +287,8 @@ impl Out {
 
     /// A peer that takes one packet at a time has had time to read the last one.
     pub(crate) fn read_by(&mut self, now: Instant) {
-        if self.reads_until.is_some_and(|until| until <= now) {
-            self.reads_until = None;
+        if self.rare.reads_until.is_some_and(|until| until <= now) {
+            self.rare.reads_until = None;
             self.writer.was_read();
         }
     }
@@ -394,70 +357,10 @@ impl Out {
         self.settle();
     }
 
-    /// Moves what now may go from the parked to the buffer, and tells waiting senders of room. Call it whenever credit
-    /// came, a call ended or the buffer was taken.
-    #[inline]
-    pub(crate) fn unpark(&mut self, wakers: &mut Vec<Waker>) {
-        if !self.parked.is_empty() || self.refused_since.is_some() || self.awaits_room() || self.has_waiting_producers()
-        {
-            self.unpark_some(wakers);
-        }
-    }
-
-    fn unpark_some(&mut self, wakers: &mut Vec<Waker>) {
-        while !self.blocked && self.buf.len() < HIGH_WATER {
-            let Some(front) = self.parked.front() else { break };
-            let may_go = match front.call {
-                Some((id, _)) => match self.calls.get_mut(id) {
-                    Some(slot) if matches!(slot.state, CallState::Parked) => slot.stream || self.writer.can_call(),
-                    // Dropped or timed out before it was sent.
-                    _ => {
-                        self.unpark_front();
-                        continue;
-                    }
-                },
-                None => self.writer.can_send_packet(),
-            };
-            if !may_go {
-                break;
-            }
-            let Some(parked) = self.unpark_front() else { break };
-            match parked.call {
-                Some((id, action)) => {
-                    self.begin_batch();
-                    self.sent.calls += 1;
-                    self.buf.extend_from_slice(&parked.frame);
-                    let stream = self.calls.get_mut(id).is_some_and(|slot| {
-                        slot.state = CallState::Sent;
-                        slot.stream
-                    });
-                    self.writer.call_started(id, action, stream, &mut self.buf);
-                }
-                None => self.write_packet(&parked.frame),
-            }
-        }
-        if self.refused_since.is_some() && self.is_half_empty() {
-            self.refused_since = None;
-        }
-        self.wake_room(wakers);
-        self.wake_waiting_producers(wakers);
-    }
-
-    /// Tells waiting senders of room, if there is some.
-    pub(crate) fn wake_room(&mut self, wakers: &mut Vec<Waker>) {
-        if !self.room.is_empty() && self.has_room(0) && !self.is_soon_direct() {
-            wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
-        }
-    }
-
-    /// Whether a sender waits for room.
-    pub(crate) const fn awaits_room(&self) -> bool {
-        !self.room.is_empty()
-    }
-
     /// What the connection holds, the frames that it shares with others included; `None` if it is gone.
     pub(crate) fn holds(&self) -> Option<usize> {
-        self.gone.is_none().then(|| self.own() + self.parked_bytes - self.parked_own)
+        let (bytes, own) = self.queued();
+        self.gone.is_none().then(|| self.own() + bytes - own)
     }
 
     /// The driver is about to sleep, and holds so much.
@@ -478,16 +381,15 @@ impl Out {
     /// What is held for this connection alone.
     fn own(&self) -> usize {
         weight(&self.buf)
-            + self.parked_own
-            + self.parked.len() * size_of::<Parked>()
+            + self.queued().1
             + self.driver_holds
-            + self.unread.load(Ordering::Relaxed)
+            + self.unread.as_ref().map_or(0, |unread| unread.load(Ordering::Relaxed))
     }
 
     /// So much is held that nothing should be read. `true` if that is so, and then `driver` is told when it is over. What the
     /// peer has to say is read all the same if this side waits for it: it may be what sets memory free.
     pub(crate) fn stop_reading(&mut self, driver: &Waker) -> bool {
-        let expects = !self.parked.is_empty() && !self.blocked || self.awaits_answers();
+        let expects = !self.queue.parked.is_empty() && !self.blocked || self.awaits_answers();
         self.stopped = !expects && self.account.wait_to_read(driver);
         self.stopped
     }
@@ -514,8 +416,8 @@ impl Out {
     }
 
     /// When cancellations that had to wait are due.
-    pub(crate) const fn cancels_at(&self) -> Option<Instant> {
-        self.cancels.at
+    pub(crate) fn cancels_at(&self) -> Option<Instant> {
+        self.rare.cancels.at
     }
 
     /// Takes the frames to be written, leaving the empty `batch` in their place. `false`: there are none, and nobody will
@@ -548,9 +450,13 @@ impl Out {
     pub(crate) fn end_batch(&mut self) {
         self.seen = 0;
         self.timed = false;
-        self.batch_time = None;
         self.writer.end_batch();
-        self.cancels.in_batch = 0;
+        if self.asked.is_taken() {
+            self.asked.batch_time = None;
+        }
+        if self.rare.is_taken() {
+            self.rare.cancels.in_batch = 0;
+        }
     }
 
     /// The driver runs: it will flush, nobody needs to wake it. `true` if its waker is the same as the last time.
@@ -572,36 +478,13 @@ impl Out {
 
     /// Whether something was left for the driver since it looked last.
     pub(crate) fn has_requests(&self) -> bool {
-        self.close.is_some()
-            || self.kill
-            || self.cut_off
-            || self.drain.is_some()
-            || !self.finished_calls.is_empty()
-            || !self.finished_packets.is_empty()
+        !self.finished.is_empty() || self.rare.has_requests()
     }
 
     /// The driver's waker, unless somebody is going to flush anyway.
     #[inline]
     pub(crate) fn wake_driver(&mut self) -> Option<Waker> {
         if std::mem::replace(&mut self.busy, true) { None } else { self.driver.clone() }
-    }
-
-    /// Queues up for room. The ticket is the sender's, who gives it back if it does not wait any more. The driver's waker, if
-    /// there is room already.
-    #[must_use]
-    pub(crate) fn wait_for_room(&mut self, ticket: &mut Option<u64>, waker: &Waker) -> Option<Waker> {
-        let number = *ticket.get_or_insert_with(|| next(&mut self.tickets));
-        match self.room.iter_mut().find(|(known, _)| *known == number) {
-            Some((_, known)) => known.clone_from(waker),
-            None => self.room.push((number, waker.clone())),
-        }
-        // It is the driver that looks for room, here and in the server's budget.
-        let driver = self.driver.as_ref().filter(|_| self.account.is_full())?;
-        if self.account.wait_to_send(driver) { None } else { self.wake_anyway() }
-    }
-
-    pub(crate) fn leave_queue(&mut self, ticket: u64) {
-        self.room.retain(|(known, _)| *known != ticket);
     }
 
     /// The driver is about to sleep without taking the buffer: from now on it wants to be woken. `true`: there is
@@ -613,7 +496,7 @@ impl Out {
 
     /// Whether everything accepted has been handed to the driver, and no caller waits.
     pub(crate) fn is_drained(&mut self) -> bool {
-        self.buf.is_empty() && self.parked.is_empty() && !self.awaits_answers()
+        self.buf.is_empty() && self.queue.parked.is_empty() && !self.awaits_answers()
     }
 
     /// Why no call can be answered, if that is so.
@@ -624,10 +507,8 @@ impl Out {
     /// The peer will not answer any more: fails the open calls.
     pub(crate) fn deafen(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
         self.deaf = Some(Arc::clone(closed));
-        self.parked.retain(|parked| parked.call.is_none());
-        self.parked_bytes = self.parked.iter().map(|parked| parked.frame.len()).sum();
-        self.parked_own = self.parked.iter().map(Parked::own).sum();
-        wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
+        self.drop_parked_calls();
+        self.wake_senders(wakers);
         self.lose_calls(wakers);
     }
 
@@ -638,12 +519,11 @@ impl Out {
 
     pub(crate) fn set_gone(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
         self.gone = Some(Arc::clone(closed));
-        self.refused_since = None;
         // Nothing follows a close frame.
-        self.cancels.at = None;
-        self.parked = VecDeque::new();
-        (self.parked_bytes, self.parked_own) = (0, 0);
-        wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
+        if self.rare.is_taken() {
+            self.rare.cancels.at = None;
+        }
+        self.drop_queue(wakers);
         self.wake_producers(wakers);
         self.lose_calls(wakers);
         self.settle();
@@ -653,7 +533,7 @@ impl Out {
     pub(crate) fn set_suspended(&mut self, suspended: bool, wakers: &mut Vec<Waker>) {
         self.suspended = suspended;
         if suspended {
-            wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
+            self.wake_senders(wakers);
         }
     }
 
@@ -664,7 +544,7 @@ impl Out {
         let written = self.writer.packet(frame, &mut self.buf);
         debug_assert!(written.is_ok(), "credit and length were checked: {written:?}");
         if self.writer.awaits_reading() {
-            self.reads_until = Some(Instant::now() + READING);
+            self.rare.reads_until = Some(Instant::now() + READING);
         }
     }
 
@@ -679,7 +559,7 @@ impl Out {
 
     /// The time at which a call is queued. Those that go with the same batch share one.
     fn batch_time(&mut self, direct: bool) -> Instant {
-        if direct { *self.batch_time.get_or_insert_with(Instant::now) } else { Instant::now() }
+        if direct { *self.asked.batch_time.get_or_insert_with(Instant::now) } else { Instant::now() }
     }
 
     /// Something is about to be written. A buffer that was used before need not grow again.
@@ -700,53 +580,14 @@ impl Out {
 
     /// Whether what comes now may go into the buffer, as far as its order and the buffer's length are concerned.
     fn is_direct(&self) -> bool {
-        !self.blocked && self.parked.is_empty() && self.buf.len() < HIGH_WATER
+        !self.blocked && self.queue.parked.is_empty() && self.buf.len() < HIGH_WATER
     }
 
     /// Whether nothing but the next write is missing for what comes now to go into the buffer.
     fn is_soon_direct(&self) -> bool {
-        self.buf.len() >= HIGH_WATER && !self.blocked && self.parked.is_empty() && self.gone.is_none()
+        self.buf.len() >= HIGH_WATER && !self.blocked && self.queue.parked.is_empty() && self.gone.is_none()
     }
 
-    fn park(&mut self, parked: Parked) {
-        self.parked_bytes += parked.frame.len();
-        self.parked_own += parked.own();
-        self.parked.push_back(parked);
-        self.settle();
-    }
-
-    fn unpark_front(&mut self) -> Option<Parked> {
-        self.unpark_at(0)
-    }
-
-    fn unpark_at(&mut self, index: usize) -> Option<Parked> {
-        let parked = self.parked.remove(index)?;
-        self.parked_bytes -= parked.frame.len();
-        self.parked_own -= parked.own();
-        if self.parked.is_empty() && self.parked.capacity() > KEPT_PLACES {
-            self.parked = VecDeque::new();
-        }
-        Some(parked)
-    }
-
-    fn is_half_empty(&self) -> bool {
-        self.parked.is_empty()
-            || self.parked.len() < QUEUE_PACKETS / 2 && self.buf.len() + self.parked_bytes < QUEUE_BYTES / 2
-    }
-
-    /// An empty queue takes any frame, so one that is longer than the whole queue can still be sent.
-    fn has_room(&self, len: usize) -> bool {
-        (self.parked.is_empty()
-            || self.parked.len() < QUEUE_PACKETS && self.buf.len() + self.parked_bytes + len <= QUEUE_BYTES)
-            && !self.account.is_full()
-    }
-}
-
-impl Parked {
-    /// What no other connection shares.
-    fn own(&self) -> usize {
-        if self.shared { 0 } else { self.frame.len() }
-    }
 }
 
 /// The next ticket.
@@ -777,11 +618,7 @@ fn micros_since_1970(time: SystemTime) -> i64 {
 const HIGH_WATER: usize = 64 * 1024;
 /// New work is not started while this much waits to be written.
 const HOLD_ABOVE: usize = 1024 * 1024;
-/// Bounds of what is queued for one connection: bytes in all, and packets that wait.
-const QUEUE_BYTES: usize = 1024 * 1024;
-const QUEUE_PACKETS: usize = 1024;
-/// Places for waiting packets, and bytes of the out-buffer, that a connection keeps when they are empty.
-const KEPT_PLACES: usize = 32;
+/// Bytes of the out-buffer that a connection keeps when they are empty.
 const KEPT_CAPACITY: usize = 4 * 1024;
 /// How long a peer that takes one packet at a time, and does not answer it, may need to read it.
 const READING: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Connections in the order in which they came, to be found by their ids.
+//! Connections in the order in which they came, and the same to be found by their ids.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -9,32 +9,31 @@ use pnet_protocol::id::ConnectionId;
 
 use super::Conn;
 
-/// As ids are random, their order, and that of a hash map, would be another in every run.
+/// Connections in the order in which they came: ids are random, so their order would be another in every run.
 #[derive(Debug, Default)]
-pub(crate) struct Registry {
+pub(crate) struct Roll {
     conns: BTreeMap<u64, Arc<Conn>>,
-    numbers: HashMap<ConnectionId, u64>,
     next: u64,
 }
 
-impl Registry {
-    pub(crate) fn insert(&mut self, conn: &Arc<Conn>) {
-        self.conns.insert(self.next, Arc::clone(conn));
-        // A client's connections are named by its server, which may do so twice.
-        if let Some(former) = self.numbers.insert(conn.id, self.next) {
-            self.conns.remove(&former);
-        }
+/// A roll whose connections are found by their ids.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    roll: Roll,
+    numbers: HashMap<ConnectionId, u64>,
+}
+
+impl Roll {
+    /// Enters a connection under the next number.
+    pub(crate) fn insert(&mut self, conn: &Arc<Conn>) -> u64 {
+        let number = self.next;
+        self.conns.insert(number, Arc::clone(conn));
         self.next += 1;
+        number
     }
 
-    pub(crate) fn remove(&mut self, id: ConnectionId) {
-        if let Some(number) = self.numbers.remove(&id) {
-            self.conns.remove(&number);
-        }
-    }
-
-    pub(crate) fn get(&self, id: ConnectionId) -> Option<&Arc<Conn>> {
-        self.conns.get(self.numbers.get(&id)?)
+    pub(crate) fn remove(&mut self, number: u64) {
+        self.conns.remove(&number);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -43,5 +42,33 @@ impl Registry {
 
     pub(crate) fn values(&self) -> impl DoubleEndedIterator<Item = &Arc<Conn>> {
         self.conns.values()
+    }
+}
+
+impl Registry {
+    pub(crate) fn insert(&mut self, conn: &Arc<Conn>) {
+        let number = self.roll.insert(conn);
+        // A client's connections are named by its server, which may do so twice.
+        if let Some(former) = self.numbers.insert(conn.id, number) {
+            self.roll.remove(former);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: ConnectionId) {
+        if let Some(number) = self.numbers.remove(&id) {
+            self.roll.remove(number);
+        }
+    }
+
+    pub(crate) fn get(&self, id: ConnectionId) -> Option<&Arc<Conn>> {
+        self.roll.conns.get(self.numbers.get(&id)?)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.roll.len()
+    }
+
+    pub(crate) fn values(&self) -> impl DoubleEndedIterator<Item = &Arc<Conn>> {
+        self.roll.values()
     }
 }

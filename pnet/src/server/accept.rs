@@ -320,7 +320,7 @@ impl Serving {
             io: joining.io,
             role: Role::Server,
             reader,
-            times: config::times(self.config.grace),
+            grace: self.config.grace,
             welcome,
             preface_len,
             tail: joining.tail,
@@ -346,29 +346,29 @@ impl Serving {
 
     /// Counts the connection in, if there is a place. A shutdown that began meanwhile reaches it, too.
     fn enlist(&self, conn: &Arc<Conn>) -> Option<Listed> {
-        {
+        let number = {
             let mut live = self.core.live();
             if live.len() >= self.config.max_connections {
                 return None;
             }
-            live.insert(conn);
-        }
+            live.insert(conn)
+        };
         if self.core.stop.is_cancelled() {
             conn.request_close(self.core.farewell());
         }
-        Some(Listed { core: Arc::clone(&self.core), id: conn.id })
+        Some(Listed { core: Arc::clone(&self.core), number })
     }
 }
 
 /// A connection in the server's list, until this is dropped.
 struct Listed {
     core: Arc<Core>,
-    id: ConnectionId,
+    number: u64,
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.core.live().remove(self.id);
+        self.core.live().remove(self.number);
     }
 }
 

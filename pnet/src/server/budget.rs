@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use pnet_protocol::{close::CloseCode, id::ConnectionId};
+use pnet_protocol::close::CloseCode;
 use tokio::{runtime::Handle, sync::Notify, time::Instant};
 
 use super::Core;
@@ -36,6 +36,8 @@ pub(crate) struct Budget {
     kept: AtomicBool,
     /// Wakes the keeper.
     changed: Notify,
+    /// How many accounts there have been: they are numbered.
+    accounts: AtomicU64,
     waiting: Mutex<Waiting>,
     core: Weak<Core>,
     runtime: Handle,
@@ -45,9 +47,9 @@ pub(crate) struct Budget {
 #[derive(Debug, Default)]
 struct Waiting {
     /// To read on.
-    readers: HashMap<ConnectionId, Waker>,
+    readers: HashMap<u64, Waker>,
     /// To tell those who push that there is room.
-    senders: HashMap<ConnectionId, Waker>,
+    senders: HashMap<u64, Waker>,
 }
 
 /// One connection's part of the budget.
@@ -55,7 +57,7 @@ struct Waiting {
 pub(crate) struct Account {
     /// A client has none.
     budget: Option<Arc<Budget>>,
-    id: ConnectionId,
+    number: u64,
     /// What the budget knows of.
     settled: usize,
 }
@@ -74,6 +76,7 @@ impl Budget {
             falls: AtomicU64::new(0),
             kept: AtomicBool::new(false),
             changed: Notify::new(),
+            accounts: AtomicU64::new(0),
             waiting: Mutex::default(),
             core,
             runtime: Handle::current(),
@@ -179,24 +182,25 @@ impl Budget {
         }
     }
 
-    fn wake(&self, which: impl FnOnce(&mut Waiting) -> &mut HashMap<ConnectionId, Waker>) {
+    fn wake(&self, which: impl FnOnce(&mut Waiting) -> &mut HashMap<u64, Waker>) {
         let woken = std::mem::take(which(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner)));
         woken.into_values().for_each(Waker::wake);
     }
 
     fn wait(
         &self,
-        id: ConnectionId,
+        number: u64,
         waker: &Waker,
-        which: impl FnOnce(&mut Waiting) -> &mut HashMap<ConnectionId, Waker>,
+        which: impl FnOnce(&mut Waiting) -> &mut HashMap<u64, Waker>,
     ) {
-        which(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner)).insert(id, waker.clone());
+        which(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner)).insert(number, waker.clone());
     }
 }
 
 impl Account {
-    pub(crate) const fn new(id: ConnectionId, budget: Option<Arc<Budget>>) -> Self {
-        Self { budget, id, settled: 0 }
+    pub(crate) fn new(budget: Option<Arc<Budget>>) -> Self {
+        let number = budget.as_ref().map_or(0, |budget| budget.accounts.fetch_add(1, SeqCst));
+        Self { budget, number, settled: 0 }
     }
 
     /// Whether anybody wants to know.
@@ -228,14 +232,14 @@ impl Account {
     /// Wakes the driver when something may be read again. `false`: that is so already.
     pub(crate) fn wait_to_read(&self, driver: &Waker) -> bool {
         let Some(budget) = &self.budget else { return false };
-        budget.wait(self.id, driver, |waiting| &mut waiting.readers);
+        budget.wait(self.number, driver, |waiting| &mut waiting.readers);
         budget.is_tight()
     }
 
     /// Wakes the driver when something is taken again. `false`: that is so already.
     pub(crate) fn wait_to_send(&self, driver: &Waker) -> bool {
         let Some(budget) = &self.budget else { return false };
-        budget.wait(self.id, driver, |waiting| &mut waiting.senders);
+        budget.wait(self.number, driver, |waiting| &mut waiting.senders);
         budget.is_full()
     }
 
@@ -252,8 +256,8 @@ impl Drop for Account {
         self.settle(0);
         if let Some(budget) = &self.budget {
             let mut waiting = budget.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.readers.remove(&self.id);
-            waiting.senders.remove(&self.id);
+            waiting.readers.remove(&self.number);
+            waiting.senders.remove(&self.number);
         }
     }
 }
@@ -291,12 +295,11 @@ mod tests {
     use std::sync::{Arc, Weak};
 
     use bytes::Bytes;
-    use pnet_protocol::id::ConnectionId;
 
     use super::{Account, Budget, GRAIN, LEAST};
 
     fn account(budget: &Arc<Budget>) -> Account {
-        Account::new(ConnectionId::random(), Some(Arc::clone(budget)))
+        Account::new(Some(Arc::clone(budget)))
     }
 
     #[tokio::test]

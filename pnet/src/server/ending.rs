@@ -1,6 +1,7 @@
 //! How a server ends: accepts no more, lets its connections finish, and cuts off what has not at the end of the grace.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -135,10 +136,10 @@ impl Core {
             self.is_done_by(&mut plans, |plan| plan.end).await;
         }
         let cut_off = {
-            let live = self.live();
+            let live: HashSet<_> = self.live().values().map(|conn| conn.id).collect();
             conns
                 .iter()
-                .filter(|conn| conn.cut.connection.load(Ordering::Acquire) || live.get(conn.id).is_some())
+                .filter(|conn| conn.cut.connection.load(Ordering::Acquire) || live.contains(&conn.id))
                 .count()
         };
         Shutdown {

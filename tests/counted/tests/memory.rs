@@ -105,15 +105,15 @@ async fn settle() {
 #[test]
 fn connections_and_handlers_take_little() {
     for (name, dialect, kind, idle, coming) in [
-        ("native", Dialect::Native, Kind::Add, 2944, 5248),
-        ("native, async fn", Dialect::Native, Kind::AddLater, 3136, 5440),
-        ("JSON", Dialect::Json, Kind::Add, 3584, 5696),
+        ("native", Dialect::Native, Kind::Add, 2048, 4608),
+        ("native, async fn", Dialect::Native, Kind::AddLater, 2432, 4928),
+        ("JSON", Dialect::Json, Kind::Add, 2752, 4864),
     ] {
         let taken = runtime().block_on(each(dialect, kind, 500));
         check(&format!("{name}: an idle connection holds"), taken.idle, idle);
         check(&format!("{name}: a connection that comes asks for"), taken.coming, coming);
     }
-    for (name, kind, bound) in [("ready at once", Kind::AddLater, 640), ("that waits", Kind::AddAfter, 1408)] {
+    for (name, kind, bound) in [("ready at once", Kind::AddLater, 768), ("that waits", Kind::AddAfter, 1536)] {
         let taken = runtime().block_on(first_call(kind));
         check(&format!("the first call of an async fn {name} asks for"), taken, bound);
     }

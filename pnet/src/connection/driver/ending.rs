@@ -19,6 +19,7 @@ use super::{super::last_words, Driver, Stage, TURNS};
 use crate::{
     config,
     error::{Closed, ClosedBy},
+    seldom::Seldom,
 };
 
 impl Driver {
@@ -49,7 +50,7 @@ impl Driver {
         self.answers.settle(&self.conn);
         self.unblock();
         let unwritten = self.written < self.batch.len() || !self.conn.out().buf.is_empty();
-        if self.conn.dialect != Dialect::Json || !self.welcome.is_empty() || !unwritten {
+        if self.conn.dialect != Dialect::Json || !self.odd.welcome.is_empty() || !unwritten {
             self.leave(closed);
             return;
         }
@@ -69,7 +70,7 @@ impl Driver {
         };
         let closed = Closed::new(CloseCode::Lost, reason, ClosedBy::Peer);
         self.tail = Vec::new();
-        self.begun = None;
+        self.forget_begun();
         match self.stage {
             // In JSON this is how a whole session begins and ends: what was said waits for the connect handler.
             Stage::Joining { .. } if self.conn.dialect == Dialect::Json && !self.dispatch.is_idle() => {
@@ -79,7 +80,7 @@ impl Driver {
             Stage::Open => {
                 tracing::debug!(%closed, "draining");
                 self.deafen(closed.clone());
-                self.stage = Stage::Draining { closed, deadline: config::after(self.times.grace) };
+                self.stage = Stage::Draining { closed: Box::new(closed), deadline: config::after(self.grace) };
             }
             Stage::Draining { .. } => self.deafen(closed),
             Stage::Flushing { .. } | Stage::Lingering { .. } | Stage::Leaving => {}
@@ -137,7 +138,7 @@ impl Driver {
         self.conn.cut.connection.store(!done, Ordering::Release);
         let told = match (&self.stage, drain) {
             (Stage::Open, Some(closed)) => Some(closed),
-            (Stage::Draining { closed, .. }, _) if closed.by() == ClosedBy::Here => Some(closed.clone()),
+            (Stage::Draining { closed, .. }, _) if closed.by() == ClosedBy::Here => Some(Closed::clone(closed)),
             (Stage::Draining { .. }, closed) => closed,
             _ => None,
         };
@@ -151,14 +152,11 @@ impl Driver {
     pub(super) fn forsake(&mut self) {
         self.io = None;
         self.answers.rest();
-        self.silent = None;
+        self.odd = Seldom::new();
         self.tail = Vec::new();
         self.batch = Vec::new();
-        self.welcome = Vec::new();
         self.written = 0;
         self.timer = None;
-        self.slow = None;
-        self.stopped = None;
         {
             let held = self.holds();
             let mut out = self.conn.out();
@@ -175,7 +173,7 @@ impl Driver {
         match &mut self.stage {
             Stage::Draining { closed, .. } => {
                 if all_written && self.dispatch.is_idle() && self.conn.out().is_drained() {
-                    let closed = closed.clone();
+                    let closed = Closed::clone(closed);
                     self.close(closed);
                     return true;
                 }
@@ -246,8 +244,9 @@ impl Driver {
     }
 
     pub(super) fn check_mistakes(&mut self) {
-        if self.mistakes.are_too_many() || self.cancellations.are_too_many() {
-            let violation = self.mistakes.take().or_else(|| self.cancellations.take());
+        if self.odd.mistakes.are_too_many() || self.odd.cancellations.are_too_many() {
+            let odd = &mut *self.odd;
+            let violation = odd.mistakes.take().or_else(|| odd.cancellations.take());
             violation.iter().for_each(|violation| self.punish(violation));
         }
     }

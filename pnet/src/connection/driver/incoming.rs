@@ -27,7 +27,7 @@ use super::{
         lanes::{Ended, Job, JobKind},
         micros_now, wake, wakers,
     },
-    BEGUN_LEN, Begun, Driver, Reading, Stage,
+    BEGUN_LEN, Begun, Driver, Odd, Reading, Stage,
 };
 use crate::{
     buffers, config,
@@ -41,8 +41,8 @@ impl Driver {
         if !self.read_once(task) {
             return Reading::Nothing;
         }
-        let goes_on = matches!(self.stage, Stage::Open) && !self.eof && self.stopped.is_none();
-        if goes_on && !self.read_once(task) && self.stopped.is_none() { Reading::All } else { Reading::Some }
+        let goes_on = matches!(self.stage, Stage::Open) && !self.eof && self.odd.stopped.is_none();
+        if goes_on && !self.read_once(task) && self.odd.stopped.is_none() { Reading::All } else { Reading::Some }
     }
 
     /// `true` if anything came.
@@ -95,8 +95,9 @@ impl Driver {
                 true
             }
             Poll::Ready(Ok(())) => {
-                if self.silent.is_some() {
-                    self.silent = None;
+                if self.odd.silent.is_some() {
+                    self.odd.silent = None;
+                    self.odd.tidy(Odd::is_over);
                 }
                 self.conn.counters.bytes_received.add(read as u64);
                 if self.life.is_on() {
@@ -133,10 +134,10 @@ impl Driver {
         let takes = matches!(self.stage, Stage::Joining { .. } | Stage::Open | Stage::Draining { .. });
         let stop = takes && self.conn.is_tight() && self.conn.out().stop_reading(task.waker());
         if stop {
-            self.stopped.get_or_insert_with(Instant::now);
-        } else if self.stopped.is_some() {
+            self.odd.stopped.get_or_insert_with(Instant::now);
+        } else if self.odd.stopped.is_some() {
             self.excuse_peer(Instant::now());
-            self.stopped = None;
+            self.odd.stopped = None;
         }
         stop
     }
@@ -145,10 +146,18 @@ impl Driver {
     fn note_begun(&mut self, used: usize) {
         let len = self.tail.len();
         if len == 0 {
-            self.begun = None;
-        } else if used > 0 || self.begun.as_ref().is_none_or(|begun| len >= begun.len + BEGUN_LEN) {
+            self.forget_begun();
+        } else if used > 0 || self.odd.begun.as_ref().is_none_or(|begun| len >= begun.len + BEGUN_LEN) {
             let since = *self.now.get_or_insert_with(Instant::now);
-            self.begun = Some(Begun { since, len });
+            self.odd.begun = Some(Begun { since, len });
+        }
+    }
+
+    /// Nothing is begun any more.
+    #[inline]
+    pub(super) fn forget_begun(&mut self) {
+        if self.odd.begun.is_some() {
+            self.odd.begun = None;
         }
     }
 
@@ -328,7 +337,7 @@ impl Driver {
                 }
                 // Nobody is welcomed before the connect handler has let it in.
                 if matches!(self.stage, Stage::Joining { .. }) {
-                    self.reader.greet(micros_now(), &mut self.welcome);
+                    self.reader.greet(micros_now(), &mut self.odd.welcome);
                 } else {
                     out.greet(&mut self.reader);
                 }
@@ -376,7 +385,7 @@ impl Driver {
                 if let Some(waker) = waker {
                     // Whoever asked meanwhile gets a ping of his own.
                     wake(waker);
-                    self.conn.ponged.notify_waiters();
+                    self.conn.ponged();
                 }
             }
             Event::Close { code, retry, reason } => self.dismissed(Closed::from_peer(code, retry, &reason)),
@@ -428,7 +437,7 @@ impl Driver {
     fn refuse(&mut self, to: &ReplyTo, code: &'static str, message: &str) {
         tracing::debug!(code, message, "refused");
         self.overfull = self.conn.answer(to, &Err(Failure::public(code, message)), &[], ("", false));
-        self.mistakes.count();
+        self.odd.mistakes.count();
     }
 
     /// An object that may answer a call, or may be a packet.
@@ -471,20 +480,20 @@ impl Driver {
         let (dispatch, mut ended) = self.split();
         match known {
             None => {
-                ended.mistakes.count();
+                ended.odd.mistakes.count();
                 let failure = Failure::public(code::UNKNOWN_ACTION, "this side knows no such action");
                 ended.ended(&job, Err(failure), &[]);
             }
             Some(_) if draining => {
                 if ended.conn.out().is_overfull() {
                     // It asks for more without having read what it got.
-                    ended.mistakes.count();
+                    ended.odd.mistakes.count();
                 }
                 let failure = Failure::public(code::GOING_AWAY, "this side is shutting down and takes nothing new");
                 ended.ended(&job, Err(failure), &[]);
             }
             Some(info) if call == matches!(info.reply, ReplyInfo::None) => {
-                ended.mistakes.count();
+                ended.odd.mistakes.count();
                 let failure = if call {
                     Failure::public(code::NO_REPLY, "this action has no answer")
                 } else {
@@ -505,7 +514,7 @@ impl Driver {
 
     /// The caller does not wait any more. It is answered all the same: until then the call counts at both ends.
     fn cancel(&mut self, id: u32) {
-        self.cancellations.count();
+        self.odd.cancellations.count();
         let cancelled = self.dispatch.cancel(id);
         // A handler that runs on learns that nobody reads what it produces.
         let mut wakers = Vec::new();

@@ -36,7 +36,7 @@ use self::{
     sink::{Mistakes, Sink},
 };
 use super::{
-    Conn,
+    Conn, Done,
     lanes::{Ended, Job},
     out::weight,
 };
@@ -44,6 +44,7 @@ use crate::{
     buffers, config,
     context::Meta,
     error::{Closed, ClosedBy, Refused},
+    seldom::{Empty, Seldom},
     server::Waiting,
     transport::Transport,
 };
@@ -80,15 +81,6 @@ pub(crate) trait Dispatch: Send + 'static {
     fn poll_leave(&mut self, closed: &Arc<Closed>, task: &mut Context<'_>) -> Poll<()>;
 }
 
-/// How long things may take on one connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Times {
-    /// A write that makes little progress, and a queue that stays full while packets are refused.
-    pub(crate) write: Duration,
-    /// Work that was accepted before the peer ended its stream.
-    pub(crate) grace: Duration,
-}
-
 /// A connection at the end of its handshake.
 pub(crate) struct Opening {
     pub(crate) io: Box<dyn Transport>,
@@ -96,7 +88,8 @@ pub(crate) struct Opening {
     pub(crate) role: Role,
     /// What this side takes, and how it is read.
     pub(crate) reader: Reader,
-    pub(crate) times: Times,
+    /// How long work may take that was accepted before the peer ended its stream.
+    pub(crate) grace: Duration,
     /// Written first, once the connect handler lets the connection in.
     pub(crate) welcome: Vec<u8>,
     /// How much of the welcome is written if it does not.
@@ -128,13 +121,10 @@ pub(crate) struct Driver {
     /// The batch that is being written, from `written` on.
     batch: Vec<u8>,
     written: usize,
-    /// What precedes the first batch: the handshake's last words, held back until the connect handler is done.
-    welcome: Vec<u8>,
-    preface_len: usize,
+    /// What few connections have for long.
+    odd: Seldom<Odd>,
     /// The beginning of a frame that is not whole yet.
     tail: Vec<u8>,
-    begun: Option<Begun>,
-    silent: Option<Waiting>,
     /// Whether `tail` came with the handshake and was never looked at.
     unread: bool,
     pong: Option<Option<u64>>,
@@ -142,20 +132,54 @@ pub(crate) struct Driver {
     /// The time of the current read, looked up once.
     now: Option<Instant>,
     eof: bool,
-    slow: Option<Slow>,
     /// Whether the transport refuses the batch.
     blocked: bool,
     /// Whether so much waits to be written that no new work should be started, as of the last answer or turn.
     overfull: bool,
-    /// Since when nothing is read, because the server holds too much.
-    stopped: Option<Instant>,
-    mistakes: Mistakes,
-    cancellations: Mistakes,
     timer: Option<Pin<Box<Sleep>>>,
     /// The time that the timer is waited for.
     armed: Option<Instant>,
     life: Life,
-    times: Times,
+    /// How long work may take that was accepted before the peer ended its stream.
+    grace: Duration,
+}
+
+/// What belongs to the beginning, or to peers that are slow or mistaken.
+#[derive(Debug)]
+struct Odd {
+    /// What precedes the first batch: the handshake's last words, held back until the connect handler is done.
+    welcome: Vec<u8>,
+    preface_len: usize,
+    silent: Option<Waiting>,
+    begun: Option<Begun>,
+    slow: Option<Slow>,
+    /// Since when nothing is read, because the server holds too much.
+    stopped: Option<Instant>,
+    mistakes: Mistakes,
+    cancellations: Mistakes,
+}
+
+impl Empty for Odd {
+    const EMPTY: Self = Self {
+        welcome: Vec::new(),
+        preface_len: 0,
+        silent: None,
+        begun: None,
+        slow: None,
+        stopped: None,
+        mistakes: Mistakes::in_packets(),
+        cancellations: Mistakes::in_cancelling(),
+    };
+    const READ: &'static Self = &Self::EMPTY;
+}
+
+impl Odd {
+    /// Whether there is nothing odd about the connection any more.
+    fn is_over(&self) -> bool {
+        let waits = self.begun.is_some() || self.slow.is_some() || self.stopped.is_some();
+        let mistaken = self.mistakes.were_made() || self.cancellations.were_made();
+        self.welcome.is_empty() && self.silent.is_none() && !waits && !mistaken
+    }
 }
 
 /// Where the connection's life is.
@@ -168,7 +192,7 @@ enum Stage {
     Open,
     /// What was accepted is finished, then the connection closes.
     Draining {
-        closed: Closed,
+        closed: Box<Closed>,
         deadline: Instant,
     },
     /// The last frames are written.
@@ -185,7 +209,11 @@ enum Stage {
 
 impl Driver {
     pub(crate) fn new(opening: Opening, conn: Arc<Conn>, dispatch: Box<dyn Dispatch>) -> Self {
-        let Opening { io, role, reader, times, welcome, preface_len, tail, deadline, silent, heartbeat } = opening;
+        let Opening { io, role, reader, grace, welcome, preface_len, tail, deadline, silent, heartbeat } = opening;
+        let mut odd = Seldom::<Odd>::new();
+        if !welcome.is_empty() || silent.is_some() {
+            *odd = Odd { welcome, preface_len, silent, ..Odd::EMPTY };
+        }
         let incoming = conn.info.received_by(role);
         let answers = Answers::new(conn.out().max_answer_len());
         Self {
@@ -200,26 +228,19 @@ impl Driver {
             answers,
             batch: Vec::new(),
             written: 0,
-            welcome,
-            preface_len,
+            odd,
             unread: !tail.is_empty(),
             tail,
-            begun: None,
-            silent,
             pong: None,
             created: None,
             now: None,
             eof: false,
-            slow: None,
             blocked: false,
             overfull: false,
-            stopped: None,
-            mistakes: Mistakes::in_packets(),
-            cancellations: Mistakes::in_cancelling(),
             timer: None,
             armed: None,
             life: Life::new(heartbeat),
-            times,
+            grace,
         }
     }
 
@@ -272,7 +293,8 @@ impl Driver {
     fn obey(&mut self, task: &mut Context<'_>) {
         let mut wakers = Vec::new();
         let (close, drain, kill, cut_off) = {
-            let mut out = self.conn.look();
+            let mut guard = self.conn.look();
+            let out = &mut *guard;
             out.see();
             if !out.driver_runs(task.waker()) {
                 // The timer knows another waker.
@@ -283,17 +305,22 @@ impl Driver {
                 return;
             }
             out.wake_room(&mut wakers);
-            let out = &mut *out;
-            for id in out.finished_calls.drain(..) {
-                self.reader.call_finished(id);
-            }
-            for frame_len in out.finished_packets.drain(..) {
-                // Nothing follows a close frame.
-                if out.gone.is_none() {
-                    self.reader.packet_finished(frame_len, &mut out.buf);
+            for done in out.finished.drain(..) {
+                match done {
+                    Done::Call(id) => self.reader.call_finished(id),
+                    // Nothing follows a close frame.
+                    Done::Packet(_) if out.gone.is_some() => {}
+                    Done::Packet(frame_len) => self.reader.packet_finished(frame_len, &mut out.buf),
                 }
             }
-            (out.close.take(), out.drain.take(), std::mem::take(&mut out.kill), std::mem::take(&mut out.cut_off))
+            if !out.rare.has_requests() {
+                drop(guard);
+                wakers.into_iter().for_each(Waker::wake);
+                return;
+            }
+            let rare = &mut *out.rare;
+            let (kill, cut_off) = (std::mem::take(&mut rare.kill), std::mem::take(&mut rare.cut_off));
+            (rare.close.take(), rare.drain.take(), kill, cut_off)
         };
         wakers.into_iter().for_each(Waker::wake);
         if kill {
@@ -314,10 +341,10 @@ impl Driver {
                     Stage::Draining { closed: known, deadline: until } => {
                         *until = deadline.min(*until);
                         if known.by() != ClosedBy::Here {
-                            *known = closed;
+                            **known = closed;
                         }
                     }
-                    stage => *stage = Stage::Draining { closed, deadline },
+                    stage => *stage = Stage::Draining { closed: Box::new(closed), deadline },
                 }
             }
         }
@@ -333,7 +360,7 @@ impl Driver {
                 // The peer may have said all it had to say, and ended its stream.
                 let ended = self.conn.out().unanswerable().map(|closed| Closed::clone(closed));
                 self.stage = match ended {
-                    Some(closed) => Stage::Draining { closed, deadline: config::after(self.times.grace) },
+                    Some(closed) => Stage::Draining { closed: Box::new(closed), deadline: config::after(self.grace) },
                     None => Stage::Open,
                 };
                 self.release_welcome();
@@ -350,16 +377,18 @@ impl Driver {
     }
 
     fn release_welcome(&mut self) {
-        if !self.welcome.is_empty() {
+        if !self.odd.welcome.is_empty() {
             // A JSON client that asked for its welcome late may be in the middle of an answer.
-            self.batch.append(&mut std::mem::take(&mut self.welcome));
+            self.batch.append(&mut std::mem::take(&mut self.odd.welcome));
+            self.odd.tidy(Odd::is_over);
         }
     }
 
     /// A client that was not welcomed yet hears only the close frame, behind the preface, and its `connect` fails.
     fn unwelcome(&mut self) {
-        if !self.welcome.is_empty() {
-            self.welcome.truncate(self.preface_len);
+        if !self.odd.welcome.is_empty() {
+            let preface_len = self.odd.preface_len;
+            self.odd.welcome.truncate(preface_len);
             self.release_welcome();
             self.conn.out().buf.clear();
         }
@@ -383,12 +412,12 @@ impl Driver {
             Stage::Open | Stage::Leaving => None,
         };
         let mut due = stage;
-        sooner(&mut due, self.slow.as_ref().map(|slow| slow.since + self.times.write));
+        sooner(&mut due, self.odd.slow.as_ref().map(|slow| slow.since + config::WRITE));
         sooner(&mut due, self.begun_until());
         sooner(&mut due, self.life.due().filter(|_| self.listens()));
         let held = self.holds();
         let writes = self.written == self.batch.len()
-            && self.welcome.is_empty()
+            && self.odd.welcome.is_empty()
             && !matches!(self.stage, Stage::Lingering { .. } | Stage::Leaving);
         {
             let mut out = self.conn.lock();
@@ -396,11 +425,11 @@ impl Driver {
             if out.has_requests() || writes && !out.rest_empty() {
                 return true;
             }
-            sooner(&mut due, out.earliest);
-            sooner(&mut due, out.answers_until);
-            sooner(&mut due, out.reads_until);
+            sooner(&mut due, out.earliest());
+            sooner(&mut due, out.rare.answers_until);
+            sooner(&mut due, out.rare.reads_until);
             sooner(&mut due, out.cancels_at());
-            sooner(&mut due, out.refused_since.map(|since| since + self.times.write));
+            sooner(&mut due, out.refused_since().map(|since| since + config::WRITE));
         }
         let Some(due) = due else { return false };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
@@ -436,13 +465,13 @@ impl Driver {
         }
         wakers.into_iter().for_each(Waker::wake);
         self.excuse_peer(now);
-        if self.slow.as_ref().is_some_and(|slow| slow.since + self.times.write <= now) {
+        if self.odd.slow.as_ref().is_some_and(|slow| slow.since + config::WRITE <= now) {
             tracing::warn!("the peer does not read");
             self.leave(Closed::new(CloseCode::SlowConsumer, "the peer does not read", ClosedBy::Here));
             return;
         }
-        let refused_since = self.conn.out().refused_since;
-        if refused_since.is_some_and(|since| since + self.times.write <= now) {
+        let refused_since = self.conn.out().refused_since();
+        if refused_since.is_some_and(|since| since + config::WRITE <= now) {
             tracing::warn!("the queue stays full");
             let reason = "the queue stayed full, and packets were refused";
             self.leave(Closed::new(CloseCode::SlowConsumer, reason, ClosedBy::Here));
@@ -472,7 +501,7 @@ impl Driver {
                 self.close(Closed::new(CloseCode::HandshakeTimeout, reason, ClosedBy::Here));
             }
             Stage::Draining { closed, deadline } if *deadline <= now => {
-                let closed = closed.clone();
+                let closed = Closed::clone(closed);
                 if closed.code() == CloseCode::GoingAway && closed.by() == ClosedBy::Here {
                     // A handler that ended from now on could not be answered any more.
                     let calls = self.dispatch.kill();
@@ -493,15 +522,16 @@ impl Driver {
     /// By when more has to come of what the peer has begun to send.
     fn begun_until(&self) -> Option<Instant> {
         let reads = matches!(self.stage, Stage::Joining { .. } | Stage::Open | Stage::Draining { .. });
-        self.begun.as_ref().filter(|_| reads && self.stopped.is_none()).map(|begun| begun.since + BEGUN)
+        self.odd.begun.as_ref().filter(|_| reads && self.odd.stopped.is_none()).map(|begun| begun.since + BEGUN)
     }
 
     /// The peer is not to blame for the time in which nothing was read.
     fn excuse_peer(&mut self, now: Instant) {
-        let Some(since) = &mut self.stopped else { return };
-        let paused = now.saturating_duration_since(std::mem::replace(since, now));
+        let Some(since) = self.odd.stopped else { return };
+        let paused = now.saturating_duration_since(since);
+        self.odd.stopped = Some(now);
         self.life.pause(paused, now);
-        if let Some(begun) = &mut self.begun {
+        if let Some(begun) = &mut self.odd.begun {
             begun.since += paused;
         }
     }
@@ -514,7 +544,7 @@ impl Driver {
 
     fn split(&mut self) -> (&mut dyn Dispatch, Sink<'_>) {
         let (conn, reader, answers) = (&*self.conn, &mut self.reader, &mut self.answers);
-        let sink = Sink { conn, reader, answers, mistakes: &mut self.mistakes, overfull: &mut self.overfull };
+        let sink = Sink { conn, reader, answers, odd: &mut self.odd, overfull: &mut self.overfull };
         (&mut *self.dispatch, sink)
     }
 }
@@ -564,11 +594,19 @@ fn sooner(due: &mut Option<Instant>, other: Option<Instant>) {
 }
 
 /// The transport has refused bytes and not taken enough since.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Slow {
     since: Instant,
     /// What it took since.
     written: usize,
+}
+
+impl Slow {
+    /// It has taken so much more. `None`: enough.
+    fn goes_on(self, written: usize) -> Option<Self> {
+        let written = self.written + written;
+        (written < PROGRESS).then_some(Self { written, ..self })
+    }
 }
 
 /// A frame or an object that is not whole.
@@ -584,7 +622,7 @@ struct Begun {
 const BEGUN: Duration = Duration::from_secs(30);
 const BEGUN_LEN: usize = 32 * 1024;
 
-/// A peer that reads takes as much as this in [`Times::write`], or all there is.
+/// A peer that reads takes as much as this in [`config::WRITE`], or all there is.
 const PROGRESS: usize = 32 * 1024;
 
 /// Turns before other tasks get theirs.

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{io::AsyncWrite, time::Instant};
 
-use super::{Driver, PROGRESS, Slow, Stage};
+use super::{Driver, Slow, Stage};
 use crate::buffers;
 
 impl Driver {
@@ -32,7 +32,7 @@ impl Driver {
             let Some(rest) = self.batch.get(self.written..) else { return progress };
             match Pin::new(io).poll_write(task, rest) {
                 Poll::Pending => {
-                    self.slow.get_or_insert_with(|| Slow { since: Instant::now(), written: 0 });
+                    self.odd.slow.get_or_insert_with(|| Slow { since: Instant::now(), written: 0 });
                     self.block();
                     return progress;
                 }
@@ -46,11 +46,8 @@ impl Driver {
                     if self.life.is_on() {
                         self.life.speak(*self.now.get_or_insert_with(Instant::now));
                     }
-                    if let Some(slow) = &mut self.slow {
-                        slow.written += written;
-                        if slow.written >= PROGRESS {
-                            self.slow = None;
-                        }
+                    if self.odd.slow.is_some() {
+                        self.odd.slow = self.odd.slow.and_then(|slow| slow.goes_on(written));
                     }
                     progress = true;
                 }
@@ -96,7 +93,7 @@ impl Driver {
         if matches!(self.stage, Stage::Lingering { .. } | Stage::Leaving) {
             return None;
         }
-        if !self.welcome.is_empty() {
+        if !self.odd.welcome.is_empty() {
             self.answers.settle(&self.conn);
             // Held back until the connect handler is done, unless it has something to say: that needs a client that
             // listens.
@@ -140,11 +137,13 @@ impl Driver {
         let Some(io) = &mut self.io else { return false };
         match Pin::new(io).poll_flush(task) {
             Poll::Pending => {
-                self.slow.get_or_insert_with(|| Slow { since: Instant::now(), written: 0 });
+                self.odd.slow.get_or_insert_with(|| Slow { since: Instant::now(), written: 0 });
                 false
             }
             Poll::Ready(Ok(())) => {
-                self.slow = None;
+                if self.odd.slow.is_some() {
+                    self.odd.slow = None;
+                }
                 false
             }
             Poll::Ready(Err(error)) => {

@@ -13,16 +13,17 @@ use super::{
         Conn,
         lanes::{Ended, Job, JobKind},
     },
+    Odd,
     answers::Answers,
 };
-use crate::stream::ended_early;
+use crate::{seldom::Seldom, stream::ended_early};
 
 /// What happens when a job ends.
 pub(super) struct Sink<'a> {
     pub(super) conn: &'a Conn,
     pub(super) reader: &'a mut Reader,
     pub(super) answers: &'a mut Answers,
-    pub(super) mistakes: &'a mut Mistakes,
+    pub(super) odd: &'a mut Seldom<Odd>,
     pub(super) overfull: &'a mut bool,
 }
 
@@ -80,7 +81,7 @@ impl Sink<'_> {
 
     fn note_failure(&mut self, action: &'static str, failure: &Failure) {
         if failure.is_malformed() {
-            self.mistakes.count();
+            self.odd.mistakes.count();
             tracing::warn!(action, failure = %failure.log_text(), "malformed packet");
         } else if failure.code() == code::INTERNAL {
             tracing::error!(action, failure = %failure.log_text(), "a handler failed");
@@ -107,12 +108,12 @@ struct Made {
 
 impl Mistakes {
     /// Packets that cannot be handled: more than 32 a minute are abuse.
-    pub(super) fn in_packets() -> Self {
+    pub(super) const fn in_packets() -> Self {
         Self { rate: || Rate::new("mistakes", 32, 60_000), made: None }
     }
 
     /// Cancelled calls, each of which costs the peer less than this side: more than 200 a second are abuse.
-    pub(super) fn in_cancelling() -> Self {
+    pub(super) const fn in_cancelling() -> Self {
         Self { rate: || Rate::new("cancellations", 200, 1_000), made: None }
     }
 
@@ -123,6 +124,10 @@ impl Mistakes {
         if let Err(violation) = made.rate.hit(now_ms) {
             made.too_many = Some(violation);
         }
+    }
+
+    pub(super) const fn were_made(&self) -> bool {
+        self.made.is_some()
     }
 
     #[inline]

@@ -11,11 +11,29 @@ use pnet_protocol::{
 };
 use tokio::time::Instant;
 
-use super::{CallRefused, Out, Parked, streams::Consumer};
+use super::{CallRefused, Out, queue::Parked, streams::Consumer};
 use crate::{
     config,
     error::{Closed, ClosedBy},
+    seldom::Empty,
 };
+
+/// The calls that this side has open. Their ids are the wire's.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(super) calls: Calls<CallSlot>,
+    shorts: Shorts,
+    /// When the batch was begun that gathers now: the time of all its calls.
+    pub(super) batch_time: Option<Instant>,
+    /// No open call's time is over before this.
+    earliest: Option<Instant>,
+}
+
+impl Empty for Asked {
+    const EMPTY: Self =
+        Self { calls: Calls::new(), shorts: Shorts(Vec::new()), batch_time: None, earliest: None };
+    const READ: &'static Self = &Self::EMPTY;
+}
 
 /// One open call of this side.
 #[derive(Debug)]
@@ -95,7 +113,7 @@ pub(crate) struct Told {
 }
 
 /// Payloads of short answers, a place for each slot: used again and again, and moved twice only.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shorts(Vec<Short>);
 
 /// A short payload.
@@ -164,12 +182,16 @@ pub(crate) enum Until {
 }
 
 /// CANCEL frames of this side: in this batch, and in the second that began at `since`. What is too much waits until `at`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Cancels {
     pub(super) in_batch: u32,
     in_second: u32,
-    since: Option<Instant>,
+    pub(super) since: Option<Instant>,
     pub(super) at: Option<Instant>,
+}
+
+impl Cancels {
+    pub(super) const NONE: Self = Self { in_batch: 0, in_second: 0, since: None, at: None };
 }
 
 impl Out {
@@ -205,11 +227,11 @@ impl Out {
         };
         let consumer = stream.then(|| Box::new(self.new_consumer()));
         let slot = CallSlot { deadline, waker: Some(waker.clone()), state, stream, consumer, cancel_due: false };
-        let Some(id) = self.calls.insert(slot) else { return Err(CallRefused::Full) };
+        let Some(id) = self.asked.calls.insert(slot) else { return Err(CallRefused::Full) };
         let mut sooner = false;
         if let Some(deadline) = deadline {
-            sooner = self.earliest.is_none_or(|earliest| deadline < earliest);
-            self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+            sooner = self.asked.earliest.is_none_or(|earliest| deadline < earliest);
+            self.asked.earliest = Some(self.asked.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
         }
         if direct {
             self.begin_batch();
@@ -228,14 +250,14 @@ impl Out {
 
     /// The caller has gone: the peer's handler is told to stop. The place is free once the peer has answered even so.
     pub(crate) fn cancel_call(&mut self, id: u32, wakers: &mut Vec<Waker>) {
-        let Some(slot) = self.calls.get_mut(id) else { return };
+        let Some(slot) = self.asked.calls.get_mut(id) else { return };
         match slot.state {
             CallState::Sent if self.gone.is_none() && self.deaf.is_none() => {
                 slot.state = CallState::Abandoned;
                 slot.waker = None;
                 slot.consumer = None;
                 if self.writer.is_one_by_one() {
-                    self.answers_until = Some(Instant::now() + config::CALL);
+                    self.rare.answers_until = Some(Instant::now() + config::CALL);
                     wakers.extend(self.wake_anyway());
                 }
                 wakers.extend(self.write_cancel(id));
@@ -247,9 +269,9 @@ impl Out {
             }
             CallState::Abandoned => {}
             CallState::Parked => {
-                self.calls.remove(id);
+                self.asked.calls.remove(id);
                 if let Some(index) =
-                    self.parked.iter().position(|parked| parked.call.is_some_and(|(parked, _)| parked == id))
+                    self.queue.parked.iter().position(|parked| parked.call.is_some_and(|(parked, _)| parked == id))
                 {
                     self.unpark_at(index);
                 }
@@ -260,7 +282,7 @@ impl Out {
                 }
             }
             _ => {
-                self.calls.remove(id);
+                self.asked.calls.remove(id);
             }
         }
         self.settle();
@@ -269,15 +291,15 @@ impl Out {
     /// The reply to a call, if it has come, is short, and nothing else is to be seen to.
     #[inline]
     pub(crate) fn take_reply<'a>(&mut self, id: u32, short: &'a mut Short) -> Option<&'a [u8]> {
-        let slot = self.calls.get_mut(id)?;
+        let slot = self.asked.calls.get_mut(id)?;
         let CallState::Answered(AnswerBytes::Reply(Payload::Short(len))) = slot.state else { return None };
-        if self.calls.len() >= MAX_CALLS {
+        if self.asked.calls.len() >= MAX_CALLS {
             return None;
         }
-        let (kept, place) = (self.shorts.0.get(Calls::<CallSlot>::place_of(id))?, usize::from(len));
+        let (kept, place) = (self.asked.shorts.0.get(Calls::<CallSlot>::place_of(id))?, usize::from(len));
         let short = short.get_mut(..place)?;
         short.copy_from_slice(kept.get(..place)?);
-        self.calls.close(id);
+        self.asked.calls.close(id);
         Some(short)
     }
 
@@ -294,13 +316,13 @@ impl Out {
         if let CallState::Answered(AnswerBytes::Reply(Payload::Short(_)) | AnswerBytes::Error(Payload::Short(_))) =
             state
         {
-            self.shorts.copy(id, short);
+            self.asked.shorts.copy(id, short);
         }
         Some((state, self.unanswerable().cloned()))
     }
 
     fn take_outcome(&mut self, id: u32, waker: &Waker, wakers: &mut Vec<Waker>) -> Option<CallState> {
-        let Some(slot) = self.calls.get_mut(id) else { return Some(CallState::Lost { sent: true }) };
+        let Some(slot) = self.asked.calls.get_mut(id) else { return Some(CallState::Lost { sent: true }) };
         if !slot.state.has_ended() {
             if !slot.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
                 slot.waker = Some(waker.clone());
@@ -313,25 +335,26 @@ impl Out {
             self.settle();
             return Some(state);
         }
-        if self.calls.len() >= MAX_CALLS {
+        if self.asked.calls.len() >= MAX_CALLS {
             // Somebody may wait for nothing but a free slot.
-            wakers.extend(self.room.drain(..).map(|(_, waker)| waker));
+            self.wake_senders(wakers);
         }
-        self.calls.remove(id).map(|slot| slot.state)
+        self.asked.calls.remove(id).map(|slot| slot.state)
     }
 
     /// A reply has come; the caller's waker, if it is still there.
     #[inline]
     pub(crate) fn replied(&mut self, id: u32, payload: &[u8]) -> Option<Waker> {
         // As most come: the caller waits, and the payload is short.
-        if let Some(slot) = self.calls.get_mut(id)
+        let asked = &mut *self.asked;
+        if let Some(slot) = asked.calls.get_mut(id)
             && matches!(slot.state, CallState::Sent)
             && !slot.stream
-            && let Some(short) = self.shorts.put(id, payload)
+            && let Some(short) = asked.shorts.put(id, payload)
         {
             slot.state = CallState::Answered(AnswerBytes::Reply(short));
             let waker = slot.waker.take();
-            self.answers_until = None;
+            self.is_answered();
             self.writer.call_ended(id, false);
             return waker;
         }
@@ -340,11 +363,12 @@ impl Out {
 
     /// An answer has come; the caller's waker, if it is still there. An answer to no call is ignored.
     pub(crate) fn answered(&mut self, id: u32, answer: &Answer<'_>) -> Option<Waker> {
-        let slot = self.calls.get_mut(id)?;
+        let asked = &mut *self.asked;
+        let slot = asked.calls.get_mut(id)?;
         let stream = slot.stream;
         let waker = match slot.state {
             CallState::Sent => {
-                slot.state = CallState::Answered(AnswerBytes::copy(answer, id, &mut self.shorts));
+                slot.state = CallState::Answered(AnswerBytes::copy(answer, id, &mut asked.shorts));
                 slot.waker.take()
             }
             CallState::TimedOut { answer_due: true } => {
@@ -352,12 +376,12 @@ impl Out {
                 None
             }
             CallState::Abandoned => {
-                self.calls.remove(id);
+                self.asked.calls.remove(id);
                 None
             }
             _ => return None,
         };
-        self.answers_until = None;
+        self.is_answered();
         self.writer.call_ended(id, stream);
         waker
     }
@@ -373,12 +397,12 @@ impl Out {
 
     /// Ends the calls whose time is over. Collects wakers, to be woken outside of the lock.
     pub(crate) fn expire_calls(&mut self, now: Instant, wakers: &mut Vec<Waker>) {
-        if self.earliest.is_none_or(|earliest| earliest > now) {
+        if self.asked.earliest.is_none_or(|earliest| earliest > now) {
             return;
         }
         let mut earliest: Option<Instant> = None;
         let mut cancelled = Vec::new();
-        for (id, slot) in self.calls.iter_mut() {
+        for (id, slot) in self.asked.calls.iter_mut() {
             if slot.state.has_ended() {
                 continue;
             }
@@ -395,9 +419,9 @@ impl Out {
                 None => {}
             }
         }
-        self.earliest = earliest;
+        self.asked.earliest = earliest;
         if !cancelled.is_empty() && self.writer.is_one_by_one() {
-            self.answers_until = Some(now + config::CALL);
+            self.rare.answers_until = Some(now + config::CALL);
         }
         for id in cancelled {
             // The driver is the one who asks.
@@ -407,11 +431,11 @@ impl Out {
 
     /// Cancels what had to wait because too much was cancelled.
     pub(crate) fn cancel_by(&mut self, now: Instant) {
-        if self.cancels.at.is_none_or(|at| at > now) {
+        if self.rare.cancels.at.is_none_or(|at| at > now) {
             return;
         }
-        self.cancels.at = None;
-        let due: Vec<u32> = self.calls.iter_mut().filter(|(_, slot)| slot.cancel_due).map(|(id, _)| id).collect();
+        self.rare.cancels.at = None;
+        let due: Vec<u32> = self.asked.calls.iter_mut().filter(|(_, slot)| slot.cancel_due).map(|(id, _)| id).collect();
         for id in due {
             let _ = self.write_cancel(id);
         }
@@ -420,48 +444,69 @@ impl Out {
     /// Ends the connection if the peer's answers cannot be told apart any more. A peer that ties no answer to its call, and
     /// has not answered one that was given up, may still do so: then it would be taken for the answer to the next one.
     pub(crate) fn give_up_by(&mut self, now: Instant) {
-        if self.answers_until.is_some_and(|until| until <= now) && self.close.is_none() {
-            self.answers_until = None;
+        if self.rare.answers_until.is_some_and(|until| until <= now) && self.rare.close.is_none() {
+            self.rare.answers_until = None;
             let reason = "a call was not answered, and a late answer could not be told from the next call's";
-            self.close = Some(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here));
+            self.rare.close = Some(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here));
         }
     }
 
     /// Whether a call of this side waits for its answer. Streams may have no end, so nobody waits for it.
     pub(crate) fn awaits_answers(&mut self) -> bool {
-        self.calls.iter_mut().any(|(_, slot)| !slot.state.has_ended() && !slot.stream)
+        self.asked.is_taken()
+            && self.asked.calls.iter_mut().any(|(_, slot)| !slot.state.has_ended() && !slot.stream)
+    }
+
+    /// No open call's time is over before this.
+    pub(crate) fn earliest(&self) -> Option<Instant> {
+        self.asked.earliest
+    }
+
+    /// The calls of this side, one after the other.
+    pub(super) fn each_call(&mut self, each: impl FnMut(&mut CallSlot)) {
+        if self.asked.is_taken() {
+            self.asked.calls.iter_mut().map(|(_, slot)| slot).for_each(each);
+        }
+    }
+
+    /// A peer that takes one packet at a time has answered: it goes on.
+    #[inline]
+    fn is_answered(&mut self) {
+        if self.rare.is_taken() {
+            self.rare.answers_until = None;
+        }
     }
 
     pub(super) fn lose_calls(&mut self, wakers: &mut Vec<Waker>) {
-        for (_, slot) in self.calls.iter_mut() {
+        self.each_call(|slot| {
             slot.state = match std::mem::replace(&mut slot.state, CallState::Lost { sent: false }) {
                 CallState::Parked => CallState::Lost { sent: false },
                 CallState::Sent => CallState::Lost { sent: true },
                 ended => ended,
             };
             wakers.extend(slot.waker.take());
-        }
+        });
     }
 
     /// Tells the peer that nobody waits for a call: later, if too much of that was told already. The driver's waker, if it
     /// has to see to that.
     fn write_cancel(&mut self, id: u32) -> Option<Waker> {
         let now = Instant::now();
-        let since = self.cancels.since.filter(|since| now.duration_since(*since) < SECOND).unwrap_or(now);
-        if self.cancels.since != Some(since) {
-            self.cancels = Cancels { in_second: 0, since: Some(since), ..self.cancels };
+        let since = self.rare.cancels.since.filter(|since| now.duration_since(*since) < SECOND).unwrap_or(now);
+        if self.rare.cancels.since != Some(since) {
+            self.rare.cancels = Cancels { in_second: 0, since: Some(since), ..self.rare.cancels };
         }
-        let late = self.cancels.in_batch >= CANCELS || self.cancels.in_second >= CANCELS;
-        if let Some(slot) = self.calls.get_mut(id) {
+        let late = self.rare.cancels.in_batch >= CANCELS || self.rare.cancels.in_second >= CANCELS;
+        if let Some(slot) = self.asked.calls.get_mut(id) {
             slot.cancel_due = late;
         }
         if late {
-            let sooner = self.cancels.at.is_none();
-            self.cancels.at.get_or_insert(since + SECOND);
+            let sooner = self.rare.cancels.at.is_none();
+            self.rare.cancels.at.get_or_insert(since + SECOND);
             return if sooner { self.wake_anyway() } else { None };
         }
-        self.cancels.in_batch += 1;
-        self.cancels.in_second += 1;
+        self.rare.cancels.in_batch += 1;
+        self.rare.cancels.in_second += 1;
         self.date();
         self.writer.cancel(id, &mut self.buf);
         None

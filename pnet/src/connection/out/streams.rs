@@ -15,7 +15,7 @@ use super::{CallState, HIGH_WATER, Out, micros_now, next};
 use crate::{buffers, error::Closed, stream::StreamId};
 
 /// The streams that this side produces.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Producers {
     /// By the number that the call has here.
     open: BTreeMap<u32, Producer>,
@@ -24,6 +24,11 @@ pub(super) struct Producers {
     wait_for_room: bool,
     /// The connection drains: streams should come to their end.
     draining: bool,
+}
+
+impl Producers {
+    pub(super) const NONE: Self =
+        Self { open: BTreeMap::new(), serial: 0, wait_for_room: false, draining: false };
 }
 
 #[derive(Debug)]
@@ -115,16 +120,19 @@ impl Consumer {
 impl Out {
     /// The peer has opened a stream.
     pub(crate) fn open_producer(&mut self, call: u32, to: ReplyTo) -> StreamId {
-        self.producers.serial += 1;
-        let serial = self.producers.serial;
+        self.rare.producers.serial += 1;
+        let serial = self.rare.producers.serial;
         let credit = self.writer.stream_credit();
-        self.producers.open.insert(call, Producer { serial, to, credit, wakers: Vec::new() });
+        self.rare.producers.open.insert(call, Producer { serial, to, credit, wakers: Vec::new() });
         StreamId { call, serial }
     }
 
     /// The stream is at its end, or its consumer has left. `false`: the call opened none.
     pub(crate) fn close_producer(&mut self, call: u32, wakers: &mut Vec<Waker>) -> bool {
-        let Some(producer) = self.producers.open.remove(&call) else { return false };
+        if self.rare.producers.open.is_empty() {
+            return false;
+        }
+        let Some(producer) = self.rare.producers.open.remove(&call) else { return false };
         wakers.extend(producer.wakers.into_iter().map(|(_, waker)| waker));
         true
     }
@@ -136,7 +144,8 @@ impl Out {
         }
         let room = self.buf.len() < HIGH_WATER;
         self.open_buf();
-        let Some(producer) = self.producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) else {
+        let producers = &mut self.rare.producers;
+        let Some(producer) = producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) else {
             return Sent::Ended;
         };
         let sent = if room && producer.credit.is_none_or(|credit| credit.is_left()) {
@@ -161,7 +170,7 @@ impl Out {
             }
             Err(_) => {
                 if let Some((ticket, waker)) = waits {
-                    self.producers.wait_for_room |= !room;
+                    producers.wait_for_room |= !room;
                     remember(&mut producer.wakers, *ticket.get_or_insert_with(|| next(&mut self.tickets)), waker);
                 }
                 Sent::Full
@@ -174,9 +183,10 @@ impl Out {
         if let Some(closed) = &self.gone {
             return Wanted::Gone(Arc::clone(closed));
         }
-        match self.producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) {
+        let producers = &mut self.rare.producers;
+        match producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) {
             None => Wanted::Ended,
-            Some(_) if self.producers.draining => Wanted::Draining,
+            Some(_) if producers.draining => Wanted::Draining,
             Some(producer) => {
                 remember(&mut producer.wakers, *ticket.get_or_insert_with(|| next(&mut self.tickets)), waker);
                 Wanted::Yes
@@ -186,14 +196,14 @@ impl Out {
 
     /// Who has this ticket does not wait any more.
     pub(crate) fn leave_stream(&mut self, id: StreamId, ticket: u64) {
-        if let Some(producer) = self.producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) {
+        if let Some(producer) = self.rare.producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) {
             producer.wakers.retain(|(known, _)| *known != ticket);
         }
     }
 
     /// The connection begins to drain: whoever produces is told.
     pub(crate) fn drain_producers(&mut self, wakers: &mut Vec<Waker>) {
-        self.producers.draining = true;
+        self.rare.producers.draining = true;
         self.wake_producers(wakers);
     }
 
@@ -205,7 +215,8 @@ impl Out {
         bytes: u32,
         wakers: &mut Vec<Waker>,
     ) -> Result<(), Violation> {
-        if let Some(producer) = self.producers.open.get_mut(&call)
+        if !self.rare.producers.open.is_empty()
+            && let Some(producer) = self.rare.producers.open.get_mut(&call)
             && let Some(credit) = &mut producer.credit
         {
             credit.add(items, bytes)?;
@@ -215,37 +226,40 @@ impl Out {
     }
 
     /// Whether the producer of a stream waits for room.
-    pub(super) const fn has_waiting_producers(&self) -> bool {
-        self.producers.wait_for_room
+    pub(super) fn has_waiting_producers(&self) -> bool {
+        self.rare.producers.wait_for_room
     }
 
     /// There is room in the buffer again.
     pub(super) fn wake_waiting_producers(&mut self, wakers: &mut Vec<Waker>) {
-        if self.producers.wait_for_room && self.buf.len() < HIGH_WATER {
-            self.producers.wait_for_room = false;
+        if self.rare.producers.wait_for_room && self.buf.len() < HIGH_WATER {
+            self.rare.producers.wait_for_room = false;
             self.wake_producers(wakers);
         }
     }
 
     pub(super) fn wake_producers(&mut self, wakers: &mut Vec<Waker>) {
-        for producer in self.producers.open.values_mut() {
+        if self.rare.producers.open.is_empty() {
+            return;
+        }
+        for producer in self.rare.producers.open.values_mut() {
             wakers.extend(producer.wakers.drain(..).map(|(_, waker)| waker));
         }
     }
 
     /// What this side takes of a stream that it opens, as it told the peer.
-    pub(super) fn new_consumer(&self) -> Consumer {
+    pub(super) fn new_consumer(&mut self) -> Consumer {
         Consumer {
             items: VecDeque::new(),
             window: self.writer.stream_window(&self.local),
-            unread: Arc::clone(&self.unread),
+            unread: Arc::clone(self.unread.get_or_insert_default()),
             held: 0,
         }
     }
 
     /// An item has come; the consumer's waker, if it waits. An item of no open stream is ignored.
     pub(crate) fn item_arrived(&mut self, id: u32, payload: &[u8], len: u32) -> Result<Option<Waker>, Violation> {
-        let Some(slot) = self.calls.get_mut(id) else { return Ok(None) };
+        let Some(slot) = self.asked.calls.get_mut(id) else { return Ok(None) };
         let (CallState::Sent, Some(consumer)) = (&slot.state, &mut slot.consumer) else { return Ok(None) };
         if !consumer.window.arrived(len) {
             let (items, bytes) = consumer.window.size();
@@ -259,7 +273,7 @@ impl Out {
 
     /// The next item that has come, and the driver's waker if credit was written for it.
     pub(crate) fn take_item(&mut self, id: u32) -> Option<(Vec<u8>, Option<Waker>)> {
-        let slot = self.calls.get_mut(id)?;
+        let slot = self.asked.calls.get_mut(id)?;
         let consumer = slot.consumer.as_mut()?;
         let (payload, len) = consumer.pop()?;
         let due = consumer.window.finished(len);
@@ -273,7 +287,8 @@ impl Out {
 
     /// Whether this side has as many streams open as the peer takes.
     pub(super) fn has_all_streams(&mut self) -> bool {
-        let open = self.calls.iter_mut().filter(|(_, slot)| slot.stream && slot.is_open()).count();
+        let mut open = 0_usize;
+        self.each_call(|slot| open += usize::from(slot.stream && slot.is_open()));
         u32::try_from(open).is_ok_and(|open| open >= self.writer.max_streams())
     }
 }

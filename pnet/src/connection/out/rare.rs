@@ -1,0 +1,47 @@
+//! What few connections have: wishes of handles that end them, peers that are waited for, streams that this side produces.
+
+use tokio::time::Instant;
+
+use super::{calls::Cancels, streams::Producers};
+use crate::{error::Closed, seldom::Empty};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Rare {
+    /// A close asked for by a handle.
+    pub(crate) close: Option<Closed>,
+    /// An end asked for by a handle that lets accepted work finish, until the given time at most.
+    pub(crate) drain: Option<(Closed, Instant)>,
+    /// The grace is over: drop what still runs.
+    pub(crate) kill: bool,
+    /// Why is known already: the driver lets go of the transport without another word.
+    pub(crate) cut_off: bool,
+    /// A peer that takes one packet at a time has read the last one by then.
+    pub(crate) reads_until: Option<Instant>,
+    /// Such a peer has not answered by then a call that its caller has given up.
+    pub(crate) answers_until: Option<Instant>,
+    /// The peer closes connections that cancel too often, so this side does not.
+    pub(super) cancels: Cancels,
+    pub(super) producers: Producers,
+}
+
+impl Rare {
+    /// Whether a handle has asked for something.
+    pub(crate) const fn has_requests(&self) -> bool {
+        self.close.is_some() || self.kill || self.cut_off || self.drain.is_some()
+    }
+}
+
+impl Empty for Rare {
+    const EMPTY: Self = Self {
+        close: None,
+        drain: None,
+        kill: false,
+        cut_off: false,
+        reads_until: None,
+        answers_until: None,
+        cancels: Cancels::NONE,
+        producers: Producers::NONE,
+    };
+    const READ: &'static Self = &Self::EMPTY;
+}
