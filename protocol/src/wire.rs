@@ -101,6 +101,15 @@ impl Reader {
         }
     }
 
+    /// The TIME frame that `input` begins with, as [`frame::take_time`].
+    #[inline]
+    pub fn take_time(&self, input: &[u8]) -> Option<(i64, usize)> {
+        match self {
+            Self::Native(inbound) => inbound.take_time(input),
+            Self::Json(_) => None,
+        }
+    }
+
     /// The REPLY frame that `input` begins with, as [`frame::take_reply`].
     #[inline]
     pub fn take_reply<'a>(&self, input: &'a [u8]) -> Option<(u32, &'a [u8], usize)> {

@@ -415,9 +415,14 @@ impl Out {
         self.unpark(wakers);
     }
 
-    /// When cancellations that had to wait are due.
-    pub(crate) fn cancels_at(&self) -> Option<Instant> {
-        self.rare.cancels.at
+    /// When the driver has to look again, if nothing happens before.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let mut due = self.asked.earliest;
+        if self.rare.is_taken() {
+            due = [due, self.rare.answers_until, self.rare.reads_until, self.rare.cancels.at].into_iter().flatten().min();
+        }
+        let refused = self.queue.refused_since.map(|since| since + config::WRITE);
+        [due, refused].into_iter().flatten().min()
     }
 
     /// Takes the frames to be written, leaving the empty `batch` in their place. `false`: there are none, and nobody will

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::close::{CloseCode, Retry};
-use crate::frame::{Frame, Kind, PACKET_OVERHEAD, REPLY_OVERHEAD, StreamEnd, put_credit, take_reply};
+use crate::frame::{Frame, Kind, PACKET_OVERHEAD, REPLY_OVERHEAD, StreamEnd, put_credit, take_reply, take_time};
 use crate::json::{Named, WelcomeText};
 use crate::limits::Limits;
 use crate::protocol::{ActionInfo, Direction, ReplyInfo};
@@ -121,6 +121,12 @@ impl Inbound {
         let info = self.incoming.get(action)?;
         let one_way = matches!(info.reply, ReplyInfo::None) && self.packets.arrived(frame_len);
         one_way.then_some((Packet { action, info, payload, frame_len }, end))
+    }
+
+    /// The TIME frame that `input` begins with, as [`frame::take_time`](crate::frame::take_time).
+    #[inline]
+    pub fn take_time(&self, input: &[u8]) -> Option<(i64, usize)> {
+        if self.closed { None } else { take_time(input) }
     }
 
     /// The REPLY frame that `input` begins with, as [`frame::take_reply`](crate::frame::take_reply).

@@ -243,7 +243,14 @@ impl Driver {
         self.close(Closed::new(code, reason, ClosedBy::Here));
     }
 
+    #[inline]
     pub(super) fn check_mistakes(&mut self) {
+        if self.odd.is_taken() {
+            self.punish_mistakes();
+        }
+    }
+
+    fn punish_mistakes(&mut self) {
         if self.odd.mistakes.are_too_many() || self.odd.cancellations.are_too_many() {
             let odd = &mut *self.odd;
             let violation = odd.mistakes.take().or_else(|| odd.cancellations.take());

@@ -164,6 +164,11 @@ impl Driver {
     /// Handles the whole frames of `bytes`; how many bytes they were.
     fn handle(&mut self, bytes: &[u8], task: &Context<'_>) -> usize {
         let mut used = 0;
+        // What is read begins with the time, more often than not.
+        if let Some((micros, len)) = self.reader.take_time(bytes) {
+            self.created = system_time(micros);
+            used = len;
+        }
         while let Some(rest) = bytes.get(used..) {
             if !matches!(self.stage, Stage::Joining { .. } | Stage::Open | Stage::Draining { .. }) {
                 // The connection is ending: what still arrives is not looked at.

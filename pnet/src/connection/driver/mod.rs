@@ -404,16 +404,17 @@ impl Driver {
 
     /// Arms the timer for whatever is due next. `true` if something is due already.
     fn fall_asleep(&mut self, task: &mut Context<'_>) -> bool {
-        let stage = match &self.stage {
+        let mut due = match &self.stage {
             Stage::Joining { deadline }
             | Stage::Draining { deadline, .. }
             | Stage::Flushing { deadline }
             | Stage::Lingering { deadline } => Some(*deadline),
             Stage::Open | Stage::Leaving => None,
         };
-        let mut due = stage;
-        sooner(&mut due, self.odd.slow.as_ref().map(|slow| slow.since + config::WRITE));
-        sooner(&mut due, self.begun_until());
+        if self.odd.is_taken() {
+            sooner(&mut due, self.odd.slow.as_ref().map(|slow| slow.since + config::WRITE));
+            sooner(&mut due, self.begun_until());
+        }
         sooner(&mut due, self.life.due().filter(|_| self.listens()));
         let held = self.holds();
         let writes = self.written == self.batch.len()
@@ -425,11 +426,7 @@ impl Driver {
             if out.has_requests() || writes && !out.rest_empty() {
                 return true;
             }
-            sooner(&mut due, out.earliest());
-            sooner(&mut due, out.rare.answers_until);
-            sooner(&mut due, out.rare.reads_until);
-            sooner(&mut due, out.cancels_at());
-            sooner(&mut due, out.refused_since().map(|since| since + config::WRITE));
+            sooner(&mut due, out.due());
         }
         let Some(due) = due else { return false };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));

@@ -26,7 +26,7 @@ pub(crate) struct Asked {
     /// When the batch was begun that gathers now: the time of all its calls.
     pub(super) batch_time: Option<Instant>,
     /// No open call's time is over before this.
-    earliest: Option<Instant>,
+    pub(super) earliest: Option<Instant>,
 }
 
 impl Empty for Asked {
@@ -455,11 +455,6 @@ impl Out {
     pub(crate) fn awaits_answers(&mut self) -> bool {
         self.asked.is_taken()
             && self.asked.calls.iter_mut().any(|(_, slot)| !slot.state.has_ended() && !slot.stream)
-    }
-
-    /// No open call's time is over before this.
-    pub(crate) fn earliest(&self) -> Option<Instant> {
-        self.asked.earliest
     }
 
     /// The calls of this side, one after the other.

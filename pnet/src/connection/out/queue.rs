@@ -19,7 +19,7 @@ pub(crate) struct Queue {
     /// Senders that wait for a place, each with its ticket.
     room: Vec<(u64, Waker)>,
     /// Since when the queue has been half full or more, and packets were refused.
-    refused_since: Option<Instant>,
+    pub(super) refused_since: Option<Instant>,
 }
 
 impl Empty for Queue {
