@@ -28,7 +28,10 @@ use pnet_protocol::{
     reply::Verdict,
     wire::Reader,
 };
-use tokio::time::{Instant, Sleep};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    time::{Instant, Sleep},
+};
 
 use self::{
     answers::Answers,
@@ -136,6 +139,10 @@ pub(crate) struct Driver {
     blocked: bool,
     /// Whether so much waits to be written that no new work should be started, as of the last answer or turn.
     overfull: bool,
+    /// Whether other threads run tasks of the same runtime.
+    side_by_side: bool,
+    /// Whether others were let run before the next write.
+    waited: bool,
     timer: Option<Pin<Box<Sleep>>>,
     /// The time that the timer is waited for.
     armed: Option<Instant>,
@@ -237,6 +244,9 @@ impl Driver {
             eof: false,
             blocked: false,
             overfull: false,
+            side_by_side: Handle::try_current()
+                .is_ok_and(|runtime| runtime.runtime_flavor() != RuntimeFlavor::CurrentThread),
+            waited: false,
             timer: None,
             armed: None,
             life: Life::new(heartbeat),
@@ -254,6 +264,9 @@ impl Driver {
             }
             progress |= self.work(task);
             let read = self.read(task);
+            if read == Reading::Nothing && !progress && self.lets_others_call(task) {
+                return Poll::Pending;
+            }
             let wrote = self.write(task);
             progress |= self.advance(task);
             // Where the transport has no more, and nothing waits for what was written, another turn would find nothing.
@@ -272,6 +285,20 @@ impl Driver {
         self.rest();
         task.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Where threads run tasks side by side, the first of many callers wakes the driver at once, and the others' calls would
+    /// go one by one: so it lets them run before it writes, once for each batch.
+    fn lets_others_call(&mut self, task: &Context<'_>) -> bool {
+        if !self.side_by_side {
+            return false;
+        }
+        self.waited = !self.waited && self.written == self.batch.len() && self.conn.lock().has_callers();
+        if self.waited {
+            self.rest();
+            task.waker().wake_by_ref();
+        }
+        self.waited
     }
 
     /// Nothing is to be done for now: gives back what others may use meanwhile.

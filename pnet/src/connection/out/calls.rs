@@ -457,6 +457,11 @@ impl Out {
             && self.asked.calls.iter_mut().any(|(_, slot)| !slot.state.has_ended() && !slot.stream)
     }
 
+    /// Whether something gathers, and more than one call is open.
+    pub(crate) fn has_callers(&self) -> bool {
+        self.asked.calls.len() > 1 && !self.buf.is_empty()
+    }
+
     /// The calls of this side, one after the other.
     pub(super) fn each_call(&mut self, each: impl FnMut(&mut CallSlot)) {
         if self.asked.is_taken() {
