@@ -82,15 +82,18 @@ pub trait Packet: Schema {
 /// A packet without a lifetime, which may outlive the buffer it was read from: what a reply has to be.
 ///
 /// `#[derive(Packet)]` implements it for types without a lifetime parameter.
-pub trait OwnedPacket: Packet + Send + 'static {
-    /// As [`Packet::decode`], but gives the type itself.
+pub trait OwnedPacket: for<'de> Packet<At<'de> = Self> + Send + 'static {
+    /// As [`Packet::decode`], which gives the type itself.
     ///
     /// # Errors
     ///
     /// As [`Packet::decode`].
     fn decode_owned(codec: Codec, payload: &[u8]) -> Result<Self, DecodeError>
     where
-        Self: Sized;
+        Self: Sized,
+    {
+        Self::decode(codec, payload)
+    }
 }
 
 /// A type that serde can write and read: the part of a packet that `#[derive(Packet)]` cannot add by itself.

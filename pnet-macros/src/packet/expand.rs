@@ -25,14 +25,7 @@ pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
     let owned = (!has_lifetime).then(|| {
         quote! {
             #[automatically_derived]
-            impl ::pnet::__private::OwnedPacket for #ident #where_clause {
-                fn decode_owned(
-                    codec: ::pnet::__private::Codec,
-                    payload: &[u8],
-                ) -> ::core::result::Result<Self, ::pnet::__private::DecodeError> {
-                    <Self as ::pnet::__private::Packet>::decode(codec, payload)
-                }
-            }
+            impl ::pnet::__private::OwnedPacket for #ident #where_clause {}
         }
     });
     // Named and not called, inside of a function: an item of its own costs the compiler more.
@@ -96,14 +89,7 @@ pub(crate) fn stub(model: &Model) -> TokenStream {
     let owned = generics.lifetimes().next().is_none().then(|| {
         quote! {
             #[automatically_derived]
-            impl #impl_generics ::pnet::__private::OwnedPacket for #ident #ty_generics #where_clause {
-                fn decode_owned(
-                    _: ::pnet::__private::Codec,
-                    _: &[u8],
-                ) -> ::core::result::Result<Self, ::pnet::__private::DecodeError> {
-                    ::core::unreachable!()
-                }
-            }
+            impl #impl_generics ::pnet::__private::OwnedPacket for #ident #ty_generics #where_clause {}
         }
     });
     quote! {
