@@ -5,7 +5,6 @@ use std::time::Duration;
 use pnet_protocol::limits::Limits;
 use tokio::time::Instant;
 
-
 /// Where servers listen unless told otherwise: `127.0.0.1:25565`.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:25565";
 

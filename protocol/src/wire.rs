@@ -75,6 +75,27 @@ impl Reader {
         }
     }
 
+    /// Other bytes are read from now on than before: see [`next_at`](Self::next_at).
+    #[inline]
+    pub const fn begin(&mut self) {
+        if let Self::Json(reader) = self {
+            reader.begin();
+        }
+    }
+
+    /// The same as [`next`](Self::next) for the bytes from `at` on, all of which are the same since [`begin`](Self::begin):
+    /// what objects repeat that were written together is not read again.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub fn next_at<'a>(&mut self, bytes: &'a [u8], at: usize) -> Result<Option<(Event<'a>, usize)>, ReadError> {
+        match self {
+            Self::Native(_) => self.next(bytes.get(at..).unwrap_or_default()),
+            Self::Json(reader) => reader.next_at(bytes, at),
+        }
+    }
+
     /// Reads the call in a frame that `input` begins with, as [`Inbound::read_call`].
     #[inline]
     pub fn read_call<'a>(&self, input: &'a [u8]) -> Option<(Call<'a>, usize)> {

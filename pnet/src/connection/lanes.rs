@@ -104,16 +104,7 @@ pub(crate) struct Pool<S: Service>(Mutex<Vec<Vec<Box<dyn Slot<S>>>>>);
 impl<S: Service> Lanes<S> {
     /// `max_places`: as many handlers as the limits let the peer have unfinished.
     pub(crate) fn new(link: Arc<Link<S>>, max_places: usize) -> Self {
-        Self {
-            link,
-            cx: None,
-            waits: Seldom::new(),
-            max_places,
-            holds: 0,
-            held: true,
-            answer: Vec::new(),
-            slot: None,
-        }
+        Self { link, cx: None, waits: Seldom::new(), max_places, holds: 0, held: true, answer: Vec::new(), slot: None }
     }
 
     /// From now on jobs start.

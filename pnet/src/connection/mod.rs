@@ -10,10 +10,10 @@ pub(crate) mod join;
 pub(crate) mod lanes;
 mod out;
 mod ready;
-mod wakers;
 pub(crate) mod registry;
 pub(crate) mod served;
 pub(crate) mod waiting;
+mod wakers;
 
 use std::{
     sync::{
@@ -39,8 +39,8 @@ use tokio::sync::Notify;
 
 use self::counters::Counters;
 pub(crate) use self::out::{
-    AnswerBytes, CallRefused, CallState, Done, Enqueued, Out, SHORT_LEN, SentItem, SharedFrame, Short, Told, Until, Wanted,
-    micros_now,
+    AnswerBytes, CallRefused, CallState, Done, Enqueued, Out, SHORT_LEN, SentItem, SharedFrame, Short, Told, Until,
+    Wanted, micros_now,
 };
 use crate::{
     config,

@@ -27,23 +27,18 @@ use pnet_protocol::{
 };
 use tokio::time::Instant;
 
-pub(crate) use self::{
-    calls::{AnswerBytes, CallState, SHORT_LEN, Short, Told, Until},
-    rare::Rare,
-    streams::{Sent as SentItem, Wanted},
-};
 use self::{
     calls::Asked,
     pings::Pings,
     queue::{Parked, Queue},
 };
-use super::counters::Sent;
-use crate::{
-    buffers, config,
-    error::Closed,
-    seldom::Seldom,
-    server::Account,
+pub(crate) use self::{
+    calls::{AnswerBytes, CallState, SHORT_LEN, Short, Told, Until},
+    rare::Rare,
+    streams::{Sent as SentItem, Wanted},
 };
+use super::counters::Sent;
+use crate::{buffers, config, error::Closed, seldom::Seldom, server::Account};
 
 /// Something was finished outside of the driver.
 #[derive(Clone, Copy, Debug)]
@@ -419,7 +414,8 @@ impl Out {
     pub(crate) fn due(&self) -> Option<Instant> {
         let mut due = self.asked.earliest;
         if self.rare.is_taken() {
-            due = [due, self.rare.answers_until, self.rare.reads_until, self.rare.cancels.at].into_iter().flatten().min();
+            due =
+                [due, self.rare.answers_until, self.rare.reads_until, self.rare.cancels.at].into_iter().flatten().min();
         }
         let refused = self.queue.refused_since.map(|since| since + config::WRITE);
         [due, refused].into_iter().flatten().min()
@@ -444,7 +440,7 @@ impl Out {
         let empty = self.buf.is_empty();
         if empty {
             self.busy = false;
-            if self.buf.capacity() > KEPT_CAPACITY {
+            if self.buf.capacity() != 0 {
                 buffers::give(std::mem::take(&mut self.buf));
             }
         }
@@ -592,7 +588,6 @@ impl Out {
     fn is_soon_direct(&self) -> bool {
         self.buf.len() >= HIGH_WATER && !self.blocked && self.queue.parked.is_empty() && self.gone.is_none()
     }
-
 }
 
 /// The next ticket.
@@ -603,7 +598,7 @@ fn next(tickets: &mut u64) -> u64 {
 
 /// What a buffer occupies. Of a short one its contents, so that recycled buffers do not seem to be full ones.
 pub(crate) const fn weight(buf: &Vec<u8>) -> usize {
-    if buf.len() < KEPT_CAPACITY { buf.len() } else { buf.capacity() }
+    if buf.len() < COUNTED_WHOLE { buf.len() } else { buf.capacity() }
 }
 
 /// The time as the wire has it.
@@ -623,7 +618,7 @@ fn micros_since_1970(time: SystemTime) -> i64 {
 const HIGH_WATER: usize = 64 * 1024;
 /// New work is not started while this much waits to be written.
 const HOLD_ABOVE: usize = 1024 * 1024;
-/// Bytes of the out-buffer that a connection keeps when they are empty.
-const KEPT_CAPACITY: usize = 4 * 1024;
+/// Of a buffer that holds less, only what it holds counts.
+const COUNTED_WHOLE: usize = 4 * 1024;
 /// How long a peer that takes one packet at a time, and does not answer it, may need to read it.
 const READING: Duration = Duration::from_secs(1);

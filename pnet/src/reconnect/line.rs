@@ -146,7 +146,7 @@ impl Line {
     }
 
     /// A connection other than `last`: `Some(Ok)` if it is there, `Some(Err)` if none will come.
-    fn another(&self, last: &Arc<Conn>) -> Option<Result<Arc<Conn>, Arc<Closed>>> {
+    fn another(&self, last: &Arc<Conn>) -> Option<Next> {
         let now = self.now.borrow();
         match &now.at {
             // Their ids are the server's business: it may name two alike.
@@ -156,7 +156,7 @@ impl Line {
         }
     }
 
-    async fn wait_for_another(self: Arc<Self>, last: Arc<Conn>) -> Result<Arc<Conn>, Arc<Closed>> {
+    async fn wait_for_another(self: Arc<Self>, last: Arc<Conn>) -> Next {
         let mut now = self.now.subscribe();
         loop {
             if let Some(found) = self.another(&last) {
@@ -190,8 +190,10 @@ pub(crate) enum Route {
 /// The wait for a line's next connection.
 pub(crate) struct Coming {
     line: Arc<Line>,
-    next: Pin<Box<dyn Future<Output = Result<Arc<Conn>, Arc<Closed>>> + Send + Sync>>,
+    next: Pin<Box<dyn Future<Output = Next> + Send + Sync>>,
 }
+
+type Next = Result<Arc<Conn>, Arc<Closed>>;
 
 impl Route {
     /// Ready if `conn` may be tried. Ready with an error if no connection will come.

@@ -54,7 +54,7 @@ trait Serve: Send + Sync {
 
 impl<S: Service> Serve for Arc<Shared<S>> {
     fn dispatch(&self, conn: Arc<Conn>, places: usize) -> Box<dyn Dispatch> {
-        let link = Arc::new(Link { shared: Arc::clone(self), conn, member: OnceLock::new() });
+        let link = Arc::new(Link { shared: Self::clone(self), conn, member: OnceLock::new() });
         Box::new(Served::new(link, places))
     }
 }

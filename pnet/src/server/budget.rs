@@ -187,12 +187,7 @@ impl Budget {
         woken.into_values().for_each(Waker::wake);
     }
 
-    fn wait(
-        &self,
-        number: u64,
-        waker: &Waker,
-        which: impl FnOnce(&mut Waiting) -> &mut HashMap<u64, Waker>,
-    ) {
+    fn wait(&self, number: u64, waker: &Waker, which: impl FnOnce(&mut Waiting) -> &mut HashMap<u64, Waker>) {
         which(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner)).insert(number, waker.clone());
     }
 }

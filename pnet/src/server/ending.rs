@@ -137,10 +137,7 @@ impl Core {
         }
         let cut_off = {
             let live: HashSet<_> = self.live().values().map(|conn| conn.id).collect();
-            conns
-                .iter()
-                .filter(|conn| conn.cut.connection.load(Ordering::Acquire) || live.contains(&conn.id))
-                .count()
+            conns.iter().filter(|conn| conn.cut.connection.load(Ordering::Acquire) || live.contains(&conn.id)).count()
         };
         Shutdown {
             finished: conns.len().saturating_sub(cut_off),

@@ -145,7 +145,7 @@ impl Outbound {
 
     /// The longest frame of an answer, which is compared like any other payload: as part of a CALL.
     pub const fn max_answer_len(&self) -> u32 {
-        self.max_frame_len.saturating_sub((CALL_OVERHEAD - REPLY_OVERHEAD) as u32)
+        self.max_frame_len.saturating_sub(MORE_THAN_AN_ANSWER)
     }
 
     #[inline]
@@ -187,6 +187,9 @@ impl From<FrameTooLong> for SendRefused {
 }
 
 const LENGTH_FIELD: usize = 4;
+/// What a CALL adds to its payload beyond what an answer adds.
+const MORE_THAN_AN_ANSWER: u32 = 6;
+const _: () = assert!(CALL_OVERHEAD == REPLY_OVERHEAD + MORE_THAN_AN_ANSWER as usize);
 
 #[cfg(test)]
 mod tests {

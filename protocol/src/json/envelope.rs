@@ -103,10 +103,10 @@ impl<'a> Envelope<'a> {
     /// twice, lacks its `action`, has a field of the wrong kind, or has both `id` and `re`.
     #[inline]
     pub fn read(object: &'a [u8]) -> Result<Self, EnvelopeError> {
-        if let Some((envelope, len)) = quick::read(object)
-            && len == object.len()
+        if let Some(quick) = quick::read(object, None)
+            && quick.len == object.len()
         {
-            return Ok(envelope);
+            return Ok(quick.envelope);
         }
         Self::read_unusual(object)
     }

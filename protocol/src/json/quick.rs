@@ -11,22 +11,58 @@ use super::{
     scan::{find_special, next_mark, text_end},
 };
 
-/// The object at the beginning of `input`, and its length; `None` if it is not the usual one.
+/// An object of the usual kind.
+pub(super) struct Quick<'a> {
+    pub(super) envelope: Envelope<'a>,
+    pub(super) len: usize,
+    /// Where its time and its token stand, if they follow its data, one behind the other.
+    pub(super) tail: Option<(usize, usize)>,
+    /// Whether they are those of the object before.
+    pub(super) repeats: bool,
+}
+
+/// The object at the beginning of `input`; `None` if it is not the usual one. `before` is what stood behind the data of the
+/// object before, and the time in it: what is written together says it again and again.
 #[inline]
-pub(super) fn read(input: &[u8]) -> Option<(Envelope<'_>, usize)> {
+pub(super) fn read<'a>(input: &'a [u8], before: Option<(&[u8], i64)>) -> Option<Quick<'a>> {
     if input.first() != Some(&b'{') {
         return None;
     }
     let mut cursor = Cursor { input, pos: 1 };
     let (mut action, mut data, mut created, mut token) = (None, None, None, None);
     let (mut id, mut re, mut timeout) = (None, None, None);
+    // Behind the data, behind the time, and whether both follow it.
+    let (mut data_end, mut tail, mut repeats) = (0, None, false);
     loop {
         // The letter behind the quote says which one it may be.
         let once = match cursor.input.get(cursor.pos + 1)? {
             b'a' if cursor.takes(b"\"action\":") => action.replace(cursor.plain_text()?).is_none(),
-            b'd' if cursor.takes(b"\"data\":") => data.replace(cursor.value()?).is_none(),
-            b'p' if cursor.takes(b"\"packet-created\":") => created.replace(cursor.time()?).is_none(),
-            b't' if cursor.takes(b"\"token\":") => token.replace(cursor.token()?).is_none(),
+            b'd' if cursor.takes(b"\"data\":") => {
+                let once = data.replace(cursor.value()?).is_none();
+                data_end = cursor.pos;
+                if let Some((text, micros)) = before
+                    && created.is_none()
+                    && token.is_none()
+                    && cursor.input.get(cursor.pos..).is_some_and(|rest| rest.starts_with(text))
+                {
+                    cursor.pos += text.len();
+                    (created, token, repeats) = (Some(micros), Some(None), true);
+                }
+                once
+            }
+            b'p' if cursor.takes(b"\"packet-created\":") => {
+                let follows = data_end > 0 && starts_at(&cursor, data_end, b",\"packet-created\":");
+                let once = created.replace(cursor.time()?).is_none();
+                tail = follows.then_some((data_end, cursor.pos));
+                once
+            }
+            b't' if cursor.takes(b"\"token\":") => {
+                let time_end = tail.map_or(0, |(_, end)| end);
+                let follows = time_end > 0 && starts_at(&cursor, time_end, b",\"token\":");
+                let once = token.replace(cursor.token()?).is_none();
+                tail = follows.then_some((data_end, cursor.pos));
+                once
+            }
             b'i' if cursor.takes(b"\"id\":") => id.replace(cursor.id()?).is_none(),
             b'r' if cursor.takes(b"\"re\":") => re.replace(cursor.id()?).is_none(),
             // Apart, so that what is in every packet is read as fast as without it.
@@ -58,7 +94,13 @@ pub(super) fn read(input: &[u8]) -> Option<(Envelope<'_>, usize)> {
         re: re.map(CallId::Number),
         timeout,
     };
-    Some((envelope, cursor.pos))
+    let tail = tail.filter(|_| token.is_some());
+    Some(Quick { envelope, len: cursor.pos, tail, repeats })
+}
+
+/// Whether the field that was just begun stands right behind `end`.
+fn starts_at<const N: usize>(cursor: &Cursor<'_>, end: usize, key: &[u8; N]) -> bool {
+    cursor.pos == end + N && cursor.input.get(end..cursor.pos) == Some(key)
 }
 
 /// A field that few packets have. Whether it stands there for the first time.
@@ -261,7 +303,7 @@ mod tests {
 
     /// What is read here is what is read in two passes.
     fn check(object: &[u8]) -> bool {
-        let Some((quick, len)) = read(object) else { return false };
+        let Some(Quick { envelope: quick, len, .. }) = read(object, None) else { return false };
         let mut scanner = Scanner::new();
         assert_eq!(scanner.scan(object).unwrap(), Some(len), "{}", object.escape_ascii());
         let slow = Envelope::from_marks(&object[..len], scanner.marks());
@@ -285,6 +327,47 @@ mod tests {
     fn the_usual_objects_are_read_in_one_pass() {
         for object in USUAL {
             assert!(check(object.as_bytes()), "{object}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_again_is_read_again() {
+        let first = br#"{"action":"A","data":{"b":1},"packet-created":1700000000.5,"token":"secret","id":1}"#;
+        let again = br#"{"action":"B","data":[],"packet-created":1700000000.5,"token":"secret","id":2}"#;
+        let Quick { envelope, tail, .. } = read(first, None).unwrap();
+        let (start, end) = tail.unwrap();
+        assert_eq!(&first[start..end], br#","packet-created":1700000000.5,"token":"secret""#);
+        let before = Some((&first[start..end], envelope.created.unwrap()));
+        let quick = read(again, before).unwrap();
+        assert!(quick.repeats);
+        let alone = read(again, None).unwrap();
+        assert_eq!((quick.len, quick.envelope.created), (alone.len, alone.envelope.created));
+        assert_eq!((quick.envelope.action, quick.envelope.data), (alone.envelope.action, alone.envelope.data));
+        assert_eq!(quick.envelope.id, alone.envelope.id);
+        // Another token, another time, one of them twice, or in another order.
+        for other in [
+            &br#"{"action":"B","data":[],"packet-created":1700000000.5,"token":"secreT","id":2}"#[..],
+            br#"{"action":"B","data":[],"packet-created":1700000000.6,"token":"secret","id":2}"#,
+            br#"{"data":[],"packet-created":1700000000.5,"token":"secret2","action":"B"}"#,
+            br#"{"action":"B","data":[],"token":"secret","packet-created":1700000000.5}"#,
+        ] {
+            assert!(!read(other, before).unwrap().repeats, "{}", other.escape_ascii());
+        }
+        let twice = br#"{"action":"B","data":[],"packet-created":1700000000.5,"token":"secret","token":"x"}"#;
+        assert!(read(twice, before).is_none());
+    }
+
+    #[test]
+    fn tails_are_known_only_where_they_follow_the_data() {
+        for (object, known) in [
+            (&br#"{"action":"A","data":1,"packet-created":1.5,"token":null}"#[..], true),
+            (br#"{"action":"A","data":1, "packet-created": 1.5, "token": null}"#, false),
+            (br#"{"action":"A","data":1,"packet-created":1.5,"id":1,"token":null}"#, false),
+            (br#"{"action":"A","data":1,"token":null,"packet-created":1.5}"#, false),
+            (br#"{"data":1,"action":"A","packet-created":1.5,"token":null}"#, false),
+            (br#"{"action":"A","data":1,"packet-created":1.5}"#, false),
+        ] {
+            assert_eq!(read(object, None).unwrap().tail.is_some(), known, "{}", object.escape_ascii());
         }
     }
 
@@ -319,10 +402,10 @@ mod tests {
             r#"{"action":"A",}"#,
             r#"{"data":1}"#,
         ] {
-            assert!(read(object.as_bytes()).is_none(), "{object}");
+            assert!(read(object.as_bytes(), None).is_none(), "{object}");
         }
         let deep = format!(r#"{{"action":"A","data":{}{}}}"#, "[".repeat(65), "]".repeat(65));
-        assert!(read(deep.as_bytes()).is_none());
+        assert!(read(deep.as_bytes(), None).is_none());
         assert!(check(deep.replacen('[', "", 1).replacen(']', "", 1).as_bytes()));
     }
 

@@ -8,7 +8,8 @@ use super::{
     Form, JsonFault, action,
     envelope::{CallId, Envelope, MAX_NUMBER, Token, is_space},
     hello::{JsonWelcome, LateHello, REFUSED, put_welcome, refuses},
-    payload_of, quick,
+    payload_of,
+    quick::{self, Quick},
     scan::Scanner,
     writer::NEVER,
 };
@@ -38,6 +39,9 @@ pub struct JsonReader {
     /// A server's own heartbeat, and the one that is agreed on; in milliseconds.
     heartbeat_ms: (u32, u32),
     scanner: Scanner,
+    /// Time and token of the object that was read last, as a place in the bytes that are read now, and that time. Its token
+    /// was found to be right.
+    tail: Option<(usize, usize, i64)>,
     created: Option<i64>,
     calls: Calls<ReplyTo>,
     /// How many of them are streams.
@@ -74,6 +78,7 @@ impl JsonReader {
             secret,
             heartbeat_ms: (0, 0),
             scanner: Scanner::new(),
+            tail: None,
             created: None,
             calls: Calls::new(),
             streams: 0,
@@ -110,6 +115,22 @@ impl JsonReader {
     ///
     /// [`ReadError`] if the other side broke a rule after which nothing can be read any more.
     pub fn next<'a>(&mut self, input: &'a [u8]) -> Result<Option<(Event<'a>, usize)>, ReadError> {
+        self.begin();
+        self.next_at(input, 0)
+    }
+
+    /// Other bytes are read from now on than before.
+    pub const fn begin(&mut self) {
+        self.tail = None;
+    }
+
+    /// The same as [`next`](Self::next) for the bytes from `at` on, all of which are the same since [`begin`](Self::begin).
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub fn next_at<'a>(&mut self, bytes: &'a [u8], at: usize) -> Result<Option<(Event<'a>, usize)>, ReadError> {
+        let input = bytes.get(at..).unwrap_or_default();
         if !self.scanner.has_begun() {
             let space = input.iter().take_while(|byte| is_space(**byte)).count();
             if space > 0 {
@@ -125,9 +146,10 @@ impl JsonReader {
         // What is longer than the limit is not even looked through.
         let window = input.get(..max).unwrap_or(input);
         // Most objects are there as a whole, and nothing is odd about them. The others are tried once only.
-        let quick = if self.scanner.has_begun() { None } else { quick::read(window) };
-        let (envelope, len) = match quick {
-            Some((envelope, len)) => (Ok(envelope), len),
+        let before = self.tail.and_then(|(start, end, micros)| Some((bytes.get(start..end)?, micros)));
+        let quick = if self.scanner.has_begun() { None } else { quick::read(window, before) };
+        let (envelope, len, tail, repeats) = match quick {
+            Some(Quick { envelope, len, tail, repeats }) => (Ok(envelope), len, tail, repeats),
             None => {
                 let Some(len) = self.scanner.scan(window)? else {
                     if input.len() > max {
@@ -135,7 +157,7 @@ impl JsonReader {
                     }
                     return Ok(None);
                 };
-                (Envelope::from_marks(input.get(..len).unwrap_or_default(), self.scanner.marks()), len)
+                (Envelope::from_marks(input.get(..len).unwrap_or_default(), self.scanner.marks()), len, None, false)
             }
         };
         if self.closed {
@@ -143,7 +165,14 @@ impl JsonReader {
         }
         self.created = None;
         let event = match envelope {
-            Ok(envelope) => self.event(envelope, len)?,
+            Ok(envelope) => {
+                if !repeats {
+                    self.check_token(&envelope.token)?;
+                    let tail = tail.zip(envelope.created);
+                    self.tail = tail.map(|((start, end), micros)| (at + start, at + end, micros));
+                }
+                self.event(envelope, len)?
+            }
             Err(fault) => refused(fault.id, code::MALFORMED, fault.what),
         };
         let event = self.for_no_open_call(event);
@@ -217,8 +246,7 @@ impl JsonReader {
     }
 
     fn event<'a>(&mut self, envelope: Envelope<'a>, len: usize) -> Result<Event<'a>, ReadError> {
-        let Envelope { action, data, created, token, id, re, timeout } = envelope;
-        self.check_token(&token)?;
+        let Envelope { action, data, created, id, re, timeout, .. } = envelope;
         self.created = created;
         if id.is_some() && self.form == Form::Old {
             // Nobody of the old form numbers its calls.

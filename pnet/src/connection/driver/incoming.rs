@@ -164,6 +164,7 @@ impl Driver {
     /// Handles the whole frames of `bytes`; how many bytes they were.
     fn handle(&mut self, bytes: &[u8], task: &Context<'_>) -> usize {
         let mut used = 0;
+        self.reader.begin();
         // What is read begins with the time, more often than not.
         if let Some((micros, len)) = self.reader.take_time(bytes) {
             self.created = system_time(micros);
@@ -192,7 +193,7 @@ impl Driver {
                 self.check_mistakes();
                 continue;
             }
-            match self.reader.next(rest) {
+            match self.reader.next_at(bytes, used) {
                 Ok(Some((event, len))) => {
                     used += len;
                     self.handle_event(event, task);
@@ -242,6 +243,32 @@ impl Driver {
         };
         let job = Job { action, kind, to: ReplyTo::Native(id), meta: self.meta(info.action, timeout_ms, true) };
         self.split().1.ended_otherwise(&job, outcome, &payload);
+    }
+
+    /// A call in an object whose handler is a `fn`. `false`: it is to be admitted.
+    #[inline]
+    fn answer_now(&mut self, (id, action, timeout_ms): (u32, u16, u32), payload: &[u8], to: &ReplyTo) -> bool {
+        let Some(info) = self.incoming.get(action) else { return false };
+        let answered = !info.reply.is_stream() && !matches!(info.reply, ReplyInfo::None);
+        if !answered || self.overfull || !matches!(self.stage, Stage::Open) || !self.dispatch.is_fn(action) {
+            return false;
+        }
+        let meta = self.meta(info.action, timeout_ms, true);
+        let mut out = buffers::take();
+        let outcome = self.dispatch.run_now(action, meta, payload, &mut out);
+        let ran = outcome.is_some();
+        if let Some(outcome) = outcome {
+            if outcome.is_ok() {
+                self.reader.call_finished(id);
+                self.overfull = self.conn.answer(to, &outcome, &out, (info.action, false));
+            } else {
+                let meta = self.meta(info.action, timeout_ms, true);
+                let job = Job { action, kind: JobKind::Call { id }, to: to.clone(), meta };
+                self.split().1.ended_otherwise(&job, outcome, &[]);
+            }
+        }
+        buffers::give(out);
+        ran
     }
 
     /// A call that may have to wait, or whose handler may.
@@ -326,6 +353,9 @@ impl Driver {
             }
             Event::Call { id, action, timeout_ms, payload, to } => {
                 self.conn.counters.calls_received.add(1);
+                if self.answer_now((id, action, timeout_ms), payload, &to) {
+                    return;
+                }
                 self.admit(action, JobKind::Call { id }, to, timeout_ms, payload, task);
             }
             Event::Busy { to } => {

@@ -60,8 +60,13 @@ pub(crate) trait Dispatch: Send + 'static {
     fn is_fn(&self, action: u16) -> bool;
     /// Runs the handler of an action, which appends its answer to `out`, if it is a `fn` and nothing has to run before it.
     /// `None`: it is to be [admitted](Self::admit).
-    fn run_now(&mut self, action: u16, meta: Meta, payload: &[u8], out: &mut Vec<u8>)
-    -> Option<Result<Verdict, Failure>>;
+    fn run_now(
+        &mut self,
+        action: u16,
+        meta: Meta,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Option<Result<Verdict, Failure>>;
     /// Takes a job.
     fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended);
     /// Goes on with what was woken. `true` if anything happened.

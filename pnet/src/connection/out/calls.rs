@@ -30,8 +30,7 @@ pub(crate) struct Asked {
 }
 
 impl Empty for Asked {
-    const EMPTY: Self =
-        Self { calls: Calls::new(), shorts: Shorts(Vec::new()), batch_time: None, earliest: None };
+    const EMPTY: Self = Self { calls: Calls::new(), shorts: Shorts(Vec::new()), batch_time: None, earliest: None };
     const READ: &'static Self = &Self::EMPTY;
 }
 
@@ -453,8 +452,7 @@ impl Out {
 
     /// Whether a call of this side waits for its answer. Streams may have no end, so nobody waits for it.
     pub(crate) fn awaits_answers(&mut self) -> bool {
-        self.asked.is_taken()
-            && self.asked.calls.iter_mut().any(|(_, slot)| !slot.state.has_ended() && !slot.stream)
+        self.asked.is_taken() && self.asked.calls.iter_mut().any(|(_, slot)| !slot.state.has_ended() && !slot.stream)
     }
 
     /// Whether something gathers, and more than one call is open.

@@ -23,8 +23,7 @@ pub(crate) struct Queue {
 }
 
 impl Empty for Queue {
-    const EMPTY: Self =
-        Self { parked: VecDeque::new(), bytes: 0, own: 0, room: Vec::new(), refused_since: None };
+    const EMPTY: Self = Self { parked: VecDeque::new(), bytes: 0, own: 0, room: Vec::new(), refused_since: None };
     const READ: &'static Self = &Self::EMPTY;
 }
 
@@ -60,7 +59,10 @@ impl Out {
     /// came, a call ended or the buffer was taken.
     #[inline]
     pub(crate) fn unpark(&mut self, wakers: &mut Vec<Waker>) {
-        if !self.queue.parked.is_empty() || self.queue.refused_since.is_some() || self.awaits_room() || self.has_waiting_producers()
+        if !self.queue.parked.is_empty()
+            || self.queue.refused_since.is_some()
+            || self.awaits_room()
+            || self.has_waiting_producers()
         {
             self.unpark_some(wakers);
         }

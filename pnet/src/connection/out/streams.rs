@@ -27,8 +27,7 @@ pub(super) struct Producers {
 }
 
 impl Producers {
-    pub(super) const NONE: Self =
-        Self { open: BTreeMap::new(), serial: 0, wait_for_room: false, draining: false };
+    pub(super) const NONE: Self = Self { open: BTreeMap::new(), serial: 0, wait_for_room: false, draining: false };
 }
 
 #[derive(Debug)]
