@@ -440,7 +440,7 @@ impl Out {
         let empty = self.buf.is_empty();
         if empty {
             self.busy = false;
-            if self.buf.capacity() != 0 {
+            if self.buf.capacity() > KEPT {
                 buffers::give(std::mem::take(&mut self.buf));
             }
         }
@@ -618,6 +618,9 @@ fn micros_since_1970(time: SystemTime) -> i64 {
 const HIGH_WATER: usize = 64 * 1024;
 /// New work is not started while this much waits to be written.
 const HOLD_ABOVE: usize = 1024 * 1024;
+/// Bytes of an empty out-buffer that stay with the connection: room for what is sent to many at once, when there are not
+/// buffers enough for all of them.
+const KEPT: usize = 128;
 /// Of a buffer that holds less, only what it holds counts.
 const COUNTED_WHOLE: usize = 4 * 1024;
 /// How long a peer that takes one packet at a time, and does not answer it, may need to read it.

@@ -437,6 +437,9 @@ mod tests {
     use crate::close::Close;
     use crate::connection::Outbound;
     use crate::frame::decode;
+    use crate::packet::{Codec, WhenFull};
+    use crate::protocol::PartInfo;
+    use crate::schema::{Prim, Ty};
 
     fn inbound(calls: u32, packets: u32, bytes: u32) -> Inbound {
         Inbound::new(Limits::default().calls(calls).packets(packets).packet_bytes(bytes), &Direction { actions: &[] })
@@ -448,6 +451,69 @@ mod tests {
 
     fn packet(payload: &[u8]) -> Frame<'_> {
         Frame::Packet { action: 1, payload }
+    }
+
+    /// Actions 0 and 1 are calls, 2 is one-way, 3 opens a stream.
+    static ACTIONS: Direction = Direction {
+        actions: &[action(ReplyInfo::Ack), action(ReplyInfo::Ack), action(ReplyInfo::None), action(STREAM)],
+    };
+
+    const STREAM: ReplyInfo = ReplyInfo::Stream { item: PartInfo { action: "I", ..PART }, error: None };
+    const PART: PartInfo =
+        PartInfo { action: "P", type_name: "P", codec: Codec::Postcard, schema: &Ty::Prim(Prim::U32) };
+
+    const fn action(reply: ReplyInfo) -> ActionInfo {
+        let (codec, schema, when_full) = (Codec::Postcard, &Ty::Prim(Prim::U32), WhenFull::Wait);
+        ActionInfo { action: "A", type_name: "A", codec, schema, reply, when_full, hash: 0 }
+    }
+
+    /// Whatever the short way takes, the long one takes in the same way; and it takes what is in order.
+    #[test]
+    fn the_short_way_agrees_with_the_long_one() {
+        let mut taken = 0;
+        for (open, closed) in [(0, false), (1, false), (2, false), (0, true)] {
+            let mut before = Inbound::new(Limits::default().calls(2).packets(1).packet_bytes(9), &ACTIONS);
+            for id in [7, 3].into_iter().take(open) {
+                assert!(matches!(before.handle(call(id)), Ok(Event::Call { .. })));
+            }
+            before.closed = closed;
+            for action in 0..5 {
+                for frame in [
+                    Frame::Call { id: 0, action, timeout_ms: 0, payload: b"" },
+                    Frame::Call { id: 3, action, timeout_ms: 5, payload: b"data" },
+                    Frame::Call { id: 9, action, timeout_ms: 5, payload: b"data" },
+                    Frame::Packet { action, payload: b"data" },
+                    Frame::Packet { action, payload: b"more than there is credit for, which may be" },
+                    Frame::Reply { id: 3, payload: b"" },
+                ] {
+                    let mut bytes = Vec::new();
+                    frame.encode(&mut bytes);
+                    for len in 0..=bytes.len() {
+                        taken += u32::from(agree(&before, &bytes[..len], len == bytes.len()));
+                    }
+                }
+            }
+        }
+        assert_eq!(taken, 4 + 4 + 6, "calls with none open and with one, and packets whatever is open");
+    }
+
+    /// Whether the short way takes the frame at the beginning of `bytes`.
+    fn agree(before: &Inbound, bytes: &[u8], whole: bool) -> bool {
+        let (mut short, mut long) = (before.clone(), before.clone());
+        let decoded = decode(bytes, before.limits.max_frame_len).unwrap();
+        assert_eq!(decoded.is_some(), whole);
+        let read = short.read_call(bytes).map(|(call, len)| (call.id, call.action, call.timeout_ms, call.payload, len));
+        if let Some((id, action, timeout_ms, payload, len)) = read {
+            short.open_call(id);
+            let event = Event::Call { id, action, timeout_ms, payload, to: ReplyTo::Native(id) };
+            assert_eq!(long.handle(decoded.unwrap().0), Ok(event));
+            assert_eq!((short.open_calls(), len), (long.open_calls(), bytes.len()));
+            return true;
+        }
+        let Some((Packet { action, payload, frame_len, .. }, len)) = short.take_packet(bytes) else { return false };
+        assert_eq!(long.handle(decoded.unwrap().0), Ok(Event::Packet { action, payload, frame_len }));
+        assert_eq!((short.open_packets(), len), (long.open_packets(), bytes.len()));
+        true
     }
 
     #[test]

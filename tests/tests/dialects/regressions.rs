@@ -361,6 +361,36 @@ async fn a_wrong_token_in_the_first_object_ends_the_connection() {
     }
 }
 
+/// What objects that come together repeat is not read again; a token that is another is no repetition.
+#[tokio::test(start_paused = true)]
+async fn a_wrong_token_behind_right_ones_ends_the_connection() {
+    let server = pnet::memory::serve(TalkServer, Book::default());
+    let mut io = server.connector().open().await.expect("opens");
+    write(&mut io, r#"{"action":"handShake"}"#).await;
+    let welcome = read_until(&mut io, "handShake").await.remove(0);
+    let secret = welcome["data"]["uuid"].as_str().expect("a token").to_owned();
+    let touch = |id: u32, time: &str, token: &str| {
+        format!(r#"{{"action":"TOUCH","data":{{}},"packet-created":{time},"token":"{token}","id":{id}}}"#)
+    };
+    let mut wrong = secret.clone();
+    wrong.replace_range(..1, if secret.starts_with('0') { "1" } else { "0" });
+    let objects: String = [
+        touch(1, "1700000000.5", &secret),
+        touch(2, "1700000000.5", &secret),
+        touch(3, "1700000001.5", &secret),
+        touch(4, "1700000001.5", &secret),
+        touch(5, "1700000001.5", &wrong),
+        touch(6, "1700000001.5", &secret),
+    ]
+    .concat();
+    write(&mut io, &objects).await;
+    let said = read_until(&mut io, "pnet.close").await;
+    let answered: Vec<_> =
+        said.iter().filter(|object| object["action"] == "pnet.done").map(|object| &object["re"]).collect();
+    assert_eq!(answered, [&json!(1), &json!(2), &json!(3), &json!(4)]);
+    assert_eq!(said.last().expect("the close")["data"]["code"], json!("unauthorized"));
+}
+
 /// What a client said in a `handShake` that was not its first object was not heeded.
 #[tokio::test(start_paused = true)]
 async fn a_late_handshake_of_a_client_is_heeded() {

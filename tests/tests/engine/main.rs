@@ -1,6 +1,7 @@
 //! The run time: order, cancellation, back-pressure, faults, and how connections begin and end. Mostly in memory, with
 //! the clock paused: nothing sleeps, and what takes 30 s here takes no time.
 
+mod answers;
 mod begin_and_end;
 mod budget;
 mod calls;

@@ -218,6 +218,7 @@ impl Driver {
             self.admit(action, kind, ReplyTo::Native(id), timeout_ms, payload, task);
             return;
         }
+        self.engaged = true;
         let meta = self.meta(info.action, timeout_ms, true);
         if !self.dispatch.is_fn(action) {
             self.start_call(Job { action, kind, to: ReplyTo::Native(id), meta }, id, payload, task);
@@ -253,6 +254,7 @@ impl Driver {
         if !answered || self.overfull || !matches!(self.stage, Stage::Open) || !self.dispatch.is_fn(action) {
             return false;
         }
+        self.engaged = true;
         let meta = self.meta(info.action, timeout_ms, true);
         let mut out = buffers::take();
         let outcome = self.dispatch.run_now(action, meta, payload, &mut out);
@@ -285,6 +287,7 @@ impl Driver {
         let Packet { action, info, payload, frame_len, .. } = packet;
         self.conn.counters.packets_received.add(1);
         let kind = JobKind::OneWay { frame_len };
+        self.engaged = true;
         let meta = self.meta(info.action, 0, false);
         let open = matches!(self.stage, Stage::Open);
         let Some(outcome) = (if open { self.run_now(action, meta, payload) } else { None }) else {
@@ -505,6 +508,7 @@ impl Driver {
 
     /// Hands a packet or call to its handler, if this side knows the action.
     fn admit(&mut self, action: u16, kind: JobKind, to: ReplyTo, timeout_ms: u32, payload: &[u8], task: &Context<'_>) {
+        self.engaged = true;
         let known = self.incoming.get(action);
         let call = matches!(kind, JobKind::Call { .. });
         let meta = self.meta(known.map_or("", |info| info.action), timeout_ms, call);

@@ -118,6 +118,8 @@ pub(crate) struct Driver {
     io: Option<Box<dyn Transport>>,
     conn: Arc<Conn>,
     dispatch: Box<dyn Dispatch>,
+    /// Whether it was given anything that it may not be done with. Where only this side speaks it is left alone.
+    engaged: bool,
     stage: Stage,
     reader: Reader,
     /// What the peer of a JSON connection was known to be when it was last looked at.
@@ -232,6 +234,7 @@ impl Driver {
             io: Some(io),
             conn,
             dispatch,
+            engaged: false,
             stage: Stage::Joining { deadline },
             form: reader.form(),
             reader,
@@ -308,7 +311,10 @@ impl Driver {
 
     /// Nothing is to be done for now: gives back what others may use meanwhile.
     fn rest(&mut self) {
-        self.dispatch.rest();
+        if self.engaged {
+            self.dispatch.rest();
+            self.engaged = !self.dispatch.is_idle();
+        }
         self.answers.rest();
         if self.written == self.batch.len() && self.batch.capacity() != 0 {
             self.written = 0;
@@ -318,7 +324,10 @@ impl Driver {
 
     /// Whether what was just read and written can have no other effect than it had.
     fn is_settled(&self) -> bool {
-        matches!(self.stage, Stage::Open) && !self.eof && !self.overfull && !self.dispatch.has_queued()
+        matches!(self.stage, Stage::Open)
+            && !self.eof
+            && !self.overfull
+            && !(self.engaged && self.dispatch.has_queued())
     }
 
     /// Does what handles have asked for since the last turn.
@@ -428,6 +437,9 @@ impl Driver {
 
     /// Lets handlers go on; when the connection ends, only those are left that run to their end.
     fn work(&mut self, task: &Context<'_>) -> bool {
+        if !self.engaged {
+            return false;
+        }
         let (dispatch, mut ended) = self.split();
         let progress = dispatch.poll(task.waker(), &mut ended);
         self.check_mistakes();
@@ -568,7 +580,8 @@ impl Driver {
     /// What the driver and its handlers hold of the server's memory.
     fn holds(&self) -> usize {
         let batch = if self.written < self.batch.len() { weight(&self.batch) } else { 0 };
-        batch + self.tail.capacity() + self.dispatch.holds()
+        let handlers = if self.engaged { self.dispatch.holds() } else { 0 };
+        batch + self.tail.capacity() + handlers
     }
 
     fn split(&mut self) -> (&mut dyn Dispatch, Sink<'_>) {
