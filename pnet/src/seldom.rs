@@ -60,3 +60,30 @@ impl<T: fmt::Debug> fmt::Debug for Seldom<T> {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::{Deref, DerefMut};
+
+    use super::{Empty, Seldom};
+
+    struct Notes(Vec<u8>);
+
+    impl Empty for Notes {
+        const EMPTY: Self = Self(Vec::new());
+        const READ: &'static Self = &Self::EMPTY;
+    }
+
+    #[test]
+    fn a_place_is_taken_by_writing_and_not_by_reading() {
+        let mut notes = Seldom::<Notes>::new();
+        assert!(notes.deref().0.is_empty() && !notes.is_taken());
+        notes.deref_mut().0.push(7);
+        assert!(notes.is_taken());
+        notes.tidy(|notes| notes.0.is_empty());
+        assert_eq!(notes.deref().0, [7], "what is there stays");
+        notes.deref_mut().0.clear();
+        notes.tidy(|notes| notes.0.is_empty());
+        assert!(!notes.is_taken());
+    }
+}

@@ -9,7 +9,7 @@ use super::support::{settle, shake};
 
 /// A call: pushes as often as asked, and then ends as asked.
 #[derive(Debug, Packet, Serialize, Deserialize)]
-pub struct Say {
+pub(crate) struct Say {
     /// Which one.
     n: u32,
     pushes: u32,
@@ -18,7 +18,7 @@ pub struct Say {
 
 /// The same for an `async fn`.
 #[derive(Debug, Packet, Serialize, Deserialize)]
-pub struct SayLater {
+pub(crate) struct SayLater {
     /// Which one.
     n: u32,
     pushes: u32,
@@ -26,16 +26,15 @@ pub struct SayLater {
 
 /// The same one-way.
 #[derive(Debug, Packet, Serialize, Deserialize)]
-pub struct Tell {
+pub(crate) struct Tell {
     /// Which one.
     n: u32,
     pushes: u32,
 }
 
 /// How a handler ends.
-#[expect(clippy::exhaustive_enums, reason = "the tests name every way")]
 #[derive(Clone, Copy, Debug, pnet::Schema, Serialize, Deserialize)]
-pub enum Then {
+pub(crate) enum Then {
     /// With its answer.
     Said,
     /// With the declared error.
@@ -50,25 +49,25 @@ pub enum Then {
 
 /// The answer.
 #[derive(Debug, Packet, Serialize, Deserialize)]
-pub struct Said {
+pub(crate) struct Said {
     n: u32,
     more: String,
 }
 
 /// The declared error.
 #[derive(Debug, Packet, Serialize, Deserialize)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     n: u32,
 }
 
 /// Pushed by a handler.
 #[derive(Debug, Packet, Serialize, Deserialize)]
-pub struct Heard {
+pub(crate) struct Heard {
     n: u32,
 }
 
 protocol! {
-    pub Chorus {
+    pub(crate) Chorus {
         client { Say -> Result<Said, Refusal>, SayLater -> Said, Tell }
         server { Heard }
     }
@@ -104,7 +103,7 @@ fn push(peer: &Peer<Chorus>, n: u32, pushes: u32) {
     }
 }
 
-actions! { pub server ChorusServer for Chorus: say, say_later, tell }
+actions! { pub(crate) server ChorusServer for Chorus: say, say_later, tell }
 
 /// Puts a packet into a frame: a call with this id, or one-way.
 fn put<T: Packet>(bytes: &mut Vec<u8>, id: Option<u32>, packet: &T) {

@@ -1,9 +1,25 @@
 //! Calls in both directions, and how they can go wrong.
 
-use std::time::Duration;
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use pnet::{Bytes, CallError, code};
-use pnet_tests::talk::{Ask, AskBack, Break, ByZero, Divide, Done, Echo, Hold, How, Quotient, Told, Touch};
+use pnet::{Bytes, CallError, code, transport::PeerAddr};
+use pnet_tests::talk::{
+    Ask, AskBack, Book, Break, ByZero, Divide, Done, Echo, Hold, How, Quotient, Talk, TalkClient, TalkServer, Told,
+    Touch,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
+    runtime::Builder,
+};
 
 use super::support::pair;
 
@@ -100,4 +116,65 @@ async fn large_payloads_travel_and_too_large_ones_are_refused_here() {
     let error = pair.client.call(Echo { data }).await.expect_err("is too long");
     assert!(matches!(error, CallError::TooLong { max: 1_048_576, .. }), "{error:?}");
     pair.client.call(Touch {}).await.expect("the connection lives");
+}
+
+/// Counts what is written to a transport.
+struct Writes {
+    io: DuplexStream,
+    count: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Writes {
+    fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(task, buf)
+    }
+}
+
+impl AsyncWrite for Writes {
+    fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.io).poll_write(task, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(task)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(task)
+    }
+}
+
+/// On a runtime of several threads, a task that is woken runs before those that were woken before it: the first caller would
+/// have the driver write its call alone.
+#[test]
+fn calls_of_many_tasks_are_written_together_on_any_runtime() {
+    const CALLS: usize = 50;
+    const TASKS: usize = 16;
+    let one = Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+    let many = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime starts");
+    for (name, runtime) in [("current_thread", one), ("multi_thread", many)] {
+        let writes = runtime.block_on(async {
+            let server = pnet::memory::serve(TalkServer, Book::default());
+            let count = Arc::new(AtomicUsize::new(0));
+            let io = Writes { io: server.connector().open().await.expect("opens"), count: Arc::clone(&count) };
+            let client = pnet::connect(TalkClient, Book::default()).over::<Talk>(io, PeerAddr::Memory).await;
+            let client = client.expect("connects");
+            let callers: Vec<_> = (0..TASKS)
+                .map(|_| {
+                    let client = client.clone();
+                    tokio::spawn(async move {
+                        for _ in 0..CALLS {
+                            client.call(Touch {}).await.expect("is answered");
+                        }
+                    })
+                })
+                .collect();
+            for caller in callers {
+                caller.await.expect("no panic");
+            }
+            count.load(Ordering::Relaxed)
+        });
+        assert!(writes < TASKS * CALLS / 4, "{name}: {writes} writes for {} calls", TASKS * CALLS);
+    }
 }

@@ -324,10 +324,8 @@ impl Driver {
 
     /// Whether what was just read and written can have no other effect than it had.
     fn is_settled(&self) -> bool {
-        matches!(self.stage, Stage::Open)
-            && !self.eof
-            && !self.overfull
-            && !(self.engaged && self.dispatch.has_queued())
+        let waits = self.engaged && self.dispatch.has_queued();
+        matches!(self.stage, Stage::Open) && !self.eof && !self.overfull && !waits
     }
 
     /// Does what handles have asked for since the last turn.
