@@ -14,6 +14,7 @@ pub(crate) struct Seldom<T>(Option<Box<T>>);
 /// What there is before anything was written.
 pub(crate) trait Empty: Sized + 'static {
     const EMPTY: Self;
+    /// The same, for whoever reads where nothing was written.
     const READ: &'static Self;
 }
 
