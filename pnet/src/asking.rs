@@ -89,11 +89,20 @@ impl Asking {
     }
 
     /// Queues the call, which was not done yet. Whatever comes of it from then on wakes its task.
+    ///
+    /// # Panics
+    ///
+    /// If it was ready before: a call that failed must not be made after all.
     pub(crate) fn poll_queued<E>(&mut self, task: &mut Context<'_>) -> Poll<Result<(), CallError<E>>> {
-        if let Err(error) = self.inherit() {
+        let polled = self.poll_queue(task);
+        if let Poll::Ready(Err(_)) = polled {
             self.state = State::Done;
-            return Poll::Ready(Err(error));
         }
+        polled
+    }
+
+    fn poll_queue<E>(&mut self, task: &mut Context<'_>) -> Poll<Result<(), CallError<E>>> {
+        self.inherit()?;
         let State::Ready { action, payload } = &mut self.state else { return Poll::Ready(Err(self.refusal())) };
         let disconnected = |why| CallError::Disconnected { sent: false, why };
         let mut out = loop {
@@ -136,8 +145,6 @@ impl Asking {
             }
             Err(refused) => refused,
         };
-        drop(out);
-        self.state = State::Done;
         Poll::Ready(Err(match refused {
             CallRefused::TooLong { len, max } => CallError::TooLong { len, max },
             CallRefused::Suspended => CallError::Suspended,
@@ -174,7 +181,6 @@ impl Asking {
             let unqueued = self.unqueued.get_or_insert_default();
             let timer = unqueued.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
             if timer.as_mut().poll(task).is_ready() {
-                self.state = State::Done;
                 return Poll::Ready(CallError::TimedOut { after });
             }
         }

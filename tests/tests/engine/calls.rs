@@ -118,6 +118,18 @@ async fn large_payloads_travel_and_too_large_ones_are_refused_here() {
     pair.client.call(Touch {}).await.expect("the connection lives");
 }
 
+/// Its caller was told that it failed: the next connection of a client, or the same, must not see it.
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "polled after it was ready")]
+async fn a_call_that_failed_is_not_made_after_all() {
+    let pair = pair().await;
+    let mut call = Box::pin(pair.client.call(Touch {}));
+    pair.client.close().await;
+    let error = call.as_mut().await.expect_err("the connection is gone");
+    assert!(matches!(error, CallError::Disconnected { sent: false, .. }), "{error:?}");
+    let _ = call.await;
+}
+
 /// Counts what is written to a transport.
 struct Writes {
     io: DuplexStream,
