@@ -10,6 +10,7 @@ use crate::schema::{self, Schema};
 
 pub(crate) mod codec;
 mod finite;
+pub(crate) mod postcard;
 
 /// How the payload of a packet is written.
 #[non_exhaustive]
@@ -201,7 +202,7 @@ impl DecodeError {
 
 /// What serde, or the codec under it, said about a payload.
 #[derive(Debug)]
-pub struct PayloadError(Said);
+pub struct PayloadError(Box<Said>);
 
 #[derive(Debug)]
 enum Said {
@@ -210,20 +211,22 @@ enum Said {
 }
 
 impl From<postcard::Error> for PayloadError {
+    #[cold]
     fn from(error: postcard::Error) -> Self {
-        Self(Said::Postcard(error))
+        Self(Box::new(Said::Postcard(error)))
     }
 }
 
 impl From<serde_json::Error> for PayloadError {
+    #[cold]
     fn from(error: serde_json::Error) -> Self {
-        Self(Said::Json(error))
+        Self(Box::new(Said::Json(error)))
     }
 }
 
 impl fmt::Display for PayloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &*self.0 {
             Said::Postcard(error) => error.fmt(f),
             Said::Json(error) => error.fmt(f),
         }

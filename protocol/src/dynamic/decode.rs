@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{DecodeFault, MAX_NAME, Path, Place, Scope, field, is_elsewhere, is_marked};
 use crate::{
     bytes::Bytes,
-    packet::{Codec, PayloadError},
+    packet::{Codec, PayloadError, postcard},
     schema::{Prim, Ty, Variant},
     text::escape,
 };
@@ -56,9 +56,9 @@ pub fn decode(payload: &[u8], ty: &Ty, codec: Codec) -> Result<Value, DecodeFaul
     let seed = Seed { ty, place: Place::root(), walk: &walk };
     let read = match codec {
         Codec::Postcard => {
-            let mut deserializer = postcard::Deserializer::from_bytes(payload);
-            let read = seed.deserialize(&mut deserializer);
-            read.and_then(|value| deserializer.finalize().map(|rest| (value, rest.len()))).map_err(PayloadError::from)
+            let mut reader = postcard::Reader::new(payload);
+            let read = seed.deserialize(&mut reader);
+            read.map(|value| (value, reader.rest().len())).map_err(PayloadError::from)
         }
         Codec::Json => {
             let mut deserializer = serde_json::Deserializer::from_slice(payload);

@@ -15,7 +15,7 @@ use super::{
     MAX_LEVELS, MAX_NAME, Misfit, MisfitReason, Path, Place, Scope, field, is_elsewhere, is_marked, scalar::Scalar,
 };
 use crate::{
-    packet::{Codec, PayloadError},
+    packet::{Codec, PayloadError, postcard},
     schema::{Field, Prim, Ty, Variant},
     text::escape,
 };
@@ -56,7 +56,7 @@ pub fn encode(value: &Value, ty: &Ty, codec: Codec, out: &mut Vec<u8>) -> Result
     let walk = Walk { codec, misfit: OnceCell::new() };
     let root = Part { value, ty, place: Place::root(), walk: &walk };
     let written = match codec {
-        Codec::Postcard => postcard::to_allocvec(&root).map(|payload| out.extend(payload)).map_err(PayloadError::from),
+        Codec::Postcard => root.serialize(&mut postcard::Writer::new(out)).map_err(PayloadError::from),
         Codec::Json => serde_json::to_writer(&mut *out, &root).map_err(PayloadError::from),
     };
     written.map_err(|error| {

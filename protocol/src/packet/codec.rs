@@ -2,10 +2,9 @@
 
 use std::marker::PhantomData;
 
-use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize, de};
 
-use super::{Codec, DecodeError, EncodeError, Packet, PayloadError, finite};
+use super::{Codec, DecodeError, EncodeError, Packet, PayloadError, finite, postcard};
 use crate::schema::has_floats;
 
 /// Encodes and decodes `T` if serde can. The fallback of [`SerdeMissing`] steps in where it cannot, so that a type
@@ -22,7 +21,7 @@ impl<T: Packet + Serialize> Coder<T> {
     pub fn write(codec: Codec, value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let start = out.len();
         let mut written = match codec {
-            Codec::Postcard => wrote_postcard(value.serialize(&mut postcard::Serializer { output: Append(out) })),
+            Codec::Postcard => wrote_postcard(value.serialize(&mut postcard::Writer::new(out))),
             Codec::Json => {
                 // Of a packet without floats no walk is compiled.
                 if const { has_floats(T::SCHEMA) } && !finite::check(value) {
@@ -46,7 +45,7 @@ enum Unwritten {
     DoesNotDecode(DecodeError),
 }
 
-fn wrote_postcard(written: postcard::Result<()>) -> Result<(), Unwritten> {
+fn wrote_postcard(written: Result<(), postcard::Error>) -> Result<(), Unwritten> {
     written.map_err(|error| Unwritten::Refused(error.into()))
 }
 
@@ -88,12 +87,10 @@ impl<'de, T: Deserialize<'de>> Decoder<T> {
     pub fn read(action: &'static str, codec: Codec, payload: &'de [u8]) -> Result<T, DecodeError> {
         match codec {
             Codec::Postcard => {
-                let mut input = postcard::Deserializer::from_bytes(payload);
+                let mut input = postcard::Reader::new(payload);
                 match T::deserialize(&mut input) {
-                    Ok(value) => match postcard_end(action, input) {
-                        Ok(()) => Ok(value),
-                        Err(error) => Err(error),
-                    },
+                    Ok(value) if input.rest().is_empty() => Ok(value),
+                    Ok(_) => Err(goes_on(action, input.rest())),
                     Err(error) => Err(postcard_error(action, error)),
                 }
             }
@@ -111,15 +108,11 @@ impl<'de, T: Deserialize<'de>> Decoder<T> {
     }
 }
 
-type PostcardInput<'de> = postcard::Deserializer<'de, postcard::de_flavors::Slice<'de>>;
 type JsonInput<'de> = serde_json::Deserializer<serde_json::de::StrRead<'de>>;
 
-fn postcard_end(action: &'static str, input: PostcardInput<'_>) -> Result<(), DecodeError> {
-    match input.finalize() {
-        Ok([]) => Ok(()),
-        Ok(rest) => Err(DecodeError::TrailingBytes { action, extra: rest.len() }),
-        Err(error) => Err(postcard_error(action, error)),
-    }
+#[cold]
+const fn goes_on(action: &'static str, rest: &[u8]) -> DecodeError {
+    DecodeError::TrailingBytes { action, extra: rest.len() }
 }
 
 #[cold]
@@ -167,26 +160,3 @@ pub trait SerdeMissing<T> {
 
 impl<T> SerdeMissing<T> for Coder<T> {}
 impl<T> SerdeMissing<T> for Decoder<T> {}
-
-/// Postcard output that goes to the end of a buffer of the caller's.
-struct Append<'a>(&'a mut Vec<u8>);
-
-impl Flavor for Append<'_> {
-    type Output = ();
-
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
-}
