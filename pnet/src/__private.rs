@@ -29,5 +29,5 @@ pub use crate::{
     },
     inbox::{Asked, Receive, Responder},
     service::{Connect, Disconnect, Finished, Route, Run, Service, Slot},
-    slot::slot,
+    slot::{Kit, slot},
 };

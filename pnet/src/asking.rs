@@ -44,6 +44,23 @@ pub(crate) enum Next {
     End(CallState, Option<Arc<Closed>>),
 }
 
+/// Why a call was not made, behind one pointer: that is what most polls would have to carry around for nothing.
+pub(crate) struct NotMade(Box<CallError>);
+
+impl From<CallError> for NotMade {
+    #[cold]
+    fn from(error: CallError) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl<E> From<NotMade> for CallError<E> {
+    #[cold]
+    fn from(NotMade(error): NotMade) -> Self {
+        error.try_map_declared(|never| match never {})
+    }
+}
+
 enum State {
     /// Encoded, not queued.
     Ready {
@@ -93,7 +110,7 @@ impl Asking {
     /// # Panics
     ///
     /// If it was ready before: a call that failed must not be made after all.
-    pub(crate) fn poll_queued<E>(&mut self, task: &mut Context<'_>) -> Poll<Result<(), CallError<E>>> {
+    pub(crate) fn poll_queued(&mut self, task: &mut Context<'_>) -> Poll<Result<(), NotMade>> {
         let polled = self.poll_queue(task);
         if let Poll::Ready(Err(_)) = polled {
             self.state = State::Done;
@@ -101,10 +118,11 @@ impl Asking {
         polled
     }
 
-    fn poll_queue<E>(&mut self, task: &mut Context<'_>) -> Poll<Result<(), CallError<E>>> {
+    #[inline]
+    fn poll_queue(&mut self, task: &mut Context<'_>) -> Poll<Result<(), NotMade>> {
         self.inherit()?;
         let State::Ready { action, payload } = &mut self.state else { return Poll::Ready(Err(self.refusal())) };
-        let disconnected = |why| CallError::Disconnected { sent: false, why };
+        let disconnected = |why| NotMade::from(CallError::Disconnected { sent: false, why });
         let mut out = loop {
             match self.route.poll(&mut self.conn, task) {
                 Poll::Ready(found) => found.map_err(disconnected)?,
@@ -145,25 +163,26 @@ impl Asking {
             }
             Err(refused) => refused,
         };
-        Poll::Ready(Err(match refused {
+        let error = match refused {
             CallRefused::TooLong { len, max } => CallError::TooLong { len, max },
             CallRefused::Suspended => CallError::Suspended,
             CallRefused::Busy | CallRefused::Full => failed(code::BUSY, "as many streams are open as the peer takes"),
             CallRefused::Unsupported => failed(code::UNSUPPORTED, "a peer of the old form cannot answer this call"),
-        }))
+        };
+        Poll::Ready(Err(error.into()))
     }
 
     /// Why a call that is not ready to be queued never will be.
     #[cold]
-    fn refusal<E>(&mut self) -> CallError<E> {
+    fn refusal(&mut self) -> NotMade {
         match std::mem::replace(&mut self.state, State::Done) {
-            State::Refused(error) => CallError::Encode(*error),
+            State::Refused(error) => CallError::Encode(*error).into(),
             _ => panic!("a call was polled after it was ready"),
         }
     }
 
     /// What a handler calls while it runs, on whatever connection, has no more time than its own caller gives it.
-    fn inherit<E>(&mut self) -> Result<(), CallError<E>> {
+    fn inherit(&mut self) -> Result<(), NotMade> {
         if std::mem::replace(&mut self.inherited, true) {
             return Ok(());
         }
@@ -172,16 +191,16 @@ impl Asking {
         if self.timeout.is_none_or(|timeout| left < timeout) {
             self.timeout = Some(left);
         }
-        if left.is_zero() { Err(CallError::TimedOut { after: left }) } else { Ok(()) }
+        if left.is_zero() { Err(CallError::TimedOut { after: left }.into()) } else { Ok(()) }
     }
 
     /// Waits for a connection or for room in the queue, as long as the call may last.
-    fn poll_unqueued<E>(&mut self, task: &mut Context<'_>) -> Poll<CallError<E>> {
+    fn poll_unqueued(&mut self, task: &mut Context<'_>) -> Poll<NotMade> {
         if let Some(after) = self.timeout {
             let unqueued = self.unqueued.get_or_insert_default();
             let timer = unqueued.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
             if timer.as_mut().poll(task).is_ready() {
-                return Poll::Ready(CallError::TimedOut { after });
+                return Poll::Ready(CallError::TimedOut { after }.into());
             }
         }
         Poll::Pending

@@ -91,7 +91,7 @@ pub(crate) const READ_LEN: usize = 64 * 1024;
 const KEPT_CAPACITY: usize = 512 * 1024;
 const LARGE_BUFFERS: usize = 16;
 /// What waits for long does so in one of these, up to 1 MiB in all.
-const SMALL_CAPACITY: usize = 4 * 1024;
+pub(crate) const SMALL_CAPACITY: usize = 4 * 1024;
 const SMALL_BUFFERS: usize = 256;
 
 type Shelf = Cell<Vec<Vec<u8>>>;

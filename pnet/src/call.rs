@@ -225,14 +225,19 @@ impl<R: Reply> Future for Calling<R> {
         let asking = &mut self.asking;
         let Some(id) = asking.queued() else {
             // Its waker is there by then, and whatever comes wakes it: there is nothing to look at yet.
-            ready!(asking.poll_queued(task))?;
-            return Poll::Pending;
+            return match ready!(asking.poll_queued(task)) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error.into())),
+            };
         };
         let mut short = [0; SHORT_LEN];
         let codec = asking.conn().dialect.codec_override();
         // How most calls end.
         if let Some(payload) = asking.take_reply(id, &mut short) {
-            return Poll::Ready(R::decode_ok(codec, payload).map_err(CallError::Decode));
+            return Poll::Ready(match R::decode_ok(codec, payload) {
+                Ok(reply) => Ok(reply),
+                Err(error) => Err(CallError::Decode(error)),
+            });
         }
         let (state, closed) = ready!(asking.poll_outcome(id, task, &mut short));
         Poll::Ready(match state {

@@ -26,6 +26,7 @@ use crate::{
     extract::Extract,
     inbox::{Asked, Responder},
     service::{Connect, Disconnect, Finished, Route, Run, Service},
+    slot::Kit,
 };
 
 /// A listed handler, as a service of type `S` uses it. `M` is inferred: where its arguments come from.
@@ -50,8 +51,8 @@ pub trait Entry<S: Service, M> {
 
 /// The future of an `async fn` handler.
 pub trait Task<S: Service, M> {
-    /// Decodes `frame`, runs the handler, and encodes its answer into the frame's buffer.
-    fn run(cx: Cx<S>, frame: Vec<u8>) -> impl Future<Output = Finished<S>> + Send + 'static;
+    /// Decodes the kit's payload, runs the handler, and encodes its answer into the kit.
+    fn run(kit: Box<Kit<S>>) -> impl Future<Output = Finished<S>> + Send + 'static;
 }
 
 /// What a listed handler is.
@@ -388,19 +389,18 @@ pub fn codec_override<S: Service>(cx: &Cx<S>) -> Option<Codec> {
     cx.codec_override()
 }
 
-/// What an `async fn` handler gives back: its answer, encoded by `answer` into its frame's buffer.
+/// What became of an `async fn` handler: its answer is encoded by `answer`.
+///
+/// # Errors
+///
+/// The failure: of an argument, the handler's own, or that of encoding its answer.
 pub fn finish<S: Service, T>(
-    cx: Cx<S>,
-    mut buf: Vec<u8>,
+    cx: &Cx<S>,
     returned: Result<T, Failure>,
     answer: Answer<T>,
-) -> Finished<S> {
-    buf.clear();
-    let outcome = match returned {
-        Ok(returned) => answer(returned, cx.codec_override(), &mut buf),
-        Err(failure) => Err(failure),
-    };
-    Finished { cx, buf, outcome }
+    out: &mut Vec<u8>,
+) -> Result<Verdict, Failure> {
+    answer(returned?, cx.codec_override(), out)
 }
 
 /// What a connect handler may return for connections whose own state is `M`: `M`, or a `Result` of it.

@@ -22,7 +22,7 @@ use crate::{
     connection::{
         Conn,
         driver::Dispatch,
-        lanes::{Ended, Job, JobKind, panicked},
+        lanes::{Arrived, Ended, Job, JobKind, Ran, panicked},
     },
     context::Meta,
     error::{Closed, Refused},
@@ -236,12 +236,8 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
     }
 
     /// There are no handlers.
-    fn is_fn(&self, _: u16) -> bool {
-        false
-    }
-
-    fn run_now(&mut self, _: u16, _: Meta, _: &[u8], _: &mut Vec<u8>) -> Option<Result<Verdict, Failure>> {
-        None
+    fn run_now(&mut self, _: Arrived<'_>, _: &Waker, _: &mut Vec<u8>) -> Ran {
+        Ran::Not
     }
 
     fn admit(&mut self, job: Job, payload: &[u8], _: &Waker, ended: &mut dyn Ended) {

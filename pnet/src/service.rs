@@ -18,8 +18,9 @@ use pnet_protocol::{
 };
 
 use crate::{
-    context::Cx,
+    context::{Cx, Meta},
     error::{Closed, Refused},
+    slot::Kit,
 };
 
 /// One side's handlers for one protocol, made by `actions!`.
@@ -121,27 +122,32 @@ impl<S: Service> fmt::Debug for Run<S> {
 
 /// A reusable place for one handler's future.
 pub trait Slot<S: Service>: Send {
-    /// Puts a future into the empty slot; it owns `cx` and `frame` (the payload).
-    fn start(&mut self, cx: Cx<S>, frame: Vec<u8>);
+    /// Puts a future into the empty slot, for a packet on the connection of `around`. The payload is copied;
+    /// how many bytes that takes.
+    fn start(&mut self, around: &Cx<S>, meta: Meta, payload: &[u8]) -> usize;
 
     /// Polls the future; when it has finished, the slot is empty again.
     ///
     /// # Panics
     ///
     /// If the slot is empty, or the handler panics.
-    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Finished<S>>;
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<Verdict, Failure>>;
+
+    /// The encoded answer of the handler that finished last, until the next one is started.
+    fn answer(&self) -> &[u8];
 
     /// Drops the future, which cancels the handler.
     fn clear(&mut self);
+
+    /// Lets go of the connection and of memory. The slot is empty.
+    fn leave(&mut self);
 }
 
 /// What a handler's future gives back.
 #[derive(Debug)]
 pub struct Finished<S: Service> {
-    /// The surroundings it ran in, to be lent to the next one.
-    pub cx: Cx<S>,
-    /// The frame's buffer, which now holds the encoded answer.
-    pub buf: Vec<u8>,
-    /// What the bytes in `buf` are, or why there are none.
+    /// What it ran with, with its encoded answer.
+    pub kit: Box<Kit<S>>,
+    /// What the bytes of the answer are, or why there are none.
     pub outcome: Result<Verdict, Failure>,
 }

@@ -1,52 +1,152 @@
 //! The reusable place in which an `async fn` handler runs.
 //!
-//! The handler's future owns its surroundings and its frame, decodes inside (so a packet may borrow from the frame without
-//! `unsafe`), and gives both back. The box stays where it is and takes the next future of the same handler.
+//! The handler's future owns its [`Kit`], decodes inside (so a packet may borrow from the frame without `unsafe`), and gives
+//! the kit back: one pointer each way. The boxes stay where they are and take the next future of the same handler.
 
 use std::{
+    fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
+use pnet_protocol::{failure::Failure, reply::Verdict};
+
 use crate::{
-    context::Cx,
+    buffers,
+    context::{Cx, Meta},
     handler::Task,
     service::{Finished, Service, Slot},
 };
 
+/// What one run of an `async fn` handler owns.
+pub struct Kit<S: Service> {
+    /// There while it belongs to a connection.
+    cx: Option<Cx<S>>,
+    frame: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+impl<S: Service> Kit<S> {
+    /// No handler runs with it yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { cx: None, frame: Vec::new(), answer: Vec::new() }
+    }
+
+    /// The surroundings, the payload, and where the answer is encoded.
+    ///
+    /// # Panics
+    ///
+    /// If it belongs to no connection, which no kit does that a handler was started with.
+    pub fn parts(&mut self) -> (&Cx<S>, &[u8], &mut Vec<u8>) {
+        let cx = self.cx.as_ref().expect("a handler is started on a connection");
+        (cx, &self.frame, &mut self.answer)
+    }
+
+    fn fill(&mut self, around: &Cx<S>, meta: Meta, payload: &[u8]) {
+        match &mut self.cx {
+            Some(cx) => cx.set_meta(meta),
+            None => self.cx = Some(Cx::new(Arc::clone(around.link()), meta)),
+        }
+        if self.frame.capacity() == 0 || payload.len() > buffers::SMALL_CAPACITY {
+            self.frame = buffers::keep(payload);
+        } else {
+            self.frame.clear();
+            self.frame.extend_from_slice(payload);
+        }
+        if self.answer.capacity() == 0 {
+            self.answer = buffers::take();
+        } else {
+            self.answer.clear();
+        }
+    }
+
+    /// What is long goes at once.
+    fn tidy(&mut self) {
+        if self.frame.capacity() > buffers::SMALL_CAPACITY {
+            buffers::give(std::mem::take(&mut self.frame));
+        }
+    }
+
+    /// Another connection may be the next that has it.
+    fn leave(&mut self) {
+        self.cx = None;
+        buffers::give(std::mem::take(&mut self.frame));
+        buffers::give(std::mem::take(&mut self.answer));
+    }
+}
+
+impl<S: Service> Default for Kit<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Service> fmt::Debug for Kit<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kit").field("cx", &self.cx).finish_non_exhaustive()
+    }
+}
+
 /// An empty slot for handler `H`. A `fn` of this shape is what a route holds.
 pub fn slot<S: Service, H: Task<S, M> + 'static, M: 'static>() -> Box<dyn Slot<S>> {
-    // The future's type is inferred from the function and never named.
-    fn kept<S: Service, F: Future<Output = Finished<S>> + Send + 'static>(
-        make: fn(Cx<S>, Vec<u8>) -> F,
-    ) -> Box<dyn Slot<S>> {
-        Box::new(Kept { make, future: Box::pin(None) })
+    // The future's type is inferred from the function and never named. The function itself is a type, too: it is called
+    // where it stands, and its future is made in its place.
+    fn kept<S, F, G>(make: G) -> Box<dyn Slot<S>>
+    where
+        S: Service,
+        F: Future<Output = Finished<S>> + Send + 'static,
+        G: Fn(Box<Kit<S>>) -> F + Send + 'static,
+    {
+        Box::new(Kept { make, future: Box::pin(None), kit: None })
     }
     kept(H::run)
 }
 
-struct Kept<S: Service, F> {
-    make: fn(Cx<S>, Vec<u8>) -> F,
+struct Kept<S: Service, F, G> {
+    make: G,
     future: Pin<Box<Option<F>>>,
+    /// Of the handler that has finished.
+    kit: Option<Box<Kit<S>>>,
 }
 
-impl<S: Service, F: Future<Output = Finished<S>> + Send> Slot<S> for Kept<S, F> {
-    fn start(&mut self, cx: Cx<S>, frame: Vec<u8>) {
-        self.future.set(Some((self.make)(cx, frame)));
+impl<S, F, G> Slot<S> for Kept<S, F, G>
+where
+    S: Service,
+    F: Future<Output = Finished<S>> + Send,
+    G: Fn(Box<Kit<S>>) -> F + Send,
+{
+    fn start(&mut self, around: &Cx<S>, meta: Meta, payload: &[u8]) -> usize {
+        let mut kit = self.kit.take().unwrap_or_default();
+        kit.fill(around, meta, payload);
+        let len = kit.frame.capacity();
+        self.future.set(Some((self.make)(kit)));
+        len
     }
 
-    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Finished<S>> {
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<Verdict, Failure>> {
         let Some(future) = self.future.as_mut().as_pin_mut() else { is_empty() };
-        let finished = future.poll(task);
-        if finished.is_ready() {
-            self.future.set(None);
-        }
-        finished
+        let Poll::Ready(Finished { mut kit, outcome }) = future.poll(task) else { return Poll::Pending };
+        self.future.set(None);
+        kit.tidy();
+        self.kit = Some(kit);
+        Poll::Ready(outcome)
+    }
+
+    fn answer(&self) -> &[u8] {
+        self.kit.as_ref().map_or(&[], |kit| &kit.answer)
     }
 
     fn clear(&mut self) {
         self.future.set(None);
+    }
+
+    fn leave(&mut self) {
+        if let Some(kit) = &mut self.kit {
+            kit.leave();
+        }
     }
 }
 

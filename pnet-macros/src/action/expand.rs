@@ -259,9 +259,11 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
         );
         let run = parts.run_later(&call);
         let body = quote_spanned!(place(ident)=> async move {
-            let __frame = ::std::vec::Vec::as_slice(&__payload);
+            let mut __kit = __kit;
+            let (__cx, __frame, __out) = ::pnet::__private::Kit::parts(&mut __kit);
             let __returned = #run;
-            ::pnet::__private::finish(__cx, __payload, __returned, #answer)
+            let __outcome = ::pnet::__private::finish(__cx, __returned, #answer, __out);
+            ::pnet::__private::Finished { kit: __kit, outcome: __outcome }
         });
         quote! {
             #[automatically_derived]
@@ -270,7 +272,7 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
                 __S: ::pnet::__private::Service,
                 #(#bounds,)*
             {
-                fn run(__cx: ::pnet::__private::Cx<__S>, __payload: ::std::vec::Vec<u8>) -> #future {
+                fn run(__kit: ::std::boxed::Box<::pnet::__private::Kit<__S>>) -> #future {
                     #body
                 }
             }

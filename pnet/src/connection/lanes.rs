@@ -23,7 +23,7 @@ use crate::{
     buffers,
     context::{Cx, Link, Meta},
     seldom::{Empty, Seldom},
-    service::{Finished, Route, Run, Service, Slot},
+    service::{Run, Service, Slot},
 };
 
 /// One packet or call that arrived.
@@ -43,6 +43,26 @@ pub(crate) enum JobKind {
     OneWay { frame_len: u32 },
 }
 
+/// A job whose handler may be run on the spot.
+pub(crate) struct Arrived<'a> {
+    pub(crate) action: u16,
+    pub(crate) kind: JobKind,
+    pub(crate) to: &'a ReplyTo,
+    pub(crate) meta: Meta,
+    /// The read buffer's.
+    pub(crate) payload: &'a [u8],
+}
+
+/// What became of it.
+pub(crate) enum Ran {
+    /// Nothing: it is to be admitted.
+    Not,
+    /// It has taken a place, as its handler waits.
+    Waits,
+    /// Its handler has ended.
+    Ended(Result<Verdict, Failure>),
+}
+
 /// What the driver has to do about ended jobs: write the answer, return the credit, count the mistake.
 pub(crate) trait Ended {
     fn ended(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]);
@@ -53,7 +73,7 @@ pub(crate) trait Ended {
 /// The handlers of one connection.
 pub(crate) struct Lanes<S: Service> {
     link: Arc<Link<S>>,
-    /// What the next handler runs in, unless one that waits has it.
+    /// What the next `fn` handler runs in, and the others take their own from.
     cx: Option<Cx<S>>,
     waits: Seldom<Waits<S>>,
     max_places: usize,
@@ -112,24 +132,14 @@ impl<S: Service> Lanes<S> {
         self.held = false;
     }
 
-    /// Runs the handler of an action, which appends its answer to `out`, if it is a `fn` and nothing has to run before it.
+    /// Runs the handler of what has arrived, as far as it goes without waiting, if nothing has to run before it. Its answer
+    /// is appended to `out`.
     #[inline]
-    pub(crate) fn run_now(
-        &mut self,
-        action: u16,
-        meta: Meta,
-        payload: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Option<Result<Verdict, Failure>> {
-        let Some(Route { run: Run::Now(run), handler, .. }) = S::ROUTES.get(usize::from(action)) else { return None };
+    pub(crate) fn run_now(&mut self, arrived: Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
         if self.held || self.waits.ordered.is_some() || !self.waits.queue.is_empty() || !self.has_place() {
-            return None;
+            return Ran::Not;
         }
-        let link = &self.link;
-        let cx = self.cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none()));
-        cx.set_meta(meta);
-        let outcome = catch_unwind(AssertUnwindSafe(|| run(cx, payload, out)));
-        Some(outcome.unwrap_or_else(|panic| Err(panicked(handler, &*panic))))
+        self.run(arrived, waker, out)
     }
 
     /// Takes a job; `payload` is the read buffer's.
@@ -140,7 +150,7 @@ impl<S: Service> Lanes<S> {
             self.holds += weight(&frame);
             self.waits.queue.push_back((job, frame));
         } else {
-            self.start(job, payload, None, waker, ended);
+            self.start(&job, payload, waker, ended);
         }
     }
 
@@ -162,7 +172,8 @@ impl<S: Service> Lanes<S> {
         while !self.waits.queue.is_empty() && self.waits.ordered.is_none() && self.has_place() && !self.is_held(ended) {
             let Some((job, frame)) = self.waits.queue.pop_front() else { break };
             self.holds -= weight(&frame);
-            self.start(job, &[], Some(frame), waker, ended);
+            self.start(&job, &frame, waker, ended);
+            buffers::give(frame);
             progress = true;
         }
         progress
@@ -243,69 +254,74 @@ impl<S: Service> Lanes<S> {
         self.held || ended.is_overfull()
     }
 
-    /// Starts a job: `frame` if it was queued, else `payload` from the read buffer.
+    /// Starts a job.
+    fn start(&mut self, job: &Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended) {
+        let mut out = std::mem::take(&mut self.answer);
+        if out.capacity() == 0 {
+            out = buffers::take();
+        }
+        let Job { action, kind, ref to, ref meta } = *job;
+        let arrived = Arrived { action, kind, to, meta: meta.clone(), payload };
+        if let Ran::Ended(outcome) = self.run(arrived, waker, &mut out) {
+            ended.ended(job, outcome, &out);
+        }
+        out.clear();
+        self.answer = out;
+    }
+
+    /// Runs a handler as far as it goes. It takes a place only if it waits.
     #[inline]
-    fn start(&mut self, job: Job, payload: &[u8], frame: Option<Vec<u8>>, waker: &Waker, ended: &mut dyn Ended) {
-        let Some(route) = S::ROUTES.get(usize::from(job.action)) else {
-            ended.ended(&job, Err(unknown_action()), &[]);
-            return;
-        };
+    fn run(&mut self, arrived: Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
+        let Some(route) = S::ROUTES.get(usize::from(arrived.action)) else { return Ran::Ended(Err(unknown_action())) };
         match route.run {
             Run::Now(run) => {
-                let mut out = std::mem::take(&mut self.answer);
-                if out.capacity() == 0 {
-                    out = buffers::take();
-                }
-                let payload = frame.as_deref().unwrap_or(payload);
-                let cx = self.lend(&job.meta);
-                let outcome = catch_unwind(AssertUnwindSafe(|| run(&cx, payload, &mut out)))
-                    .unwrap_or_else(|panic| Err(panicked(route.handler, &*panic)));
-                ended.ended(&job, outcome, &out);
-                self.cx = Some(cx);
-                out.clear();
-                self.answer = out;
-                frame.into_iter().for_each(buffers::give);
+                let cx = self.around();
+                cx.set_meta(arrived.meta);
+                let outcome = catch_unwind(AssertUnwindSafe(|| run(cx, arrived.payload, out)));
+                Ran::Ended(outcome.unwrap_or_else(|panic| Err(panicked(route.handler, &*panic))))
             }
-            Run::Later(make) => {
-                let frame = frame.unwrap_or_else(|| buffers::keep(payload));
-                self.start_later(job, frame, make, route.concurrent, waker, ended);
-            }
+            Run::Later(make) => self.run_later(arrived, (make, route.handler, route.concurrent), waker, out),
         }
     }
 
-    /// Starts an `async fn`. It takes a place only if it is not ready at once.
-    fn start_later(
+    /// Polls an `async fn` for the first time.
+    fn run_later(
         &mut self,
-        job: Job,
-        frame: Vec<u8>,
-        make: fn() -> Box<dyn Slot<S>>,
-        concurrent: bool,
+        arrived: Arrived<'_>,
+        (make, handler, concurrent): (fn() -> Box<dyn Slot<S>>, &str, bool),
         waker: &Waker,
-        ended: &mut dyn Ended,
-    ) {
+        out: &mut Vec<u8>,
+    ) -> Ran {
         let Some(index) = self.next_place() else {
             // The limits make this impossible; an answer is still better than none.
-            ended.ended(&job, Err(Failure::public(code::BUSY, "too many handlers are running")), &[]);
-            return;
+            return Ran::Ended(Err(Failure::public(code::BUSY, "too many handlers are running")));
         };
-        let weight = weight(&frame);
-        let mut slot = self.take_slot(job.action).unwrap_or_else(make);
-        let cx = self.lend(&job.meta);
-        slot.start(cx, frame);
+        let Arrived { action, kind, to, meta, payload } = arrived;
+        let mut slot = self.take_slot(action).unwrap_or_else(make);
+        let weight = OVERHEAD + slot.start(self.around(), meta.clone(), payload);
         let max_places = self.max_places;
         let ready = self.waits.ready.get_or_insert_with(|| Ready::new(max_places, waker));
-        let (polled, waits_for_peer) = poll_slot(&self.link.conn, &job, &mut *slot, ready.waker(index));
+        let (polled, waits_for_peer) = poll_slot(&self.link.conn, &meta, &mut *slot, ready.waker(index));
         match polled {
+            Ok(Poll::Ready(outcome)) => {
+                out.extend_from_slice(slot.answer());
+                self.keep(action, slot);
+                Ran::Ended(outcome)
+            }
             Ok(Poll::Pending) => {
                 self.take_place(index);
-                if matches!(job.kind, JobKind::OneWay { .. }) && !concurrent && !waits_for_peer {
+                if matches!(kind, JobKind::OneWay { .. }) && !concurrent && !waits_for_peer {
                     self.waits.ordered = Some(index);
                 }
                 self.holds += weight;
+                let job = Job { action, kind, to: to.clone(), meta };
                 self.waits.places[index] = Some(Running { job, slot, weight });
+                Ran::Waits
             }
-            Ok(Poll::Ready(finished)) => self.finish(&job, slot, finished, ended),
-            Err(panic) => Self::fail(&job, slot, &*panic, ended),
+            Err(panic) => {
+                drop_quietly(slot);
+                Ran::Ended(Err(panicked(handler, &*panic)))
+            }
         }
     }
 
@@ -315,7 +331,7 @@ impl<S: Service> Lanes<S> {
         let Some(ready) = &mut waits.ready else { return false };
         let Some(mut running) = waits.places.get_mut(index).and_then(Option::take) else { return false };
         let conn: &Conn = &self.link.conn;
-        let (polled, waits_for_peer) = poll_slot(conn, &running.job, &mut *running.slot, ready.waker(index));
+        let (polled, waits_for_peer) = poll_slot(conn, &running.job.meta, &mut *running.slot, ready.waker(index));
         if matches!(polled, Ok(Poll::Pending)) {
             if waits_for_peer && self.waits.ordered == Some(index) {
                 self.waits.ordered = None;
@@ -326,41 +342,33 @@ impl<S: Service> Lanes<S> {
         self.holds -= running.weight;
         self.free_place(index);
         match polled {
-            Ok(Poll::Ready(finished)) => self.finish(&running.job, running.slot, finished, ended),
-            Err(panic) => Self::fail(&running.job, running.slot, &*panic, ended),
+            Ok(Poll::Ready(outcome)) => {
+                ended.ended(&running.job, outcome, running.slot.answer());
+                self.keep(running.job.action, running.slot);
+            }
+            Err(panic) => {
+                let handler = S::ROUTES.get(usize::from(running.job.action)).map_or("", |route| route.handler);
+                ended.ended(&running.job, Err(panicked(handler, &*panic)), &[]);
+                drop_quietly(running.slot);
+            }
             Ok(Poll::Pending) => {}
         }
         true
     }
 
-    /// A handler has ended: what it was lent is there for the next one.
+    /// A handler has ended: its slot is there for the next one.
     #[inline]
-    fn finish(&mut self, job: &Job, slot: Box<dyn Slot<S>>, finished: Finished<S>, ended: &mut dyn Ended) {
-        let Finished { cx, buf, outcome } = finished;
-        ended.ended(job, outcome, &buf);
-        buffers::give(buf);
-        self.cx = Some(cx);
-        if let Some((action, slot)) = self.slot.replace((job.action, slot)) {
+    fn keep(&mut self, action: u16, slot: Box<dyn Slot<S>>) {
+        if let Some((action, slot)) = self.slot.replace((action, slot)) {
             self.link.shared.pool.give(action, slot);
         }
     }
 
-    fn fail(job: &Job, slot: Box<dyn Slot<S>>, panic: &(dyn Any + Send), ended: &mut dyn Ended) {
-        let handler = S::ROUTES.get(usize::from(job.action)).map_or("", |route| route.handler);
-        ended.ended(job, Err(panicked(handler, panic)), &[]);
-        drop_quietly(slot);
-    }
-
-    /// The surroundings for a handler: the ones that came back from the last handler, if they did.
+    /// The surroundings of a handler, with the metadata of whichever came last.
     #[inline]
-    fn lend(&mut self, meta: &Meta) -> Cx<S> {
-        match self.cx.take() {
-            Some(mut cx) => {
-                cx.set_meta(meta.clone());
-                cx
-            }
-            None => Cx::new(Arc::clone(self.link()), meta.clone()),
-        }
+    fn around(&mut self) -> &mut Cx<S> {
+        let link = &self.link;
+        self.cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none()))
     }
 
     /// An empty slot of the action: the one that was used last, or one of the server's.
@@ -441,7 +449,8 @@ impl<S: Service> Pool<S> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(usize::from(action))?.pop()
     }
 
-    fn give(&self, action: u16, slot: Box<dyn Slot<S>>) {
+    fn give(&self, action: u16, mut slot: Box<dyn Slot<S>>) {
+        slot.leave();
         let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if routes.is_empty() {
             routes.resize_with(S::ROUTES.len(), Vec::new);
@@ -454,15 +463,15 @@ impl<S: Service> Pool<S> {
     }
 }
 
-/// Polls the handler of a job; whether something in it waits for the other end of its own connection.
+/// Polls a handler; whether something in it waits for the other end of its own connection.
 #[inline]
 fn poll_slot<S: Service>(
     conn: &Conn,
-    job: &Job,
+    meta: &Meta,
     slot: &mut dyn Slot<S>,
     waker: &Waker,
-) -> (std::thread::Result<Poll<Finished<S>>>, bool) {
-    waiting::watch(conn, job.meta.deadline, || {
+) -> (std::thread::Result<Poll<Result<Verdict, Failure>>>, bool) {
+    waiting::watch(conn, meta.deadline, || {
         catch_unwind(AssertUnwindSafe(|| slot.poll(&mut Context::from_waker(waker))))
     })
 }
@@ -472,9 +481,9 @@ fn finishes<S: Service>(job: &Job) -> bool {
     S::ROUTES.get(usize::from(job.action)).is_some_and(|route| route.finish)
 }
 
-/// What a queued or running job occupies.
+/// What a queued job occupies.
 const fn weight(frame: &Vec<u8>) -> usize {
-    frame.capacity() + size_of::<(Job, Vec<u8>)>()
+    frame.capacity() + OVERHEAD
 }
 
 fn unknown_action() -> Failure {
@@ -496,4 +505,6 @@ pub(crate) fn drop_quietly<T>(value: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
 }
 
+/// What a job occupies beside its payload.
+const OVERHEAD: usize = size_of::<(Job, Vec<u8>)>();
 const SPARE_SLOTS: usize = 64;

@@ -7,16 +7,16 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use pnet_protocol::{failure::Failure, reply::Verdict};
+use pnet_protocol::failure::Failure;
 
 use super::{
     driver::Dispatch,
-    lanes::{Ended, Job, Lanes, drop_quietly, panicked},
+    lanes::{Arrived, Ended, Job, Lanes, Ran, drop_quietly, panicked},
 };
 use crate::{
     context::{Cx, Link, Meta},
     error::{Closed, Refused},
-    service::{Run, Service},
+    service::Service,
 };
 
 /// The handlers of one connection, for its driver.
@@ -82,18 +82,8 @@ impl<S: Service> Dispatch for Served<S> {
         Poll::Ready(done)
     }
 
-    fn is_fn(&self, action: u16) -> bool {
-        S::ROUTES.get(usize::from(action)).is_some_and(|route| matches!(route.run, Run::Now(_)))
-    }
-
-    fn run_now(
-        &mut self,
-        action: u16,
-        meta: Meta,
-        payload: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Option<Result<Verdict, Failure>> {
-        self.lanes.run_now(action, meta, payload, out)
+    fn run_now(&mut self, arrived: Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
+        self.lanes.run_now(arrived, waker, out)
     }
 
     #[inline]

@@ -98,7 +98,7 @@ impl<R: Reply> Streaming<R> {
         let Some(id) = self.asking.queued() else {
             return match ready!(self.asking.poll_queued(task)) {
                 Ok(()) => Poll::Pending,
-                Err(error) => Poll::Ready(Some(Err(error))),
+                Err(error) => Poll::Ready(Some(Err(error.into()))),
             };
         };
         let codec = self.asking.conn().dialect.codec_override();

@@ -33,6 +33,12 @@ impl<T> Calls<T> {
     /// Opens a call; its id is never 0. `None`, and `value` is dropped, if [`MAX_CALLS`] are open.
     #[inline]
     pub fn insert(&mut self, value: T) -> Option<u32> {
+        self.open(value).map(|(id, _)| id)
+    }
+
+    /// As [`insert`](Self::insert), with the value in its place: what is large is better filled in there than moved.
+    #[inline]
+    pub fn open(&mut self, value: T) -> Option<(u32, &mut T)> {
         let index = match self.free {
             Some(index) => index,
             None => {
@@ -49,7 +55,10 @@ impl<T> Calls<T> {
         slot.generation = slot.generation % MAX_GENERATION + 1;
         slot.state = State::Open(value);
         self.len += 1;
-        Some(slot.generation << INDEX_BITS | u32::from(index))
+        match &mut slot.state {
+            State::Open(value) => Some((slot.generation << INDEX_BITS | u32::from(index), value)),
+            State::Empty { .. } => None,
+        }
     }
 
     /// Ends a call and gives its value; `None` if the id is not that of an open call.

@@ -14,7 +14,6 @@ use pnet_protocol::{
     frame::Mark,
     json::Named,
     protocol::{ReplyInfo, Role},
-    reply::Verdict,
     wire::ReadError,
 };
 use tokio::{
@@ -24,7 +23,7 @@ use tokio::{
 
 use super::{
     super::{
-        lanes::{Ended, Job, JobKind},
+        lanes::{Arrived, Ended, Job, JobKind, Ran},
         micros_now, wake, wakers,
     },
     BEGUN_LEN, Begun, Driver, Odd, Reading, Stage,
@@ -207,29 +206,36 @@ impl Driver {
         used
     }
 
-    /// A call in a frame. A `fn` handler runs at once, and its answer is encoded where it is written from.
+    /// A call in a frame. Its handler runs at once, and the answer is encoded where it is written from.
     #[inline]
     fn handle_call(&mut self, call: Call<'_>, task: &Context<'_>) {
         let Call { id, action, info, timeout_ms, payload, .. } = call;
         self.conn.counters.calls_received.add(1);
-        let kind = JobKind::Call { id };
+        let (kind, to) = (JobKind::Call { id }, ReplyTo::Native(id));
         if !matches!(self.stage, Stage::Open) {
             self.reader.open_call(id);
-            self.admit(action, kind, ReplyTo::Native(id), timeout_ms, payload, task);
+            self.admit(action, kind, to, timeout_ms, payload, task);
             return;
         }
         self.engaged = true;
         let meta = self.meta(info.action, timeout_ms, true);
-        if !self.dispatch.is_fn(action) {
-            self.start_call(Job { action, kind, to: ReplyTo::Native(id), meta }, id, payload, task);
-            return;
-        }
         let mut mark = self.answers.begin(id);
-        let Some(outcome) = self.run_now(action, meta, payload) else {
-            self.answers.abandon(mark);
-            let meta = self.meta(info.action, timeout_ms, true);
-            self.start_call(Job { action, kind, to: ReplyTo::Native(id), meta }, id, payload, task);
-            return;
+        let outcome = match self.run_now(Arrived { action, kind, to: &to, meta, payload }, task) {
+            Ran::Ended(outcome) => outcome,
+            Ran::Waits => {
+                self.follow(Some(&mut mark));
+                self.answers.abandon(mark);
+                self.reader.open_call(id);
+                return;
+            }
+            Ran::Not => {
+                self.answers.abandon(mark);
+                let job = Job { action, kind, to, meta: self.meta(info.action, timeout_ms, true) };
+                self.reader.open_call(id);
+                let (dispatch, mut ended) = self.split();
+                dispatch.admit(job, payload, task.waker(), &mut ended);
+                return;
+            }
         };
         self.follow(Some(&mut mark));
         let (outcome, payload) = match outcome {
@@ -242,43 +248,40 @@ impl Driver {
                 (Err(failure), Vec::new())
             }
         };
-        let job = Job { action, kind, to: ReplyTo::Native(id), meta: self.meta(info.action, timeout_ms, true) };
+        let job = Job { action, kind, to, meta: self.meta(info.action, timeout_ms, true) };
         self.split().1.ended_otherwise(&job, outcome, &payload);
     }
 
-    /// A call in an object whose handler is a `fn`. `false`: it is to be admitted.
+    /// A call in an object, if its handler may run at once. `false`: it is to be admitted.
     #[inline]
-    fn answer_now(&mut self, (id, action, timeout_ms): (u32, u16, u32), payload: &[u8], to: &ReplyTo) -> bool {
+    fn answer_now(
+        &mut self,
+        (id, action, timeout_ms): (u32, u16, u32),
+        payload: &[u8],
+        to: &ReplyTo,
+        task: &Context<'_>,
+    ) -> bool {
         let Some(info) = self.incoming.get(action) else { return false };
         let answered = !info.reply.is_stream() && !matches!(info.reply, ReplyInfo::None);
-        if !answered || self.overfull || !matches!(self.stage, Stage::Open) || !self.dispatch.is_fn(action) {
+        if !answered || self.overfull || !matches!(self.stage, Stage::Open) {
             return false;
         }
         self.engaged = true;
-        let meta = self.meta(info.action, timeout_ms, true);
+        let (kind, meta) = (JobKind::Call { id }, self.meta(info.action, timeout_ms, true));
         let mut out = buffers::take();
-        let outcome = self.dispatch.run_now(action, meta, payload, &mut out);
-        let ran = outcome.is_some();
-        if let Some(outcome) = outcome {
+        let ran = self.dispatch.run_now(Arrived { action, kind, to, meta, payload }, task.waker(), &mut out);
+        let is_done = !matches!(ran, Ran::Not);
+        if let Ran::Ended(outcome) = ran {
             if outcome.is_ok() {
                 self.reader.call_finished(id);
                 self.overfull = self.conn.answer(to, &outcome, &out, (info.action, false));
             } else {
-                let meta = self.meta(info.action, timeout_ms, true);
-                let job = Job { action, kind: JobKind::Call { id }, to: to.clone(), meta };
+                let job = Job { action, kind, to: to.clone(), meta: self.meta(info.action, timeout_ms, true) };
                 self.split().1.ended_otherwise(&job, outcome, &[]);
             }
         }
         buffers::give(out);
-        ran
-    }
-
-    /// A call that may have to wait, or whose handler may.
-    #[inline]
-    fn start_call(&mut self, job: Job, id: u32, payload: &[u8], task: &Context<'_>) {
-        self.reader.open_call(id);
-        let (dispatch, mut ended) = self.split();
-        dispatch.admit(job, payload, task.waker(), &mut ended);
+        is_done
     }
 
     /// A one-way packet in a frame.
@@ -286,27 +289,38 @@ impl Driver {
     fn handle_packet(&mut self, packet: Packet<'_>, task: &Context<'_>) {
         let Packet { action, info, payload, frame_len, .. } = packet;
         self.conn.counters.packets_received.add(1);
-        let kind = JobKind::OneWay { frame_len };
+        let (kind, to) = (JobKind::OneWay { frame_len }, ReplyTo::Nobody);
         self.engaged = true;
-        let meta = self.meta(info.action, 0, false);
-        let open = matches!(self.stage, Stage::Open);
-        let Some(outcome) = (if open { self.run_now(action, meta, payload) } else { None }) else {
-            self.admit(action, kind, ReplyTo::Nobody, 0, payload, task);
-            return;
+        let ran = if matches!(self.stage, Stage::Open) {
+            let meta = self.meta(info.action, 0, false);
+            self.run_now(Arrived { action, kind, to: &to, meta, payload }, task)
+        } else {
+            Ran::Not
+        };
+        let outcome = match ran {
+            Ran::Ended(outcome) => outcome,
+            Ran::Waits => {
+                self.follow(None);
+                return;
+            }
+            Ran::Not => {
+                self.admit(action, kind, to, 0, payload, task);
+                return;
+            }
         };
         self.follow(None);
         if outcome.is_ok() {
             self.reader.packet_finished(frame_len, self.answers.frames());
             return;
         }
-        let job = Job { action, kind, to: ReplyTo::Nobody, meta: self.meta(info.action, 0, false) };
+        let job = Job { action, kind, to, meta: self.meta(info.action, 0, false) };
         self.split().1.ended_otherwise(&job, outcome, &[]);
     }
 
-    /// Runs the action's handler, if that may be done on the spot.
+    /// Runs a handler, if that may be done on the spot.
     #[inline]
-    fn run_now(&mut self, action: u16, meta: Meta, payload: &[u8]) -> Option<Result<Verdict, Failure>> {
-        if self.overfull { None } else { self.dispatch.run_now(action, meta, payload, self.answers.frames()) }
+    fn run_now(&mut self, arrived: Arrived<'_>, task: &Context<'_>) -> Ran {
+        if self.overfull { Ran::Not } else { self.dispatch.run_now(arrived, task.waker(), self.answers.frames()) }
     }
 
     /// What a handler has pushed stands before its answer, and behind those before it.
@@ -356,7 +370,7 @@ impl Driver {
             }
             Event::Call { id, action, timeout_ms, payload, to } => {
                 self.conn.counters.calls_received.add(1);
-                if self.answer_now((id, action, timeout_ms), payload, &to) {
+                if self.answer_now((id, action, timeout_ms), payload, &to, task) {
                     return;
                 }
                 self.admit(action, JobKind::Call { id }, to, timeout_ms, payload, task);

@@ -22,10 +22,8 @@ use std::{
 
 use pnet_protocol::{
     close::CloseCode,
-    failure::Failure,
     json::Form,
     protocol::{Direction, Role},
-    reply::Verdict,
     wire::Reader,
 };
 use tokio::{
@@ -40,12 +38,11 @@ use self::{
 };
 use super::{
     Conn, Done,
-    lanes::{Ended, Job},
+    lanes::{Arrived, Ended, Job, Ran},
     out::weight,
 };
 use crate::{
     buffers, config,
-    context::Meta,
     error::{Closed, ClosedBy, Refused},
     seldom::{Empty, Seldom},
     server::Waiting,
@@ -56,17 +53,9 @@ use crate::{
 pub(crate) trait Dispatch: Send + 'static {
     /// Runs the connect handler; nothing is started before it is done.
     fn poll_join(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Refused>>;
-    /// Whether the handler of an action is a `fn`.
-    fn is_fn(&self, action: u16) -> bool;
-    /// Runs the handler of an action, which appends its answer to `out`, if it is a `fn` and nothing has to run before it.
-    /// `None`: it is to be [admitted](Self::admit).
-    fn run_now(
-        &mut self,
-        action: u16,
-        meta: Meta,
-        payload: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Option<Result<Verdict, Failure>>;
+    /// Runs the handler of an action, as far as it goes without waiting, if nothing has to run before it. Its answer is
+    /// appended to `out`.
+    fn run_now(&mut self, arrived: Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran;
     /// Takes a job.
     fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended);
     /// Goes on with what was woken. `true` if anything happened.

@@ -49,6 +49,16 @@ pub(crate) struct CallSlot {
 }
 
 impl CallSlot {
+    /// Before anything is known of it.
+    const NEW: Self = Self {
+        deadline: None,
+        waker: None,
+        state: CallState::Parked,
+        stream: false,
+        consumer: None,
+        cancel_due: false,
+    };
+
     /// Whether the peer has it open, or will have.
     pub(super) const fn is_open(&self) -> bool {
         matches!(
@@ -225,12 +235,16 @@ impl Out {
             Until::At(time) => Some(time),
         };
         let consumer = stream.then(|| Box::new(self.new_consumer()));
-        let slot = CallSlot { deadline, waker: Some(waker.clone()), state, stream, consumer, cancel_due: false };
-        let Some(id) = self.asked.calls.insert(slot) else { return Err(CallRefused::Full) };
-        let mut sooner = false;
-        if let Some(deadline) = deadline {
-            sooner = self.asked.earliest.is_none_or(|earliest| deadline < earliest);
-            self.asked.earliest = Some(self.asked.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+        let asked = &mut *self.asked;
+        let Some((id, slot)) = asked.calls.open(CallSlot::NEW) else { return Err(CallRefused::Full) };
+        slot.deadline = deadline;
+        slot.waker = Some(waker.clone());
+        slot.state = state;
+        slot.stream = stream;
+        slot.consumer = consumer;
+        let sooner = deadline.is_some_and(|deadline| asked.earliest.is_none_or(|earliest| deadline < earliest));
+        if sooner {
+            asked.earliest = deadline;
         }
         if direct {
             self.begin_batch();
