@@ -57,8 +57,9 @@ impl<S: Service> Cx<S> {
         Self { link, meta }
     }
 
-    pub(crate) const fn set_meta(&mut self, meta: Meta) {
-        self.meta = meta;
+    #[inline]
+    pub(crate) fn set_meta(&mut self, meta: &Meta) {
+        self.meta.clone_from(meta);
     }
 
     pub(crate) const fn link(&self) -> &Arc<Link<S>> {

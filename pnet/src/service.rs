@@ -124,7 +124,7 @@ impl<S: Service> fmt::Debug for Run<S> {
 pub trait Slot<S: Service>: Send {
     /// Puts a future into the empty slot, for a packet on the connection of `around`. The payload is copied;
     /// how many bytes that takes.
-    fn start(&mut self, around: &Cx<S>, meta: Meta, payload: &[u8]) -> usize;
+    fn start(&mut self, around: &Cx<S>, meta: &Meta, payload: &[u8]) -> usize;
 
     /// Polls the future; when it has finished, the slot is empty again.
     ///

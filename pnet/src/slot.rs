@@ -45,10 +45,10 @@ impl<S: Service> Kit<S> {
         (cx, &self.frame, &mut self.answer)
     }
 
-    fn fill(&mut self, around: &Cx<S>, meta: Meta, payload: &[u8]) {
+    fn fill(&mut self, around: &Cx<S>, meta: &Meta, payload: &[u8]) {
         match &mut self.cx {
             Some(cx) => cx.set_meta(meta),
-            None => self.cx = Some(Cx::new(Arc::clone(around.link()), meta)),
+            None => self.cx = Some(Cx::new(Arc::clone(around.link()), meta.clone())),
         }
         if self.frame.capacity() == 0 || payload.len() > buffers::SMALL_CAPACITY {
             self.frame = buffers::keep(payload);
@@ -118,7 +118,7 @@ where
     F: Future<Output = Finished<S>> + Send,
     G: Fn(Box<Kit<S>>) -> F + Send,
 {
-    fn start(&mut self, around: &Cx<S>, meta: Meta, payload: &[u8]) -> usize {
+    fn start(&mut self, around: &Cx<S>, meta: &Meta, payload: &[u8]) -> usize {
         let mut kit = self.kit.take().unwrap_or_default();
         kit.fill(around, meta, payload);
         let len = kit.frame.capacity();

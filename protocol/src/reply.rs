@@ -13,6 +13,9 @@ use crate::{
 };
 
 /// What the bytes of an answer are.
+// As large as the `Failure` that stands in its place, so that a `Result` of the two comes back in registers: bytes beside a
+// small tag are moved in pieces, and a processor waits for such pieces to be put together again.
+#[repr(usize)]
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {

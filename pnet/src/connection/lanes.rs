@@ -48,7 +48,7 @@ pub(crate) struct Arrived<'a> {
     pub(crate) action: u16,
     pub(crate) kind: JobKind,
     pub(crate) to: &'a ReplyTo,
-    pub(crate) meta: Meta,
+    pub(crate) meta: &'a Meta,
     /// The read buffer's.
     pub(crate) payload: &'a [u8],
 }
@@ -261,7 +261,7 @@ impl<S: Service> Lanes<S> {
             out = buffers::take();
         }
         let Job { action, kind, ref to, ref meta } = *job;
-        let arrived = Arrived { action, kind, to, meta: meta.clone(), payload };
+        let arrived = Arrived { action, kind, to, meta, payload };
         if let Ran::Ended(outcome) = self.run(arrived, waker, &mut out) {
             ended.ended(job, outcome, &out);
         }
@@ -298,10 +298,10 @@ impl<S: Service> Lanes<S> {
         };
         let Arrived { action, kind, to, meta, payload } = arrived;
         let mut slot = self.take_slot(action).unwrap_or_else(make);
-        let weight = OVERHEAD + slot.start(self.around(), meta.clone(), payload);
+        let weight = OVERHEAD + slot.start(self.around(), meta, payload);
         let max_places = self.max_places;
         let ready = self.waits.ready.get_or_insert_with(|| Ready::new(max_places, waker));
-        let (polled, waits_for_peer) = poll_slot(&self.link.conn, &meta, &mut *slot, ready.waker(index));
+        let (polled, waits_for_peer) = poll_slot(&self.link.conn, meta, &mut *slot, ready.waker(index));
         match polled {
             Ok(Poll::Ready(outcome)) => {
                 out.extend_from_slice(slot.answer());
@@ -314,7 +314,7 @@ impl<S: Service> Lanes<S> {
                     self.waits.ordered = Some(index);
                 }
                 self.holds += weight;
-                let job = Job { action, kind, to: to.clone(), meta };
+                let job = Job { action, kind, to: to.clone(), meta: meta.clone() };
                 self.waits.places[index] = Some(Running { job, slot, weight });
                 Ran::Waits
             }

@@ -220,7 +220,7 @@ impl Driver {
         self.engaged = true;
         let meta = self.meta(info.action, timeout_ms, true);
         let mut mark = self.answers.begin(id);
-        let outcome = match self.run_now(Arrived { action, kind, to: &to, meta, payload }, task) {
+        let outcome = match self.run_now(Arrived { action, kind, to: &to, meta: &meta, payload }, task) {
             Ran::Ended(outcome) => outcome,
             Ran::Waits => {
                 self.follow(Some(&mut mark));
@@ -230,7 +230,7 @@ impl Driver {
             }
             Ran::Not => {
                 self.answers.abandon(mark);
-                let job = Job { action, kind, to, meta: self.meta(info.action, timeout_ms, true) };
+                let job = Job { action, kind, to, meta };
                 self.reader.open_call(id);
                 let (dispatch, mut ended) = self.split();
                 dispatch.admit(job, payload, task.waker(), &mut ended);
@@ -248,7 +248,7 @@ impl Driver {
                 (Err(failure), Vec::new())
             }
         };
-        let job = Job { action, kind, to, meta: self.meta(info.action, timeout_ms, true) };
+        let job = Job { action, kind, to, meta };
         self.split().1.ended_otherwise(&job, outcome, &payload);
     }
 
@@ -269,14 +269,14 @@ impl Driver {
         self.engaged = true;
         let (kind, meta) = (JobKind::Call { id }, self.meta(info.action, timeout_ms, true));
         let mut out = buffers::take();
-        let ran = self.dispatch.run_now(Arrived { action, kind, to, meta, payload }, task.waker(), &mut out);
+        let ran = self.dispatch.run_now(Arrived { action, kind, to, meta: &meta, payload }, task.waker(), &mut out);
         let is_done = !matches!(ran, Ran::Not);
         if let Ran::Ended(outcome) = ran {
             if outcome.is_ok() {
                 self.reader.call_finished(id);
                 self.overfull = self.conn.answer(to, &outcome, &out, (info.action, false));
             } else {
-                let job = Job { action, kind, to: to.clone(), meta: self.meta(info.action, timeout_ms, true) };
+                let job = Job { action, kind, to: to.clone(), meta };
                 self.split().1.ended_otherwise(&job, outcome, &[]);
             }
         }
@@ -291,9 +291,9 @@ impl Driver {
         self.conn.counters.packets_received.add(1);
         let (kind, to) = (JobKind::OneWay { frame_len }, ReplyTo::Nobody);
         self.engaged = true;
+        let meta = self.meta(info.action, 0, false);
         let ran = if matches!(self.stage, Stage::Open) {
-            let meta = self.meta(info.action, 0, false);
-            self.run_now(Arrived { action, kind, to: &to, meta, payload }, task)
+            self.run_now(Arrived { action, kind, to: &to, meta: &meta, payload }, task)
         } else {
             Ran::Not
         };
@@ -313,7 +313,7 @@ impl Driver {
             self.reader.packet_finished(frame_len, self.answers.frames());
             return;
         }
-        let job = Job { action, kind, to, meta: self.meta(info.action, 0, false) };
+        let job = Job { action, kind, to, meta };
         self.split().1.ended_otherwise(&job, outcome, &[]);
     }
 

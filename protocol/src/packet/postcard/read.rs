@@ -48,7 +48,13 @@ impl<'de> Reader<'de> {
 
     #[inline]
     fn text(&mut self) -> Result<&'de str, Error> {
-        str::from_utf8(self.bytes()?).map_err(|_| Fault::NoText.error())
+        let bytes = self.bytes()?;
+        match str::from_utf8(bytes) {
+            // It never is of another length. Asked, the compiler takes the length from where it is anyway, instead of
+            // reading both halves of the text at once from where they were just written one by one.
+            Ok(text) if text.len() == bytes.len() => Ok(text),
+            _ => Err(Fault::NoText.error()),
+        }
     }
 
     /// A number of at most `max`.
