@@ -82,6 +82,7 @@ impl<P: Phase> Peer<P> {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the packet is not sent.
+    #[inline]
     pub fn send<T>(&self, packet: T) -> Sending
     where
         T: ServerSends<P>,
@@ -149,6 +150,7 @@ impl<P: Phase> Peer<P> {
     /// # Cancel safety
     ///
     /// Dropping the future cancels the call: its handler stops at its next `.await`, unless it is marked `finish`.
+    #[inline]
     pub fn call<T>(&self, packet: T) -> Calling<<T::Kind as Answered<T>>::Reply>
     where
         T: ServerSends<P>,
