@@ -162,7 +162,7 @@ impl Driver {
 
     /// Handles the whole frames of `bytes`; how many bytes they were.
     fn handle(&mut self, bytes: &[u8], task: &Context<'_>) -> usize {
-        let mut used = 0;
+        let (mut used, mut last) = (0, Last::nothing());
         self.reader.begin();
         // What is read begins with the time, more often than not.
         if let Some((micros, len)) = self.reader.take_time(bytes) {
@@ -177,7 +177,7 @@ impl Driver {
             // What comes again and again has a way of its own, which builds nothing between bytes and handler.
             if let Some((call, len)) = self.reader.read_call(rest) {
                 used += len;
-                self.handle_call(call, task);
+                self.handle_call(call, &mut last, task);
                 self.check_mistakes();
                 continue;
             }
@@ -188,7 +188,7 @@ impl Driver {
             }
             if let Some((packet, len)) = self.reader.take_packet(rest) {
                 used += len;
-                self.handle_packet(packet, task);
+                self.handle_packet(packet, &mut last, task);
                 self.check_mistakes();
                 continue;
             }
@@ -196,6 +196,8 @@ impl Driver {
                 Ok(Some((event, len))) => {
                     used += len;
                     self.handle_event(event, task);
+                    // It may have brought another time.
+                    last = Last::nothing();
                     // At each frame: one read holds thousands, and every mistake is answered.
                     self.check_mistakes();
                 }
@@ -208,7 +210,7 @@ impl Driver {
 
     /// A call in a frame. Its handler runs at once, and the answer is encoded where it is written from.
     #[inline]
-    fn handle_call(&mut self, call: Call<'_>, task: &Context<'_>) {
+    fn handle_call(&mut self, call: Call<'_>, last: &mut Last, task: &Context<'_>) {
         let Call { id, action, info, timeout_ms, payload, .. } = call;
         self.conn.counters.calls_received.add(1);
         let (kind, to) = (JobKind::Call { id }, ReplyTo::Native(id));
@@ -218,9 +220,9 @@ impl Driver {
             return;
         }
         self.engaged = true;
-        let meta = self.meta(info.action, timeout_ms, true);
+        let meta = last.meta((info.action, timeout_ms, true), || self.meta(info.action, timeout_ms, true));
         let mut mark = self.answers.begin(id);
-        let outcome = match self.run_now(Arrived { action, kind, to: &to, meta: &meta, payload }, task) {
+        let outcome = match self.run_now(Arrived { action, kind, to: &to, meta, payload }, task) {
             Ran::Ended(outcome) => outcome,
             Ran::Waits => {
                 self.follow(Some(&mut mark));
@@ -230,7 +232,7 @@ impl Driver {
             }
             Ran::Not => {
                 self.answers.abandon(mark);
-                let job = Job { action, kind, to, meta };
+                let job = Job { action, kind, to, meta: meta.clone() };
                 self.reader.open_call(id);
                 let (dispatch, mut ended) = self.split();
                 dispatch.admit(job, payload, task.waker(), &mut ended);
@@ -248,7 +250,7 @@ impl Driver {
                 (Err(failure), Vec::new())
             }
         };
-        let job = Job { action, kind, to, meta };
+        let job = Job { action, kind, to, meta: meta.clone() };
         self.split().1.ended_otherwise(&job, outcome, &payload);
     }
 
@@ -286,14 +288,14 @@ impl Driver {
 
     /// A one-way packet in a frame.
     #[inline]
-    fn handle_packet(&mut self, packet: Packet<'_>, task: &Context<'_>) {
+    fn handle_packet(&mut self, packet: Packet<'_>, last: &mut Last, task: &Context<'_>) {
         let Packet { action, info, payload, frame_len, .. } = packet;
         self.conn.counters.packets_received.add(1);
         let (kind, to) = (JobKind::OneWay { frame_len }, ReplyTo::Nobody);
         self.engaged = true;
-        let meta = self.meta(info.action, 0, false);
+        let meta = last.meta((info.action, 0, false), || self.meta(info.action, 0, false));
         let ran = if matches!(self.stage, Stage::Open) {
-            self.run_now(Arrived { action, kind, to: &to, meta: &meta, payload }, task)
+            self.run_now(Arrived { action, kind, to: &to, meta, payload }, task)
         } else {
             Ran::Not
         };
@@ -313,7 +315,7 @@ impl Driver {
             self.reader.packet_finished(frame_len, self.answers.frames());
             return;
         }
-        let job = Job { action, kind, to, meta };
+        let job = Job { action, kind, to, meta: meta.clone() };
         self.split().1.ended_otherwise(&job, outcome, &[]);
     }
 
@@ -579,6 +581,33 @@ impl Driver {
             let failure = Failure::public(code::CANCELLED, "the caller did not wait");
             self.overfull = self.conn.answer(&to, &Err(failure), &[], ("", stream));
         }
+    }
+}
+
+/// What the handler before has learnt beside its packet. As often as not it is that of the next one, too, and is not written
+/// again: what was written just now would be copied before it has arrived.
+struct Last {
+    timeout_ms: u32,
+    meta: Meta,
+}
+
+impl Last {
+    const fn nothing() -> Self {
+        Self { timeout_ms: 0, meta: Meta::none() }
+    }
+
+    /// The metadata of a packet of the same read, with these of an action, a timeout, and whether it is a call.
+    #[inline]
+    fn meta(
+        &mut self,
+        (action, timeout_ms, call): (&'static str, u32, bool),
+        make: impl FnOnce() -> Meta,
+    ) -> &Meta {
+        let same = std::ptr::eq(self.meta.action, action) && self.timeout_ms == timeout_ms && self.meta.call == call;
+        if !same {
+            *self = Self { timeout_ms, meta: make() };
+        }
+        &self.meta
     }
 }
 
