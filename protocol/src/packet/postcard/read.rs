@@ -69,7 +69,8 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// No more bytes than `max` needs are looked at.
+    /// No more bytes than `max` needs are looked at. One at a time: where a number ends is then guessed rightly as often as
+    /// not, and what follows it is read meanwhile; worked out from eight bytes at once, it would have to be waited for.
     fn long_varint(&mut self, max: u64) -> Result<u64, Error> {
         let (mut number, mut shift) = (0, 0);
         let mut rest = self.0.iter();
