@@ -563,6 +563,11 @@ impl Out {
         if direct { *self.asked.batch_time.get_or_insert_with(Instant::now) } else { Instant::now() }
     }
 
+    /// The time of the batch that gathers now, if anybody has asked for it.
+    pub(crate) fn batch_began(&self) -> Option<Instant> {
+        self.asked.batch_time
+    }
+
     /// Something is about to be written. A buffer that was used before need not grow again.
     #[inline]
     pub(super) fn open_buf(&mut self) {

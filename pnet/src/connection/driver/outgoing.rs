@@ -115,6 +115,10 @@ impl Driver {
                 out.write_ping(*self.now.get_or_insert_with(Instant::now));
             }
             out.unpark(&mut wakers);
+            if self.now.is_none() {
+                // It is not long ago, and one look at the clock less.
+                self.now = out.batch_began();
+            }
             let taken = if self.answers.take(&out, &mut self.batch) {
                 out.end_batch();
                 true
