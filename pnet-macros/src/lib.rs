@@ -40,12 +40,37 @@ mod schema;
 /// - `#[packet(json)]` writes the payload as JSON text in native frames, too. Otherwise that is chosen only where postcard
 ///   could not carry the type: with serde attributes that change its form (`flatten`, `tag`, `untagged`, `with`,
 ///   `skip_serializing_if`, …), opaque fields, and types that refer to themselves.
+/// - `#[packet(view_of = Sum)]` makes the type no packet but a view of one, with which handlers answer without copying; see
+///   below.
 /// - `#[schema(opaque)]` on a field leaves its type undescribed, for types without `Schema`. Types that refer to each other
 ///   in a circle need it at one place; a type that refers to itself does not.
 ///
 /// A packet must pass as JSON and as postcard, so some fields are refused: references (`Cow<'a, str>` or `Bytes<'a>` with
 /// `#[serde(borrow)]`, `String` or `ByteBuf` instead), maps whose keys are no text, number, char, uuid, address or enum
 /// without fields, and options of options. A packet has at most one lifetime, and no other parameters.
+///
+/// # Views
+///
+/// An answer owns what it holds, so a handler that answers with what it was sent, or with what the state holds, would have
+/// to copy it. It may answer with a view instead: a type with the fields of the packet, some of them borrowed.
+///
+/// ```text
+/// #[derive(Packet, Serialize, Deserialize)]
+/// pub struct Sum { sum: i64, note: String }                     // in the protocol: `Add<'_> -> Sum`
+///
+/// #[derive(Packet, Serialize)]                                  // written, and never read
+/// #[packet(view_of = Sum)]
+/// pub struct SumView<'a> { sum: i64, note: Cow<'a, str> }       // or `note: &'a str`
+///
+/// #[action("ADD")]
+/// fn add(p: Add<'_>) -> SumView<'_> { SumView { sum: p.a + p.b, note: p.note } }
+/// ```
+///
+/// Its fields have the names and the order of the packet's, and types that are written alike: `&str`, `Cow<str>` and `String`,
+/// `&[T]` and `Vec<T>`, `Bytes` and `ByteBuf`; else it does not compile. Only opaque fields cannot be compared: what is
+/// written for them is decoded in debug builds, as every packet is. A view may have several lifetimes. Its action, its codec
+/// and its rule for a full queue are the packet's. Protocols and callers never name a view; handlers return it wherever they
+/// return the packet, also in a `Result`, and as a declared error.
 #[proc_macro_derive(Packet, attributes(packet, schema))]
 pub fn derive_packet(input: TokenStream) -> TokenStream {
     packet::derive(input.into()).into()
@@ -129,7 +154,8 @@ pub fn protocol(input: TokenStream) -> TokenStream {
 /// servers, `Client<P>` on clients, `Meta`, and what implements `Extract`. If `&T` could come from the state and from the
 /// connection, because both are the same type, the compiler asks for type annotations: give one of them a type of its own.
 ///
-/// It returns what the protocol declares, or a `Result` of that with an error that becomes a `Failure`. Its future must be
+/// It returns what the protocol declares, or a `Result` of that with an error that becomes a `Failure`; in place of a packet
+/// also a view of it (`#[packet(view_of = …)]`), which may borrow from the packet and from the state. Its future must be
 /// `Send`. A `fn` has no future: it runs on the spot.
 ///
 /// The handler of a packet that is answered with a stream, `-> stream Tick`, is an `async fn` and takes one

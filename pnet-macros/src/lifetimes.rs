@@ -15,6 +15,35 @@ pub(crate) fn with_lifetime(ty: &Type, name: &str) -> Type {
     ty
 }
 
+/// As [`with_lifetime`], but for a `'static` that is written; `None` if there is no other lifetime.
+pub(crate) fn borrowing(ty: &Type, name: &str) -> Option<Type> {
+    struct Borrow<'a>(&'a str, bool);
+
+    impl VisitMut for Borrow<'_> {
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            if lifetime.ident != "static" {
+                *lifetime = Lifetime::new(self.0, lifetime.span());
+                self.1 = true;
+            }
+        }
+
+        fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+            if reference.lifetime.is_none() {
+                reference.lifetime = Some(Lifetime::new("'_", reference.and_token.span));
+            }
+            visit_mut::visit_type_reference_mut(self, reference);
+        }
+
+        fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
+
+        fn visit_type_trait_object_mut(&mut self, _: &mut syn::TypeTraitObject) {}
+    }
+
+    let (mut ty, mut borrow) = (ty.clone(), Borrow(name, false));
+    borrow.visit_type_mut(&mut ty);
+    borrow.1.then_some(ty)
+}
+
 struct Replace<'a>(&'a str);
 
 impl VisitMut for Replace<'_> {

@@ -1,14 +1,16 @@
 //! What the macros' output calls. Promised to nobody.
 
 pub use pnet_protocol::{
-    __private::{Coder, Decoder, Serde, SerdeMissing, field, is_serde},
+    __private::{
+        Coder, Decoder, Encode, NotWritten, Serde, SerdeMissing, View, ViewCoder, field, is_serde, is_written, shows,
+    },
     failure::Failure,
     packet::{Codec, DecodeError, EncodeError, OwnedPacket, Packet, WhenFull},
     protocol::{
         ActionInfo, ClientSends, ClientSide, Direction, FromClient, FromServer, Incoming, Phase, Protocol,
         ProtocolInfo, ServerSends, ServerSide, Silent, Streams, With,
     },
-    reply::{IntoReply, NoReply, Reply, StreamOf, Verdict},
+    reply::{IntoAnswer, IntoReply, NoReply, Reply, StreamOf, Verdict},
     schema::{Field, Prim, Schema, Ty, Variant, codec},
     table::{client_id, distinct, from_client, from_server, id, reply_differs, server_id, sorted},
     unknown::Unknown,

@@ -101,6 +101,59 @@ pub mod transport;
 /// }
 /// assert_eq!(Said::ACTION, "SAY");
 /// ```
+///
+/// A handler that answers with what it was sent, and copies nothing:
+///
+/// ```
+/// use std::borrow::Cow;
+///
+/// use pnet::{Packet, action, actions, protocol};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Packet, Serialize, Deserialize)]
+/// struct Add<'a> {
+///     a: i64,
+///     b: i64,
+///     #[serde(borrow)]
+///     note: Cow<'a, str>,
+/// }
+///
+/// #[derive(Packet, Serialize, Deserialize)]
+/// struct Sum {
+///     sum: i64,
+///     note: String,
+/// }
+///
+/// /// `Sum`, borrowed.
+/// #[derive(Packet, Serialize)]
+/// #[packet(view_of = Sum)]
+/// struct SumView<'a> {
+///     sum: i64,
+///     note: Cow<'a, str>,
+/// }
+///
+/// protocol! {
+///     Math {
+///         client { Add<'_> -> Sum }
+///     }
+/// }
+///
+/// #[action("ADD")]
+/// fn add(p: Add<'_>) -> SumView<'_> {
+///     SumView { sum: p.a + p.b, note: p.note }
+/// }
+///
+/// actions! { server MathServer for Math: add }
+/// actions! { client MathClient for Math: }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let math = pnet::memory::serve(MathServer, ()).connect(MathClient, ()).await?;
+/// let sum: Sum = math.call(Add { a: 1, b: 2, note: "easy".into() }).await?;
+/// assert_eq!((sum.sum, &*sum.note), (3, "easy"));
+/// # Ok(())
+/// # }
+/// ```
 pub use pnet_macros::Packet;
 /// # Examples
 ///

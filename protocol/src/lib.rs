@@ -14,6 +14,7 @@ pub mod schema;
 pub mod table;
 #[doc(hidden)]
 pub mod unknown;
+pub mod view;
 #[doc(hidden)]
 pub mod words;
 
@@ -39,5 +40,6 @@ pub mod __private {
             is_serde,
         },
         schema::check::field,
+        view::{Encode, NotWritten, View, ViewCoder, is_written, shows},
     };
 }

@@ -46,7 +46,8 @@ pub enum WhenFull {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a packet",
     label = "not a packet",
-    note = "put `#[derive(Packet, Serialize, Deserialize)]` on the type"
+    note = "put `#[derive(Packet, Serialize, Deserialize)]` on the type",
+    note = "a view, with `#[packet(view_of = …)]`, is only for handlers to answer with: name the packet it shows"
 )]
 pub trait Packet: Schema {
     /// The name that routes the packet to its handler: 1 to 64 bytes, without control characters.
@@ -83,6 +84,11 @@ pub trait Packet: Schema {
 /// A packet without a lifetime, which may outlive the buffer it was read from: what a reply has to be.
 ///
 /// `#[derive(Packet)]` implements it for types without a lifetime parameter.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a packet without a lifetime",
+    label = "neither an answer nor shown by a view",
+    note = "put `#[derive(Packet, Serialize, Deserialize)]` on the type; a view is none, and neither is what borrows"
+)]
 pub trait OwnedPacket: for<'de> Packet<At<'de> = Self> + Send + 'static {
     /// As [`Packet::decode`], which gives the type itself.
     ///

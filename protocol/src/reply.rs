@@ -1,4 +1,4 @@
-//! What answers a packet: as declared ([`Reply`]) and as handlers return it ([`IntoReply`]).
+//! What answers a packet: as declared ([`Reply`]) and as handlers return it ([`IntoAnswer`]).
 //!
 //! A protocol declares `A -> B`, `A -> ()`, `A -> Result<B, E>`, `A -> stream B`, `A -> stream Result<B, E>`, or nothing. A
 //! handler may return what was declared, or a `Result` around it whose error becomes a [`Failure`]. That of a stream returns
@@ -10,6 +10,7 @@ use crate::{
     failure::Failure,
     packet::{Codec, DecodeError, EncodeError, OwnedPacket},
     protocol::{PartInfo, ReplyInfo},
+    view::View,
 };
 
 /// What the bytes of an answer are.
@@ -38,7 +39,8 @@ pub enum NoReply {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot answer a packet",
     label = "neither a packet without lifetime, nor `()`, nor `Result<Packet, Packet>`, nor a stream",
-    note = "put `#[derive(Packet, Serialize, Deserialize)]` on the type of the answer"
+    note = "put `#[derive(Packet, Serialize, Deserialize)]` on the type of the answer",
+    note = "a view, with `#[packet(view_of = …)]`, is only for handlers to answer with: name the packet it shows"
 )]
 pub trait Reply: 'static {
     /// What the caller gets if all went well.
@@ -170,14 +172,15 @@ impl<R: Streamable> Reply for StreamOf<R> {
 
 /// What a handler may return for a packet that is answered with `R`: `R` itself, or `Result<R, X>` where `X` becomes a
 /// [`Failure`]; for `Result<B, E>` also `Result<B, Failure>`; for packets without an answer `()` or `Result<(), X>`; for
-/// streams the same, which ends them, and for `StreamOf<Result<B, E>>` also `Result<(), E>`.
+/// streams the same, which ends them, and for `StreamOf<Result<B, E>>` also `Result<(), E>`. Where a packet stands, a
+/// [`View`] of it may stand, too.
 #[diagnostic::on_unimplemented(
     message = "this handler returns `{Self}`, but its packet is answered with `{R}`",
     label = "the handler does not return `{R}`",
     note = "return what the protocol declares, or a `Result` of it with an error that becomes a `Failure`; for a packet without a reply (`NoReply`) return nothing",
     note = "the handler of a stream (`StreamOf`) sends the items with its `StreamSender`, and returns nothing or `Result<(), X>`; if the protocol declares an error `E` for it, `Result<(), E>`, `Result<(), Failure>`, or `Result<Result<(), E>, X>`"
 )]
-pub trait IntoReply<R: Reply> {
+pub trait IntoAnswer<R: Reply> {
     /// Appends the answer's payload to `out` and says what it is. The codec is the packet's own unless overridden.
     ///
     /// # Errors
@@ -191,20 +194,20 @@ fn encoded(encoded: Result<(), EncodeError>, verdict: Verdict) -> Result<Verdict
     Ok(verdict)
 }
 
-impl IntoReply<NoReply> for () {
+impl IntoAnswer<NoReply> for () {
     fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
         Ok(Verdict::Nothing)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<X: Into<Failure>> IntoReply<NoReply> for Result<(), X> {
+impl<X: Into<Failure>> IntoAnswer<NoReply> for Result<(), X> {
     fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
         self.map(|()| Verdict::Nothing).map_err(Into::into)
     }
 }
 
-impl IntoReply<()> for () {
+impl IntoAnswer<()> for () {
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
         if codec_override == Some(Codec::Json) {
             out.extend_from_slice(b"null");
@@ -214,82 +217,150 @@ impl IntoReply<()> for () {
 }
 
 #[diagnostic::do_not_recommend]
-impl<X: Into<Failure>> IntoReply<()> for Result<(), X> {
+impl<X: Into<Failure>> IntoAnswer<()> for Result<(), X> {
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
         self.map_err(Into::into)?;
-        IntoReply::<()>::into_reply((), codec_override, out)
+        IntoAnswer::<()>::into_reply((), codec_override, out)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<B: OwnedPacket> IntoReply<B> for B {
+impl<B: OwnedPacket, V: View<Of = B>> IntoAnswer<B> for V {
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
-        encoded(self.encode(codec_override.unwrap_or(B::CODEC), out), Verdict::Reply)
+        encoded(V::ENCODE(&self, codec_override.unwrap_or(B::CODEC), out), Verdict::Reply)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<B: OwnedPacket, X: Into<Failure>> IntoReply<B> for Result<B, X> {
+impl<B: OwnedPacket, V: View<Of = B>, X: Into<Failure>> IntoAnswer<B> for Result<V, X> {
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
-        IntoReply::<B>::into_reply(self.map_err(Into::into)?, codec_override, out)
+        IntoAnswer::<B>::into_reply(self.map_err(Into::into)?, codec_override, out)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<B: OwnedPacket, E: OwnedPacket> IntoReply<Self> for Result<B, E> {
+impl<B, E, V, W> IntoAnswer<Result<B, E>> for Result<V, W>
+where
+    B: OwnedPacket,
+    E: OwnedPacket,
+    V: View<Of = B>,
+    W: View<Of = E>,
+{
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
         match self {
-            Ok(reply) => IntoReply::<B>::into_reply(reply, codec_override, out),
-            Err(error) => encoded(error.encode(codec_override.unwrap_or(E::CODEC), out), Verdict::Error),
+            Ok(reply) => IntoAnswer::<B>::into_reply(reply, codec_override, out),
+            Err(error) => encoded(W::ENCODE(&error, codec_override.unwrap_or(E::CODEC), out), Verdict::Error),
         }
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<B: OwnedPacket, E: OwnedPacket> IntoReply<Result<B, E>> for Result<B, Failure> {
+impl<B: OwnedPacket, E: OwnedPacket, V: View<Of = B>> IntoAnswer<Result<B, E>> for Result<V, Failure> {
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
-        IntoReply::<B>::into_reply(self?, codec_override, out)
+        IntoAnswer::<B>::into_reply(self?, codec_override, out)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<B: OwnedPacket, E: OwnedPacket, X: Into<Failure>> IntoReply<Result<B, E>> for Result<Result<B, E>, X> {
+impl<B, E, V, W, X> IntoAnswer<Result<B, E>> for Result<Result<V, W>, X>
+where
+    B: OwnedPacket,
+    E: OwnedPacket,
+    V: View<Of = B>,
+    W: View<Of = E>,
+    X: Into<Failure>,
+{
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
-        IntoReply::<Result<B, E>>::into_reply(self.map_err(Into::into)?, codec_override, out)
+        IntoAnswer::<Result<B, E>>::into_reply(self.map_err(Into::into)?, codec_override, out)
     }
 }
 
-impl<R: Streamable> IntoReply<StreamOf<R>> for () {
+impl<R: Streamable> IntoAnswer<StreamOf<R>> for () {
     fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
         Ok(Verdict::End)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<B: OwnedPacket, X: Into<Failure>> IntoReply<StreamOf<B>> for Result<(), X> {
+impl<B: OwnedPacket, X: Into<Failure>> IntoAnswer<StreamOf<B>> for Result<(), X> {
     fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
         self.map(|()| Verdict::End).map_err(Into::into)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<B: OwnedPacket, E: OwnedPacket> IntoReply<StreamOf<Result<B, E>>> for Result<(), E> {
+impl<B: OwnedPacket, E: OwnedPacket, W: View<Of = E>> IntoAnswer<StreamOf<Result<B, E>>> for Result<(), W> {
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
         let Err(error) = self else { return Ok(Verdict::End) };
-        encoded(error.encode(codec_override.unwrap_or(E::CODEC), out), Verdict::Error)
+        encoded(W::ENCODE(&error, codec_override.unwrap_or(E::CODEC), out), Verdict::Error)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<B: OwnedPacket, E: OwnedPacket> IntoReply<StreamOf<Result<B, E>>> for Result<(), Failure> {
+impl<B: OwnedPacket, E: OwnedPacket> IntoAnswer<StreamOf<Result<B, E>>> for Result<(), Failure> {
     fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
         self.map(|()| Verdict::End)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<B: OwnedPacket, E: OwnedPacket, X: Into<Failure>> IntoReply<StreamOf<Result<B, E>>> for Result<Result<(), E>, X> {
+impl<B, E, W, X> IntoAnswer<StreamOf<Result<B, E>>> for Result<Result<(), W>, X>
+where
+    B: OwnedPacket,
+    E: OwnedPacket,
+    W: View<Of = E>,
+    X: Into<Failure>,
+{
     fn into_reply(self, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<Verdict, Failure> {
-        IntoReply::<StreamOf<Result<B, E>>>::into_reply(self.map_err(Into::into)?, codec_override, out)
+        IntoAnswer::<StreamOf<Result<B, E>>>::into_reply(self.map_err(Into::into)?, codec_override, out)
     }
 }
+
+/// What `pnet::Responder` takes: as [`IntoAnswer`], without views. So each answer is of one type, and the compiler can tell that of
+/// `reply(Err(Denied))`.
+#[diagnostic::on_unimplemented(
+    message = "this handler returns `{Self}`, but its packet is answered with `{R}`",
+    label = "the handler does not return `{R}`",
+    note = "return what the protocol declares, or a `Result` of it with an error that becomes a `Failure`; for a packet without a reply (`NoReply`) return nothing",
+    note = "the handler of a stream (`StreamOf`) sends the items with its `StreamSender`, and returns nothing or `Result<(), X>`; if the protocol declares an error `E` for it, `Result<(), E>`, `Result<(), Failure>`, or `Result<Result<(), E>, X>`"
+)]
+pub trait IntoReply<R: Reply>: IntoAnswer<R> {}
+
+impl IntoReply<NoReply> for () {}
+
+#[diagnostic::do_not_recommend]
+impl<X: Into<Failure>> IntoReply<NoReply> for Result<(), X> {}
+
+impl IntoReply<()> for () {}
+
+#[diagnostic::do_not_recommend]
+impl<X: Into<Failure>> IntoReply<()> for Result<(), X> {}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket> IntoReply<B> for B {}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, X: Into<Failure>> IntoReply<B> for Result<B, X> {}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket> IntoReply<Self> for Result<B, E> {}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket> IntoReply<Result<B, E>> for Result<B, Failure> {}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket, X: Into<Failure>> IntoReply<Result<B, E>> for Result<Result<B, E>, X> {}
+
+impl<R: Streamable> IntoReply<StreamOf<R>> for () {}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, X: Into<Failure>> IntoReply<StreamOf<B>> for Result<(), X> {}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket> IntoReply<StreamOf<Result<B, E>>> for Result<(), E> {}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket> IntoReply<StreamOf<Result<B, E>>> for Result<(), Failure> {}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket, E: OwnedPacket, X: Into<Failure>> IntoReply<StreamOf<Result<B, E>>> for Result<Result<(), E>, X> {}

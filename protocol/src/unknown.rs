@@ -6,7 +6,7 @@ use crate::{
     failure::Failure,
     packet::{Codec, DecodeError, EncodeError, Packet},
     protocol::{Answered, OneWay, ReplyInfo, Streamed},
-    reply::{IntoReply, Reply, Verdict},
+    reply::{IntoAnswer, IntoReply, Reply, Verdict},
 };
 
 /// What any value answers; never exists.
@@ -30,11 +30,14 @@ impl Reply for Unknown {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T> IntoReply<Unknown> for T {
+impl<T> IntoAnswer<Unknown> for T {
     fn into_reply(self, _: Option<Codec>, _: &mut Vec<u8>) -> Result<Verdict, Failure> {
         Err(Failure::internal("a protocol with mistakes does not compile"))
     }
 }
+
+#[diagnostic::do_not_recommend]
+impl<T> IntoReply<Unknown> for T {}
 
 impl<T: Packet> OneWay<T> for Unknown {
     fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {

@@ -1,5 +1,7 @@
 //! What the macros make of handlers: the table of a service, and futures that hold nothing twice.
 
+use std::borrow::Cow;
+
 use pnet::{
     __private::{Finished, Kit, Run, Task},
     Packet, Peer, Service, StreamSender, action, actions, protocol,
@@ -24,9 +26,29 @@ struct Feed {
     data: [u64; 32],
 }
 
+#[derive(Packet, Serialize, Deserialize)]
+struct Show<'a> {
+    data: [u64; 32],
+    #[serde(borrow)]
+    note: Cow<'a, str>,
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+struct Shown {
+    data: [u64; 32],
+    note: String,
+}
+
+#[derive(Packet, Serialize)]
+#[packet(view_of = Shown)]
+struct ShownView<'a> {
+    data: [u64; 32],
+    note: Cow<'a, str>,
+}
+
 protocol! {
     Sizes {
-        client { Small -> (), Big, Last, Feed -> stream Small }
+        client { Small -> (), Big, Last, Feed -> stream Small, Show<'_> -> Shown }
     }
 }
 
@@ -50,12 +72,27 @@ async fn feed(out: StreamSender<Small>, p: Feed) {
     let _ = (out.send(Small { number: 1 }).await, p.data);
 }
 
-actions! { server Server(u32) for Sizes: small, last, feed, big }
+#[action("SHOW")]
+async fn show(p: Show<'_>) -> ShownView<'_> {
+    std::future::ready(()).await;
+    ShownView { data: p.data, note: p.note }
+}
+
+actions! { server Server(u32) for Sizes: small, last, feed, show, big }
 
 #[test]
 fn the_table_is_sorted_by_action() {
     let routes: Vec<_> = Server::ROUTES.iter().map(|route| (route.handler, route.concurrent, route.finish)).collect();
-    assert_eq!(routes, [("big", true, false), ("feed", false, false), ("last", false, false), ("small", false, true)]);
+    assert_eq!(
+        routes,
+        [
+            ("big", true, false),
+            ("feed", false, false),
+            ("last", false, false),
+            ("show", false, false),
+            ("small", false, true)
+        ]
+    );
     assert!(matches!(Server::ROUTES[0].run, Run::Later(_)));
     assert!(matches!(Server::ROUTES[2].run, Run::Now(_)));
 }
@@ -82,5 +119,6 @@ fn a_running_handler_is_stored_once() {
     println!("{} {} {}", task(big {}) - own(big), task(feed {}) - own2(feed), task(small {}) - own3(small));
     assert!(task(big {}) <= own(big) + around, "{} for {}", task(big {}), own(big));
     assert!(task(feed {}) <= own2(feed) + around, "{} for {}", task(feed {}), own2(feed));
+    assert!(task(show {}) <= own(show) + around, "{} for {}", task(show {}), own(show));
     assert!(task(small {}) <= own3(small) + around, "{} for {}", task(small {}), own3(small));
 }

@@ -2,9 +2,10 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{Ident, Type, spanned::Spanned};
+use syn::{Ident, Lifetime, Type, spanned::Spanned};
 
-use super::model::{Arg, Kind, Model};
+use super::model::{Arg, Kind, Model, RETURNED};
+use crate::lifetimes::with_lifetime;
 
 pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
     let marker = marker(model);
@@ -124,7 +125,12 @@ impl Parts {
             args: vec![],
             packets: vec![],
         };
-        let output = output(model);
+        let (output, here) = match &model.borrowed {
+            Some(borrowed) if has_packet => {
+                (borrowed.to_token_stream(), with_lifetime(borrowed, "'_").into_token_stream())
+            }
+            _ => (output(model), output(model)),
+        };
         let sender = model.senders().next().map_or_else(|| quote!(()), ToTokens::to_token_stream);
         let lend = Ident::new(lend, Span::call_site());
         for arg in &model.args {
@@ -161,8 +167,11 @@ impl Parts {
                     let name = format_ident!("__a{}", parts.takes.len());
                     if has_packet {
                         let mode = quote!({ ::pnet::__private::mode(__PNET_PACKETS, #index) });
-                        let bound = quote!(::pnet::__private::Arg<__S, #output, #sender, #mode>);
-                        parts.bounds.push(quote_spanned!(ty.span()=> #ty: #bound));
+                        let any = model.borrowed.as_ref().map(|_| for_any());
+                        let arg = |output| quote!(::pnet::__private::Arg<__S, #output, #sender, #mode>);
+                        let bound = arg(&output);
+                        parts.bounds.push(quote_spanned!(ty.span()=> #ty: #any #bound));
+                        let bound = arg(&here);
                         parts.takes.push(quote!(<#ty as #bound>::take(&__cx, __frame)));
                         parts.packets.push(quote!(<#ty as #bound>));
                     } else {
@@ -206,6 +215,12 @@ impl Parts {
             }
         }
     }
+}
+
+/// For whatever lifetime the handler's answer borrows.
+fn for_any() -> TokenStream {
+    let returned = Lifetime::new(RETURNED, Span::call_site());
+    quote!(for<#returned>)
 }
 
 fn output(model: &Model<'_>) -> TokenStream {

@@ -11,7 +11,7 @@ use syn::{
 
 use crate::{
     diagnostics::Errors,
-    lifetimes::{bare, with_lifetime},
+    lifetimes::{bare, borrowing, with_lifetime},
 };
 
 /// A function whose body is left to the compiler: while it is being written it may be anything.
@@ -68,6 +68,8 @@ pub(crate) struct Model<'a> {
     pub(crate) args: Vec<Arg>,
     /// What it returns, with `'static` for every lifetime.
     pub(crate) output: Option<Type>,
+    /// What it returns if that borrows, with [`RETURNED`] for the lifetime.
+    pub(crate) borrowed: Option<Type>,
 }
 
 /// An argument: its type, with `'static` for every lifetime.
@@ -150,9 +152,9 @@ impl<'a> Model<'a> {
                 ty => Arg::Value { ty },
             })
         });
-        let output = match &signature.output {
-            ReturnType::Default => None,
-            ReturnType::Type(_, ty) => Some(with_lifetime(ty, "'static")),
+        let (output, borrowed) = match &signature.output {
+            ReturnType::Default => (None, None),
+            ReturnType::Type(_, ty) => (Some(with_lifetime(ty, "'static")), borrowing(ty, RETURNED)),
         };
         Self {
             kind,
@@ -163,6 +165,7 @@ impl<'a> Model<'a> {
             is_async: signature.asyncness.is_some(),
             args: args.collect(),
             output,
+            borrowed,
         }
     }
 
@@ -203,6 +206,9 @@ pub(super) fn is_sender(ty: &Type) -> bool {
     let Type::Path(path) = ty else { return false };
     path.path.segments.last().is_some_and(|segment| segment.ident == "StreamSender")
 }
+
+/// The lifetime for which a handler answers with something borrowed. Errors show it, and nothing else there has one.
+pub(super) const RETURNED: &str = "'a";
 
 const EXPECTED: &str =
     "write `#[action(\"NAME\")]` with the action of the packet, `#[action(connect)]` or `#[action(disconnect)]`";

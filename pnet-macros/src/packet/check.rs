@@ -3,9 +3,33 @@
 use syn::{ConstParam, GenericParam, TypeParam};
 
 use super::model::Model;
-use crate::diagnostics::Errors;
+use crate::{diagnostics::Errors, lifetimes::first_lifetime};
 
 pub(crate) fn check(model: &Model, errors: &mut Errors) {
+    match &model.view_of {
+        None => {
+            action(model, errors);
+            lifetimes(model, errors);
+        }
+        // check: view-of-lifetime
+        Some(packet) => {
+            if let Some(lifetime) = first_lifetime(packet) {
+                errors.at(
+                    lifetime,
+                    "what a view shows is an answer, which cannot borrow: name a packet without a lifetime",
+                );
+            }
+        }
+    }
+    for parameter in &model.generics.params {
+        // check: generic-packet
+        if let GenericParam::Type(TypeParam { ident, .. }) | GenericParam::Const(ConstParam { ident, .. }) = parameter {
+            errors.on(ident, generic(ident));
+        }
+    }
+}
+
+fn action(model: &Model, errors: &mut Errors) {
     let action = model.action.value();
     let at = model.action.span();
     // check: action-empty
@@ -31,25 +55,13 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     if model.is_named && (RESERVED.contains(&action.as_str()) || action.starts_with("pnet.")) {
         errors.at(at, format!("the action \"{action}\" is reserved for pnet itself: write another name"));
     }
-    let mut lifetimes = 0;
-    for parameter in &model.generics.params {
-        match parameter {
-            GenericParam::Lifetime(lifetime) => {
-                lifetimes += 1;
-                // check: two-lifetimes
-                if lifetimes > 1 {
-                    errors.on(
-                        &lifetime.lifetime,
-                        "a packet borrows from the one frame it came in: use one lifetime for all fields",
-                    );
-                }
-            }
-            GenericParam::Type(_) | GenericParam::Const(_) => {}
-        }
-        // check: generic-packet
-        if let GenericParam::Type(TypeParam { ident, .. }) | GenericParam::Const(ConstParam { ident, .. }) = parameter {
-            errors.on(ident, generic(ident));
-        }
+}
+
+fn lifetimes(model: &Model, errors: &mut Errors) {
+    for parameter in model.generics.lifetimes().skip(1) {
+        // check: two-lifetimes
+        errors
+            .on(&parameter.lifetime, "a packet borrows from the one frame it came in: use one lifetime for all fields");
     }
 }
 

@@ -2,9 +2,10 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{GenericParam, ext::IdentExt, parse_quote};
+use syn::{GenericParam, Lifetime, Type, ext::IdentExt, parse_quote, spanned::Spanned};
 
 use super::model::Model;
+use crate::lifetimes::first_lifetime;
 
 pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
     let ident = &model.ident;
@@ -61,6 +62,62 @@ pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
             }
             #owned
         };
+    }
+}
+
+/// `impl View` for a type that stands for packet `of`.
+pub(crate) fn view(model: &Model, of: &Type, ask_serde: bool) -> TokenStream {
+    let ident = &model.ident;
+    let name = ident.unraw().to_string();
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
+    let with = |lifetime: &str| {
+        let lifetimes = model.generics.lifetimes().map(|_| Lifetime::new(lifetime, ident.span()));
+        quote_spanned!(ident.span()=> #ident<#(#lifetimes),*>)
+    };
+    let (here, whole) = (with("'_"), with("'static"));
+    let serde = quote_spanned!(ident.span()=> ::pnet::__private::is_written::<#whole>);
+    let serde = ask_serde.then(|| quote!(let _ = #serde;));
+    let shows = quote_spanned!(of.span()=> const _: () = ::pnet::__private::shows::<#whole>(#name););
+    quote! {
+        const _: () = {
+            // A type without serde falls back to this trait's function; that it may not is said once, below.
+            #[allow(unused_imports)]
+            use ::pnet::__private::NotWritten as _;
+            #[automatically_derived]
+            impl #impl_generics ::pnet::__private::View for #ident #ty_generics #where_clause {
+                type Of = #of;
+                const ENCODE: ::pnet::__private::Encode<Self> = {
+                    fn encode(
+                        view: &#here,
+                        codec: ::pnet::__private::Codec,
+                        out: &mut ::std::vec::Vec<u8>,
+                    ) -> ::core::result::Result<(), ::pnet::__private::EncodeError> {
+                        // check: serde-view
+                        #serde
+                        ::pnet::__private::ViewCoder::<#here>::write(codec, view, out)
+                    }
+                    encode
+                };
+            }
+            #shows
+        };
+    }
+}
+
+/// An `impl View` that keeps users of a view with mistakes free of errors.
+pub(crate) fn view_stub(model: &Model, of: &Type) -> TokenStream {
+    // What it shows may be the mistake.
+    if first_lifetime(of).is_some() {
+        return TokenStream::new();
+    }
+    let ident = &model.ident;
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics ::pnet::__private::View for #ident #ty_generics #where_clause {
+            type Of = #of;
+            const ENCODE: ::pnet::__private::Encode<Self> = |_, _, _| ::core::unreachable!();
+        }
     }
 }
 

@@ -19,13 +19,23 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
         Err(error) => return error.into_compile_error(),
     };
     let mut errors = Errors::default();
-    let shape = schema::Model::new(&input, &mut errors);
+    let mut shape = schema::Model::new(&input, &mut errors);
     let packet = model::Model::new(&input, &mut errors);
-    schema::check(&shape, &mut errors);
+    let kind = if packet.view_of.is_some() { Kind::View } else { Kind::Packet };
+    schema::check(&shape, kind, &mut errors);
     check::check(&packet, &mut errors);
+    if let Some(of) = &packet.view_of {
+        shape.own_references();
+        let (schema, view) = if errors.is_empty() {
+            (schema::expand(&shape, kind), expand::view(&packet, of, !shape.has_unknown_words()))
+        } else {
+            (schema::stub(&shape), expand::view_stub(&packet, of))
+        };
+        let errors = errors.into_tokens();
+        return quote!(#errors #schema #view);
+    }
     if errors.is_empty() {
-        let (schema, packet) =
-            (schema::expand(&shape, Kind::Packet), expand::expand(&packet, !shape.has_unknown_words()));
+        let (schema, packet) = (schema::expand(&shape, kind), expand::expand(&packet, !shape.has_unknown_words()));
         quote!(#schema #packet)
     } else {
         let (schema, packet, errors) = (schema::stub(&shape), expand::stub(&packet), errors.into_tokens());

@@ -1,7 +1,7 @@
 //! What `#[derive(Packet)]` knows beside the schema.
 
 use syn::{
-    Attribute, Data, DeriveInput, Fields, Generics, Ident, LitStr, Meta, Token,
+    Attribute, Data, DeriveInput, Fields, Generics, Ident, LitStr, Meta, Token, Type,
     ext::IdentExt,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
@@ -20,13 +20,15 @@ pub(crate) struct Model {
     pub(crate) when_full: Option<Ident>,
     /// `#[packet(json)]`.
     pub(crate) json: bool,
+    /// `#[packet(view_of = …)]`: the packet that this type stands for in answers.
+    pub(crate) view_of: Option<Type>,
 }
 
 impl Model {
     pub(crate) fn new(input: &DeriveInput, errors: &mut Errors) -> Self {
         let ident = input.ident.clone();
         let mut action = None;
-        let (mut json, mut when_full) = (false, None);
+        let (mut json, mut when_full, mut view_of) = (None, None, None);
         // check: packet-inside
         if let Some(attr) = inside(input).into_iter().find(|attr| attr.path().is_ident("packet")) {
             errors.on(
@@ -46,7 +48,10 @@ impl Model {
                         match word {
                             Word::Action(name) if action.is_some() => errors.on(name, "a packet has one action"),
                             Word::Action(name) => action = Some(name),
-                            Word::Json => json = true,
+                            Word::Json(word) => json = Some(word),
+                            // check: two-views
+                            Word::ViewOf(packet) if view_of.is_some() => errors.on(packet, "a view shows one packet"),
+                            Word::ViewOf(packet) => view_of = Some(*packet),
                             // check: two-rules
                             Word::WhenFull(rule) if when_full.is_some() => {
                                 errors.on(rule, "a packet has one rule for a full queue");
@@ -70,9 +75,21 @@ impl Model {
                 Err(error) => errors.push(error),
             }
         }
+        if view_of.is_some() {
+            // check: view-words
+            if let Some(name) = &action {
+                errors.on(name, "a view has the action of the packet it shows: take the name out");
+            }
+            if let Some(word) = &json {
+                errors.on(word, "a view is written as the packet it shows: take `json` out, or put it there");
+            }
+            if let Some(rule) = &when_full {
+                errors.on(rule, "a view is only an answer, which is never dropped: take `when_full` out");
+            }
+        }
         let is_named = action.is_some();
         let action = action.unwrap_or_else(|| LitStr::new(&shouty_snake(&ident.unraw().to_string()), ident.span()));
-        Self { ident, generics: input.generics.clone(), action, is_named, when_full, json }
+        Self { ident, generics: input.generics.clone(), action, is_named, when_full, json: json.is_some(), view_of }
     }
 }
 
@@ -92,8 +109,9 @@ fn inside(input: &DeriveInput) -> Vec<&Attribute> {
 
 enum Word {
     Action(LitStr),
-    Json,
+    Json(Ident),
     WhenFull(LitStr),
+    ViewOf(Box<Type>),
 }
 
 impl Parse for Word {
@@ -104,11 +122,15 @@ impl Parse for Word {
         if input.peek(Ident::peek_any) {
             let word = input.call(Ident::parse_any)?;
             if word == "json" {
-                return Ok(Self::Json);
+                return Ok(Self::Json(word));
             }
             if word == "when_full" {
                 input.parse::<Token![=]>()?;
                 return input.parse().map(Self::WhenFull);
+            }
+            if word == "view_of" {
+                input.parse::<Token![=]>()?;
+                return input.parse().map(Box::new).map(Self::ViewOf);
             }
             return Err(syn::Error::new(word.span(), format!("unknown word `{word}`: {EXPECTED}")));
         }
@@ -116,8 +138,8 @@ impl Parse for Word {
     }
 }
 
-const EXPECTED: &str =
-    "write `#[packet(\"ACTION\")]`, `#[packet(json)]`, `#[packet(when_full = \"…\")]`, or several of these words";
+const EXPECTED: &str = "write `#[packet(\"ACTION\")]`, `#[packet(json)]`, `#[packet(when_full = \"…\")]`, or several of these words; or \
+     `#[packet(view_of = Packet)]`";
 const RULES: &str = "what becomes of a packet if the queue is full is \"wait\", \"drop_new\" or \"disconnect\"";
 
 #[cfg(test)]

@@ -3,13 +3,20 @@
 use quote::ToTokens;
 use syn::{GenericArgument, Lifetime, PathArguments, Type, TypeReference, visit::Visit};
 
-use super::model::{Body, Field, Model};
+use super::{
+    expand::Kind,
+    model::{Body, Field, Model},
+};
 use crate::{diagnostics::Errors, lifetimes::bare};
 
-pub(crate) fn check(model: &Model, errors: &mut Errors) {
+pub(crate) fn check(model: &Model, kind: Kind, errors: &mut Errors) {
     // check: union
     if let Body::Union(token) = &model.body {
         errors.on(token, "a union cannot be a packet or in one: nobody can tell which field is meant; write an enum");
+    }
+    // What is never read may refer to anything.
+    if matches!(kind, Kind::View) {
+        return;
     }
     for field in model.fields() {
         if !field.serde.skip && !field.opaque {

@@ -16,6 +16,8 @@ use crate::lifetimes::{text, with_lifetime};
 pub(crate) enum Kind {
     Packet,
     Type,
+    /// A view, whose fields are those of its packet, which have been checked.
+    View,
 }
 
 /// `impl Schema`, and the checks of its fields.
@@ -28,9 +30,9 @@ pub(crate) fn expand(model: &Model, kind: Kind) -> TokenStream {
     let is_generic = generics.type_params().next().is_some() || generics.const_params().next().is_some();
     let owner = match kind {
         Kind::Packet => format!("packet `{name}`"),
-        Kind::Type => format!("`{name}`"),
+        Kind::Type | Kind::View => format!("`{name}`"),
     };
-    let is_to_check = |field: &&Field| is_described(field) && !is_carried(&field.ty);
+    let is_to_check = |field: &&Field| !matches!(kind, Kind::View) && is_described(field) && !is_carried(&field.ty);
     let checks = model.fields().into_iter().filter(is_to_check).map(|field| {
         let (written, ty) = (&field.written, own_type(&field.ty, ident, !is_generic));
         quote_spanned! {field.ty.span()=>

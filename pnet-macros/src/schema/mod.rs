@@ -22,7 +22,7 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
     };
     let mut errors = Errors::default();
     let model = Model::new(&input, &mut errors);
-    check(&model, &mut errors);
+    check(&model, Kind::Type, &mut errors);
     if errors.is_empty() {
         expand(&model, Kind::Type)
     } else {

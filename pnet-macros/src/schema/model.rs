@@ -1,6 +1,12 @@
 //! A type as its schema describes it.
 
-use syn::{Attribute, Data, DeriveInput, Fields, Generics, Ident, Token, Type, ext::IdentExt};
+use syn::{
+    Attribute, Data, DeriveInput, Fields, Generics, Ident, Token, Type,
+    ext::IdentExt,
+    parse_quote_spanned,
+    spanned::Spanned,
+    visit_mut::{self, VisitMut},
+};
 
 use crate::{attr::Serde, diagnostics::Errors};
 
@@ -87,6 +93,36 @@ impl Model {
 }
 
 impl Model {
+    /// Describes references as boxes: serde writes both as what they hold, and references have no schema, since no packet
+    /// can be read into one.
+    pub(crate) fn own_references(&mut self) {
+        struct Own;
+
+        impl VisitMut for Own {
+            fn visit_type_mut(&mut self, ty: &mut Type) {
+                visit_mut::visit_type_mut(self, ty);
+                if let Type::Reference(reference) = ty {
+                    let (span, inner) = (reference.span(), &reference.elem);
+                    *ty = parse_quote_spanned!(span=> ::std::boxed::Box<#inner>);
+                }
+            }
+
+            fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
+        }
+
+        let own = |shape: &mut Shape| match shape {
+            Shape::Unit => {}
+            Shape::Tuple(fields) | Shape::Named(fields) => {
+                fields.iter_mut().for_each(|field| Own.visit_type_mut(&mut field.ty));
+            }
+        };
+        match &mut self.body {
+            Body::Struct(shape) => own(shape),
+            Body::Enum(variants) => variants.iter_mut().for_each(|variant| own(&mut variant.shape)),
+            Body::Union(_) => {}
+        }
+    }
+
     /// Whether serde itself may have something to say about its attributes.
     pub(crate) fn has_unknown_words(&self) -> bool {
         self.serde.unknown

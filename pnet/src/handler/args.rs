@@ -6,7 +6,7 @@ use pnet_protocol::{
     failure::Failure,
     packet::{Codec, DecodeError, Packet},
     protocol::Incoming,
-    reply::{IntoReply, StreamOf, Streamable, Verdict},
+    reply::{IntoAnswer, StreamOf, Streamable, Verdict},
     unknown::Unknown,
     words::{Words, same},
 };
@@ -109,7 +109,7 @@ pub type Answer<T> = fn(returned: T, codec_override: Option<Codec>, out: &mut Ve
 impl<S: Service, T, Out, P> Arg<S, T, Out, PACKET> for P
 where
     P: Packet + Incoming<S::Protocol, S::Side>,
-    T: IntoReply<<P as Incoming<S::Protocol, S::Side>>::Reply>,
+    T: IntoAnswer<<P as Incoming<S::Protocol, S::Side>>::Reply>,
     Out: SenderOf<<P as Incoming<S::Protocol, S::Side>>::Reply>,
 {
     const ID: u16 = <P as Incoming<S::Protocol, S::Side>>::ID;

@@ -10,3 +10,4 @@ mod silence;
 mod support;
 mod suspended;
 mod variety;
+mod views;

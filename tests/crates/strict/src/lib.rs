@@ -59,6 +59,20 @@ pub enum Note {
     },
 }
 
+/// Shows a note.
+#[derive(Debug, Packet, Serialize)]
+#[packet(view_of = Note)]
+#[non_exhaustive]
+pub enum NoteView<'a, 'b> {
+    /// Short.
+    Short(Cow<'a, str>),
+    /// Long.
+    Long {
+        /// A line each.
+        lines: &'b [String],
+    },
+}
+
 /// Refers to itself, and holds a type without a schema.
 #[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Tree {
@@ -286,14 +300,14 @@ fn pinged(_p: Ping) -> Said {
 }
 
 #[action("SAY")]
-async fn asked(p: Say<'_>) -> Note {
+async fn asked<'a>(lines: &'a Vec<String>, p: Say<'a>) -> NoteView<'a, 'a> {
     std::future::ready(()).await;
-    Note::Short(p.text.into_owned())
+    if p.text.is_empty() { NoteView::Long { lines } } else { NoteView::Short(p.text) }
 }
 
 actions! {
     /// The client.
-    pub client TalkClient for Talk: said, crate::moved, pinged, asked
+    pub client TalkClient(Vec<String>) for Talk: said, crate::moved, pinged, asked
 }
 
 #[action("PING")]
@@ -470,6 +484,28 @@ pub mod generated {
         Nothing(PhantomData<fn()>),
     }
 
+    macro_rules! views {
+        ($($name:ident<$lifetime:lifetime> of $packet:ty: $ty:ty;)*) => {
+            $(
+                /// One of them.
+                #[derive(Debug, Packet, Serialize)]
+                #[packet(view_of = $packet)]
+                #[non_exhaustive]
+                pub enum $name<$lifetime> {
+                    /// Of several.
+                    Each($ty),
+                    /// Never sent.
+                    #[serde(skip)]
+                    Nothing(PhantomData<fn()>),
+                }
+            )*
+        };
+    }
+
+    views! {
+        OutcomeView<'a> of Outcome: Vec<Result<u32, Cow<'a, str>>>;
+    }
+
     macro_rules! talk {
         ($name:ident: $silent:ty, $asked:ty => $answer:ty, $tried:ty => $reply:ty | $error:ty) => {
             protocol! {
@@ -520,9 +556,20 @@ pub mod generated {
 
     handlers! {
         shout("shout"): Shout<'_>, &u8 => () = ();
-        shouts("shouts"): Shouts<'_>, &u8 => Result<Outcome, Failure> = Ok(Outcome::Each(vec![Ok(1)]));
+        shouts("shouts"): Shouts<'_>, &u8 => Result<OutcomeView<'static>, Failure> = Ok(OutcomeView::Each(vec![Ok(1)]));
         moved("MOVE"): super::Move, &u8 => Result<super::Moved, super::Ping> = Err(super::Ping);
     }
+
+    macro_rules! shown {
+        ($name:ident($action:literal): $packet:ty => $answer:ty) => {
+            #[action($action)]
+            fn $name(packet: $packet) -> $answer {
+                OutcomeView::Each(packet.inner.into_iter().flatten().map(Err).collect())
+            }
+        };
+    }
+
+    shown!(shown("shouts"): Shouts<'_> => OutcomeView<'_>);
 
     macro_rules! ends {
         ($joined:ident, $left:ident, $state:ty) => {
@@ -551,6 +598,7 @@ pub mod generated {
     }
 
     service!(ShoutingServer(u8), Shouting: joined, left, shout, shouts, self::moved);
+    service!(ShowingServer(u8), Shouting: joined, left, shout, shown, self::moved);
 }
 
 /// A loop over the generated enum is checked like a `match`.
