@@ -48,6 +48,14 @@ pub struct Sum {
     note: String,
 }
 
+/// `Sum`, borrowed: the handlers answer with the note that they were sent, as the hand-written servers do.
+#[derive(Packet, Serialize)]
+#[packet(view_of = Sum)]
+pub struct SumView<'a> {
+    sum: i64,
+    note: std::borrow::Cow<'a, str>,
+}
+
 #[derive(Packet, Serialize, Deserialize)]
 pub struct Echo<'a> {
     #[serde(borrow)]
@@ -57,6 +65,13 @@ pub struct Echo<'a> {
 #[derive(Packet, Serialize, Deserialize)]
 pub struct Echoed {
     data: pnet::ByteBuf,
+}
+
+/// `Echoed`, borrowed.
+#[derive(Packet, Serialize)]
+#[packet(view_of = Echoed)]
+pub struct EchoedView<'a> {
+    data: pnet::Bytes<'a>,
 }
 
 #[derive(Packet, Serialize, Deserialize)]
@@ -119,18 +134,18 @@ fn join() -> Handled {
 }
 
 #[action("ADD")]
-fn add(p: Add<'_>) -> Sum {
-    Sum { sum: p.a.wrapping_add(p.b), note: p.note.into_owned() }
+fn add(p: Add<'_>) -> SumView<'_> {
+    SumView { sum: p.a.wrapping_add(p.b), note: p.note }
 }
 
 #[action("ADD")]
-async fn add_later(p: Add<'_>) -> Sum {
-    Sum { sum: p.a.wrapping_add(p.b), note: p.note.into_owned() }
+async fn add_later(p: Add<'_>) -> SumView<'_> {
+    SumView { sum: p.a.wrapping_add(p.b), note: p.note }
 }
 
 #[action("ECHO")]
-fn echo(p: Echo<'_>) -> Echoed {
-    Echoed { data: p.data.into() }
+fn echo(p: Echo<'_>) -> EchoedView<'_> {
+    EchoedView { data: p.data }
 }
 
 #[action("NOTE")]
