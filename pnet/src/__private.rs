@@ -30,6 +30,6 @@ pub use crate::{
         one_packet, pick, routes, takes_sender,
     },
     inbox::{Asked, Receive, Responder},
-    service::{Connect, Disconnect, Finished, Route, Run, Service, Slot},
+    service::{Connect, Disconnect, Route, Run, Service, Slot},
     slot::{Kit, slot},
 };

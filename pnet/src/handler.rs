@@ -25,7 +25,7 @@ use crate::{
     error::Refused,
     extract::Extract,
     inbox::{Asked, Responder},
-    service::{Connect, Disconnect, Finished, Route, Run, Service},
+    service::{Connect, Disconnect, Route, Run, Service},
     slot::Kit,
 };
 
@@ -51,8 +51,8 @@ pub trait Entry<S: Service, M> {
 
 /// The future of an `async fn` handler.
 pub trait Task<S: Service, M> {
-    /// Decodes the kit's payload, runs the handler, and encodes its answer into the kit.
-    fn run(kit: Box<Kit<S>>) -> impl Future<Output = Finished<S>> + Send + 'static;
+    /// Decodes the kit's payload, runs the handler, encodes its answer into the kit, and gives the kit back.
+    fn run(kit: Box<Kit<S>>) -> impl Future<Output = Box<Kit<S>>> + Send + 'static;
 }
 
 /// What a listed handler is.

@@ -18,7 +18,7 @@ use pnet_protocol::{
 };
 
 use crate::{
-    context::{Cx, Meta},
+    context::Cx,
     error::{Closed, Refused},
     slot::Kit,
 };
@@ -100,7 +100,7 @@ pub enum Run<S: Service> {
     /// On the spot: a `fn`.
     Now(Now<S>),
     /// In a slot, which may be used again when it is empty: an `async fn`.
-    Later(fn() -> Box<dyn Slot<S>>),
+    Later(MakeSlot<S>),
 }
 
 impl<S: Service> Clone for Run<S> {
@@ -120,34 +120,21 @@ impl<S: Service> fmt::Debug for Run<S> {
     }
 }
 
+/// Makes an empty slot.
+pub(crate) type MakeSlot<S> = fn() -> Box<dyn Slot<S>>;
+
 /// A reusable place for one handler's future.
 pub trait Slot<S: Service>: Send {
-    /// Puts a future into the empty slot, for a packet on the connection of `around`. The payload is copied;
-    /// how many bytes that takes.
-    fn start(&mut self, around: &Cx<S>, meta: &Meta, payload: &[u8]) -> usize;
+    /// Puts the future of a handler into the empty slot; it owns `kit`.
+    fn start(&mut self, kit: Box<Kit<S>>);
 
     /// Polls the future; when it has finished, the slot is empty again.
     ///
     /// # Panics
     ///
     /// If the slot is empty, or the handler panics.
-    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<Verdict, Failure>>;
-
-    /// The encoded answer of the handler that finished last, until the next one is started.
-    fn answer(&self) -> &[u8];
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Box<Kit<S>>>;
 
     /// Drops the future, which cancels the handler.
     fn clear(&mut self);
-
-    /// Lets go of the connection and of memory. The slot is empty.
-    fn leave(&mut self);
-}
-
-/// What a handler's future gives back.
-#[derive(Debug)]
-pub struct Finished<S: Service> {
-    /// What it ran with, with its encoded answer.
-    pub kit: Box<Kit<S>>,
-    /// What the bytes of the answer are, or why there are none.
-    pub outcome: Result<Verdict, Failure>,
 }

@@ -17,7 +17,7 @@ use crate::{
     buffers,
     context::{Cx, Meta},
     handler::Task,
-    service::{Finished, Service, Slot},
+    service::{Service, Slot},
 };
 
 /// What one run of an `async fn` handler owns.
@@ -26,13 +26,15 @@ pub struct Kit<S: Service> {
     cx: Option<Cx<S>>,
     frame: Vec<u8>,
     answer: Vec<u8>,
+    /// What the bytes of the answer are, or why there are none.
+    outcome: Result<Verdict, Failure>,
 }
 
 impl<S: Service> Kit<S> {
     /// No handler runs with it yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { cx: None, frame: Vec::new(), answer: Vec::new() }
+        Self { cx: None, frame: Vec::new(), answer: Vec::new(), outcome: Ok(Verdict::Nothing) }
     }
 
     /// The surroundings, the payload, and where the answer is encoded.
@@ -43,6 +45,13 @@ impl<S: Service> Kit<S> {
     pub fn parts(&mut self) -> (&Cx<S>, &[u8], &mut Vec<u8>) {
         let cx = self.cx.as_ref().expect("a handler is started on a connection");
         (cx, &self.frame, &mut self.answer)
+    }
+
+    /// The handler has ended like this.
+    #[must_use]
+    pub fn end(mut self: Box<Self>, outcome: Result<Verdict, Failure>) -> Box<Self> {
+        self.outcome = outcome;
+        self
     }
 
     fn fill(&mut self, around: &Cx<S>, meta: &Meta, payload: &[u8]) {
@@ -90,6 +99,62 @@ impl<S: Service> fmt::Debug for Kit<S> {
     }
 }
 
+/// A slot with the kit that its handlers use one after the other.
+pub(crate) struct Seat<S: Service> {
+    slot: Box<dyn Slot<S>>,
+    /// There while no handler runs.
+    kit: Option<Box<Kit<S>>>,
+    /// As wide as the rest, since all of it is moved for every call: narrow parts are moved in pieces that a processor waits
+    /// for.
+    action: usize,
+}
+
+impl<S: Service> Seat<S> {
+    pub(crate) fn new(action: u16, slot: Box<dyn Slot<S>>) -> Self {
+        Self { slot, kit: None, action: action.into() }
+    }
+
+    /// The number of the action whose handlers it is for.
+    pub(crate) const fn action(&self) -> usize {
+        self.action
+    }
+
+    /// Starts the handler, for a packet on the connection of `around`. The payload is copied; how many bytes that takes.
+    pub(crate) fn start(&mut self, around: &Cx<S>, meta: &Meta, payload: &[u8]) -> usize {
+        let mut kit = self.kit.take().unwrap_or_default();
+        kit.fill(around, meta, payload);
+        let len = kit.frame.capacity();
+        self.slot.start(kit);
+        len
+    }
+
+    /// As [`Slot::poll`].
+    pub(crate) fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<Verdict, Failure>> {
+        let Poll::Ready(mut kit) = self.slot.poll(task) else { return Poll::Pending };
+        let outcome = std::mem::replace(&mut kit.outcome, Ok(Verdict::Nothing));
+        kit.tidy();
+        self.kit = Some(kit);
+        Poll::Ready(outcome)
+    }
+
+    /// The encoded answer of the handler that finished last, until the next one is started.
+    pub(crate) fn answer(&self) -> &[u8] {
+        self.kit.as_ref().map_or(&[], |kit| &kit.answer)
+    }
+
+    /// As [`Slot::clear`].
+    pub(crate) fn clear(&mut self) {
+        self.slot.clear();
+    }
+
+    /// Lets go of the connection and of memory. No handler runs.
+    pub(crate) fn leave(&mut self) {
+        if let Some(kit) = &mut self.kit {
+            kit.leave();
+        }
+    }
+}
+
 /// An empty slot for handler `H`. A `fn` of this shape is what a route holds.
 pub fn slot<S: Service, H: Task<S, M> + 'static, M: 'static>() -> Box<dyn Slot<S>> {
     // The future's type is inferred from the function and never named. The function itself is a type, too: it is called
@@ -97,56 +162,40 @@ pub fn slot<S: Service, H: Task<S, M> + 'static, M: 'static>() -> Box<dyn Slot<S
     fn kept<S, F, G>(make: G) -> Box<dyn Slot<S>>
     where
         S: Service,
-        F: Future<Output = Finished<S>> + Send + 'static,
+        F: Future<Output = Box<Kit<S>>> + Send + 'static,
         G: Fn(Box<Kit<S>>) -> F + Send + 'static,
     {
-        Box::new(Kept { make, future: Box::pin(None), kit: None })
+        Box::new(Kept { make, future: Box::pin(None) })
     }
     kept(H::run)
 }
 
-struct Kept<S: Service, F, G> {
+struct Kept<F, G> {
     make: G,
     future: Pin<Box<Option<F>>>,
-    /// Of the handler that has finished.
-    kit: Option<Box<Kit<S>>>,
 }
 
-impl<S, F, G> Slot<S> for Kept<S, F, G>
+impl<S, F, G> Slot<S> for Kept<F, G>
 where
     S: Service,
-    F: Future<Output = Finished<S>> + Send,
+    F: Future<Output = Box<Kit<S>>> + Send,
     G: Fn(Box<Kit<S>>) -> F + Send,
 {
-    fn start(&mut self, around: &Cx<S>, meta: &Meta, payload: &[u8]) -> usize {
-        let mut kit = self.kit.take().unwrap_or_default();
-        kit.fill(around, meta, payload);
-        let len = kit.frame.capacity();
+    fn start(&mut self, kit: Box<Kit<S>>) {
         self.future.set(Some((self.make)(kit)));
-        len
     }
 
-    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<Verdict, Failure>> {
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Box<Kit<S>>> {
         let Some(future) = self.future.as_mut().as_pin_mut() else { is_empty() };
-        let Poll::Ready(Finished { mut kit, outcome }) = future.poll(task) else { return Poll::Pending };
-        self.future.set(None);
-        kit.tidy();
-        self.kit = Some(kit);
-        Poll::Ready(outcome)
-    }
-
-    fn answer(&self) -> &[u8] {
-        self.kit.as_ref().map_or(&[], |kit| &kit.answer)
+        let finished = future.poll(task);
+        if finished.is_ready() {
+            self.future.set(None);
+        }
+        finished
     }
 
     fn clear(&mut self) {
         self.future.set(None);
-    }
-
-    fn leave(&mut self) {
-        if let Some(kit) = &mut self.kit {
-            kit.leave();
-        }
     }
 }
 

@@ -270,7 +270,7 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
     });
     let task = model.is_async.then(|| {
         let future = quote_spanned!(place(ident)=>
-            impl ::core::future::Future<Output = ::pnet::__private::Finished<__S>> + ::core::marker::Send + 'static
+            impl ::core::future::Future<Output = ::std::boxed::Box<::pnet::__private::Kit<__S>>> + ::core::marker::Send + 'static
         );
         let run = parts.run_later(&call);
         let body = quote_spanned!(place(ident)=> async move {
@@ -278,7 +278,7 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
             let (__cx, __frame, __out) = ::pnet::__private::Kit::parts(&mut __kit);
             let __returned = #run;
             let __outcome = ::pnet::__private::finish(__cx, __returned, #answer, __out);
-            ::pnet::__private::Finished { kit: __kit, outcome: __outcome }
+            ::pnet::__private::Kit::end(__kit, __outcome)
         });
         quote! {
             #[automatically_derived]

@@ -23,7 +23,8 @@ use crate::{
     buffers,
     context::{Cx, Link, Meta},
     seldom::{Empty, Seldom},
-    service::{Run, Service, Slot},
+    service::{MakeSlot, Run, Service},
+    slot::Seat,
 };
 
 /// One packet or call that arrived.
@@ -83,8 +84,8 @@ pub(crate) struct Lanes<S: Service> {
     held: bool,
     /// What `fn` handlers encode their answers into; the thread's again when the connection rests.
     answer: Vec<u8>,
-    /// The slot of the `async fn` that ended last, with its action; the pool's again when the connection rests.
-    slot: Option<(u16, Box<dyn Slot<S>>)>,
+    /// That of the `async fn` that ended last; the pool's again when the connection rests.
+    seat: Option<Seat<S>>,
 }
 
 /// What waits, and what runs in handlers that wait: there from the first one on.
@@ -113,18 +114,18 @@ impl<S: Service> Empty for Waits<S> {
 /// A handler that was not ready at once.
 struct Running<S: Service> {
     job: Job,
-    slot: Box<dyn Slot<S>>,
+    seat: Seat<S>,
     /// Of the frame that it owns.
     weight: usize,
 }
 
 /// Slots to be used again, per route; one pool for all connections of a server.
-pub(crate) struct Pool<S: Service>(Mutex<Vec<Vec<Box<dyn Slot<S>>>>>);
+pub(crate) struct Pool<S: Service>(Mutex<Vec<Vec<Seat<S>>>>);
 
 impl<S: Service> Lanes<S> {
     /// `max_places`: as many handlers as the limits let the peer have unfinished.
     pub(crate) fn new(link: Arc<Link<S>>, max_places: usize) -> Self {
-        Self { link, cx: None, waits: Seldom::new(), max_places, holds: 0, held: true, answer: Vec::new(), slot: None }
+        Self { link, cx: None, waits: Seldom::new(), max_places, holds: 0, held: true, answer: Vec::new(), seat: None }
     }
 
     /// From now on jobs start.
@@ -185,8 +186,8 @@ impl<S: Service> Lanes<S> {
         if self.answer.capacity() != 0 {
             buffers::give(std::mem::take(&mut self.answer));
         }
-        if let Some((action, slot)) = self.slot.take() {
-            self.link().shared.pool.give(action, slot);
+        if let Some(seat) = self.seat.take() {
+            self.link().shared.pool.give(seat);
         }
     }
 
@@ -288,7 +289,7 @@ impl<S: Service> Lanes<S> {
     fn run_later(
         &mut self,
         arrived: Arrived<'_>,
-        (make, handler, concurrent): (fn() -> Box<dyn Slot<S>>, &str, bool),
+        (make, handler, concurrent): (MakeSlot<S>, &str, bool),
         waker: &Waker,
         out: &mut Vec<u8>,
     ) -> Ran {
@@ -297,15 +298,15 @@ impl<S: Service> Lanes<S> {
             return Ran::Ended(Err(Failure::public(code::BUSY, "too many handlers are running")));
         };
         let Arrived { action, kind, to, meta, payload } = arrived;
-        let mut slot = self.take_slot(action).unwrap_or_else(make);
-        let weight = OVERHEAD + slot.start(self.around(), meta, payload);
+        let mut seat = self.take_seat(action).unwrap_or_else(|| Seat::new(action, make()));
+        let weight = OVERHEAD + seat.start(self.around(), meta, payload);
         let max_places = self.max_places;
         let ready = self.waits.ready.get_or_insert_with(|| Ready::new(max_places, waker));
-        let (polled, waits_for_peer) = poll_slot(&self.link.conn, meta, &mut *slot, ready.waker(index));
+        let (polled, waits_for_peer) = poll_seat(&self.link.conn, meta, &mut seat, ready.waker(index));
         match polled {
             Ok(Poll::Ready(outcome)) => {
-                out.extend_from_slice(slot.answer());
-                self.keep(action, slot);
+                out.extend_from_slice(seat.answer());
+                self.keep(seat);
                 Ran::Ended(outcome)
             }
             Ok(Poll::Pending) => {
@@ -315,11 +316,11 @@ impl<S: Service> Lanes<S> {
                 }
                 self.holds += weight;
                 let job = Job { action, kind, to: to.clone(), meta: meta.clone() };
-                self.waits.places[index] = Some(Running { job, slot, weight });
+                self.waits.places[index] = Some(Running { job, seat, weight });
                 Ran::Waits
             }
             Err(panic) => {
-                drop_quietly(slot);
+                drop_quietly(seat);
                 Ran::Ended(Err(panicked(handler, &*panic)))
             }
         }
@@ -331,7 +332,7 @@ impl<S: Service> Lanes<S> {
         let Some(ready) = &mut waits.ready else { return false };
         let Some(mut running) = waits.places.get_mut(index).and_then(Option::take) else { return false };
         let conn: &Conn = &self.link.conn;
-        let (polled, waits_for_peer) = poll_slot(conn, &running.job.meta, &mut *running.slot, ready.waker(index));
+        let (polled, waits_for_peer) = poll_seat(conn, &running.job.meta, &mut running.seat, ready.waker(index));
         if matches!(polled, Ok(Poll::Pending)) {
             if waits_for_peer && self.waits.ordered == Some(index) {
                 self.waits.ordered = None;
@@ -343,24 +344,24 @@ impl<S: Service> Lanes<S> {
         self.free_place(index);
         match polled {
             Ok(Poll::Ready(outcome)) => {
-                ended.ended(&running.job, outcome, running.slot.answer());
-                self.keep(running.job.action, running.slot);
+                ended.ended(&running.job, outcome, running.seat.answer());
+                self.keep(running.seat);
             }
             Err(panic) => {
                 let handler = S::ROUTES.get(usize::from(running.job.action)).map_or("", |route| route.handler);
                 ended.ended(&running.job, Err(panicked(handler, &*panic)), &[]);
-                drop_quietly(running.slot);
+                drop_quietly(running.seat);
             }
             Ok(Poll::Pending) => {}
         }
         true
     }
 
-    /// A handler has ended: its slot is there for the next one.
+    /// A handler has ended: its seat is there for the next one.
     #[inline]
-    fn keep(&mut self, action: u16, slot: Box<dyn Slot<S>>) {
-        if let Some((action, slot)) = self.slot.replace((action, slot)) {
-            self.link.shared.pool.give(action, slot);
+    fn keep(&mut self, seat: Seat<S>) {
+        if let Some(seat) = self.seat.replace(seat) {
+            self.link.shared.pool.give(seat);
         }
     }
 
@@ -371,16 +372,13 @@ impl<S: Service> Lanes<S> {
         self.cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none()))
     }
 
-    /// An empty slot of the action: the one that was used last, or one of the server's.
+    /// An empty seat of the action: the one that was used last, or one of the server's.
     #[inline]
-    fn take_slot(&mut self, action: u16) -> Option<Box<dyn Slot<S>>> {
-        match self.slot.take() {
-            Some((known, slot)) if known == action => Some(slot),
-            other => {
-                self.slot = other;
-                self.link().shared.pool.take(action)
-            }
+    fn take_seat(&mut self, action: u16) -> Option<Seat<S>> {
+        if self.seat.as_ref().is_some_and(|seat| seat.action() == usize::from(action)) {
+            return self.seat.take();
         }
+        self.link().shared.pool.take(action)
     }
 
     fn drop_where(&mut self, which: impl Fn(&Job) -> bool) {
@@ -394,11 +392,11 @@ impl<S: Service> Lanes<S> {
     fn drop_place(&mut self, index: usize) {
         if let Some(mut running) = self.waits.places[index].take() {
             self.holds -= running.weight;
-            // The handler's own drops are user code; the slot is fit for use again only if they went well.
-            if catch_unwind(AssertUnwindSafe(|| running.slot.clear())).is_ok() {
-                self.link.shared.pool.give(running.job.action, running.slot);
+            // The handler's own drops are user code; the seat is fit for use again only if they went well.
+            if catch_unwind(AssertUnwindSafe(|| running.seat.clear())).is_ok() {
+                self.link.shared.pool.give(running.seat);
             } else {
-                drop_quietly(running.slot);
+                drop_quietly(running.seat);
             }
             self.free_place(index);
         }
@@ -445,34 +443,34 @@ impl<S: Service> Pool<S> {
         Self(Mutex::new(Vec::new()))
     }
 
-    fn take(&self, action: u16) -> Option<Box<dyn Slot<S>>> {
+    fn take(&self, action: u16) -> Option<Seat<S>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(usize::from(action))?.pop()
     }
 
-    fn give(&self, action: u16, mut slot: Box<dyn Slot<S>>) {
-        slot.leave();
+    fn give(&self, mut seat: Seat<S>) {
+        seat.leave();
         let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if routes.is_empty() {
             routes.resize_with(S::ROUTES.len(), Vec::new);
         }
-        if let Some(slots) = routes.get_mut(usize::from(action))
-            && slots.len() < SPARE_SLOTS
+        if let Some(seats) = routes.get_mut(seat.action())
+            && seats.len() < SPARE_SEATS
         {
-            slots.push(slot);
+            seats.push(seat);
         }
     }
 }
 
 /// Polls a handler; whether something in it waits for the other end of its own connection.
 #[inline]
-fn poll_slot<S: Service>(
+fn poll_seat<S: Service>(
     conn: &Conn,
     meta: &Meta,
-    slot: &mut dyn Slot<S>,
+    seat: &mut Seat<S>,
     waker: &Waker,
 ) -> (std::thread::Result<Poll<Result<Verdict, Failure>>>, bool) {
     waiting::watch(conn, meta.deadline, || {
-        catch_unwind(AssertUnwindSafe(|| slot.poll(&mut Context::from_waker(waker))))
+        catch_unwind(AssertUnwindSafe(|| seat.poll(&mut Context::from_waker(waker))))
     })
 }
 
@@ -507,4 +505,4 @@ pub(crate) fn drop_quietly<T>(value: T) {
 
 /// What a job occupies beside its payload.
 const OVERHEAD: usize = size_of::<(Job, Vec<u8>)>();
-const SPARE_SLOTS: usize = 64;
+const SPARE_SEATS: usize = 64;

@@ -598,11 +598,7 @@ impl Last {
 
     /// The metadata of a packet of the same read, with these of an action, a timeout, and whether it is a call.
     #[inline]
-    fn meta(
-        &mut self,
-        (action, timeout_ms, call): (&'static str, u32, bool),
-        make: impl FnOnce() -> Meta,
-    ) -> &Meta {
+    fn meta(&mut self, (action, timeout_ms, call): (&'static str, u32, bool), make: impl FnOnce() -> Meta) -> &Meta {
         let same = std::ptr::eq(self.meta.action, action) && self.timeout_ms == timeout_ms && self.meta.call == call;
         if !same {
             *self = Self { timeout_ms, meta: make() };

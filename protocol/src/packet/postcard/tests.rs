@@ -165,10 +165,7 @@ fn faults_say_what_is_wrong() {
     assert_eq!(read::<&str>(&[2, b'a']).unwrap_err(), "the payload ends too early");
     assert_eq!(read::<char>(&[2, b'a', b'b']).unwrap_err(), "a text is not one character");
     assert_eq!(read::<char>(&[0]).unwrap_err(), "a text is not one character");
-    assert_eq!(
-        read::<Kind>(&[4]).unwrap_err(),
-        "invalid value: integer `4`, expected variant index 0 <= i < 4"
-    );
+    assert_eq!(read::<Kind>(&[4]).unwrap_err(), "invalid value: integer `4`, expected variant index 0 <= i < 4");
     let any = "the type needs a format that describes itself, such as JSON";
     assert_eq!(Reader::new(&[]).rest(), b"");
     assert_eq!(read::<IgnoredAny>(&[0]).map(|_| ()).unwrap_err(), any);

@@ -37,8 +37,8 @@ impl<'a> Writer<'a> {
         let [a, b, c, d, ..] = (spread(number) | MORE).to_le_bytes();
         match number {
             ..0x4000 => self.0.extend_from_slice(&[a, b & 0x7F]),
-            ..0x20_0000 => self.0.extend_from_slice(&[a, b, c & 0x7F]),
-            ..0x1000_0000 => self.0.extend_from_slice(&[a, b, c, d & 0x7F]),
+            0x4000..0x20_0000 => self.0.extend_from_slice(&[a, b, c & 0x7F]),
+            0x20_0000..0x1000_0000 => self.0.extend_from_slice(&[a, b, c, d & 0x7F]),
             _ => self.longest_varint(number),
         }
     }
