@@ -77,7 +77,7 @@ pub(crate) struct Lanes<S: Service> {
     /// What the next `fn` handler runs in, and the others take their own from.
     cx: Option<Cx<S>>,
     waits: Seldom<Waits<S>>,
-    max_places: usize,
+    max_places: u32,
     /// Bytes of what waits and of what runs.
     holds: usize,
     /// Nothing starts before the connect handler is done.
@@ -125,6 +125,7 @@ pub(crate) struct Pool<S: Service>(Mutex<Vec<Vec<Seat<S>>>>);
 impl<S: Service> Lanes<S> {
     /// `max_places`: as many handlers as the limits let the peer have unfinished.
     pub(crate) fn new(link: Arc<Link<S>>, max_places: usize) -> Self {
+        let max_places = u32::try_from(max_places).unwrap_or(u32::MAX);
         Self { link, cx: None, waits: Seldom::new(), max_places, holds: 0, held: true, answer: Vec::new(), seat: None }
     }
 
@@ -300,7 +301,7 @@ impl<S: Service> Lanes<S> {
         let Arrived { action, kind, to, meta, payload } = arrived;
         let mut seat = self.take_seat(action).unwrap_or_else(|| Seat::new(action, make()));
         let weight = OVERHEAD + seat.start(self.around(), meta, payload);
-        let max_places = self.max_places;
+        let max_places = self.max_places as usize;
         let ready = self.waits.ready.get_or_insert_with(|| Ready::new(max_places, waker));
         let (polled, waits_for_peer) = poll_seat(&self.link.conn, meta, &mut seat, ready.waker(index));
         match polled {
@@ -404,13 +405,13 @@ impl<S: Service> Lanes<S> {
 
     /// Whether another handler may run. Those who have credit keep to it; those who have none wait here.
     fn has_place(&self) -> bool {
-        !self.waits.free.is_empty() || self.waits.places.len() < self.max_places
+        !self.waits.free.is_empty() || self.waits.places.len() < self.max_places as usize
     }
 
     /// The place that the next handler takes if it waits; `None` if the limits have none.
     fn next_place(&self) -> Option<usize> {
         let next = self.waits.free.last().copied().unwrap_or(self.waits.places.len());
-        (next < self.max_places).then_some(next)
+        (next < self.max_places as usize).then_some(next)
     }
 
     /// Takes the place that [`next_place`](Self::next_place) gave.
