@@ -246,7 +246,7 @@ impl JsonWriter {
         &self,
         re: Option<u32>,
         name: &str,
-        data: Option<&'a str>,
+        data: Option<&'a [u8]>,
         len: usize,
     ) -> Option<(u32, NamedAnswer<'a>)> {
         let Some(re) = re else {
@@ -264,7 +264,7 @@ impl JsonWriter {
         Some((*id, answer))
     }
 
-    fn answer_of<'a>(&self, action: u16, name: &str, data: Option<&'a str>, len: usize) -> Option<NamedAnswer<'a>> {
+    fn answer_of<'a>(&self, action: u16, name: &str, data: Option<&'a [u8]>, len: usize) -> Option<NamedAnswer<'a>> {
         let reply = |part: &PartInfo| NamedAnswer::Reply(payload_of(data, part.schema));
         match &self.outgoing.get(action)?.reply {
             _ if name == action::FAILURE => Some(failure_of(data)),
@@ -564,8 +564,8 @@ const fn reply_name(reply: &ReplyInfo) -> &'static str {
 }
 
 /// What a `pnet.failure` says, as far as it says it.
-fn failure_of<'a>(data: Option<&str>) -> NamedAnswer<'a> {
-    let read: FailureRead<'_> = object_of(data);
+fn failure_of<'a>(data: Option<&[u8]>) -> NamedAnswer<'a> {
+    let read: FailureRead<'_> = object_of(data.and_then(|data| str::from_utf8(data).ok()));
     let code = read.code.filter(|code| (1..=CODE_LEN).contains(&code.len()));
     let code = code.map_or_else(|| code::INTERNAL.to_owned(), Cow::into_owned);
     NamedAnswer::Failure { code, message: cut(&read.message.unwrap_or_default(), TEXT_LEN).to_owned() }

@@ -12,7 +12,7 @@ use pnet_protocol::{
     dialect::Dialect,
     failure::{Failure, code},
     frame::Mark,
-    json::Named,
+    json::{Again, CallId, Named},
     protocol::{ReplyInfo, Role},
     reply::Verdict,
     wire::ReadError,
@@ -193,6 +193,17 @@ impl Driver {
                 self.check_mistakes();
                 continue;
             }
+            if let Some((object, len)) = self.reader.again(bytes, used) {
+                used += len;
+                match object {
+                    Again::Call(call) => self.handle_call_again(call, task),
+                    Again::Packet(packet) => self.handle_packet(packet, task),
+                    Again::Named(named) => used += self.handle_answers(&named, bytes, used),
+                    _ => {}
+                }
+                self.check_mistakes();
+                continue;
+            }
             match self.reader.next_at(bytes, used) {
                 Ok(Some((event, len))) => {
                     used += len;
@@ -246,7 +257,26 @@ impl Driver {
         self.split().1.ended_otherwise(&job, outcome, &payload);
     }
 
-    /// A call in an object whose handler is a `fn`. `false`: it is to be admitted.
+    /// A call in an object that repeats what was said before. A `fn` handler runs at once, and nothing is entered.
+    #[inline]
+    fn handle_call_again(&mut self, call: Call<'_>, task: &Context<'_>) {
+        let Call { id, action, timeout_ms, payload, .. } = call;
+        let to = ReplyTo::Json { id: Some(CallId::Number(u64::from(id))), action: Some(action) };
+        if self.answer_now((0, action, timeout_ms), payload, &to) {
+            self.conn.counters.calls_received.add(1);
+            return;
+        }
+        match self.reader.enter(call) {
+            Event::Call { id, to, .. } => {
+                self.conn.counters.calls_received.add(1);
+                self.admit(action, JobKind::Call { id }, to, timeout_ms, payload, task);
+            }
+            event => self.handle_event(event, task),
+        }
+    }
+
+    /// A call in an object whose handler is a `fn`; `id` is that of the call where it is entered, and else 0. `false`: it is
+    /// to be admitted.
     #[inline]
     fn answer_now(&mut self, (id, action, timeout_ms): (u32, u16, u32), payload: &[u8], to: &ReplyTo) -> bool {
         let Some(info) = self.incoming.get(action) else { return false };
@@ -281,7 +311,7 @@ impl Driver {
         dispatch.admit(job, payload, task.waker(), &mut ended);
     }
 
-    /// A one-way packet in a frame.
+    /// A one-way packet, in a frame or in an object that repeats what was said before.
     #[inline]
     fn handle_packet(&mut self, packet: Packet<'_>, task: &Context<'_>) {
         let Packet { action, info, payload, frame_len, .. } = packet;
@@ -291,7 +321,7 @@ impl Driver {
         let meta = self.meta(info.action, 0, false);
         let open = matches!(self.stage, Stage::Open);
         let Some(outcome) = (if open { self.run_now(action, meta, payload) } else { None }) else {
-            self.admit(action, kind, ReplyTo::Nobody, 0, payload, task);
+            self.admit(action, kind, self.reader.to_nobody(), 0, payload, task);
             return;
         };
         self.follow(None);
@@ -299,7 +329,7 @@ impl Driver {
             self.reader.packet_finished(frame_len, self.answers.frames());
             return;
         }
-        let job = Job { action, kind, to: ReplyTo::Nobody, meta: self.meta(info.action, 0, false) };
+        let job = Job { action, kind, to: self.reader.to_nobody(), meta: self.meta(info.action, 0, false) };
         self.split().1.ended_otherwise(&job, outcome, &[]);
     }
 
@@ -465,6 +495,30 @@ impl Driver {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// An answer in an object, and those that follow it in `bytes` at `at` and repeat what was said before, all under one lock
+    /// as [`handle_replies`](Self::handle_replies); how many bytes those were.
+    fn handle_answers(&mut self, first: &Named<'_>, bytes: &[u8], at: usize) -> usize {
+        let mut used = 0;
+        let mut wakers = wakers::take();
+        let answered = {
+            let mut out = self.conn.out();
+            let mut answered = out.answered_by(first, &mut wakers);
+            while answered.is_ok()
+                && let Some((named, len)) = self.reader.answer_again(bytes, at + used)
+            {
+                used += len;
+                answered = out.answered_by(&named, &mut wakers);
+            }
+            out.unpark(&mut wakers);
+            answered
+        };
+        wakers::wake(wakers);
+        if let Err(violation) = answered {
+            self.punish(&violation);
+        }
+        used
+    }
+
     /// A JSON handshake that came late says what is agreed on from now on.
     fn set_heartbeat(&mut self, millis: u32) {
         let every = config::every(millis);
@@ -480,13 +534,14 @@ impl Driver {
 
     /// An object that may answer a call, or may be a packet.
     fn handle_named(&mut self, named: Named<'_>, task: &Context<'_>) {
-        let mut wakers = Vec::new();
+        let mut wakers = wakers::take();
         let answered = {
             let mut out = self.conn.out();
-            let answered = out.answered_by(&named);
+            let answered = out.answered_by(&named, &mut wakers);
             out.unpark(&mut wakers);
             answered
         };
+        wakers::wake(wakers);
         let answered = match answered {
             Ok(answered) => answered,
             Err(violation) => {
@@ -494,10 +549,7 @@ impl Driver {
                 return;
             }
         };
-        let is_answer = answered.is_some() || named.re.is_some();
-        wake(answered.flatten());
-        wakers.into_iter().for_each(Waker::wake);
-        if is_answer {
+        if answered || named.re.is_some() {
             return;
         }
         match self.reader.packet(named) {
