@@ -14,7 +14,7 @@ use crate::{
     connection::{Answer, Call, Credit, Event, Inbound, Outbound, Packet, ReplyTo, SendRefused, Violation, Window},
     dialect::Dialect,
     frame::{self, Frame, FrameError, REPLY_OVERHEAD, StreamEnd},
-    json::{self, Again, Form, JsonFault, JsonReader, JsonWelcome, JsonWriter, Named},
+    json::{self, Again, Form, JsonFault, JsonReader, JsonWelcome, JsonWriter, Named, Replies},
     limits::{Limits, UNCREDITED_PACKETS},
     protocol::{ActionInfo, Direction},
 };
@@ -479,6 +479,14 @@ impl Writer {
                 }
             },
             (Self::Native(_), _) => Ok(()),
+        }
+    }
+
+    /// How replies in objects are written that go together, as [`JsonWriter::replies`].
+    pub fn replies(&self, action: u16, text: Vec<u8>) -> Option<Replies> {
+        match self {
+            Self::Native(_) => None,
+            Self::Json(writer) => writer.replies(action, text),
         }
     }
 

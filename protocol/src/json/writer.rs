@@ -303,6 +303,24 @@ impl JsonWriter {
         self.check_object(self.len_since(start, out)).inspect_err(|_| out.truncate(start))
     }
 
+    /// How replies to calls of an action are written until the batch ends, or until the other side says what it takes; those
+    /// calls are numbered. `None` if they are not written so. `text` is an empty buffer, to be used again.
+    pub fn replies(&self, action: u16, mut text: Vec<u8>) -> Option<Replies> {
+        let name = match &self.incoming.get(action)?.reply {
+            ReplyInfo::Packet(part) | ReplyInfo::Result(part, _) => part.action,
+            ReplyInfo::Ack => action::DONE,
+            ReplyInfo::Stream { .. } | ReplyInfo::None => return None,
+        };
+        if self.form == Form::Old {
+            return None;
+        }
+        put_action(&mut text, name);
+        let head_len = text.len();
+        text.extend_from_slice(&self.stamp);
+        text.extend_from_slice(RE);
+        Some(Replies { action, text, head_len, max_len: usize::try_from(self.max_object_len()).unwrap_or(usize::MAX) })
+    }
+
     /// Writes an item of a stream; the length of its object.
     ///
     /// # Errors
@@ -407,8 +425,8 @@ impl JsonWriter {
         out.extend_from_slice(&self.stamp);
         if let Some((key, id)) = with {
             out.extend_from_slice(match key {
-                Key::Id => b",\"id\":",
-                Key::Re => b",\"re\":",
+                Key::Id => ID,
+                Key::Re => RE,
             });
             match id {
                 CallId::Number(number) => put_number(out, *number),
@@ -416,6 +434,65 @@ impl JsonWriter {
             }
         }
         out.extend_from_slice(b"}\n");
+    }
+}
+
+/// The text around the payloads of replies to one action: written once for those that go together.
+pub struct Replies {
+    action: u16,
+    /// What stands before the payload, and what stands between payload and number.
+    text: Vec<u8>,
+    head_len: usize,
+    max_len: usize,
+}
+
+impl Replies {
+    /// The action whose calls are answered.
+    pub const fn action(&self) -> u16 {
+        self.action
+    }
+
+    /// Begins a reply, whose payload is appended next; where it begins.
+    #[inline]
+    pub fn begin(&self, out: &mut Vec<u8>) -> usize {
+        let start = out.len();
+        out.extend_from_slice(self.text.get(..self.head_len).unwrap_or_default());
+        start
+    }
+
+    /// Ends the reply to call `id` that was begun at `start`. `false`, and nothing has happened, if it is longer than the other
+    /// side takes.
+    #[inline]
+    pub fn end(&self, start: usize, id: u32, out: &mut Vec<u8>) -> bool {
+        let end = out.len();
+        out.extend_from_slice(self.text.get(self.head_len..).unwrap_or_default());
+        put_number(out, u64::from(id));
+        out.extend_from_slice(b"}\n");
+        // The line end does not count.
+        let fits = out.len().saturating_sub(start + 1) <= self.max_len;
+        if !fits {
+            out.truncate(end);
+        }
+        fits
+    }
+
+    /// Takes back what was begun at `start`; the payload.
+    pub fn abandon(&self, start: usize, out: &mut Vec<u8>) -> Vec<u8> {
+        let payload = out.split_off(out.len().min(start + self.head_len));
+        out.truncate(start);
+        payload
+    }
+
+    /// The buffer, to be used again.
+    pub fn into_text(self) -> Vec<u8> {
+        self.text
+    }
+}
+
+/// Without the token.
+impl fmt::Debug for Replies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replies").field("action", &self.action).finish_non_exhaustive()
     }
 }
 
@@ -547,6 +624,10 @@ enum Key {
     /// The call is answered by it.
     Re,
 }
+
+/// What stands before a number.
+const ID: &[u8] = b",\"id\":";
+const RE: &[u8] = b",\"re\":";
 
 /// The field that ties an answer to its call.
 const fn re(to: &ReplyTo) -> Option<(Key, &CallId<'static>)> {

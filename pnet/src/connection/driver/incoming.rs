@@ -28,6 +28,7 @@ use super::{
         micros_now, wake, wakers,
     },
     BEGUN_LEN, Begun, Driver, Odd, Reading, Stage,
+    answers::Prepared,
 };
 use crate::{
     buffers, config,
@@ -163,7 +164,7 @@ impl Driver {
 
     /// Handles the whole frames of `bytes`; how many bytes they were.
     fn handle(&mut self, bytes: &[u8], task: &Context<'_>) -> usize {
-        let mut used = 0;
+        let (mut used, mut prepared) = (0, Prepared::default());
         self.reader.begin();
         // What is read begins with the time, more often than not.
         if let Some((micros, len)) = self.reader.take_time(bytes) {
@@ -196,7 +197,7 @@ impl Driver {
             if let Some((object, len)) = self.reader.again(bytes, used) {
                 used += len;
                 match object {
-                    Again::Call(call) => self.handle_call_again(call, task),
+                    Again::Call(call) => self.handle_call_again(call, &mut prepared, task),
                     Again::Packet(packet) => self.handle_packet(packet, task),
                     Again::Named(named) => used += self.handle_answers(&named, bytes, used),
                     _ => {}
@@ -204,6 +205,7 @@ impl Driver {
                 self.check_mistakes();
                 continue;
             }
+            prepared.forget();
             match self.reader.next_at(bytes, used) {
                 Ok(Some((event, len))) => {
                     used += len;
@@ -257,17 +259,16 @@ impl Driver {
         self.split().1.ended_otherwise(&job, outcome, &payload);
     }
 
-    /// A call in an object that repeats what was said before. A `fn` handler runs at once, and nothing is entered.
+    /// A call in an object that repeats what was said before. It is entered only if it is not answered at once.
     #[inline]
-    fn handle_call_again(&mut self, call: Call<'_>, task: &Context<'_>) {
-        let Call { id, action, timeout_ms, payload, .. } = call;
-        let to = ReplyTo::Json { id: Some(CallId::Number(u64::from(id))), action: Some(action) };
-        if self.answer_now((0, action, timeout_ms), payload, &to) {
+    fn handle_call_again(&mut self, call: Call<'_>, prepared: &mut Prepared, task: &Context<'_>) {
+        let Call { action, timeout_ms, .. } = call;
+        if self.reply_now(&call, prepared) {
             self.conn.counters.calls_received.add(1);
             return;
         }
         match self.reader.enter(call) {
-            Event::Call { id, to, .. } => {
+            Event::Call { id, payload, to, .. } => {
                 self.conn.counters.calls_received.add(1);
                 self.admit(action, JobKind::Call { id }, to, timeout_ms, payload, task);
             }
@@ -275,8 +276,38 @@ impl Driver {
         }
     }
 
-    /// A call in an object whose handler is a `fn`; `id` is that of the call where it is entered, and else 0. `false`: it is
-    /// to be admitted.
+    /// Runs the handler of a call that is not entered, if it is a `fn`. Its answer is encoded where it is written from, as
+    /// that of a call in a frame; `prepared` is how the answers before it were written.
+    #[inline]
+    fn reply_now(&mut self, call: &Call<'_>, prepared: &mut Prepared) -> bool {
+        let Call { id, action, info, timeout_ms, payload, .. } = *call;
+        if !matches!(self.stage, Stage::Open) || !self.dispatch.is_fn(action) {
+            return false;
+        }
+        let Some(replies) = prepared.for_action(action, &self.conn) else { return false };
+        self.engaged = true;
+        let meta = self.meta(info.action, timeout_ms, true);
+        let mut start = replies.begin(self.answers.frames());
+        let Some(outcome) = self.run_now(action, meta, payload) else {
+            replies.abandon(start, self.answers.frames());
+            return false;
+        };
+        if let Some(overfull) = self.answers.follow_from(&mut start, &self.conn) {
+            self.overfull = overfull;
+        }
+        let frames = self.answers.frames();
+        if matches!(outcome, Ok(Verdict::Reply)) && replies.end(start, id, frames) {
+            return true;
+        }
+        let payload = replies.abandon(start, frames);
+        let to = ReplyTo::Json { id: Some(CallId::Number(u64::from(id))), action: Some(action) };
+        // No call has the id 0.
+        let job = Job { action, kind: JobKind::Call { id: 0 }, to, meta: self.meta(info.action, timeout_ms, true) };
+        self.split().1.ended_otherwise(&job, outcome, &payload);
+        true
+    }
+
+    /// A call in an object whose handler is a `fn`. `false`: it is to be admitted.
     #[inline]
     fn answer_now(&mut self, (id, action, timeout_ms): (u32, u16, u32), payload: &[u8], to: &ReplyTo) -> bool {
         let Some(info) = self.incoming.get(action) else { return false };
