@@ -190,7 +190,7 @@ impl JsonReader {
         let id = match object.number {
             Number::None => None,
             Number::Id(id) => Some(u32::try_from(id).ok()?),
-            Number::Re(_) => return Some((Again::Named(named(bytes, &before, object)?), taken)),
+            Number::Re(_) => return Some((Again::Named(named(bytes, before, object)?), taken)),
         };
         let number = match (object.action, before.action) {
             (None, Some(number)) => number,
@@ -199,12 +199,13 @@ impl JsonReader {
         };
         let info = self.incoming.get(number)?;
         let payload = payload_of(Some(object.data), info.schema);
+        let timeout_ms = before.timeout_ms;
         let again = match (id, &info.reply) {
             (Some(id), reply) if !matches!(reply, ReplyInfo::None) && !reply.is_stream() => {
                 if self.form == Form::Old || !self.has_room() || self.is_open(id) {
                     return None;
                 }
-                Again::Call(Call { id, action: number, info, timeout_ms: before.timeout_ms, payload })
+                Again::Call(Call { id, action: number, info, timeout_ms, payload })
             }
             // Where nothing is numbered it may be an answer.
             (None, ReplyInfo::None) if self.role == Role::Server || self.form == Form::Pnet => {
@@ -226,7 +227,7 @@ impl JsonReader {
     pub fn answer_again<'a>(&self, bytes: &'a [u8], at: usize) -> Option<(Named<'a>, usize)> {
         let (object, before) = self.read_again(bytes, at)?;
         let taken = with_line_end(bytes.get(at..)?, object.len);
-        Some((named(bytes, &before, object)?, taken))
+        Some((named(bytes, before, object)?, taken))
     }
 
     /// Enters a call that [`again`](Self::again) gave last.
@@ -235,8 +236,9 @@ impl JsonReader {
         self.open(ReplyTo::Json { id: Some(CallId::Number(u64::from(id))), action: Some(action) }, timeout_ms, payload)
     }
 
-    fn read_again<'a>(&self, bytes: &'a [u8], at: usize) -> Option<(quick::Again<'a>, Before)> {
-        let before = self.before?;
+    #[inline]
+    fn read_again<'a>(&self, bytes: &'a [u8], at: usize) -> Option<(quick::Again<'a>, &Before)> {
+        let before = self.before.as_ref()?;
         if self.closed || self.scanner.has_begun() {
             return None;
         }

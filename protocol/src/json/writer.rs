@@ -229,8 +229,13 @@ impl JsonWriter {
     /// Forgets a call that has been answered.
     pub fn call_ended(&mut self, id: u32) {
         self.unread = false;
-        if let Some(place) = self.calls.iter().position(|(known, _)| *known == id)
-            && let Some((_, action)) = self.calls.remove(place)
+        // Most are answered in their order.
+        let ended = match self.calls.front() {
+            Some((first, _)) if *first == id => self.calls.pop_front(),
+            _ => self.calls.iter().position(|(known, _)| *known == id).and_then(|place| self.calls.remove(place)),
+        };
+        if let Some((_, action)) = ended
+            && self.streams > 0
         {
             self.streams -= u32::from(self.is_stream(action));
         }

@@ -45,6 +45,12 @@ impl Answers {
         &mut self.frames
     }
 
+    /// The same for what appends nothing unless something was begun, and so needs no buffer.
+    #[inline]
+    pub(super) const fn begun(&mut self) -> &mut Vec<u8> {
+        &mut self.frames
+    }
+
     /// Takes back what was begun.
     pub(super) fn abandon(&mut self, mark: Mark) {
         mark.abandon(&mut self.frames);

@@ -357,7 +357,10 @@ impl Driver {
         };
         self.follow(None);
         if outcome.is_ok() {
-            self.reader.packet_finished(frame_len, self.answers.frames());
+            // There is credit in frames only.
+            let native = self.reader.dialect() == Dialect::Native;
+            let out = if native { self.answers.frames() } else { self.answers.begun() };
+            self.reader.packet_finished(frame_len, out);
             return;
         }
         let job = Job { action, kind, to: self.reader.to_nobody(), meta: self.meta(info.action, 0, false) };
@@ -367,7 +370,7 @@ impl Driver {
     /// Runs the action's handler, if that may be done on the spot.
     #[inline]
     fn run_now(&mut self, action: u16, meta: Meta, payload: &[u8]) -> Option<Result<Verdict, Failure>> {
-        if self.overfull { None } else { self.dispatch.run_now(action, meta, payload, self.answers.frames()) }
+        if self.overfull { None } else { self.dispatch.run_now(action, meta, payload, self.answers.begun()) }
     }
 
     /// What a handler has pushed stands before its answer, and behind those before it.
