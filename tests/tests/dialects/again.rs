@@ -2,10 +2,11 @@
 
 use pnet::Protocol as _;
 use pnet_protocol::{
-    connection::{Call, Event, Packet},
+    connection::{Call, Event, Packet, ReplyTo},
     id::{ConnectionId, SessionToken},
-    json::{Again, Form, JsonReader},
+    json::{Again, CallId, Form, JsonReader, JsonWriter},
     limits::Limits,
+    protocol::ReplyInfo,
 };
 use pnet_tests::talk::Talk;
 
@@ -230,4 +231,38 @@ fn damaged_objects_behind_a_genuine_one_are_read_as_alone() {
             check(&[&before, head, &tail[..1], tail, b"\n", &before].concat(), 499);
         }
     }
+}
+
+/// Replies that go together are written like each of them alone, and are as long as the other side takes.
+#[test]
+fn replies_that_go_together_are_written_as_alone() {
+    let mut limits = Limits::default();
+    limits.max_frame_len(4096);
+    let mut writer = JsonWriter::server(Talk::INFO, &ConnectionId::from_bytes([1; 16]), Form::Pnet, &limits);
+    writer.begin_batch(1_700_000_000_123_456);
+    let mut written = 0;
+    for (action, info) in (0..).zip(Talk::INFO.client.actions) {
+        let Some(replies) = writer.replies(action, Vec::new()) else {
+            assert!(info.reply.is_stream() || matches!(info.reply, ReplyInfo::None), "{}", info.action);
+            continue;
+        };
+        for (len, id) in (0..5_000).step_by(7).chain(3_800..4_100).zip(0_u32..) {
+            let payload = vec![b'1'; len];
+            let to = ReplyTo::Json { id: Some(CallId::Number(u64::from(id))), action: Some(action) };
+            let (mut alone, mut together) = (b"before".to_vec(), b"before".to_vec());
+            let taken = writer.reply(&to, false, &payload, &mut alone).is_ok();
+            let start = replies.begin(&mut together);
+            together.extend_from_slice(&payload);
+            let fits = replies.end(start, id, &mut together);
+            assert_eq!(fits, taken, "{} of {len} bytes", info.action);
+            if !fits {
+                assert_eq!(replies.abandon(start, &mut together), payload);
+            }
+            assert_eq!(together, alone, "{} of {len} bytes", info.action);
+            written += usize::from(fits);
+        }
+    }
+    assert!(written > 1_000, "{written}");
+    writer.set_form(Form::Old);
+    assert!(writer.replies(0, Vec::new()).is_none());
 }
