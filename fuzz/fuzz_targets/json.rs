@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pnet_protocol::connection::Event;
+use pnet_protocol::connection::{Event, Packet};
 use pnet_protocol::id::{ConnectionId, SessionToken};
-use pnet_protocol::json::{Envelope, Form, Greeting, JsonHandshake, JsonReader};
+use pnet_protocol::json::{Again, Envelope, Form, Greeting, JsonHandshake, JsonReader};
 use pnet_protocol::limits::Limits;
 use pnet_protocol::packet::{Codec, WhenFull};
 use pnet_protocol::protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo};
@@ -42,14 +42,29 @@ fuzz_target!(|input: &[u8]| {
     let _ = JsonHandshake::new(&INFO).handle(input);
     let mut limits = Limits::default();
     limits.calls(3).packets(1).streams(2);
-    let (id, token) = (ConnectionId::from_bytes([1; 16]), SessionToken::from_bytes([2; 16]));
-    let mut reader = JsonReader::server(&INFO, &limits, id, token, Form::Plain);
-    let mut rest = input;
-    while let Ok(Some((event, used))) = reader.next(rest) {
+    let reader = || {
+        let (id, token) = (ConnectionId::from_bytes([1; 16]), SessionToken::from_bytes([2; 16]));
+        JsonReader::server(&INFO, &limits, id, token, Form::Plain)
+    };
+    let (mut reader, mut short) = (reader(), reader());
+    short.begin();
+    let mut at = 0;
+    while let Ok(Some((event, used))) = reader.next(&input[at..]) {
+        // What repeats the object before is read in a shorter way, as the same.
+        let (again, len) = match short.again(input, at) {
+            Some((Again::Call(call), len)) => (short.enter(call), len),
+            Some((Again::Packet(Packet { action, payload, frame_len, .. }), len)) => {
+                (Event::Packet { action, payload, frame_len }, len)
+            }
+            Some((Again::Named(named), len)) => (Event::Named(named), len),
+            _ => short.next_at(input, at).ok().flatten().expect("it was read before"),
+        };
+        assert_eq!((&event, used), (&again, len));
         if let Event::Cancel { id } = event {
             reader.call_finished(id);
+            short.call_finished(id);
         }
         assert!(reader.open_calls() <= 5 && reader.open_packets() <= 16);
-        rest = &rest[used..];
+        at += used;
     }
 });

@@ -236,6 +236,10 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
     }
 
     /// There are no handlers.
+    fn is_fn(&self, _: u16) -> bool {
+        false
+    }
+
     fn run_now(&mut self, _: Arrived<'_>, _: &Waker, _: &mut Vec<u8>) -> Ran {
         Ran::Not
     }

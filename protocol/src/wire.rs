@@ -14,7 +14,7 @@ use crate::{
     connection::{Answer, Call, Credit, Event, Inbound, Outbound, Packet, ReplyTo, SendRefused, Violation, Window},
     dialect::Dialect,
     frame::{self, Frame, FrameError, REPLY_OVERHEAD, StreamEnd},
-    json::{self, Form, JsonFault, JsonReader, JsonWelcome, JsonWriter, Named},
+    json::{self, Again, Form, JsonFault, JsonReader, JsonWelcome, JsonWriter, Named, Replies},
     limits::{Limits, UNCREDITED_PACKETS},
     protocol::{ActionInfo, Direction},
 };
@@ -93,6 +93,31 @@ impl Reader {
         match self {
             Self::Native(_) => self.next(bytes.get(at..).unwrap_or_default()),
             Self::Json(reader) => reader.next_at(bytes, at),
+        }
+    }
+
+    /// Takes the object that begins at `at`, if it repeats what the object before has said, as [`JsonReader::again`].
+    #[inline]
+    pub fn again<'a>(&mut self, bytes: &'a [u8], at: usize) -> Option<(Again<'a>, usize)> {
+        match self {
+            Self::Native(_) => None,
+            Self::Json(reader) => reader.again(bytes, at),
+        }
+    }
+
+    /// The same for an answer, as [`JsonReader::answer_again`].
+    pub fn answer_again<'a>(&self, bytes: &'a [u8], at: usize) -> Option<(Named<'a>, usize)> {
+        match self {
+            Self::Native(_) => None,
+            Self::Json(reader) => reader.answer_again(bytes, at),
+        }
+    }
+
+    /// Enters a call that [`again`](Self::again) gave last.
+    pub fn enter<'a>(&mut self, call: Call<'a>) -> Event<'a> {
+        match self {
+            Self::Native(_) => Event::Ignored,
+            Self::Json(reader) => reader.enter(call),
         }
     }
 
@@ -454,6 +479,14 @@ impl Writer {
                 }
             },
             (Self::Native(_), _) => Ok(()),
+        }
+    }
+
+    /// How replies in objects are written that go together, as [`JsonWriter::replies`].
+    pub fn replies(&self, action: u16, text: Vec<u8>) -> Option<Replies> {
+        match self {
+            Self::Native(_) => None,
+            Self::Json(writer) => writer.replies(action, text),
         }
     }
 

@@ -20,7 +20,7 @@ use pnet_protocol::{
     close::Close,
     connection::{Answer, ReplyTo, SendRefused, Violation},
     failure::{Failure, code},
-    json::{Form, JsonWelcome},
+    json::{Form, JsonWelcome, Replies},
     limits::Limits,
     reply::Verdict,
     wire::{Reader, Writer},
@@ -350,6 +350,12 @@ impl Out {
             debug_assert!(told.is_ok(), "a failure is short: {told:?}");
         }
         self.settle();
+    }
+
+    /// How replies to calls of an action are written in this batch, where that can be done apart; with an empty buffer.
+    pub(crate) fn replies(&mut self, action: u16, text: Vec<u8>) -> Option<Replies> {
+        self.date();
+        self.writer.replies(action, text)
     }
 
     /// What the connection holds, the frames that it shares with others included; `None` if it is gone.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     context::{Cx, Link, Meta},
     error::{Closed, Refused},
-    service::Service,
+    service::{Run, Service},
 };
 
 /// The handlers of one connection, for its driver.
@@ -80,6 +80,10 @@ impl<S: Service> Dispatch for Served<S> {
             self.lanes.release();
         }
         Poll::Ready(done)
+    }
+
+    fn is_fn(&self, action: u16) -> bool {
+        S::ROUTES.get(usize::from(action)).is_some_and(|route| matches!(route.run, Run::Now(_)))
     }
 
     fn run_now(&mut self, arrived: Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {

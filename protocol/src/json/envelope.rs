@@ -103,7 +103,7 @@ impl<'a> Envelope<'a> {
     /// twice, lacks its `action`, has a field of the wrong kind, or has both `id` and `re`.
     #[inline]
     pub fn read(object: &'a [u8]) -> Result<Self, EnvelopeError> {
-        if let Some(quick) = quick::read(object, None)
+        if let Some(quick) = quick::read(object)
             && quick.len == object.len()
         {
             return Ok(quick.envelope);

@@ -23,8 +23,8 @@ mod writer;
 pub use self::{
     envelope::{CallId, Envelope, EnvelopeError, Token},
     hello::{Greeting, JsonHandshake, JsonHello, JsonWelcome},
-    reader::{JsonReader, Named, WelcomeText},
-    writer::{JsonWriter, NamedAnswer, begin_head, head_len, put_close, put_head},
+    reader::{Again, JsonReader, Named, WelcomeText},
+    writer::{JsonWriter, NamedAnswer, Replies, begin_head, head_len, put_close, put_head},
 };
 use crate::schema::Ty;
 
@@ -103,10 +103,10 @@ const fn is_struct(ty: &Ty) -> bool {
 }
 
 /// The data of a packet, `{}` where a struct was sent as nothing.
-pub(crate) fn payload_of<'a>(data: Option<&'a str>, ty: &Ty) -> &'a [u8] {
+pub(crate) fn payload_of<'a>(data: Option<&'a [u8]>, ty: &Ty) -> &'a [u8] {
     match data {
-        None | Some("null") if is_struct(ty) => b"{}",
+        None | Some(b"null") if is_struct(ty) => b"{}",
         None => b"null",
-        Some(data) => data.as_bytes(),
+        Some(data) => data,
     }
 }

@@ -9,13 +9,13 @@ use super::{
     envelope::{CallId, Envelope, MAX_NUMBER, Token, is_space},
     hello::{JsonWelcome, LateHello, REFUSED, put_welcome, refuses},
     payload_of,
-    quick::{self, Quick},
+    quick::{self, Around, Number, Quick, name_in},
     scan::Scanner,
     writer::NEVER,
 };
 use crate::{
     close::{CloseCode, Retry},
-    connection::{Calls, Event, ReplyTo, Violation},
+    connection::{Call, Calls, Event, Packet, ReplyTo, Violation},
     failure::code,
     id::{ConnectionId, SessionToken},
     limits::{ACTION_LEN, Limits, TEXT_LEN, UNCREDITED_PACKETS, agreed_heartbeat_ms},
@@ -39,9 +39,8 @@ pub struct JsonReader {
     /// A server's own heartbeat, and the one that is agreed on; in milliseconds.
     heartbeat_ms: (u32, u32),
     scanner: Scanner,
-    /// Time and token of the object that was read last, as a place in the bytes that are read now, and that time. Its token
-    /// was found to be right.
-    tail: Option<(usize, usize, i64)>,
+    /// What the object before says around its data, if that is of use. Its token was found to be right.
+    before: Option<Before>,
     created: Option<i64>,
     calls: Calls<ReplyTo>,
     /// How many of them are streams.
@@ -78,7 +77,7 @@ impl JsonReader {
             secret,
             heartbeat_ms: (0, 0),
             scanner: Scanner::new(),
-            tail: None,
+            before: None,
             created: None,
             calls: Calls::new(),
             streams: 0,
@@ -108,7 +107,7 @@ impl JsonReader {
         self.created
     }
 
-    /// Takes the next object, or the whitespace before it; how many bytes that was. `None` if there is no whole object:
+    /// Takes the next object and the line end behind it, or the whitespace before it; how many bytes that was. `None` if there is no whole object:
     /// call again with the same bytes and more.
     ///
     /// # Errors
@@ -121,7 +120,7 @@ impl JsonReader {
 
     /// Other bytes are read from now on than before.
     pub const fn begin(&mut self) {
-        self.tail = None;
+        self.before = None;
     }
 
     /// The same as [`next`](Self::next) for the bytes from `at` on, all of which are the same since [`begin`](Self::begin).
@@ -146,10 +145,9 @@ impl JsonReader {
         // What is longer than the limit is not even looked through.
         let window = input.get(..max).unwrap_or(input);
         // Most objects are there as a whole, and nothing is odd about them. The others are tried once only.
-        let before = self.tail.and_then(|(start, end, micros)| Some((bytes.get(start..end)?, micros)));
-        let quick = if self.scanner.has_begun() { None } else { quick::read(window, before) };
-        let (envelope, len, tail, repeats) = match quick {
-            Some(Quick { envelope, len, tail, repeats }) => (Ok(envelope), len, tail, repeats),
+        let quick = if self.scanner.has_begun() { None } else { quick::read(window) };
+        let (envelope, len, around) = match quick {
+            Some(Quick { envelope, len, around }) => (Ok(envelope), len, around),
             None => {
                 let Some(len) = self.scanner.scan(window)? else {
                     if input.len() > max {
@@ -157,26 +155,98 @@ impl JsonReader {
                     }
                     return Ok(None);
                 };
-                (Envelope::from_marks(input.get(..len).unwrap_or_default(), self.scanner.marks()), len, None, false)
+                (Envelope::from_marks(input.get(..len).unwrap_or_default(), self.scanner.marks()), len, None)
             }
         };
         if self.closed {
             return Err(Violation::AfterClose { frame: "object" }.into());
         }
-        self.created = None;
+        (self.created, self.before) = (None, None);
         let event = match envelope {
             Ok(envelope) => {
-                if !repeats {
-                    self.check_token(&envelope.token)?;
-                    let tail = tail.zip(envelope.created);
-                    self.tail = tail.map(|((start, end), micros)| (at + start, at + end, micros));
-                }
+                self.check_token(&envelope.token)?;
+                let place = |(start, end)| (at + start, at + end);
+                self.before = around.map(|Around { head, stamp, rest }| Before {
+                    around: Around { head: place(head), stamp: place(stamp), rest: place(rest) },
+                    timeout_ms: envelope.timeout.unwrap_or(0),
+                    action: None,
+                });
                 self.event(envelope, len)?
             }
             Err(fault) => refused(fault.id, code::MALFORMED, fault.what),
         };
         let event = self.for_no_open_call(event);
-        Ok(Some((event, len)))
+        Ok(Some((event, with_line_end(input, len))))
+    }
+
+    /// Takes the object that begins at `at`, if it says around its data what the object before has said; how many bytes it
+    /// was. All the bytes are the same since [`begin`](Self::begin). `None`, and nothing has happened, if it says anything
+    /// else, or if anything is to be said against it: [`next_at`](Self::next_at) tells what it is.
+    ///
+    /// [`created`](Self::created) and [`form`](Self::form) stay as they are.
+    pub fn again<'a>(&mut self, bytes: &'a [u8], at: usize) -> Option<(Again<'a>, usize)> {
+        let (object, before) = self.read_again(bytes, at)?;
+        let taken = with_line_end(bytes.get(at..)?, object.len);
+        let id = match object.number {
+            Number::None => None,
+            Number::Id(id) => Some(u32::try_from(id).ok()?),
+            Number::Re(_) => return Some((Again::Named(named(bytes, before, object)?), taken)),
+        };
+        let number = match (object.action, before.action) {
+            (None, Some(number)) => number,
+            (None, None) => self.incoming.find(before.name(bytes)?)?,
+            (Some(name), _) => self.incoming.find(name)?,
+        };
+        let info = self.incoming.get(number)?;
+        let payload = payload_of(Some(object.data), info.schema);
+        let timeout_ms = before.timeout_ms;
+        let again = match (id, &info.reply) {
+            (Some(id), reply) if !matches!(reply, ReplyInfo::None) && !reply.is_stream() => {
+                if self.form == Form::Old || !self.has_room() || self.is_open(id) {
+                    return None;
+                }
+                Again::Call(Call { id, action: number, info, timeout_ms, payload })
+            }
+            // Where nothing is numbered it may be an answer.
+            (None, ReplyInfo::None) if self.role == Role::Server || self.form == Form::Pnet => {
+                let frame_len = u32::try_from(object.len).ok()?;
+                self.arrive(frame_len).ok()?;
+                Again::Packet(Packet { action: number, info, payload, frame_len })
+            }
+            _ => return None,
+        };
+        let before = self.before.as_mut()?;
+        if object.action.is_some() {
+            before.around.head = (at, at + object.head_len);
+        }
+        before.action = Some(number);
+        Some((again, taken))
+    }
+
+    /// The same for an object that is an answer; `None` for all others.
+    pub fn answer_again<'a>(&self, bytes: &'a [u8], at: usize) -> Option<(Named<'a>, usize)> {
+        let (object, before) = self.read_again(bytes, at)?;
+        let taken = with_line_end(bytes.get(at..)?, object.len);
+        Some((named(bytes, before, object)?, taken))
+    }
+
+    /// Enters a call that [`again`](Self::again) gave last.
+    pub fn enter<'a>(&mut self, call: Call<'a>) -> Event<'a> {
+        let Call { id, action, timeout_ms, payload, .. } = call;
+        self.open(ReplyTo::Json { id: Some(CallId::Number(u64::from(id))), action: Some(action) }, timeout_ms, payload)
+    }
+
+    #[inline]
+    fn read_again<'a>(&self, bytes: &'a [u8], at: usize) -> Option<(quick::Again<'a>, &Before)> {
+        let before = self.before.as_ref()?;
+        if self.closed || self.scanner.has_begun() {
+            return None;
+        }
+        let input = bytes.get(at..)?;
+        let window = input.get(..usize::try_from(self.limits.max_frame_len).ok()?).unwrap_or(input);
+        let Around { head, stamp, rest } = before.around;
+        let within = |(start, end)| bytes.get(start..end);
+        Some((quick::again(window, within(head)?, within(stamp)?, within(rest)?)?, before))
     }
 
     /// A failure must not be taken for the answer to the open call whose id its object has used again.
@@ -201,6 +271,7 @@ impl JsonReader {
             // A failure is not answered by a failure.
             return Ok(Event::Ignored);
         }
+        let data = data.and_then(|data| str::from_utf8(data).ok());
         self.admit(&action, data, None, None, len)
     }
 
@@ -263,7 +334,7 @@ impl JsonReader {
                 CallId::Number(number) => u32::try_from(number).unwrap_or(0),
                 CallId::Text(_) => 0,
             });
-            return Ok(Event::Named(Named { re, action, data, len }));
+            return Ok(Event::Named(Named { re, action, data: data.map(str::as_bytes), len }));
         }
         self.admit(&action, data, id, timeout, len)
     }
@@ -388,53 +459,111 @@ impl JsonReader {
             return Ok(unknown(id, action));
         };
         let Some(info) = self.incoming.get(number) else { return Ok(Event::Ignored) };
-        let payload = payload_of(data, info.schema);
+        let payload = payload_of(data.map(str::as_bytes), info.schema);
         if matches!(info.reply, ReplyInfo::None) {
             if id.is_some() {
                 return Ok(refused(id, code::NO_REPLY, format!("`{}` has no answer", info.action)));
             }
-            return self.one_way(number, payload, len);
+            let frame_len = u32::try_from(len).unwrap_or(u32::MAX);
+            self.arrive(frame_len)?;
+            return Ok(Event::Packet { action: number, payload, frame_len });
         }
         if let Some(id) = &id
             && self.find(id).is_some()
         {
             return Ok(refused(None, code::MALFORMED, "the `id` is that of a call which is still open"));
         }
-        let stream = info.reply.is_stream();
-        if stream && id.is_none() {
+        if info.reply.is_stream() && id.is_none() {
             return Ok(refused(
                 None,
                 code::MALFORMED,
                 format!("`{}` opens a stream, which needs an `id`", info.action),
             ));
         }
-        let free = if stream {
-            self.streams < self.limits.streams
-        } else {
-            u32::try_from(self.calls.len()).is_ok_and(|open| open.saturating_sub(self.streams) < self.limits.calls)
-        };
         let to = ReplyTo::Json { id: id.map(CallId::into_owned), action: Some(number) };
-        let Some(id) = (if free { self.calls.insert(to.clone()) } else { None }) else {
-            return Ok(Event::Busy { to });
-        };
-        self.streams += u32::from(stream);
-        let timeout_ms = timeout.unwrap_or(0);
-        Ok(Event::Call { id, action: number, timeout_ms, payload, to })
+        Ok(self.open(to, timeout.unwrap_or(0), payload))
     }
 
-    fn one_way<'a>(&mut self, action: u16, payload: &'a [u8], len: usize) -> Result<Event<'a>, ReadError> {
-        let frame_len = u32::try_from(len).unwrap_or(u32::MAX);
+    /// Enters a call, if there is room for it.
+    fn open<'a>(&mut self, to: ReplyTo, timeout_ms: u32, payload: &'a [u8]) -> Event<'a> {
+        let action = to.action().unwrap_or_default();
+        let stream = self.incoming.get(action).is_some_and(|info| info.reply.is_stream());
+        let free = if stream { self.streams < self.limits.streams } else { self.has_room() };
+        let Some(id) = (if free { self.calls.insert(to.clone()) } else { None }) else { return Event::Busy { to } };
+        self.streams += u32::from(stream);
+        Event::Call { id, action, timeout_ms, payload, to }
+    }
+
+    /// Whether another call that opens no stream may be open.
+    fn has_room(&self) -> bool {
+        u32::try_from(self.calls.len()).is_ok_and(|open| open.saturating_sub(self.streams) < self.limits.calls)
+    }
+
+    fn is_open(&mut self, id: u32) -> bool {
+        !self.calls.is_empty() && self.find(&CallId::Number(u64::from(id))).is_some()
+    }
+
+    /// Counts a one-way packet.
+    fn arrive(&mut self, frame_len: u32) -> Result<(), Violation> {
         // The first one may be longer than all the room there is.
         let many = self.packets >= self.limits.packets.saturating_mul(UNCREDITED_PACKETS);
         let much = self.packets > 0
             && self.packet_bytes.saturating_add(u64::from(frame_len)) > u64::from(self.limits.packet_bytes);
         if many || much {
-            return Err(Violation::Overload { packets: self.packets, bytes: self.packet_bytes }.into());
+            return Err(Violation::Overload { packets: self.packets, bytes: self.packet_bytes });
         }
         self.packets += 1;
         self.packet_bytes += u64::from(frame_len);
-        Ok(Event::Packet { action, payload, frame_len })
+        Ok(())
     }
+}
+
+/// What an object says around its data.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    /// Places in the bytes that are read now.
+    around: Around,
+    timeout_ms: u32,
+    /// The number of its action, once that was looked for.
+    action: Option<u16>,
+}
+
+impl Before {
+    fn name<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
+        let (start, end) = self.around.head;
+        str::from_utf8(name_in(bytes.get(start..end)?)?).ok()
+    }
+}
+
+/// An object that says around its data what the object before has said.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Again<'a> {
+    /// A call, which counts when it is [entered](JsonReader::enter).
+    Call(Call<'a>),
+    /// A one-way packet.
+    Packet(Packet<'a>),
+    /// An answer.
+    Named(Named<'a>),
+}
+
+fn named<'a>(bytes: &'a [u8], before: &Before, object: quick::Again<'a>) -> Option<Named<'a>> {
+    let Number::Re(re) = object.number else { return None };
+    let action = match object.action {
+        Some(action) => action,
+        None => before.name(bytes)?,
+    };
+    // Of the dialect's own actions only these two answer calls.
+    if action::is_own(action) && action != action::DONE && action != action::END {
+        return None;
+    }
+    let (action, re) = (Cow::Borrowed(action), Some(u32::try_from(re).unwrap_or(0)));
+    Some(Named { re, action, data: Some(object.data), len: object.len })
+}
+
+/// The length of an object, with the line end behind it.
+fn with_line_end(input: &[u8], len: usize) -> usize {
+    len + usize::from(input.get(len) == Some(&b'\n'))
 }
 
 /// The secret of a connection, and its public name.
@@ -472,8 +601,8 @@ pub struct Named<'a> {
     pub re: Option<u32>,
     /// Its action.
     pub action: Cow<'a, str>,
-    /// Its data, as [`Envelope::data`].
-    pub data: Option<&'a str>,
+    /// Its data, as [`Envelope::data`], as bytes that are UTF-8.
+    pub data: Option<&'a [u8]>,
     /// Its length in bytes.
     pub len: usize,
 }

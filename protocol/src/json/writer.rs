@@ -229,8 +229,13 @@ impl JsonWriter {
     /// Forgets a call that has been answered.
     pub fn call_ended(&mut self, id: u32) {
         self.unread = false;
-        if let Some(place) = self.calls.iter().position(|(known, _)| *known == id)
-            && let Some((_, action)) = self.calls.remove(place)
+        // Most are answered in their order.
+        let ended = match self.calls.front() {
+            Some((first, _)) if *first == id => self.calls.pop_front(),
+            _ => self.calls.iter().position(|(known, _)| *known == id).and_then(|place| self.calls.remove(place)),
+        };
+        if let Some((_, action)) = ended
+            && self.streams > 0
         {
             self.streams -= u32::from(self.is_stream(action));
         }
@@ -246,7 +251,7 @@ impl JsonWriter {
         &self,
         re: Option<u32>,
         name: &str,
-        data: Option<&'a str>,
+        data: Option<&'a [u8]>,
         len: usize,
     ) -> Option<(u32, NamedAnswer<'a>)> {
         let Some(re) = re else {
@@ -264,7 +269,7 @@ impl JsonWriter {
         Some((*id, answer))
     }
 
-    fn answer_of<'a>(&self, action: u16, name: &str, data: Option<&'a str>, len: usize) -> Option<NamedAnswer<'a>> {
+    fn answer_of<'a>(&self, action: u16, name: &str, data: Option<&'a [u8]>, len: usize) -> Option<NamedAnswer<'a>> {
         let reply = |part: &PartInfo| NamedAnswer::Reply(payload_of(data, part.schema));
         match &self.outgoing.get(action)?.reply {
             _ if name == action::FAILURE => Some(failure_of(data)),
@@ -301,6 +306,24 @@ impl JsonWriter {
         put_head(out, name, payload);
         self.finish(out, re(to));
         self.check_object(self.len_since(start, out)).inspect_err(|_| out.truncate(start))
+    }
+
+    /// How replies to calls of an action are written until the batch ends, or until the other side says what it takes; those
+    /// calls are numbered. `None` if they are not written so. `text` is an empty buffer, to be used again.
+    pub fn replies(&self, action: u16, mut text: Vec<u8>) -> Option<Replies> {
+        let name = match &self.incoming.get(action)?.reply {
+            ReplyInfo::Packet(part) | ReplyInfo::Result(part, _) => part.action,
+            ReplyInfo::Ack => action::DONE,
+            ReplyInfo::Stream { .. } | ReplyInfo::None => return None,
+        };
+        if self.form == Form::Old {
+            return None;
+        }
+        put_action(&mut text, name);
+        let head_len = text.len();
+        text.extend_from_slice(&self.stamp);
+        text.extend_from_slice(RE);
+        Some(Replies { action, text, head_len, max_len: usize::try_from(self.max_object_len()).unwrap_or(usize::MAX) })
     }
 
     /// Writes an item of a stream; the length of its object.
@@ -407,8 +430,8 @@ impl JsonWriter {
         out.extend_from_slice(&self.stamp);
         if let Some((key, id)) = with {
             out.extend_from_slice(match key {
-                Key::Id => b",\"id\":",
-                Key::Re => b",\"re\":",
+                Key::Id => ID,
+                Key::Re => RE,
             });
             match id {
                 CallId::Number(number) => put_number(out, *number),
@@ -416,6 +439,65 @@ impl JsonWriter {
             }
         }
         out.extend_from_slice(b"}\n");
+    }
+}
+
+/// The text around the payloads of replies to one action: written once for those that go together.
+pub struct Replies {
+    action: u16,
+    /// What stands before the payload, and what stands between payload and number.
+    text: Vec<u8>,
+    head_len: usize,
+    max_len: usize,
+}
+
+impl Replies {
+    /// The action whose calls are answered.
+    pub const fn action(&self) -> u16 {
+        self.action
+    }
+
+    /// Begins a reply, whose payload is appended next; where it begins.
+    #[inline]
+    pub fn begin(&self, out: &mut Vec<u8>) -> usize {
+        let start = out.len();
+        out.extend_from_slice(self.text.get(..self.head_len).unwrap_or_default());
+        start
+    }
+
+    /// Ends the reply to call `id` that was begun at `start`. `false`, and nothing has happened, if it is longer than the other
+    /// side takes.
+    #[inline]
+    pub fn end(&self, start: usize, id: u32, out: &mut Vec<u8>) -> bool {
+        let end = out.len();
+        out.extend_from_slice(self.text.get(self.head_len..).unwrap_or_default());
+        put_number(out, u64::from(id));
+        out.extend_from_slice(b"}\n");
+        // The line end does not count.
+        let fits = out.len().saturating_sub(start + 1) <= self.max_len;
+        if !fits {
+            out.truncate(end);
+        }
+        fits
+    }
+
+    /// Takes back what was begun at `start`; the payload.
+    pub fn abandon(&self, start: usize, out: &mut Vec<u8>) -> Vec<u8> {
+        let payload = out.split_off(out.len().min(start + self.head_len));
+        out.truncate(start);
+        payload
+    }
+
+    /// The buffer, to be used again.
+    pub fn into_text(self) -> Vec<u8> {
+        self.text
+    }
+}
+
+/// Without the token.
+impl fmt::Debug for Replies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replies").field("action", &self.action).finish_non_exhaustive()
     }
 }
 
@@ -548,6 +630,10 @@ enum Key {
     Re,
 }
 
+/// What stands before a number.
+const ID: &[u8] = b",\"id\":";
+const RE: &[u8] = b",\"re\":";
+
 /// The field that ties an answer to its call.
 const fn re(to: &ReplyTo) -> Option<(Key, &CallId<'static>)> {
     match to {
@@ -564,8 +650,8 @@ const fn reply_name(reply: &ReplyInfo) -> &'static str {
 }
 
 /// What a `pnet.failure` says, as far as it says it.
-fn failure_of<'a>(data: Option<&str>) -> NamedAnswer<'a> {
-    let read: FailureRead<'_> = object_of(data);
+fn failure_of<'a>(data: Option<&[u8]>) -> NamedAnswer<'a> {
+    let read: FailureRead<'_> = object_of(data.and_then(|data| str::from_utf8(data).ok()));
     let code = read.code.filter(|code| (1..=CODE_LEN).contains(&code.len()));
     let code = code.map_or_else(|| code::INTERNAL.to_owned(), Cow::into_owned);
     NamedAnswer::Failure { code, message: cut(&read.message.unwrap_or_default(), TEXT_LEN).to_owned() }

@@ -1,8 +1,12 @@
 //! Answers, pushes and what goes wrong, of many calls that come at once: what stands before what on the wire.
 
-use pnet::{Failure, Limits, Packet, Peer, Protocol, action, actions, protocol};
-use pnet_protocol::frame::{Frame, decode};
+use pnet::{Dialect, Failure, Limits, Packet, Peer, Protocol, action, actions, protocol};
+use pnet_protocol::{
+    frame::{Frame, decode},
+    packet::Codec,
+};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::{settle, shake};
@@ -116,6 +120,53 @@ fn put<T: Packet>(bytes: &mut Vec<u8>, id: Option<u32>, packet: &T) {
     }
 }
 
+/// Puts a packet into an object, with the same time as all others.
+fn put_object<T: Packet>(bytes: &mut Vec<u8>, id: Option<u32>, packet: &T) {
+    let mut payload = Vec::new();
+    packet.encode(Codec::Json, &mut payload).expect("encodes");
+    let data = str::from_utf8(&payload).expect("UTF-8");
+    let id = id.map_or_else(String::new, |id| format!(",\"id\":{id}"));
+    let stamp = r#""packet-created":1700000000.5,"token":null"#;
+    bytes.extend(format!("{{\"action\":\"{}\",\"data\":{data},{stamp}{id}}}\n", T::ACTION).bytes());
+}
+
+fn put_in<T: Packet>(dialect: Dialect, bytes: &mut Vec<u8>, id: Option<u32>, packet: &T) {
+    match dialect {
+        Dialect::Json => put_object(bytes, id, packet),
+        _ => put(bytes, id, packet),
+    }
+}
+
+/// As [`said`], in objects.
+async fn said_in_objects(bytes: &[u8], objects: usize) -> Vec<String> {
+    let server = pnet::memory::serve(ChorusServer, ());
+    let mut io = server.connector().open().await.expect("opens");
+    let hello = r#"{"action":"handShake","data":{"pnet":1,"limits":{"object":4096}}}"#;
+    io.write_all(hello.as_bytes()).await.expect("writes");
+    let (mut read, mut words) = (Vec::new(), Vec::new());
+    while !read.ends_with(b"\n") {
+        assert_ne!(io.read_buf(&mut read).await.expect("reads"), 0);
+    }
+    read.clear();
+    io.write_all(bytes).await.expect("writes");
+    while words.len() < objects {
+        assert_ne!(io.read_buf(&mut read).await.expect("reads"), 0, "{words:?}");
+        while let Some(end) = read.iter().position(|byte| *byte == b'\n') {
+            let object: Value = serde_json::from_slice(&read[..end]).expect("one object a line");
+            let re = &object["re"];
+            words.push(match object["action"].as_str().expect("a text") {
+                "HEARD" => format!("push {}", object["data"]["n"]),
+                "SAID" => format!("reply {re}"),
+                "REFUSAL" => format!("error {re}"),
+                _ => format!("failure {re} {}", object["data"]["code"].as_str().expect("a code")),
+            });
+            read.drain(..=end);
+        }
+    }
+    settle().await;
+    words
+}
+
 /// What comes for `bytes`, written at once, in words.
 async fn said(bytes: &[u8], frames: usize) -> Vec<String> {
     let server = pnet::memory::serve(ChorusServer, ());
@@ -146,6 +197,16 @@ async fn said(bytes: &[u8], frames: usize) -> Vec<String> {
 /// What a handler pushes stands before its answer, and behind the answers of those before it, however each of them ends.
 #[tokio::test(start_paused = true)]
 async fn pushes_stand_before_their_answer_and_behind_the_answers_before() {
+    pushes_and_answers_stand_in_order(Dialect::Native).await;
+}
+
+/// The same in objects, most of which repeat what the one before has said.
+#[tokio::test(start_paused = true)]
+async fn pushes_stand_before_their_answer_in_objects_too() {
+    pushes_and_answers_stand_in_order(Dialect::Json).await;
+}
+
+async fn pushes_and_answers_stand_in_order(dialect: Dialect) {
     let ends = [Then::Said, Then::Declared, Then::Failure, Then::Panic, Then::Long, Then::Said, Then::Said];
     for pattern in 0..4_u32 {
         let (mut bytes, mut expected) = (Vec::new(), Vec::new());
@@ -156,7 +217,7 @@ async fn pushes_stand_before_their_answer_and_behind_the_answers_before() {
             match n % 3 {
                 0 => {
                     let then = ends[n as usize / 3 % ends.len()];
-                    put(&mut bytes, Some(id), &Say { n, pushes, then });
+                    put_in(dialect, &mut bytes, Some(id), &Say { n, pushes, then });
                     expected.push(match then {
                         Then::Said => format!("reply {id}"),
                         Then::Declared => format!("error {id}"),
@@ -166,13 +227,26 @@ async fn pushes_stand_before_their_answer_and_behind_the_answers_before() {
                     });
                 }
                 1 => {
-                    put(&mut bytes, Some(id), &SayLater { n, pushes });
+                    put_in(dialect, &mut bytes, Some(id), &SayLater { n, pushes });
                     expected.push(format!("reply {id}"));
                 }
-                _ => put(&mut bytes, None, &Tell { n, pushes }),
+                _ => put_in(dialect, &mut bytes, None, &Tell { n, pushes }),
             }
         }
-        assert_eq!(said(&bytes, expected.len()).await, expected, "pattern {pattern}");
+        if dialect == Dialect::Json && pattern % 2 == 1 {
+            // One in between that is read as if it were alone.
+            put_object(&mut bytes, None, &Tell { n: 99, pushes: 1 });
+            let spaced = br#"{"action": "TELL", "data": {"n": 100, "pushes": 1}}"#;
+            bytes.extend_from_slice(spaced);
+            put_object(&mut bytes, Some(101), &Say { n: 101, pushes: 0, then: Then::Said });
+            put_object(&mut bytes, Some(102), &Say { n: 102, pushes: 1, then: Then::Said });
+            expected.extend(["push 99", "push 100", "reply 101", "push 102", "reply 102"].map(str::to_owned));
+        }
+        let words = match dialect {
+            Dialect::Json => said_in_objects(&bytes, expected.len()).await,
+            _ => said(&bytes, expected.len()).await,
+        };
+        assert_eq!(words, expected, "pattern {pattern}");
     }
 }
 

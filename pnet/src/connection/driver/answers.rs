@@ -6,6 +6,7 @@
 
 use pnet_protocol::{
     frame::{self, Mark, REPLY_OVERHEAD},
+    json::Replies,
     reply::Verdict,
 };
 
@@ -41,6 +42,12 @@ impl Answers {
         if self.frames.capacity() == 0 {
             self.frames = buffers::take_large();
         }
+        &mut self.frames
+    }
+
+    /// The same for what appends nothing unless something was begun, and so needs no buffer.
+    #[inline]
+    pub(super) const fn begun(&mut self) -> &mut Vec<u8> {
         &mut self.frames
     }
 
@@ -85,12 +92,25 @@ impl Answers {
     /// it. Whether by now so much waits to be written that no new work should be started, if that was looked at.
     #[inline]
     pub(super) fn follow(&mut self, mark: Option<&mut Mark>, conn: &Conn) -> Option<bool> {
-        (conn.was_touched() || self.frames.len() >= MANY).then(|| self.follow_pushes(mark, conn))
+        self.is_to_follow(conn).then(|| {
+            let len = mark.map_or(self.frames.len(), Mark::rebase);
+            self.follow_pushes(len, conn)
+        })
     }
 
-    fn follow_pushes(&mut self, mark: Option<&mut Mark>, conn: &Conn) -> bool {
+    /// The same for an answer in an object, which begins at `start`.
+    #[inline]
+    pub(super) fn follow_from(&mut self, start: &mut usize, conn: &Conn) -> Option<bool> {
+        self.is_to_follow(conn).then(|| self.follow_pushes(std::mem::take(start), conn))
+    }
+
+    fn is_to_follow(&self, conn: &Conn) -> bool {
+        conn.was_touched() || self.frames.len() >= MANY
+    }
+
+    /// The first `len` bytes of what was gathered go where they belong.
+    fn follow_pushes(&mut self, len: usize, conn: &Conn) -> bool {
         let mut out = conn.look();
-        let len = mark.map_or(self.frames.len(), Mark::rebase);
         out.insert_answers(self.frames.get(..len).unwrap_or_default());
         self.frames.drain(..len);
         out.is_overfull()
@@ -126,6 +146,36 @@ impl Answers {
         if self.frames.capacity() != 0 {
             buffers::give(std::mem::take(&mut self.frames));
         }
+    }
+}
+
+/// How replies in objects are written, as long as nothing else comes.
+#[derive(Debug, Default)]
+pub(super) struct Prepared(Option<Replies>);
+
+impl Prepared {
+    /// How those to calls of an action are.
+    #[inline]
+    pub(super) fn for_action(&mut self, action: u16, conn: &Conn) -> Option<&Replies> {
+        if self.0.as_ref().is_none_or(|replies| replies.action() != action) {
+            self.forget();
+            let text = buffers::take();
+            self.0 = conn.lock().replies(action, text);
+        }
+        self.0.as_ref()
+    }
+
+    /// What the peer takes may be something else now.
+    pub(super) fn forget(&mut self) {
+        if let Some(replies) = self.0.take() {
+            buffers::give(replies.into_text());
+        }
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        self.forget();
     }
 }
 

@@ -12,8 +12,9 @@ use pnet_protocol::{
     dialect::Dialect,
     failure::{Failure, code},
     frame::Mark,
-    json::Named,
+    json::{Again, CallId, Named},
     protocol::{ReplyInfo, Role},
+    reply::Verdict,
     wire::ReadError,
 };
 use tokio::{
@@ -27,6 +28,7 @@ use super::{
         micros_now, wake, wakers,
     },
     BEGUN_LEN, Begun, Driver, Odd, Reading, Stage,
+    answers::Prepared,
 };
 use crate::{
     buffers, config,
@@ -162,7 +164,7 @@ impl Driver {
 
     /// Handles the whole frames of `bytes`; how many bytes they were.
     fn handle(&mut self, bytes: &[u8], task: &Context<'_>) -> usize {
-        let (mut used, mut last) = (0, Last::nothing());
+        let (mut used, mut last, mut prepared) = (0, Last::nothing(), Prepared::default());
         self.reader.begin();
         // What is read begins with the time, more often than not.
         if let Some((micros, len)) = self.reader.take_time(bytes) {
@@ -192,6 +194,18 @@ impl Driver {
                 self.check_mistakes();
                 continue;
             }
+            if let Some((object, len)) = self.reader.again(bytes, used) {
+                used += len;
+                match object {
+                    Again::Call(call) => self.handle_call_again(call, (&mut last, &mut prepared), task),
+                    Again::Packet(packet) => self.handle_packet(packet, &mut last, task),
+                    Again::Named(named) => used += self.handle_answers(&named, bytes, used),
+                    _ => {}
+                }
+                self.check_mistakes();
+                continue;
+            }
+            prepared.forget();
             match self.reader.next_at(bytes, used) {
                 Ok(Some((event, len))) => {
                     used += len;
@@ -254,6 +268,49 @@ impl Driver {
         self.split().1.ended_otherwise(&job, outcome, &payload);
     }
 
+    /// A call in an object that repeats what was said before. It is entered only if it is not answered at once.
+    #[inline]
+    fn handle_call_again(&mut self, call: Call<'_>, (last, prepared): (&mut Last, &mut Prepared), task: &Context<'_>) {
+        if self.reply_now(&call, last, prepared, task) {
+            self.conn.counters.calls_received.add(1);
+            return;
+        }
+        let event = self.reader.enter(call);
+        self.handle_event(event, task);
+    }
+
+    /// Runs the handler of a call that is not entered, if it is a `fn`. Its answer is encoded where it is written from, as
+    /// that of a call in a frame; `prepared` is how the answers before it were written.
+    #[inline]
+    fn reply_now(&mut self, call: &Call<'_>, last: &mut Last, prepared: &mut Prepared, task: &Context<'_>) -> bool {
+        let Call { id, action, info, timeout_ms, payload, .. } = *call;
+        if !matches!(self.stage, Stage::Open) || !self.dispatch.is_fn(action) {
+            return false;
+        }
+        let Some(replies) = prepared.for_action(action, &self.conn) else { return false };
+        self.engaged = true;
+        let meta = last.meta((info.action, timeout_ms, true), || self.meta(info.action, timeout_ms, true));
+        let to = ReplyTo::Json { id: Some(CallId::Number(u64::from(id))), action: Some(action) };
+        // No call has the id 0.
+        let kind = JobKind::Call { id: 0 };
+        let mut start = replies.begin(self.answers.frames());
+        let Ran::Ended(outcome) = self.run_now(Arrived { action, kind, to: &to, meta, payload }, task) else {
+            replies.abandon(start, self.answers.frames());
+            return false;
+        };
+        if let Some(overfull) = self.answers.follow_from(&mut start, &self.conn) {
+            self.overfull = overfull;
+        }
+        let frames = self.answers.frames();
+        if matches!(outcome, Ok(Verdict::Reply)) && replies.end(start, id, frames) {
+            return true;
+        }
+        let payload = replies.abandon(start, frames);
+        let job = Job { action, kind, to, meta: meta.clone() };
+        self.split().1.ended_otherwise(&job, outcome, &payload);
+        true
+    }
+
     /// A call in an object, if its handler may run at once. `false`: it is to be admitted.
     #[inline]
     fn answer_now(
@@ -286,12 +343,12 @@ impl Driver {
         is_done
     }
 
-    /// A one-way packet in a frame.
+    /// A one-way packet, in a frame or in an object that repeats what was said before.
     #[inline]
     fn handle_packet(&mut self, packet: Packet<'_>, last: &mut Last, task: &Context<'_>) {
         let Packet { action, info, payload, frame_len, .. } = packet;
         self.conn.counters.packets_received.add(1);
-        let (kind, to) = (JobKind::OneWay { frame_len }, ReplyTo::Nobody);
+        let (kind, to) = (JobKind::OneWay { frame_len }, self.reader.to_nobody());
         self.engaged = true;
         let meta = last.meta((info.action, 0, false), || self.meta(info.action, 0, false));
         let ran = if matches!(self.stage, Stage::Open) {
@@ -312,7 +369,10 @@ impl Driver {
         };
         self.follow(None);
         if outcome.is_ok() {
-            self.reader.packet_finished(frame_len, self.answers.frames());
+            // There is credit in frames only.
+            let native = self.reader.dialect() == Dialect::Native;
+            let out = if native { self.answers.frames() } else { self.answers.begun() };
+            self.reader.packet_finished(frame_len, out);
             return;
         }
         let job = Job { action, kind, to, meta: meta.clone() };
@@ -322,7 +382,7 @@ impl Driver {
     /// Runs a handler, if that may be done on the spot.
     #[inline]
     fn run_now(&mut self, arrived: Arrived<'_>, task: &Context<'_>) -> Ran {
-        if self.overfull { Ran::Not } else { self.dispatch.run_now(arrived, task.waker(), self.answers.frames()) }
+        if self.overfull { Ran::Not } else { self.dispatch.run_now(arrived, task.waker(), self.answers.begun()) }
     }
 
     /// What a handler has pushed stands before its answer, and behind those before it.
@@ -481,6 +541,30 @@ impl Driver {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// An answer in an object, and those that follow it in `bytes` at `at` and repeat what was said before, all under one lock
+    /// as [`handle_replies`](Self::handle_replies); how many bytes those were.
+    fn handle_answers(&mut self, first: &Named<'_>, bytes: &[u8], at: usize) -> usize {
+        let mut used = 0;
+        let mut wakers = wakers::take();
+        let answered = {
+            let mut out = self.conn.out();
+            let mut answered = out.answered_by(first, &mut wakers);
+            while answered.is_ok()
+                && let Some((named, len)) = self.reader.answer_again(bytes, at + used)
+            {
+                used += len;
+                answered = out.answered_by(&named, &mut wakers);
+            }
+            out.unpark(&mut wakers);
+            answered
+        };
+        wakers::wake(wakers);
+        if let Err(violation) = answered {
+            self.punish(&violation);
+        }
+        used
+    }
+
     /// A JSON handshake that came late says what is agreed on from now on.
     fn set_heartbeat(&mut self, millis: u32) {
         let every = config::every(millis);
@@ -496,13 +580,14 @@ impl Driver {
 
     /// An object that may answer a call, or may be a packet.
     fn handle_named(&mut self, named: Named<'_>, task: &Context<'_>) {
-        let mut wakers = Vec::new();
+        let mut wakers = wakers::take();
         let answered = {
             let mut out = self.conn.out();
-            let answered = out.answered_by(&named);
+            let answered = out.answered_by(&named, &mut wakers);
             out.unpark(&mut wakers);
             answered
         };
+        wakers::wake(wakers);
         let answered = match answered {
             Ok(answered) => answered,
             Err(violation) => {
@@ -510,10 +595,7 @@ impl Driver {
                 return;
             }
         };
-        let is_answer = answered.is_some() || named.re.is_some();
-        wake(answered.flatten());
-        wakers.into_iter().for_each(Waker::wake);
-        if is_answer {
+        if answered || named.re.is_some() {
             return;
         }
         match self.reader.packet(named) {

@@ -53,6 +53,8 @@ use crate::{
 pub(crate) trait Dispatch: Send + 'static {
     /// Runs the connect handler; nothing is started before it is done.
     fn poll_join(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Refused>>;
+    /// Whether the handler of an action is a `fn`, which never waits.
+    fn is_fn(&self, action: u16) -> bool;
     /// Runs the handler of an action, as far as it goes without waiting, if nothing has to run before it. Its answer is
     /// appended to `out`.
     fn run_now(&mut self, arrived: Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran;

@@ -399,13 +399,15 @@ impl Out {
         waker
     }
 
-    /// The same for an object, which may turn out to be no answer: `None`.
-    pub(crate) fn answered_by(&mut self, named: &Named<'_>) -> Result<Option<Option<Waker>>, Violation> {
-        let Some((id, answer)) = self.writer.answered(named) else { return Ok(None) };
-        if let NamedAnswer::Item { payload, len } = answer {
-            return self.item_arrived(id, payload, len).map(Some);
-        }
-        Ok(Some(self.answered(id, &answer.as_answer())))
+    /// The same for an object, which may turn out to be no answer: `false`.
+    pub(crate) fn answered_by(&mut self, named: &Named<'_>, wakers: &mut Vec<Waker>) -> Result<bool, Violation> {
+        let Some((id, answer)) = self.writer.answered(named) else { return Ok(false) };
+        wakers.extend(match answer {
+            NamedAnswer::Reply(payload) => self.replied(id, payload),
+            NamedAnswer::Item { payload, len } => self.item_arrived(id, payload, len)?,
+            answer => self.answered(id, &answer.as_answer()),
+        });
+        Ok(true)
     }
 
     /// Ends the calls whose time is over. Collects wakers, to be woken outside of the lock.
