@@ -299,15 +299,18 @@ impl<S: Service> Lanes<S> {
             return Ran::Ended(Err(Failure::public(code::BUSY, "too many handlers are running")));
         };
         let Arrived { action, kind, to, meta, payload } = arrived;
-        let mut seat = self.take_seat(action).unwrap_or_else(|| Seat::new(action, make()));
-        let weight = OVERHEAD + seat.start(self.around(), meta, payload);
+        self.find_seat(action);
+        let Self { link, cx, waits, seat, .. } = self;
+        let seat = seat.get_or_insert_with(|| Seat::new(action, make()));
+        let cx = cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none()));
+        let weight = OVERHEAD + seat.start(cx, meta, payload);
         let max_places = self.max_places as usize;
-        let ready = self.waits.ready.get_or_insert_with(|| Ready::new(max_places, waker));
-        let (polled, waits_for_peer) = poll_seat(&self.link.conn, meta, &mut seat, ready.waker(index));
+        let ready = waits.ready.get_or_insert_with(|| Ready::new(max_places, waker));
+        // It stays where it is unless its handler waits: to move it would cost more than to poll it.
+        let (polled, waits_for_peer) = poll_seat(&link.conn, meta, seat, ready.waker(index));
         match polled {
             Ok(Poll::Ready(outcome)) => {
                 out.extend_from_slice(seat.answer());
-                self.keep(seat);
                 Ran::Ended(outcome)
             }
             Ok(Poll::Pending) => {
@@ -317,11 +320,11 @@ impl<S: Service> Lanes<S> {
                 }
                 self.holds += weight;
                 let job = Job { action, kind, to: to.clone(), meta: meta.clone() };
-                self.waits.places[index] = Some(Running { job, seat, weight });
+                self.waits.places[index] = self.seat.take().map(|seat| Running { job, seat, weight });
                 Ran::Waits
             }
             Err(panic) => {
-                drop_quietly(seat);
+                drop_quietly(self.seat.take());
                 Ran::Ended(Err(panicked(handler, &*panic)))
             }
         }
@@ -373,13 +376,16 @@ impl<S: Service> Lanes<S> {
         self.cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none()))
     }
 
-    /// An empty seat of the action: the one that was used last, or one of the server's.
+    /// Sees to it that the seat is one of the action, if there is one: the one that was used last, or one of the server's.
     #[inline]
-    fn take_seat(&mut self, action: u16) -> Option<Seat<S>> {
+    fn find_seat(&mut self, action: u16) {
         if self.seat.as_ref().is_some_and(|seat| seat.action() == usize::from(action)) {
-            return self.seat.take();
+            return;
         }
-        self.link().shared.pool.take(action)
+        let pool = &self.link.shared.pool;
+        if let Some(other) = std::mem::replace(&mut self.seat, pool.take(action)) {
+            pool.give(other);
+        }
     }
 
     fn drop_where(&mut self, which: impl Fn(&Job) -> bool) {
