@@ -84,6 +84,7 @@ impl<'de, T: Deserialize<'de>> Decoder<T> {
     /// # Errors
     ///
     /// See [`Packet::decode`].
+    #[inline]
     pub fn read(action: &'static str, codec: Codec, payload: &'de [u8]) -> Result<T, DecodeError> {
         match codec {
             Codec::Postcard => {
