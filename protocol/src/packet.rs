@@ -95,6 +95,7 @@ pub trait OwnedPacket: for<'de> Packet<At<'de> = Self> + Send + 'static {
     /// # Errors
     ///
     /// As [`Packet::decode`].
+    #[inline]
     fn decode_owned(codec: Codec, payload: &[u8]) -> Result<Self, DecodeError>
     where
         Self: Sized,

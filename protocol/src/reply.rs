@@ -74,6 +74,7 @@ impl<B: OwnedPacket> Reply for B {
 
     const INFO: ReplyInfo = ReplyInfo::Packet(PartInfo::of::<B>());
 
+    #[inline]
     fn decode_ok(codec_override: Option<Codec>, payload: &[u8]) -> Result<B, DecodeError> {
         B::decode_owned(codec_override.unwrap_or(B::CODEC), payload)
     }
@@ -125,6 +126,7 @@ impl<B: OwnedPacket, E: OwnedPacket> Reply for Result<B, E> {
 
     const INFO: ReplyInfo = ReplyInfo::Result(PartInfo::of::<B>(), PartInfo::of::<E>());
 
+    #[inline]
     fn decode_ok(codec_override: Option<Codec>, payload: &[u8]) -> Result<B, DecodeError> {
         B::decode_owned(codec_override.unwrap_or(B::CODEC), payload)
     }

@@ -48,12 +48,20 @@ impl Ready {
     }
 
     /// The waker of a place. Places are numbered from 0 without gaps.
+    #[inline]
     pub(crate) fn waker(&mut self, index: usize) -> &Waker {
-        while self.wakers.len() <= index {
+        if self.wakers.len() <= index {
+            self.make_wakers(index);
+        }
+        &self.wakers[index]
+    }
+
+    #[cold]
+    fn make_wakers(&mut self, last: usize) {
+        while self.wakers.len() <= last {
             let place = Place { shared: Arc::clone(&self.shared), index: self.wakers.len() };
             self.wakers.push(Waker::from(Arc::new(place)));
         }
-        &self.wakers[index]
     }
 
     /// Takes the woken places, in ascending order, into `indexes`.
