@@ -103,3 +103,23 @@ thread_local! {
     static SMALL: Shelf = const { Cell::new(Vec::new()) };
     static READ: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_wait_for_long_does_so_in_a_small_buffer() {
+        give(Vec::with_capacity(SMALL_CAPACITY / 2));
+        for _ in 0..LARGE_BUFFERS {
+            give(Vec::with_capacity(KEPT_CAPACITY));
+        }
+        for bytes in [&[][..], &[7; 100], &[7; SMALL_CAPACITY]] {
+            for _ in 0..4 {
+                let kept = keep(bytes);
+                assert_eq!(kept, bytes);
+                assert!(kept.capacity() <= SMALL_CAPACITY, "{} bytes for {}", kept.capacity(), bytes.len());
+            }
+        }
+    }
+}

@@ -65,11 +65,20 @@ impl<S: Service> Kit<S> {
             self.frame.clear();
             self.frame.extend_from_slice(payload);
         }
+        // The handler may wait for long, and holds both meanwhile.
+        if self.answer.capacity() > buffers::SMALL_CAPACITY {
+            buffers::give(std::mem::take(&mut self.answer));
+        }
         if self.answer.capacity() == 0 {
-            self.answer = buffers::take();
+            self.answer = buffers::keep(&[]);
         } else {
             self.answer.clear();
         }
+    }
+
+    /// Bytes that it holds while a handler runs.
+    const fn holds(&self) -> usize {
+        self.frame.capacity() + self.answer.capacity()
     }
 
     /// What is long goes at once.
@@ -119,13 +128,13 @@ impl<S: Service> Seat<S> {
         self.action
     }
 
-    /// Starts the handler, for a packet on the connection of `around`. The payload is copied; how many bytes that takes.
+    /// Starts the handler, for a packet on the connection of `around`. The payload is copied; how many bytes it holds then.
     pub(crate) fn start(&mut self, around: &Cx<S>, meta: &Meta, payload: &[u8]) -> usize {
         let mut kit = self.kit.take().unwrap_or_default();
         kit.fill(around, meta, payload);
-        let len = kit.frame.capacity();
+        let holds = kit.holds();
         self.slot.start(kit);
-        len
+        holds
     }
 
     /// As [`Slot::poll`].
