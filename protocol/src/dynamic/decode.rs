@@ -61,9 +61,14 @@ pub fn decode(payload: &[u8], ty: &Ty, codec: Codec) -> Result<Value, DecodeFaul
             read.map(|value| (value, reader.rest().len())).map_err(PayloadError::from)
         }
         Codec::Json => {
-            let mut deserializer = serde_json::Deserializer::from_slice(payload);
-            let read = seed.deserialize(&mut deserializer);
-            read.and_then(|value| deserializer.end().map(|()| (value, 0))).map_err(PayloadError::from)
+            // As typed code: also what is left out has to be text.
+            let text = str::from_utf8(payload).map_err(Error::custom);
+            let read = text.and_then(|text| {
+                let mut deserializer = serde_json::Deserializer::from_str(text);
+                let value = seed.deserialize(&mut deserializer)?;
+                deserializer.end().map(|()| (value, 0))
+            });
+            read.map_err(|error: serde_json::Error| PayloadError::from(error))
         }
     };
     match read {
