@@ -77,6 +77,14 @@ impl Sending {
         Self { conn, frame, when_full, route, wait: None }
     }
 
+    /// The packet is queued: its buffer is free.
+    #[inline]
+    fn give_back(&mut self) {
+        if let Ok(frame) = std::mem::replace(&mut self.frame, Err(None)) {
+            buffers::give(frame);
+        }
+    }
+
     /// Waits for a connection, up to the call timeout.
     fn poll_route(&mut self, task: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         match self.route.poll(&mut self.conn, task) {
@@ -103,6 +111,15 @@ impl Future for Sending {
         if let Err(error) = &mut this.frame {
             let error = error.take().expect("a future is not polled after it was ready");
             return Poll::Ready(Err(*error));
+        }
+        // How most packets go: what is gone takes none, so this has the right connection.
+        if let Ok(frame) = &this.frame {
+            let taken = this.conn.out().packet_now(frame);
+            if let Some(waker) = taken {
+                wake(waker);
+                this.give_back();
+                return Poll::Ready(Ok(()));
+            }
         }
         let waker = loop {
             ready!(this.poll_route(task))?;
@@ -143,9 +160,7 @@ impl Future for Sending {
             }
         };
         wake(waker);
-        if let Ok(frame) = std::mem::replace(&mut this.frame, Err(None)) {
-            buffers::give(frame);
-        }
+        this.give_back();
         Poll::Ready(Ok(()))
     }
 }

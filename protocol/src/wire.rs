@@ -398,6 +398,16 @@ impl Writer {
         }
     }
 
+    /// The same for a frame that goes into a batch which has its time, as [`begin_batch`](Self::begin_batch) tells it. `false`:
+    /// nothing was written or spent, because of credit, length or time, or because it is no frame.
+    #[inline]
+    pub fn packet_now(&mut self, frame: &[u8], timed: bool, out: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Native(outbound) => timed && outbound.packet_encoded(frame, out).is_ok(),
+            Self::Json(_) => false,
+        }
+    }
+
     /// Appends a call, but for what is known only when its turn has come: [`call_started`](Self::call_started).
     #[inline]
     pub fn call_frame(

@@ -188,9 +188,10 @@ async fn connect(addr: SocketAddr, events: Arc<AtomicU64>, dialect: Dialect) -> 
     Ok(pnet::connect(Ui, events).limits(limits()).dialect(dialect).to::<Bench>(addr).await?)
 }
 
-/// The defaults, but for 256 calls in flight and payloads of 1 MiB.
+/// The defaults, but for 256 calls in flight, payloads of 1 MiB, and as many one-way packets on their way as sockets hold: the
+/// others have no bound of their own.
 fn limits() -> Limits {
-    *Limits::default().calls(256).packets(4096).max_frame_len(4 * 1024 * 1024)
+    *Limits::default().calls(256).packets(65_536).packet_bytes(4 * 1024 * 1024).max_frame_len(4 * 1024 * 1024)
 }
 
 impl Contestant for Native {

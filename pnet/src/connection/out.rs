@@ -199,6 +199,19 @@ impl Out {
         self.packet_or_park(frame, None)
     }
 
+    /// Takes a one-way packet if nothing is in its way, as most often: the driver's waker, if it has to be woken. `None`: nothing
+    /// was done, and [`packet`](Self::packet) tells what is to be.
+    #[inline]
+    pub(crate) fn packet_now(&mut self, frame: &[u8]) -> Option<Option<Waker>> {
+        let open = self.gone.is_none() && !self.suspended && self.is_direct();
+        if !open || self.account.is_full() || !self.writer.packet_now(frame, self.timed, &mut self.buf) {
+            return None;
+        }
+        self.sent.packets += 1;
+        self.settle();
+        Some(self.wake_driver())
+    }
+
     /// Whether a sender who may wait had better do so: the next write makes room, and nothing has to be copied meanwhile.
     pub(crate) fn makes_room_soon(&self) -> bool {
         self.is_soon_direct() && self.busy && !self.suspended && self.writer.can_send_packet()

@@ -245,17 +245,16 @@ impl Driver {
 
     #[inline]
     pub(super) fn check_mistakes(&mut self) {
-        if self.odd.is_taken() {
+        if self.odd.is_taken() && (self.odd.mistakes.are_too_many() || self.odd.cancellations.are_too_many()) {
             self.punish_mistakes();
         }
     }
 
+    #[cold]
     fn punish_mistakes(&mut self) {
-        if self.odd.mistakes.are_too_many() || self.odd.cancellations.are_too_many() {
-            let odd = &mut *self.odd;
-            let violation = odd.mistakes.take().or_else(|| odd.cancellations.take());
-            violation.iter().for_each(|violation| self.punish(violation));
-        }
+        let odd = &mut *self.odd;
+        let violation = odd.mistakes.take().or_else(|| odd.cancellations.take());
+        violation.iter().for_each(|violation| self.punish(violation));
     }
 }
 
