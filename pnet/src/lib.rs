@@ -54,6 +54,7 @@
 
 #[doc(hidden)]
 pub mod __private;
+mod alarm;
 mod asking;
 mod buffers;
 mod call;

@@ -156,7 +156,7 @@ impl Driver {
         self.tail = Vec::new();
         self.batch = Vec::new();
         self.written = 0;
-        self.timer = None;
+        self.alarm.disarm();
         {
             let held = self.holds();
             let mut out = self.conn.out();

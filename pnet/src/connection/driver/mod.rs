@@ -28,7 +28,7 @@ use pnet_protocol::{
 };
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
-    time::{Instant, Sleep},
+    time::Instant,
 };
 
 use self::{
@@ -42,6 +42,7 @@ use super::{
     out::weight,
 };
 use crate::{
+    alarm::Alarm,
     buffers, config,
     error::{Closed, ClosedBy, Refused},
     seldom::{Empty, Seldom},
@@ -141,9 +142,7 @@ pub(crate) struct Driver {
     side_by_side: bool,
     /// Whether others were let run before the next write.
     waited: bool,
-    timer: Option<Pin<Box<Sleep>>>,
-    /// The time that the timer is waited for.
-    armed: Option<Instant>,
+    alarm: Alarm,
     life: Life,
     /// How long work may take that was accepted before the peer ended its stream.
     grace: Duration,
@@ -246,8 +245,7 @@ impl Driver {
             side_by_side: Handle::try_current()
                 .is_ok_and(|runtime| runtime.runtime_flavor() != RuntimeFlavor::CurrentThread),
             waited: false,
-            timer: None,
-            armed: None,
+            alarm: Alarm::default(),
             life: Life::new(heartbeat),
             grace,
         }
@@ -327,8 +325,8 @@ impl Driver {
             let out = &mut *guard;
             out.see();
             if !out.driver_runs(task.waker()) {
-                // The timer knows another waker.
-                self.armed = None;
+                // The alarm knows another waker.
+                self.alarm.disarm();
             }
             self.overfull = out.is_overfull();
             if !out.has_requests() && !out.awaits_room() {
@@ -435,7 +433,7 @@ impl Driver {
         progress
     }
 
-    /// Arms the timer for whatever is due next. `true` if something is due already.
+    /// Sets the alarm for whatever is due next. `true` if something is due already.
     fn fall_asleep(&mut self, task: &mut Context<'_>) -> bool {
         let mut due = match &self.stage {
             Stage::Joining { deadline }
@@ -462,22 +460,12 @@ impl Driver {
             sooner(&mut due, out.due());
         }
         let Some(due) = due else { return false };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
-        if self.armed == Some(due) && !timer.is_elapsed() {
-            // It wakes this very task at this very time already.
-            return false;
-        }
-        if timer.deadline() != due {
-            timer.as_mut().reset(due);
-        }
-        if timer.as_mut().poll(task).is_pending() {
-            self.armed = Some(due);
+        if self.alarm.poll(due, task).is_pending() {
             return false;
         }
         let now = Instant::now();
-        if let Some(armed) = self.armed.take() {
-            self.life.excuse(now.saturating_duration_since(armed), now);
-        }
+        let late = self.alarm.late(now);
+        self.life.excuse(late, now);
         self.time_is_up(now, task);
         true
     }
