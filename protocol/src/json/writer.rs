@@ -1,10 +1,13 @@
 //! What this side sends in the JSON dialect, and what it may send.
 
+mod replies;
+
 use std::{borrow::Cow, collections::VecDeque, fmt};
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub use self::replies::Replies;
 use super::{
     Form, JsonWelcome, action,
     envelope::CallId,
@@ -323,7 +326,8 @@ impl JsonWriter {
         let head_len = text.len();
         text.extend_from_slice(&self.stamp);
         text.extend_from_slice(RE);
-        Some(Replies { action, text, head_len, max_len: usize::try_from(self.max_object_len()).unwrap_or(usize::MAX) })
+        let max_len = usize::try_from(self.max_object_len()).unwrap_or(usize::MAX);
+        Some(Replies::new(action, text, head_len, max_len))
     }
 
     /// Writes an item of a stream; the length of its object.
@@ -439,65 +443,6 @@ impl JsonWriter {
             }
         }
         out.extend_from_slice(b"}\n");
-    }
-}
-
-/// The text around the payloads of replies to one action: written once for those that go together.
-pub struct Replies {
-    action: u16,
-    /// What stands before the payload, and what stands between payload and number.
-    text: Vec<u8>,
-    head_len: usize,
-    max_len: usize,
-}
-
-impl Replies {
-    /// The action whose calls are answered.
-    pub const fn action(&self) -> u16 {
-        self.action
-    }
-
-    /// Begins a reply, whose payload is appended next; where it begins.
-    #[inline]
-    pub fn begin(&self, out: &mut Vec<u8>) -> usize {
-        let start = out.len();
-        out.extend_from_slice(self.text.get(..self.head_len).unwrap_or_default());
-        start
-    }
-
-    /// Ends the reply to call `id` that was begun at `start`. `false`, and nothing has happened, if it is longer than the other
-    /// side takes.
-    #[inline]
-    pub fn end(&self, start: usize, id: u32, out: &mut Vec<u8>) -> bool {
-        let end = out.len();
-        out.extend_from_slice(self.text.get(self.head_len..).unwrap_or_default());
-        put_number(out, u64::from(id));
-        out.extend_from_slice(b"}\n");
-        // The line end does not count.
-        let fits = out.len().saturating_sub(start + 1) <= self.max_len;
-        if !fits {
-            out.truncate(end);
-        }
-        fits
-    }
-
-    /// Takes back what was begun at `start`; the payload.
-    pub fn abandon(&self, start: usize, out: &mut Vec<u8>) -> Vec<u8> {
-        let payload = out.split_off(out.len().min(start + self.head_len));
-        out.truncate(start);
-        payload
-    }
-
-    /// The buffer, to be used again.
-    pub fn into_text(self) -> Vec<u8> {
-        self.text
-    }
-}
-
-/// Without the token.
-impl fmt::Debug for Replies {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replies").field("action", &self.action).finish_non_exhaustive()
     }
 }
 
