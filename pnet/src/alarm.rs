@@ -41,14 +41,14 @@ enum By {
 }
 
 impl Alarm {
-    /// Ready if `due` has come; else the task is woken then, and at no other time that was set before. The same time again
-    /// costs nothing, as long as the task is the same: see [`disarm`](Self::disarm).
+    /// Ready if `due` has come; else the task is woken then, and perhaps once before, when a time comes that was set before. What is
+    /// set already costs nothing, as long as the task is the same: see [`disarm`](Self::disarm).
     #[inline]
     pub(crate) fn poll(&mut self, due: Instant, task: &mut Context<'_>) -> Poll<()> {
-        if self.at == Some(due) && !self.has_rung() { Poll::Pending } else { self.set(due, task) }
+        if self.at.is_some_and(|at| at <= due) && !self.has_rung() { Poll::Pending } else { self.set(due, task) }
     }
 
-    /// How late it is: since the time that was set, if that has come. From now on none is.
+    /// For how long the task has not come, since the time that was set, if that is over. From now on none is.
     pub(crate) fn late(&mut self, now: Instant) -> Duration {
         self.silence();
         self.at.take().map_or(Duration::ZERO, |at| now.saturating_duration_since(at))
@@ -264,7 +264,7 @@ mod tests {
 
     use super::*;
 
-    const SOON: Duration = Duration::from_millis(20);
+    const SOON: Duration = Duration::from_millis(100);
     const LATER: Duration = Duration::from_secs(3600);
 
     #[derive(Default)]
@@ -301,21 +301,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sooner_time_takes_the_place_of_a_later_one_and_the_other_way_round() {
+    async fn a_sooner_time_takes_the_place_of_a_later_one() {
         let mut alarm = Alarm::default();
-        let waker = Waker::from(Arc::new(Count::default()));
-        set(&mut alarm, Instant::now() + LATER, &waker);
+        set(&mut alarm, Instant::now() + LATER, &Waker::from(Arc::new(Count::default())));
         let due = Instant::now() + SOON;
         poll_fn(|task| alarm.poll(due, task)).await;
         assert!(Instant::now() >= due);
+    }
 
+    #[tokio::test]
+    async fn a_later_time_waits_until_the_sooner_one_has_come() {
         let count = Arc::new(Count::default());
-        set(&mut alarm, Instant::now() + LATER, &Waker::from(Arc::clone(&count)));
-        set(&mut alarm, Instant::now() + 2 * LATER, &Waker::from(Arc::clone(&count)));
-        let mut other = Alarm::default();
-        let due = Instant::now() + SOON;
-        poll_fn(|task| other.poll(due, task)).await;
-        assert_eq!(count.0.load(Ordering::SeqCst), 0, "only what was set last counts");
+        let waker = Waker::from(Arc::clone(&count));
+        let (soon, later) = (Instant::now() + SOON, Instant::now() + LATER);
+        let mut alarm = Alarm::default();
+        set(&mut alarm, soon, &waker);
+        assert!(alarm.poll(later, &mut Context::from_waker(&waker)).is_pending());
+        assert_eq!(alarm.at, Some(soon), "nothing was set again");
+        while count.0.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(Instant::now() >= soon);
+        assert!(alarm.poll(later, &mut Context::from_waker(&waker)).is_pending());
+        assert_eq!(alarm.at, Some(later));
     }
 
     #[tokio::test]
@@ -344,7 +352,9 @@ mod tests {
         set(&mut first, due, &Waker::from(Arc::new(Panics)));
         let mut second = Alarm::default();
         poll_fn(|task| second.poll(due + SOON, task)).await;
-        assert!(first.has_rung());
+        while !first.has_rung() {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test(start_paused = true)]

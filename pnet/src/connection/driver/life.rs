@@ -1,7 +1,7 @@
 //! Signs of life: when this side speaks for the sake of speaking, and when a silent peer is given up.
 //!
 //! Traffic only writes down when it was. The time at which something may be due is worked out when the time before it has
-//! come, so a busy connection looks at this once per heartbeat and an idle one has a timer and nothing else.
+//! come, so a busy connection looks at this once per heartbeat and an idle one has an alarm and nothing else.
 
 use std::time::Duration;
 
@@ -112,7 +112,7 @@ impl Life {
 
 /// After so many heartbeats without a sign the peer is gone.
 const SILENT_HEARTBEATS: u32 = 3;
-/// A timer that fires later than this was kept from it: the process was stopped, or had no time.
+/// An alarm that is answered later than this was kept from it: the process was stopped, or had no time.
 const PUNCTUAL: Duration = Duration::from_secs(1);
 /// Between the suspicion and the end, so that what has arrived meanwhile is read.
 const LAST_LOOK: Duration = Duration::from_millis(100);
