@@ -195,12 +195,9 @@ where
     }
 
     fn poll(&mut self, task: &mut Context<'_>) -> Poll<Box<Kit<S>>> {
+        // One that has finished holds nothing any more: its place is free for the next as it is.
         let Some(future) = self.future.as_mut().as_pin_mut() else { is_empty() };
-        let finished = future.poll(task);
-        if finished.is_ready() {
-            self.future.set(None);
-        }
-        finished
+        future.poll(task)
     }
 
     fn clear(&mut self) {

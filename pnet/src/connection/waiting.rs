@@ -14,7 +14,7 @@ use super::Conn;
 /// for the handler does so until `deadline`.
 #[inline]
 pub(crate) fn watch<R>(conn: &Conn, deadline: Option<Instant>, poll: impl FnOnce() -> R) -> (R, bool) {
-    let scope = Scope(CURRENT.with(|current| current.replace(address(conn), deadline)));
+    let scope = Scope(CURRENT.with(|current| current.begin(address(conn), deadline)));
     let result = poll();
     let waits = CURRENT.with(|current| current.waits.get());
     drop(scope);
@@ -24,7 +24,7 @@ pub(crate) fn watch<R>(conn: &Conn, deadline: Option<Instant>, poll: impl FnOnce
 /// How long the caller of the handler waits that is polled now, if it is a handler and its caller has said.
 #[inline]
 pub(crate) fn deadline() -> Option<Instant> {
-    CURRENT.with(|current| current.deadline.get())
+    CURRENT.with(|current| if current.conn.get() == NOBODY { None } else { current.deadline.get() })
 }
 
 /// Called by an operation that is about to return `Pending` because `conn`'s peer has to act first.
@@ -39,7 +39,7 @@ pub(crate) fn note(conn: &Conn) {
 
 /// The handler that is being polled.
 struct Watched {
-    /// Its connection's address; 0 if none is polled.
+    /// Its connection's address, or [`NOBODY`]; then the rest is that of who was polled last.
     conn: Cell<usize>,
     waits: Cell<bool>,
     deadline: Cell<Option<Instant>>,
@@ -47,25 +47,41 @@ struct Watched {
 
 impl Watched {
     const fn nobody() -> Self {
-        Self { conn: Cell::new(0), waits: Cell::new(false), deadline: Cell::new(None) }
+        Self { conn: Cell::new(NOBODY), waits: Cell::new(false), deadline: Cell::new(None) }
     }
 
-    /// Another handler is polled, which does not wait yet; what was before.
-    fn replace(&self, conn: usize, deadline: Option<Instant>) -> (usize, bool, Option<Instant>) {
-        (self.conn.replace(conn), self.waits.replace(false), self.deadline.replace(deadline))
+    /// Another handler is polled, which does not wait yet; who was polled before.
+    #[inline]
+    fn begin(&self, conn: usize, deadline: Option<Instant>) -> Option<Before> {
+        let before = self.conn.replace(conn);
+        let before =
+            (before != NOBODY).then(|| Before { conn: before, waits: self.waits.get(), deadline: self.deadline.get() });
+        self.waits.set(false);
+        self.deadline.set(deadline);
+        before
     }
 }
 
-/// Puts back what was watched before: when a handler's poll runs another driver, and when it panics.
-struct Scope((usize, bool, Option<Instant>));
+/// Who was polled when a handler's poll ran another driver.
+struct Before {
+    conn: usize,
+    waits: bool,
+    deadline: Option<Instant>,
+}
+
+/// Puts back what was watched before, also when a handler panics.
+struct Scope(Option<Before>);
 
 impl Drop for Scope {
+    #[inline]
     fn drop(&mut self) {
-        let (conn, waits, deadline) = self.0;
-        CURRENT.with(|current| {
-            current.conn.set(conn);
-            current.waits.set(waits);
-            current.deadline.set(deadline);
+        CURRENT.with(|current| match self.0.take() {
+            None => current.conn.set(NOBODY),
+            Some(Before { conn, waits, deadline }) => {
+                current.conn.set(conn);
+                current.waits.set(waits);
+                current.deadline.set(deadline);
+            }
         });
     }
 }
@@ -73,6 +89,9 @@ impl Drop for Scope {
 fn address(conn: &Conn) -> usize {
     std::ptr::from_ref(conn).addr()
 }
+
+/// No connection has this address.
+const NOBODY: usize = 0;
 
 thread_local! {
     static CURRENT: Watched = const { Watched::nobody() };
