@@ -240,7 +240,7 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
         false
     }
 
-    fn run_now(&mut self, _: Arrived<'_>, _: &Waker, _: &mut Vec<u8>) -> Ran {
+    fn run_now(&mut self, _: &Arrived<'_>, _: &Waker, _: &mut Vec<u8>) -> Ran {
         Ran::Not
     }
 

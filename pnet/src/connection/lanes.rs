@@ -137,7 +137,7 @@ impl<S: Service> Lanes<S> {
     /// Runs the handler of what has arrived, as far as it goes without waiting, if nothing has to run before it. Its answer
     /// is appended to `out`.
     #[inline]
-    pub(crate) fn run_now(&mut self, arrived: Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
+    pub(crate) fn run_now(&mut self, arrived: &Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
         if self.held || self.waits.ordered.is_some() || !self.waits.queue.is_empty() || !self.has_place() {
             return Ran::Not;
         }
@@ -264,7 +264,7 @@ impl<S: Service> Lanes<S> {
         }
         let Job { action, kind, ref to, ref meta } = *job;
         let arrived = Arrived { action, kind, to, meta, payload };
-        if let Ran::Ended(outcome) = self.run(arrived, waker, &mut out) {
+        if let Ran::Ended(outcome) = self.run(&arrived, waker, &mut out) {
             ended.ended(job, outcome, &out);
         }
         out.clear();
@@ -273,7 +273,7 @@ impl<S: Service> Lanes<S> {
 
     /// Runs a handler as far as it goes. It takes a place only if it waits.
     #[inline]
-    fn run(&mut self, arrived: Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
+    fn run(&mut self, arrived: &Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
         let Some(route) = S::ROUTES.get(usize::from(arrived.action)) else { return Ran::Ended(Err(unknown_action())) };
         match route.run {
             Run::Now(run) => {
@@ -289,7 +289,7 @@ impl<S: Service> Lanes<S> {
     /// Polls an `async fn` for the first time.
     fn run_later(
         &mut self,
-        arrived: Arrived<'_>,
+        arrived: &Arrived<'_>,
         (make, handler, concurrent): (MakeSlot<S>, &str, bool),
         waker: &Waker,
         out: &mut Vec<u8>,
@@ -298,7 +298,7 @@ impl<S: Service> Lanes<S> {
             // The limits make this impossible; an answer is still better than none.
             return Ran::Ended(Err(Failure::public(code::BUSY, "too many handlers are running")));
         };
-        let Arrived { action, kind, to, meta, payload } = arrived;
+        let Arrived { action, meta, payload, .. } = *arrived;
         self.find_seat(action);
         let Self { link, cx, waits, seat, .. } = self;
         let seat = seat.get_or_insert_with(|| Seat::new(action, make()));
@@ -315,11 +315,12 @@ impl<S: Service> Lanes<S> {
             }
             Ok(Poll::Pending) => {
                 self.take_place(index);
+                let kind = arrived.kind;
                 if matches!(kind, JobKind::OneWay { .. }) && !concurrent && !waits_for_peer {
                     self.waits.ordered = Some(index);
                 }
                 self.holds += weight;
-                let job = Job { action, kind, to: to.clone(), meta: meta.clone() };
+                let job = Job { action, kind, to: arrived.to.clone(), meta: meta.clone() };
                 self.waits.places[index] = self.seat.take().map(|seat| Running { job, seat, weight });
                 Ran::Waits
             }

@@ -86,7 +86,7 @@ impl<S: Service> Dispatch for Served<S> {
         S::ROUTES.get(usize::from(action)).is_some_and(|route| matches!(route.run, Run::Now(_)))
     }
 
-    fn run_now(&mut self, arrived: Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
+    fn run_now(&mut self, arrived: &Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
         self.lanes.run_now(arrived, waker, out)
     }
 

@@ -236,7 +236,7 @@ impl Driver {
         self.engaged = true;
         let meta = last.meta((info.action, timeout_ms, true), || self.meta(info.action, timeout_ms, true));
         let mut mark = self.answers.begin(id);
-        let outcome = match self.run_now(Arrived { action, kind, to: &to, meta, payload }, task) {
+        let outcome = match self.run_now(&Arrived { action, kind, to: &to, meta, payload }, task) {
             Ran::Ended(outcome) => outcome,
             Ran::Waits => {
                 self.follow(Some(&mut mark));
@@ -294,7 +294,7 @@ impl Driver {
         // No call has the id 0.
         let kind = JobKind::Call { id: 0 };
         let mut start = replies.begin(self.answers.frames());
-        let Ran::Ended(outcome) = self.run_now(Arrived { action, kind, to: &to, meta, payload }, task) else {
+        let Ran::Ended(outcome) = self.run_now(&Arrived { action, kind, to: &to, meta, payload }, task) else {
             replies.abandon(start, self.answers.frames());
             return false;
         };
@@ -328,7 +328,7 @@ impl Driver {
         self.engaged = true;
         let (kind, meta) = (JobKind::Call { id }, self.meta(info.action, timeout_ms, true));
         let mut out = buffers::take();
-        let ran = self.dispatch.run_now(Arrived { action, kind, to, meta: &meta, payload }, task.waker(), &mut out);
+        let ran = self.dispatch.run_now(&Arrived { action, kind, to, meta: &meta, payload }, task.waker(), &mut out);
         let is_done = !matches!(ran, Ran::Not);
         if let Ran::Ended(outcome) = ran {
             if outcome.is_ok() {
@@ -352,7 +352,7 @@ impl Driver {
         self.engaged = true;
         let meta = last.meta((info.action, 0, false), || self.meta(info.action, 0, false));
         let ran = if matches!(self.stage, Stage::Open) {
-            self.run_now(Arrived { action, kind, to: &to, meta, payload }, task)
+            self.run_now(&Arrived { action, kind, to: &to, meta, payload }, task)
         } else {
             Ran::Not
         };
@@ -381,7 +381,7 @@ impl Driver {
 
     /// Runs a handler, if that may be done on the spot.
     #[inline]
-    fn run_now(&mut self, arrived: Arrived<'_>, task: &Context<'_>) -> Ran {
+    fn run_now(&mut self, arrived: &Arrived<'_>, task: &Context<'_>) -> Ran {
         if self.overfull { Ran::Not } else { self.dispatch.run_now(arrived, task.waker(), self.answers.begun()) }
     }
 

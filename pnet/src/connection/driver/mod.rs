@@ -58,7 +58,7 @@ pub(crate) trait Dispatch: Send + 'static {
     fn is_fn(&self, action: u16) -> bool;
     /// Runs the handler of an action, as far as it goes without waiting, if nothing has to run before it. Its answer is
     /// appended to `out`.
-    fn run_now(&mut self, arrived: Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran;
+    fn run_now(&mut self, arrived: &Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran;
     /// Takes a job.
     fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended);
     /// Goes on with what was woken. `true` if anything happened.
