@@ -329,7 +329,13 @@ impl Serving {
             heartbeat: config::every(heartbeat_ms),
         };
         let driver = Driver::new(opening, conn, dispatch);
-        self.core.tasks.spawn(Running { driver, _listed: listed }.instrument(span));
+        let running = Running { driver, _listed: listed };
+        // A span that nobody looks at is entered and left for each batch all the same.
+        if span.is_disabled() {
+            self.core.tasks.spawn(running);
+        } else {
+            self.core.tasks.spawn(running.instrument(span));
+        }
     }
 
     /// How much of the schema the peer may learn, or `None` if it is not let in at all.
