@@ -1,0 +1,222 @@
+//! What arrives, whatever the bytes look like.
+
+use super::ReadError;
+use crate::{
+    connection::{Call, Event, Inbound, Packet, ReplyTo},
+    dialect::Dialect,
+    frame,
+    json::{Again, Form, JsonReader, Named},
+    limits::Limits,
+    protocol::Direction,
+};
+
+/// The receiving half of a connection.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "whoever makes a connection makes one of them")]
+pub enum Reader {
+    /// Frames.
+    Native(Inbound),
+    /// Objects.
+    Json(Box<JsonReader>),
+}
+
+impl Reader {
+    /// For frames, from a side that was told `local`, and sends `incoming`.
+    pub const fn native(local: &Limits, incoming: &'static Direction) -> Self {
+        Self::Native(Inbound::new(local, incoming))
+    }
+
+    /// Which dialect it reads.
+    pub const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Native(_) => Dialect::Native,
+            Self::Json(_) => Dialect::Json,
+        }
+    }
+
+    /// Takes what comes next, and says how many bytes that was. `None` if it is not whole: call again with the same bytes
+    /// and more.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]; the connection has to end.
+    pub fn next<'a>(&mut self, input: &'a [u8]) -> Result<Option<(Event<'a>, usize)>, ReadError> {
+        match self {
+            Self::Native(inbound) => {
+                let max = inbound.limits().max_frame_len;
+                let Some((frame, len)) = frame::decode(input, max)? else { return Ok(None) };
+                Ok(Some((inbound.handle(frame)?, len)))
+            }
+            Self::Json(reader) => reader.next(input),
+        }
+    }
+
+    /// Other bytes are read from now on than before: see [`next_at`](Self::next_at).
+    #[inline]
+    pub const fn begin(&mut self) {
+        if let Self::Json(reader) = self {
+            reader.begin();
+        }
+    }
+
+    /// The same as [`next`](Self::next) for the bytes from `at` on, all of which are the same since [`begin`](Self::begin):
+    /// what objects repeat that were written together is not read again.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub fn next_at<'a>(&mut self, bytes: &'a [u8], at: usize) -> Result<Option<(Event<'a>, usize)>, ReadError> {
+        match self {
+            Self::Native(_) => self.next(bytes.get(at..).unwrap_or_default()),
+            Self::Json(reader) => reader.next_at(bytes, at),
+        }
+    }
+
+    /// Takes the object that begins at `at`, if it repeats what the object before has said, as [`JsonReader::again`].
+    #[inline]
+    pub fn again<'a>(&mut self, bytes: &'a [u8], at: usize) -> Option<(Again<'a>, usize)> {
+        match self {
+            Self::Native(_) => None,
+            Self::Json(reader) => reader.again(bytes, at),
+        }
+    }
+
+    /// The same for an answer, as [`JsonReader::answer_again`].
+    pub fn answer_again<'a>(&self, bytes: &'a [u8], at: usize) -> Option<(Named<'a>, usize)> {
+        match self {
+            Self::Native(_) => None,
+            Self::Json(reader) => reader.answer_again(bytes, at),
+        }
+    }
+
+    /// Enters a call that [`again`](Self::again) gave last.
+    pub fn enter<'a>(&mut self, call: Call<'a>) -> Event<'a> {
+        match self {
+            Self::Native(_) => Event::Ignored,
+            Self::Json(reader) => reader.enter(call),
+        }
+    }
+
+    /// Reads the call in a frame that `input` begins with, as [`Inbound::read_call`].
+    #[inline]
+    pub fn read_call<'a>(&self, input: &'a [u8]) -> Option<(Call<'a>, usize)> {
+        match self {
+            Self::Native(inbound) => inbound.read_call(input),
+            Self::Json(_) => None,
+        }
+    }
+
+    /// Enters a call that [`read_call`](Self::read_call) gave last.
+    #[inline]
+    pub fn open_call(&mut self, id: u32) {
+        if let Self::Native(inbound) = self {
+            inbound.open_call(id);
+        }
+    }
+
+    /// Takes the one-way packet in a frame that `input` begins with, as [`Inbound::take_packet`].
+    #[inline]
+    pub fn take_packet<'a>(&mut self, input: &'a [u8]) -> Option<(Packet<'a>, usize)> {
+        match self {
+            Self::Native(inbound) => inbound.take_packet(input),
+            Self::Json(_) => None,
+        }
+    }
+
+    /// The TIME frame that `input` begins with, as [`frame::take_time`].
+    #[inline]
+    pub fn take_time(&self, input: &[u8]) -> Option<(i64, usize)> {
+        match self {
+            Self::Native(inbound) => inbound.take_time(input),
+            Self::Json(_) => None,
+        }
+    }
+
+    /// The REPLY frame that `input` begins with, as [`frame::take_reply`].
+    #[inline]
+    pub fn take_reply<'a>(&self, input: &'a [u8]) -> Option<(u32, &'a [u8], usize)> {
+        match self {
+            Self::Native(inbound) => inbound.take_reply(input),
+            Self::Json(_) => None,
+        }
+    }
+
+    /// What an object means that was taken for an answer, and was none.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub fn packet<'a>(&mut self, named: Named<'a>) -> Result<Event<'a>, ReadError> {
+        match self {
+            Self::Native(_) => Ok(Event::Ignored),
+            Self::Json(reader) => reader.packet(named),
+        }
+    }
+
+    /// When the object that was read last was written, in microseconds since the Unix epoch, as its sender says. Frames
+    /// say it of all that follow, with [`Event::Time`].
+    pub const fn created(&self) -> Option<i64> {
+        match self {
+            Self::Native(_) => None,
+            Self::Json(reader) => reader.created(),
+        }
+    }
+
+    /// Where the fault of a one-way packet is told, to whoever understands it: nobody waits for it.
+    pub const fn to_nobody(&self) -> ReplyTo {
+        match self {
+            Self::Native(_) => ReplyTo::Nobody,
+            Self::Json(_) => ReplyTo::Json { id: None, action: None },
+        }
+    }
+
+    /// Forgets a call, because its answer was written.
+    #[inline]
+    pub fn call_finished(&mut self, id: u32) {
+        match self {
+            Self::Native(inbound) => inbound.call_finished(id),
+            Self::Json(reader) => reader.call_finished(id),
+        }
+    }
+
+    /// Takes back the `frame_len` bytes that a one-way packet occupied, because it was handled or dropped, and writes
+    /// credit when it is due.
+    #[inline]
+    pub fn packet_finished(&mut self, frame_len: u32, out: &mut Vec<u8>) {
+        match self {
+            Self::Native(inbound) => inbound.packet_finished(frame_len, out),
+            Self::Json(reader) => reader.packet_finished(frame_len),
+        }
+    }
+
+    /// What the other side of a JSON connection is known to be by now.
+    pub const fn form(&self) -> Option<Form> {
+        match self {
+            Self::Native(_) => None,
+            Self::Json(reader) => Some(reader.form()),
+        }
+    }
+
+    /// The heartbeat that a JSON server has announced, or will, in milliseconds; 0 for none.
+    pub const fn heartbeat_ms(&self) -> u32 {
+        match self {
+            Self::Native(_) => 0,
+            Self::Json(reader) => reader.heartbeat_ms(),
+        }
+    }
+
+    /// Where the answer to the open call `id` goes.
+    pub fn reply_to(&mut self, id: u32) -> ReplyTo {
+        match self {
+            Self::Native(_) => ReplyTo::Native(id),
+            Self::Json(reader) => reader.reply_to(id),
+        }
+    }
+
+    /// Writes a server's `handShake`, if it was not written yet. `micros` is the time, since the Unix epoch.
+    pub fn greet(&mut self, micros: i64, out: &mut Vec<u8>) {
+        if let Self::Json(reader) = self {
+            reader.greet(micros, out);
+        }
+    }
+}
