@@ -28,6 +28,7 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub mod text;
+mod utf8;
 pub mod wire;
 
 /// What the macros' output calls, through `pnet`. Promised to nobody.

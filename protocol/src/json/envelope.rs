@@ -8,7 +8,7 @@ use super::{
     quick,
     scan::{MAX_DEPTH, MAX_FIELDS, Marks, Scanner},
 };
-use crate::limits::CALL_ID_LEN;
+use crate::{limits::CALL_ID_LEN, utf8};
 
 /// An object of the JSON dialect: a packet whose `data` is still text (`docs/wire.md` §11.2).
 ///
@@ -124,7 +124,7 @@ impl<'a> Envelope<'a> {
 
     /// Reads a whole object in which the scan has found these marks.
     pub(crate) fn from_marks(object: &'a [u8], marks: &Marks) -> Result<Self, EnvelopeError> {
-        let text = str::from_utf8(object).map_err(|_| error("the object is not UTF-8"))?;
+        let text = utf8::text(object).map_err(|_| error("the object is not UTF-8"))?;
         if marks.deep {
             return Err(error(format!("the object is nested deeper than {MAX_DEPTH} levels")));
         }

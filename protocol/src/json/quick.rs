@@ -10,6 +10,7 @@ use super::{
     envelope::{CallId, Envelope, MAX_NUMBER, Token},
     scan::{find_special, flat_end, next_mark, text_end},
 };
+use crate::utf8;
 
 /// An object of the usual kind.
 pub(super) struct Quick<'a> {
@@ -94,7 +95,7 @@ pub(super) fn read(input: &[u8]) -> Option<Quick<'_>> {
     if id.is_some() && re.is_some() {
         return None;
     }
-    let text = str::from_utf8(input.get(..cursor.pos)?).ok()?;
+    let text = utf8::text(input.get(..cursor.pos)?).ok()?;
     let within = |(start, end)| text.get(start..end);
     let envelope = Envelope {
         action: Cow::Borrowed(within(action?)?),
@@ -141,14 +142,14 @@ pub(super) fn again<'a>(input: &'a [u8], head: &[u8], stamp: &[u8], rest: &[u8])
         if !input.get(end..)?.starts_with(DATA) {
             return None;
         }
-        action = Some(str::from_utf8(input.get(start..end)?).ok()?);
+        action = Some(utf8::text(input.get(start..end)?).ok()?);
         cursor.pos = end + DATA.len();
     }
     let head_len = cursor.pos;
     let ((start, end), ascii) = cursor.value()?;
     let data = input.get(start..end)?;
     if !ascii {
-        str::from_utf8(data).ok()?;
+        utf8::text(data).ok()?;
     }
     if !input.get(end..)?.starts_with(stamp) {
         return None;

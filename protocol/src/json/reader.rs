@@ -25,6 +25,7 @@ use crate::{
     limits::{ACTION_LEN, Limits, TEXT_LEN, UNCREDITED_PACKETS, agreed_heartbeat_ms},
     protocol::{Direction, ProtocolInfo, ReplyInfo, Role},
     text::cut,
+    utf8,
     wire::ReadError,
 };
 
@@ -205,7 +206,7 @@ impl JsonReader {
             // A failure is not answered by a failure.
             return Ok(Event::Ignored);
         }
-        let data = data.and_then(|data| str::from_utf8(data).ok());
+        let data = data.and_then(|data| utf8::text(data).ok());
         self.admit(&action, data, None, None, len)
     }
 

@@ -23,6 +23,7 @@ use crate::{
     limits::{ACTION_LEN, CODE_LEN, Limits, MAX_LIMIT, OLD_OBJECT_LEN, TEXT_LEN},
     protocol::{Direction, PartInfo, ProtocolInfo, ReplyInfo, Role},
     text::cut,
+    utf8,
 };
 
 /// The sending half of a connection in the JSON dialect: writes objects, and keeps to what the other side can take.
@@ -596,7 +597,7 @@ const fn reply_name(reply: &ReplyInfo) -> &'static str {
 
 /// What a `pnet.failure` says, as far as it says it.
 fn failure_of<'a>(data: Option<&[u8]>) -> NamedAnswer<'a> {
-    let read: FailureRead<'_> = object_of(data.and_then(|data| str::from_utf8(data).ok()));
+    let read: FailureRead<'_> = object_of(data.and_then(|data| utf8::text(data).ok()));
     let code = read.code.filter(|code| (1..=CODE_LEN).contains(&code.len()));
     let code = code.map_or_else(|| code::INTERNAL.to_owned(), Cow::into_owned);
     NamedAnswer::Failure { code, message: cut(&read.message.unwrap_or_default(), TEXT_LEN).to_owned() }

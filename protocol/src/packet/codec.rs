@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use serde::{Deserialize, Serialize, de};
 
 use super::{Codec, DecodeError, EncodeError, Packet, PayloadError, finite, postcard};
-use crate::schema::has_floats;
+use crate::{schema::has_floats, utf8};
 
 /// Encodes and decodes `T` if serde can. The fallback of [`SerdeMissing`] steps in where it cannot, so that a type
 /// without serde's derives is one error (that of [`Serde`](super::Serde)) and not one per method.
@@ -123,7 +123,7 @@ fn postcard_error(action: &'static str, error: postcard::Error) -> DecodeError {
 
 /// Text as a whole is found to be UTF-8 sooner than string by string, and a packet is compiled for one kind of input only.
 fn json_input<'de>(action: &'static str, payload: &'de [u8]) -> Result<JsonInput<'de>, DecodeError> {
-    match str::from_utf8(payload) {
+    match utf8::text(payload) {
         Ok(text) => Ok(serde_json::Deserializer::from_str(text)),
         Err(error) => Err(json_error(action, de::Error::custom(error))),
     }

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     connection::{Call, Event, Packet, ReplyTo},
     protocol::{ReplyInfo, Role},
+    utf8,
 };
 
 impl JsonReader {
@@ -101,7 +102,7 @@ pub(super) struct Before {
 impl Before {
     fn name<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
         let (start, end) = self.around.head;
-        str::from_utf8(name_in(bytes.get(start..end)?)?).ok()
+        utf8::text(name_in(bytes.get(start..end)?)?).ok()
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     MAX_VARINT,
     error::{Error, Fault},
 };
+use crate::utf8;
 
 /// Reads values from the beginning of what is left. Texts and bytes are borrowed.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl<'de> Reader<'de> {
     #[inline]
     fn text(&mut self) -> Result<&'de str, Error> {
         let bytes = self.bytes()?;
-        match str::from_utf8(bytes) {
+        match utf8::text(bytes) {
             // It never is of another length. Asked, the compiler takes the length from where it is anyway, instead of
             // reading both halves of the text at once from where they were just written one by one.
             Ok(text) if text.len() == bytes.len() => Ok(text),
