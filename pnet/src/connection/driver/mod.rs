@@ -268,7 +268,7 @@ impl Driver {
             progress |= self.advance(task);
             // Where the transport has no more, and nothing waits for what was written, another turn would find nothing.
             let more = match read {
-                Reading::Nothing => wrote,
+                Reading::Nothing => wrote && !self.is_settled(),
                 Reading::All => !self.is_settled(),
                 Reading::Some => true,
             };
