@@ -40,8 +40,8 @@ mod schema;
 /// - `#[packet(json)]` writes the payload as JSON text in native frames, too. Otherwise that is chosen only where postcard
 ///   could not carry the type: with serde attributes that change its form (`flatten`, `tag`, `untagged`, `with`,
 ///   `skip_serializing_if`, …), opaque fields, and types that refer to themselves.
-/// - `#[packet(view_of = Sum)]` makes the type no packet but a view of one, with which handlers answer without copying; see
-///   below.
+/// - `#[packet(view_of = Sum)]` makes the type no packet but a view of one, with which handlers answer, and callers read
+///   answers, without copying; see below.
 /// - `#[schema(opaque)]` on a field leaves its type undescribed, for types without `Schema`. Types that refer to each other
 ///   in a circle need it at one place; a type that refers to itself does not.
 ///
@@ -58,7 +58,7 @@ mod schema;
 /// #[derive(Packet, Serialize, Deserialize)]
 /// pub struct Sum { sum: i64, note: String }                     // in the protocol: `Add<'_> -> Sum`
 ///
-/// #[derive(Packet, Serialize)]                                  // written, and never read
+/// #[derive(Packet, Serialize)]                                  // written; with `Deserialize`, read as well
 /// #[packet(view_of = Sum)]
 /// pub struct SumView<'a> { sum: i64, note: Cow<'a, str> }       // or `note: &'a str`
 ///
@@ -69,8 +69,11 @@ mod schema;
 /// Its fields have the names and the order of the packet's, and types that are written alike: `&str`, `Cow<str>` and `String`,
 /// `&[T]` and `Vec<T>`, `Bytes` and `ByteBuf`; else it does not compile. Only opaque fields cannot be compared: what is
 /// written for them is decoded in debug builds, as every packet is. A view may have several lifetimes. Its action, its codec
-/// and its rule for a full queue are the packet's. Protocols and callers never name a view; handlers return it wherever they
-/// return the packet, also in a `Result`, and as a declared error.
+/// and its rule for a full queue are the packet's. Protocols never name a view; handlers return it wherever they return the
+/// packet, also in a `Result`, and as a declared error.
+///
+/// A caller reads its answer as a view with `call(…).view::<SumView<'_>>().read(|sum| …)`. For that a view has `Deserialize`, and
+/// fields that a packet may have: `Cow<'a, str>` and `Bytes<'a>` with `#[serde(borrow)]`, and no references.
 #[proc_macro_derive(Packet, attributes(packet, schema))]
 pub fn derive_packet(input: TokenStream) -> TokenStream {
     packet::derive(input.into()).into()

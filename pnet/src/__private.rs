@@ -2,7 +2,8 @@
 
 pub use pnet_protocol::{
     __private::{
-        Coder, Decoder, Encode, NotWritten, Serde, SerdeMissing, View, ViewCoder, field, is_serde, is_written, shows,
+        Coder, Decode, Decoder, Encode, Lendable, NotWritten, Serde, SerdeMissing, View, ViewCoder, action_of, field,
+        is_serde, is_written, shows,
     },
     failure::Failure,
     packet::{Codec, DecodeError, EncodeError, OwnedPacket, Packet, WhenFull},

@@ -20,9 +20,10 @@ use crate::{
 use pnet_protocol::{
     dialect::Dialect,
     failure::code,
-    packet::{EncodeError, WhenFull},
+    packet::{Codec, DecodeError, EncodeError, Packet, WhenFull},
     protocol::{ActionInfo, Answered, OneWay},
     reply::Reply,
+    view::{ReadView, View},
     wire,
 };
 use tokio::time::Sleep;
@@ -231,12 +232,68 @@ impl<R: Reply> Calling<R> {
         self.asking.set_timeout(None);
         self
     }
-}
 
-impl<R: Reply> Future for Calling<R> {
-    type Output = Result<R::Ok, CallError<R::Err>>;
+    /// Reads the answer as a view, where it lies, instead of making one that owns what it holds: of texts and bytes nothing is
+    /// copied or allocated. [`read`](CallView::read) says what is done with it.
+    ///
+    /// `V` is a view of the declared answer, `#[packet(view_of = …)]` with `Deserialize`. Declared errors come as they always do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::borrow::Cow;
+    ///
+    /// use pnet::{Packet, action, actions, protocol};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Packet, Serialize, Deserialize)]
+    /// struct Load {}
+    ///
+    /// #[derive(Packet, Serialize, Deserialize)]
+    /// struct Page {
+    ///     text: String,
+    /// }
+    ///
+    /// #[derive(Packet, Serialize, Deserialize)]
+    /// #[packet(view_of = Page)]
+    /// struct PageView<'a> {
+    ///     #[serde(borrow)]
+    ///     text: Cow<'a, str>,
+    /// }
+    ///
+    /// protocol! {
+    ///     Pages {
+    ///         client { Load -> Page }
+    ///     }
+    /// }
+    ///
+    /// #[action("LOAD")]
+    /// fn load<'a>(_: Load, text: &'a String) -> PageView<'a> {
+    ///     PageView { text: text.into() }
+    /// }
+    ///
+    /// actions! { server Library(String) for Pages: load }
+    /// actions! { client Reader for Pages: }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pages = pnet::memory::serve(Library, "one two three".to_owned()).connect(Reader, ()).await?;
+    /// let words = pages.call(Load {}).view::<PageView<'_>>().read(|page| page.text.split(' ').count()).await?;
+    /// assert_eq!(words, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn view<V: ReadView<Of = R::Ok>>(self) -> CallView<R, V> {
+        CallView { call: self, view: PhantomData }
+    }
 
-    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+    /// The answer, made by `decode` if it is the declared one.
+    #[inline]
+    fn poll_with<T>(
+        &mut self,
+        task: &mut Context<'_>,
+        decode: impl FnOnce(Option<Codec>, &[u8]) -> Result<T, DecodeError>,
+    ) -> Poll<Result<T, CallError<R::Err>>> {
         let asking = &mut self.asking;
         let Some(id) = asking.queued() else {
             // Its waker is there by then, and whatever comes wakes it: there is nothing to look at yet.
@@ -249,7 +306,7 @@ impl<R: Reply> Future for Calling<R> {
         let codec = asking.conn().dialect.codec_override();
         // How most calls end.
         if let Some(payload) = asking.take_reply(id, &mut short) {
-            return Poll::Ready(match R::decode_ok(codec, payload) {
+            return Poll::Ready(match decode(codec, payload) {
                 Ok(reply) => Ok(reply),
                 Err(error) => Err(CallError::Decode(error)),
             });
@@ -257,7 +314,7 @@ impl<R: Reply> Future for Calling<R> {
         let (state, closed) = ready!(asking.poll_outcome(id, task, &mut short));
         Poll::Ready(match state {
             CallState::Answered(AnswerBytes::Reply(payload)) => {
-                R::decode_ok(codec, payload.bytes(&short)).map_err(CallError::Decode)
+                decode(codec, payload.bytes(&short)).map_err(CallError::Decode)
             }
             CallState::Answered(AnswerBytes::Error(payload)) => {
                 Err(R::decode_err(codec, payload.bytes(&short)).map_or_else(CallError::Decode, CallError::Declared))
@@ -269,6 +326,69 @@ impl<R: Reply> Future for Calling<R> {
             }
             state => Err(asking.unanswered(&state, closed)),
         })
+    }
+}
+
+impl<R: Reply> Future for Calling<R> {
+    type Output = Result<R::Ok, CallError<R::Err>>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_with(task, R::decode_ok)
+    }
+}
+
+/// A call whose answer is read as view `V`; what [`Calling::view`] returns. It is made once [`read`](Self::read) says for what.
+#[must_use = "a call is made when what `read` returns is awaited"]
+pub struct CallView<R: Reply, V: View> {
+    call: Calling<R>,
+    view: PhantomData<fn() -> V>,
+}
+
+impl<R: Reply, V: View> CallView<R, V> {
+    /// Makes the call, and lets `read` look at its answer; what that returns is what the call returns. `read` runs once, in the
+    /// task that waits, and under no lock.
+    pub fn read<T, F: FnOnce(V::At<'_>) -> T>(self, read: F) -> Viewing<R, V, F> {
+        Viewing { call: self.call, view: PhantomData, read: Some(read) }
+    }
+}
+
+/// A call that waits for its answer, to read it as a view; what [`CallView::read`] returns.
+///
+/// # Cancel safety
+///
+/// As that of [`Calling`]: dropping it cancels the call.
+#[must_use = "a call is made when this is awaited"]
+pub struct Viewing<R: Reply, V: View, F> {
+    call: Calling<R>,
+    view: PhantomData<fn() -> V>,
+    /// There until it has run.
+    read: Option<F>,
+}
+
+impl<R: Reply, V: View, F> Unpin for Viewing<R, V, F> {}
+
+impl<R: Reply, V: View, T, F: FnOnce(V::At<'_>) -> T> Future for Viewing<R, V, F> {
+    type Output = Result<T, CallError<R::Err>>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { call, read, .. } = &mut *self;
+        call.poll_with(task, |codec, payload| {
+            let view = V::DECODE(codec.unwrap_or(<V::Of as Packet>::CODEC), payload)?;
+            let read = read.take().expect("a call is answered once");
+            Ok(read(view))
+        })
+    }
+}
+
+impl<R: Reply, V: View> fmt::Debug for CallView<R, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallView").field("connection", &self.call.asking.conn().id).finish_non_exhaustive()
+    }
+}
+
+impl<R: Reply, V: View, F> fmt::Debug for Viewing<R, V, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Viewing").field("connection", &self.call.asking.conn().id).finish_non_exhaustive()
     }
 }
 

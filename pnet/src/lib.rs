@@ -223,10 +223,11 @@ pub use pnet_protocol::{
     protocol::{Phase, Protocol},
     reply::{IntoReply, NoReply, StreamOf},
     schema::Schema,
+    view::ReadView,
 };
 
 pub use self::{
-    call::{Calling, Sending},
+    call::{CallView, Calling, Sending, Viewing},
     client::{Client, ClientBuilder, InboxBuilder, connect, connect_inbox},
     config::DEFAULT_ADDRESS,
     context::{Cx, Meta},

@@ -41,6 +41,6 @@ pub mod __private {
             is_serde,
         },
         schema::check::field,
-        view::{Encode, NotWritten, View, ViewCoder, is_written, shows},
+        view::{Decode, Encode, Lendable, NotWritten, View, ViewCoder, action_of, is_written, shows},
     };
 }

@@ -1,13 +1,13 @@
 //! Views: what stands for a packet in an answer and borrows what the packet owns.
 //!
 //! A handler that answers with something it was sent, or with something its state holds, would have to copy it into the
-//! reply, which owns what it holds. With `#[packet(view_of = Sum)]` a type is written as `Sum` is and read by nobody: the
-//! protocol says `Sum`, callers get a `Sum`, and nothing is copied on the way there. So a view is no
-//! [`Packet`], and what it is written as is compared by the compiler ([`shows`]).
+//! reply, which owns what it holds. With `#[packet(view_of = Sum)]` a type is written as `Sum` is: the protocol says `Sum`,
+//! callers get a `Sum`, and nothing is copied on the way there. A caller that only looks at its answer may read it as a view,
+//! too ([`ReadView`]). So a view is no [`Packet`], and what it is written as is compared by the compiler ([`shows`]).
 
 use std::marker::PhantomData;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     packet::{Codec, DecodeError, EncodeError, OwnedPacket, Packet, codec::Coder},
@@ -27,8 +27,23 @@ pub trait View {
     /// The packet it stands for.
     type Of: OwnedPacket;
 
+    /// The same view, borrowing from what it is read from.
+    type At<'de>;
+
     /// As [`Packet::encode`]. A pointer, so that nothing is wrapped around a packet's own.
     const ENCODE: Encode<Self>;
+
+    /// As [`Packet::decode`], if this is [`ReadView`].
+    const DECODE: Decode<Self>;
+}
+
+/// Reads a `V` from a payload.
+pub type Decode<V> = fn(codec: Codec, payload: &[u8]) -> Result<<V as View>::At<'_>, DecodeError>;
+
+/// The action of what a view stands for.
+#[must_use]
+pub const fn action_of<V: View>() -> &'static str {
+    <V::Of as Packet>::ACTION
 }
 
 /// Appends a `V` to a payload.
@@ -38,8 +53,38 @@ pub type Encode<V> = fn(view: &V, codec: Codec, out: &mut Vec<u8>) -> Result<(),
 impl<B: OwnedPacket> View for B {
     type Of = B;
 
+    type At<'de> = B;
+
     const ENCODE: Encode<B> = B::encode;
+
+    const DECODE: Decode<B> = B::decode_owned;
 }
+
+/// A view as which callers may read an answer, with `Calling::view`.
+///
+/// Implemented for every view whose fields a packet may have, and that serde can read; and for packets without lifetime, which
+/// are views of themselves. In JSON, a field that is not there is an error unless the view has a default for it: that of its
+/// packet is not known to it.
+#[diagnostic::on_unimplemented(
+    message = "no answer can be read as `{Self}`",
+    label = "serde cannot read it",
+    note = "put `Deserialize` on the view: `#[derive(Packet, Serialize, Deserialize)]`"
+)]
+pub trait ReadView: Lendable {}
+
+#[diagnostic::do_not_recommend]
+impl<V: Lendable> ReadView for V where for<'de> V::At<'de>: Deserialize<'de> {}
+
+/// A view whose fields a packet may have: they can be read from whatever an answer is written in.
+#[diagnostic::on_unimplemented(
+    message = "no answer can be read as `{Self}`, which holds what a packet could not",
+    label = "only written",
+    note = "write `Cow<'a, str>` with `#[serde(borrow)]` instead of `&str`, `pnet::Bytes<'a>` instead of `&[u8]`, and no other references"
+)]
+pub trait Lendable: View {}
+
+#[diagnostic::do_not_recommend]
+impl<B: OwnedPacket> Lendable for B {}
 
 /// A type that serde can write: the part of a view that `#[derive(Packet)]` cannot add by itself.
 #[diagnostic::on_unimplemented(

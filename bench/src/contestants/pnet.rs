@@ -48,11 +48,13 @@ pub struct Sum {
     note: String,
 }
 
-/// `Sum`, borrowed: the handlers answer with the note that they were sent, as the hand-written servers do.
-#[derive(Packet, Serialize)]
+/// `Sum`, borrowed: the handlers answer with the note that they were sent, and callers compare it where it lies, as the
+/// hand-written programs do.
+#[derive(Packet, Serialize, Deserialize)]
 #[packet(view_of = Sum)]
 pub struct SumView<'a> {
     sum: i64,
+    #[serde(borrow)]
     note: std::borrow::Cow<'a, str>,
 }
 
@@ -68,9 +70,10 @@ pub struct Echoed {
 }
 
 /// `Echoed`, borrowed.
-#[derive(Packet, Serialize)]
+#[derive(Packet, Serialize, Deserialize)]
 #[packet(view_of = Echoed)]
 pub struct EchoedView<'a> {
+    #[serde(borrow)]
     data: pnet::Bytes<'a>,
 }
 
@@ -245,12 +248,16 @@ impl Contestant for Json {
 
 impl contestant::Client for Client<Bench> {
     async fn add(&self, a: i64, b: i64, note: &'static str) -> Result<i64> {
-        let answer = self.call(Add { a, b, note: note.into() }).await?;
-        if answer.note == note { Ok(answer.sum) } else { Err(format!("another note: {}", answer.note).into()) }
+        let call = self.call(Add { a, b, note: note.into() }).view::<SumView<'_>>();
+        let sum = call.read(|answer| {
+            if answer.note == note { Ok(answer.sum) } else { Err(format!("another note: {}", answer.note)) }
+        });
+        Ok(sum.await??)
     }
 
     async fn echo(&self, payload: Bytes) -> Result<usize> {
-        Ok(self.call(Echo { data: pnet::Bytes::from(&*payload) }).await?.data.len())
+        let call = self.call(Echo { data: pnet::Bytes::from(&*payload) }).view::<EchoedView<'_>>();
+        Ok(call.read(|echoed| echoed.data.len()).await?)
     }
 
     async fn send(&self, n: u64, note: &'static str) -> Result<()> {

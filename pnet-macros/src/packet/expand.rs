@@ -66,7 +66,7 @@ pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
 }
 
 /// `impl View` for a type that stands for packet `of`.
-pub(crate) fn view(model: &Model, of: &Type, ask_serde: bool) -> TokenStream {
+pub(crate) fn view(model: &Model, of: &Type, ask_serde: bool, readable: bool) -> TokenStream {
     let ident = &model.ident;
     let name = ident.unraw().to_string();
     let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
@@ -74,18 +74,26 @@ pub(crate) fn view(model: &Model, of: &Type, ask_serde: bool) -> TokenStream {
         let lifetimes = model.generics.lifetimes().map(|_| Lifetime::new(lifetime, ident.span()));
         quote_spanned!(ident.span()=> #ident<#(#lifetimes),*>)
     };
-    let (here, whole) = (with("'_"), with("'static"));
+    let (here, whole, at) = (with("'_"), with("'static"), with("'__de"));
+    let lendable = readable.then(|| {
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics ::pnet::__private::Lendable for #ident #ty_generics #where_clause {}
+        }
+    });
     let serde = quote_spanned!(ident.span()=> ::pnet::__private::is_written::<#whole>);
     let serde = ask_serde.then(|| quote!(let _ = #serde;));
     let shows = quote_spanned!(of.span()=> const _: () = ::pnet::__private::shows::<#whole>(#name););
     quote! {
         const _: () = {
-            // A type without serde falls back to this trait's function; that it may not is said once, below.
+            // A type without serde falls back to these traits' functions. That it may not is said once: below, and where it is
+            // to be read.
             #[allow(unused_imports)]
-            use ::pnet::__private::NotWritten as _;
+            use ::pnet::__private::{NotWritten as _, SerdeMissing as _};
             #[automatically_derived]
             impl #impl_generics ::pnet::__private::View for #ident #ty_generics #where_clause {
                 type Of = #of;
+                type At<'__de> = #at;
                 const ENCODE: ::pnet::__private::Encode<Self> = {
                     fn encode(
                         view: &#here,
@@ -98,7 +106,18 @@ pub(crate) fn view(model: &Model, of: &Type, ask_serde: bool) -> TokenStream {
                     }
                     encode
                 };
+                const DECODE: ::pnet::__private::Decode<Self> = {
+                    fn decode(
+                        codec: ::pnet::__private::Codec,
+                        payload: &[u8],
+                    ) -> ::core::result::Result<#here, ::pnet::__private::DecodeError> {
+                        let action = const { ::pnet::__private::action_of::<#whole>() };
+                        ::pnet::__private::Decoder::<#here>::read(action, codec, payload)
+                    }
+                    decode
+                };
             }
+            #lendable
             #shows
         };
     }
@@ -116,7 +135,9 @@ pub(crate) fn view_stub(model: &Model, of: &Type) -> TokenStream {
         #[automatically_derived]
         impl #impl_generics ::pnet::__private::View for #ident #ty_generics #where_clause {
             type Of = #of;
+            type At<'__de> = Self;
             const ENCODE: ::pnet::__private::Encode<Self> = |_, _, _| ::core::unreachable!();
+            const DECODE: ::pnet::__private::Decode<Self> = |_, _| ::core::unreachable!();
         }
     }
 }

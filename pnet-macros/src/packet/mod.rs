@@ -25,9 +25,11 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
     schema::check(&shape, kind, &mut errors);
     check::check(&packet, &mut errors);
     if let Some(of) = &packet.view_of {
+        let readable = schema::is_readable(&shape);
         shape.own_references();
         let (schema, view) = if errors.is_empty() {
-            (schema::expand(&shape, kind), expand::view(&packet, of, !shape.has_unknown_words()))
+            let view = expand::view(&packet, of, !shape.has_unknown_words(), readable);
+            (schema::expand(&shape, kind), view)
         } else {
             (schema::stub(&shape), expand::view_stub(&packet, of))
         };

@@ -15,9 +15,19 @@ pub(crate) fn check(model: &Model, kind: Kind, errors: &mut Errors) {
         errors.on(token, "a union cannot be a packet or in one: nobody can tell which field is meant; write an enum");
     }
     // What is never read may refer to anything.
-    if matches!(kind, Kind::View) {
-        return;
+    if !matches!(kind, Kind::View) {
+        check_fields(model, errors);
     }
+}
+
+/// Whether a type can be read from what arrives, as far as its fields tell.
+pub(crate) fn is_readable(model: &Model) -> bool {
+    let mut errors = Errors::default();
+    check_fields(model, &mut errors);
+    errors.is_empty()
+}
+
+fn check_fields(model: &Model, errors: &mut Errors) {
     for field in model.fields() {
         if !field.serde.skip && !field.opaque {
             check_field(field, errors);

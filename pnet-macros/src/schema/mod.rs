@@ -10,7 +10,7 @@ mod expand;
 mod model;
 
 pub(crate) use self::{
-    check::check,
+    check::{check, is_readable},
     expand::{Kind, expand, stub},
     model::Model,
 };

@@ -1,6 +1,6 @@
-//! Answers that borrow: callers cannot tell a view from the packet that it shows, in neither dialect.
+//! Answers that borrow: callers cannot tell a view from the packet that it shows, in neither dialect, and may read one as well.
 
-use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
+use std::{borrow::Cow, collections::BTreeMap, rc::Rc, time::Duration};
 
 use pnet::{
     ByteBuf, Bytes, CallError, Client, Dialect, Failure, Packet, Schema, SendError, StreamSender, action, actions,
@@ -41,6 +41,15 @@ struct SumOf<'n, 's> {
     note: &'s str,
 }
 
+/// For callers as well.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+#[packet(view_of = Sum)]
+struct SumSeen<'a> {
+    sum: i64,
+    #[serde(borrow)]
+    note: Cow<'a, str>,
+}
+
 #[derive(Packet, Serialize, Deserialize)]
 struct Later<'a> {
     waits: bool,
@@ -60,9 +69,10 @@ struct Echoed {
     data: ByteBuf,
 }
 
-#[derive(Packet, Serialize)]
+#[derive(Packet, Serialize, Deserialize)]
 #[packet(view_of = Echoed)]
 struct EchoedView<'a> {
+    #[serde(borrow)]
     data: Bytes<'a>,
 }
 
@@ -233,6 +243,45 @@ async fn callers_get_the_declared_error() {
         let bad = stream.next().await;
         assert!(matches!(&bad, Some(Err(CallError::Declared(Bad { .. })))), "{bad:?}");
     }
+}
+
+#[tokio::test]
+async fn callers_may_look_at_the_answer_where_it_lies() {
+    let long = "a long note ".repeat(1000);
+    for dialect in [Dialect::Native, Dialect::Json] {
+        let client = connect(dialect).await;
+        for note in NOTES.into_iter().chain([&*long]) {
+            let call = client.call(Add { a: 1, b: 2, note: note.into() });
+            let seen = call.view::<SumSeen<'_>>().read(|sum| {
+                assert_eq!((sum.sum, &*sum.note), (3, note));
+                matches!(sum.note, Cow::Borrowed(_))
+            });
+            // Text with escapes is put together.
+            let escaped = dialect == Dialect::Json && note.contains('"');
+            assert_eq!(seen.await.expect("is answered"), !escaped, "{note}");
+            let call = client.call(Judge { how: 0, note: note.into() }).timeout(Duration::from_secs(5));
+            let len = call.view::<SumSeen<'_>>().read(|sum| sum.note.len()).await.expect("is answered");
+            assert_eq!(len, note.len());
+            let call = client.call(Echo { data: note.as_bytes().into() });
+            let data = call.view::<EchoedView<'_>>().read(|echoed| echoed.data.to_vec()).await.expect("is answered");
+            assert_eq!(data, note.as_bytes());
+        }
+        let bad = client.call(Judge { how: 1, note: "bad".into() }).view::<SumSeen<'_>>().read(|_| panic!("no answer"));
+        let bad = bad.await;
+        assert!(matches!(&bad, Err(CallError::Declared(Bad { why })) if why == TITLE), "{bad:?}");
+        let failed = client.call(Later { waits: true, note: "".into() }).view::<SumSeen<'_>>().read(|_| ()).await;
+        assert!(matches!(failed, Err(CallError::Failed { .. })), "{failed:?}");
+    }
+}
+
+/// It can be awaited in a task of its own, and what it returns may hold what it has moved there.
+#[tokio::test]
+async fn a_look_at_an_answer_is_sent_to_another_task() {
+    let client = connect(Dialect::Native).await;
+    let prefix = "note: ".to_owned();
+    let call = client.call(Add { a: 1, b: 2, note: "one".into() });
+    let look = tokio::spawn(call.view::<SumSeen<'_>>().read(move |sum| prefix + &sum.note));
+    assert_eq!(look.await.expect("does not panic").expect("is answered"), "note: one");
 }
 
 /// Writes a view and its packet.

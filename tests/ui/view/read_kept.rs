@@ -1,0 +1,24 @@
+//! A caller keeps what it was lent.
+
+use std::borrow::Cow;
+
+use pnet::{Client, Packet, protocol};
+use sample::{Said, Say};
+use serde::{Deserialize, Serialize};
+
+#[derive(Packet, Serialize, Deserialize)]
+#[packet(view_of = Said)]
+pub struct SaidView<'a> {
+    #[serde(borrow)]
+    pub text: Cow<'a, str>,
+}
+
+protocol! {
+    pub Net {
+        client { Say<'_> -> Said }
+    }
+}
+
+pub async fn run(net: Client<Net>) {
+    let _ = net.call(Say { text: "hi".into() }).view::<SaidView<'_>>().read(|said| said.text).await;
+}
