@@ -162,7 +162,7 @@ impl<S: Service> Lanes<S> {
         if self.waits.ready.is_some() {
             let waits = &mut *self.waits;
             let mut woken = std::mem::take(&mut waits.woken);
-            if let Some(ready) = &waits.ready {
+            if let Some(ready) = &mut waits.ready {
                 ready.set_driver(waker);
                 ready.take(&mut woken);
             }
@@ -304,8 +304,7 @@ impl<S: Service> Lanes<S> {
         let seat = seat.get_or_insert_with(|| Seat::new(action, make()));
         let cx = cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none()));
         let weight = OVERHEAD + seat.start(cx, meta, payload);
-        let max_places = self.max_places as usize;
-        let ready = waits.ready.get_or_insert_with(|| Ready::new(max_places, waker));
+        let ready = waits.ready.get_or_insert_with(|| Ready::new(waker));
         // It stays where it is unless its handler waits: to move it would cost more than to poll it.
         let (polled, waits_for_peer) = poll_seat(&link.conn, meta, seat, ready.waker(index));
         match polled {
