@@ -10,6 +10,7 @@ use crate::schema::{self, Schema};
 
 pub(crate) mod codec;
 mod finite;
+mod json;
 pub(crate) mod postcard;
 
 /// How the payload of a packet is written.

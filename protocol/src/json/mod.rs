@@ -20,6 +20,7 @@ mod reader;
 mod scan;
 mod writer;
 
+pub(crate) use self::scan::find_special;
 pub use self::{
     envelope::{CallId, Envelope, EnvelopeError, Token},
     hello::{Greeting, JsonHandshake, JsonHello, JsonWelcome},

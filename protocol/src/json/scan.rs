@@ -223,7 +223,7 @@ fn find_mark(text: &[u8]) -> Option<usize> {
 
 /// The first byte that ends a text in which nothing is escaped: its quote, or what may not stand there.
 #[inline]
-pub(super) fn find_special(text: &[u8]) -> Option<usize> {
+pub(crate) fn find_special(text: &[u8]) -> Option<usize> {
     let controls = |word| zero_bytes(word & (ONES * 0xE0));
     find(text, |word| quotes(word) | controls(word), |byte| matches!(byte, b'"' | b'\\' | 0..0x20))
 }

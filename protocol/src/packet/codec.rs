@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize, de};
 
-use super::{Codec, DecodeError, EncodeError, Packet, PayloadError, finite, postcard};
+use super::{Codec, DecodeError, EncodeError, Packet, PayloadError, finite, json, postcard};
 use crate::{schema::has_floats, utf8};
 
 /// Encodes and decodes `T` if serde can. The fallback of [`SerdeMissing`] steps in where it cannot, so that a type
@@ -27,7 +27,7 @@ impl<T: Packet + Serialize> Coder<T> {
                 if const { has_floats(T::SCHEMA) } && !finite::check(value) {
                     return Err(EncodeError::NotFinite { action: T::ACTION });
                 }
-                wrote_json(value.serialize(&mut serde_json::Serializer::new(&mut *out)))
+                wrote_json(value.serialize(&mut json::Writer::new(out)))
             }
         };
         if cfg!(debug_assertions) && written.is_ok() {
