@@ -256,13 +256,22 @@ impl Out {
     }
 
     /// The other side of a JSON connection has shown what it is.
-    pub(crate) const fn set_form(&mut self, form: Form) {
+    pub(crate) fn set_form(&mut self, form: Form) {
         self.writer.set_form(form);
+        self.forget_text();
+    }
+
+    /// Calls are written in another way from now on.
+    fn forget_text(&mut self) {
+        if self.asked.is_taken() {
+            self.asked.text.forget();
+        }
     }
 
     /// A JSON server's handshake came after the connection was opened without.
     pub(crate) fn welcomed(&mut self, welcome: &JsonWelcome) {
         self.writer.welcomed(welcome);
+        self.forget_text();
         // Streams that are open already get their credit from now on, if the server goes by it.
         let (items, bytes) = self.writer.stream_window(&self.local).size();
         self.each_call(|slot| {
@@ -473,6 +482,7 @@ impl Out {
         self.writer.end_batch();
         if self.asked.is_taken() {
             self.asked.batch_time = None;
+            self.asked.text.forget();
         }
         if self.rare.is_taken() {
             self.rare.cancels.in_batch = 0;

@@ -25,7 +25,7 @@ pub use self::{
     envelope::{CallId, Envelope, EnvelopeError, Token},
     hello::{Greeting, JsonHandshake, JsonHello, JsonWelcome},
     reader::{Again, JsonReader, Named, WelcomeText},
-    writer::{JsonWriter, NamedAnswer, Replies, begin_head, head_len, put_close, put_head},
+    writer::{CallText, JsonWriter, NamedAnswer, Replies, begin_head, head_len, put_close, put_head},
 };
 use crate::schema::Ty;
 

@@ -1,5 +1,6 @@
 //! What this side sends in the JSON dialect, and what it may send.
 
+mod call_text;
 mod replies;
 
 use std::{borrow::Cow, collections::VecDeque, fmt};
@@ -7,7 +8,8 @@ use std::{borrow::Cow, collections::VecDeque, fmt};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-pub use self::replies::Replies;
+use self::call_text::put_timeout;
+pub use self::{call_text::CallText, replies::Replies};
 use super::{
     Form, JsonWelcome, action,
     envelope::CallId,
@@ -21,7 +23,7 @@ use crate::{
     failure::code,
     id::{ConnectionId, SessionToken},
     limits::{ACTION_LEN, CODE_LEN, Limits, MAX_LIMIT, OLD_OBJECT_LEN, TEXT_LEN},
-    protocol::{Direction, PartInfo, ProtocolInfo, ReplyInfo, Role},
+    protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo, Role},
     text::cut,
     utf8,
 };
@@ -216,18 +218,42 @@ impl JsonWriter {
     /// Writes the head of a call. How long its caller waits is told to who understands it.
     pub fn call_head(&self, action: &str, timeout_ms: u32, data: &[u8], out: &mut Vec<u8>) {
         put_head(out, action, data);
-        if timeout_ms > 0 && self.form == Form::Pnet {
-            out.extend_from_slice(b",\"timeout\":");
-            put_number(out, u64::from(timeout_ms));
-        }
+        put_timeout(out, self.told(timeout_ms));
+    }
+
+    /// How long a caller waits, as the other side is told; 0 if it is not.
+    fn told(&self, timeout_ms: u32) -> u32 {
+        if self.form == Form::Pnet { timeout_ms } else { 0 }
     }
 
     /// Completes a call of which `out` ends with the head, and counts it.
     pub fn call_started(&mut self, id: u32, action: u16, out: &mut Vec<u8>) {
+        self.count_call(id, action, self.is_stream(action));
+        self.finish(out, Some((Key::Id, &CallId::Number(u64::from(id)))));
+    }
+
+    /// Writes a whole call, and counts it. `text` is that of the call before, if it went with the same batch.
+    pub fn call(
+        &mut self,
+        id: u32,
+        (action, info): (u16, &ActionInfo),
+        timeout_ms: u32,
+        data: &[u8],
+        text: &mut CallText,
+        out: &mut Vec<u8>,
+    ) {
+        debug_assert!(!self.stamp.is_empty(), "a batch has its time");
+        if !text.is_of(action, timeout_ms) {
+            text.set((action, info.action), timeout_ms, self.told(timeout_ms), &self.stamp);
+        }
+        text.put(id, data, out);
+        self.count_call(id, action, info.reply.is_stream());
+    }
+
+    fn count_call(&mut self, id: u32, action: u16, stream: bool) {
         self.unread = true;
         self.calls.push_back((id, action));
-        self.streams += u32::from(self.is_stream(action));
-        self.finish(out, Some((Key::Id, &CallId::Number(u64::from(id)))));
+        self.streams += u32::from(stream);
     }
 
     /// Forgets a call that has been answered.

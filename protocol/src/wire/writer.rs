@@ -5,7 +5,7 @@ use crate::{
     connection::{Answer, Credit, Outbound, ReplyTo, SendRefused, Violation, Window},
     dialect::Dialect,
     frame::{self, Frame, REPLY_OVERHEAD, StreamEnd},
-    json::{self, Form, JsonWelcome, JsonWriter, Named, Replies},
+    json::{self, CallText, Form, JsonWelcome, JsonWriter, Named, Replies},
     limits::{Limits, UNCREDITED_PACKETS},
     protocol::ActionInfo,
 };
@@ -198,6 +198,29 @@ impl Writer {
             Self::Native(outbound) if !stream => outbound.call_started(),
             Self::Native(_) => {}
             Self::Json(writer) => writer.call_started(id, number, out),
+        }
+    }
+
+    /// Appends a whole call, and counts it, unless it opens a stream. `text` is that of the call before, if it went with the same
+    /// batch, and [forgotten](CallText::forget) when that ends or the other side shows what it is.
+    #[inline]
+    pub fn call(
+        &mut self,
+        id: u32,
+        (number, action): (u16, &ActionInfo),
+        timeout_ms: u32,
+        payload: &[u8],
+        text: &mut CallText,
+        out: &mut Vec<u8>,
+    ) {
+        match self {
+            Self::Native(outbound) => {
+                frame::put_call(out, id, number, timeout_ms, payload);
+                if !action.reply.is_stream() {
+                    outbound.call_started();
+                }
+            }
+            Self::Json(writer) => writer.call(id, (number, action), timeout_ms, payload, text, out),
         }
     }
 

@@ -4,7 +4,7 @@ use pnet::Protocol as _;
 use pnet_protocol::{
     connection::{Call, Event, Packet, ReplyTo},
     id::{ConnectionId, SessionToken},
-    json::{Again, CallId, Form, JsonReader, JsonWriter},
+    json::{Again, CallId, CallText, Form, JsonReader, JsonWriter},
     limits::Limits,
     protocol::ReplyInfo,
 };
@@ -230,6 +230,39 @@ fn damaged_objects_behind_a_genuine_one_are_read_as_alone() {
             check(&[&before, head, &tail[1..], b"\n", &before].concat(), 499);
             check(&[&before, head, &tail[..1], tail, b"\n", &before].concat(), 499);
         }
+    }
+}
+
+/// Calls that go together are written like each of them alone, whatever comes between.
+#[test]
+fn calls_that_go_together_are_written_as_alone() {
+    let limits = Limits::default();
+    let actions: Vec<_> =
+        (0..).zip(Talk::INFO.server.actions).filter(|(_, info)| !matches!(info.reply, ReplyInfo::None)).collect();
+    assert!(actions.len() > 1);
+    let mut together = JsonWriter::server(Talk::INFO, &ConnectionId::from_bytes([1; 16]), Form::Pnet, &limits);
+    let mut alone = together.clone();
+    let (mut text, mut id) = (CallText::new(), 0);
+    for (batch, form) in (0_i64..).zip([Form::Pnet, Form::Plain, Form::Pnet, Form::Pnet]) {
+        for writer in [&mut together, &mut alone] {
+            writer.set_form(form);
+            writer.begin_batch(1_700_000_000_123_456 + batch * 1_000);
+        }
+        let (mut written, mut expected) = (b"before".to_vec(), b"before".to_vec());
+        for (action, info) in actions.iter().chain(&actions) {
+            for timeout_ms in [0, 0, 30_000, 30_000, 5] {
+                id += 1;
+                let data = format!("[{id}]").repeat(id as usize % 5);
+                together.call(id, (*action, info), timeout_ms, data.as_bytes(), &mut text, &mut written);
+                alone.call_head(info.action, timeout_ms, data.as_bytes(), &mut expected);
+                alone.call_started(id, *action, &mut expected);
+            }
+        }
+        assert_eq!(written.escape_ascii().to_string(), expected.escape_ascii().to_string());
+        assert_eq!(together.can_call(), alone.can_call());
+        together.end_batch();
+        alone.end_batch();
+        text.forget();
     }
 }
 

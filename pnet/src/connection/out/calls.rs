@@ -6,7 +6,7 @@ use pnet_protocol::{
     close::CloseCode,
     connection::{Answer, Calls, MAX_CALLS, Violation},
     failure::code,
-    json::{Named, NamedAnswer},
+    json::{CallText, Named, NamedAnswer},
     protocol::ActionInfo,
 };
 use tokio::time::Instant;
@@ -27,10 +27,18 @@ pub(crate) struct Asked {
     pub(super) batch_time: Option<Instant>,
     /// No open call's time is over before this.
     pub(super) earliest: Option<Instant>,
+    /// What the calls of a batch have in common where they are objects.
+    pub(super) text: CallText,
 }
 
 impl Empty for Asked {
-    const EMPTY: Self = Self { calls: Calls::new(), shorts: Shorts(Vec::new()), batch_time: None, earliest: None };
+    const EMPTY: Self = Self {
+        calls: Calls::new(),
+        shorts: Shorts(Vec::new()),
+        batch_time: None,
+        earliest: None,
+        text: CallText::new(),
+    };
     const READ: &'static Self = &Self::EMPTY;
 }
 
@@ -249,8 +257,7 @@ impl Out {
         if direct {
             self.begin_batch();
             self.sent.calls += 1;
-            self.writer.call_frame(id, info, action, timeout_ms, payload, &mut self.buf);
-            self.writer.call_started(id, action, stream, &mut self.buf);
+            self.writer.call(id, (action, info), timeout_ms, payload, &mut self.asked.text, &mut self.buf);
             self.settle();
         } else {
             let mut frame = Vec::with_capacity(payload.len() + HEAD);
