@@ -12,7 +12,7 @@ use std::{
 use crate::{
     asking::{Asking, failed},
     buffers,
-    connection::{AnswerBytes, CallState, Conn, Enqueued, SHORT_LEN, Told, waiting, wake},
+    connection::{AnswerBytes, CallState, Conn, Enqueued, Payload, SHORT_LEN, Short, Told, waiting, wake},
     error::{CallError, Closed, SendError, TrySendError, TrySendReason},
     json::JsonError,
     reconnect::Route,
@@ -304,28 +304,48 @@ impl<R: Reply> Calling<R> {
         };
         let mut short = [0; SHORT_LEN];
         let codec = asking.conn().dialect.codec_override();
-        // How most calls end.
-        if let Some(payload) = asking.take_reply(id, &mut short) {
-            return Poll::Ready(match decode(codec, payload) {
-                Ok(reply) => Ok(reply),
-                Err(error) => Err(CallError::Decode(error)),
-            });
-        }
-        let (state, closed) = ready!(asking.poll_outcome(id, task, &mut short));
-        Poll::Ready(match state {
-            CallState::Answered(AnswerBytes::Reply(payload)) => {
-                decode(codec, payload.bytes(&short)).map_err(CallError::Decode)
+        // There is one place where it is decoded, so that this is done on the spot.
+        let kept;
+        let payload = match asking.take_reply(id, &mut short) {
+            // How most calls end.
+            Some(payload) => payload,
+            None => {
+                kept = match ready!(self.poll_outcome(id, task, &mut short)) {
+                    Ok(payload) => payload,
+                    Err(error) => return Poll::Ready(Err(error)),
+                };
+                kept.bytes(&short)
             }
+        };
+        Poll::Ready(match decode(codec, payload) {
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(CallError::Decode(error)),
+        })
+    }
+
+    /// The reply, which is in `short` if it is, or what came instead.
+    #[inline(never)]
+    fn poll_outcome(
+        &mut self,
+        id: u32,
+        task: &Context<'_>,
+        short: &mut Short,
+    ) -> Poll<Result<Payload, CallError<R::Err>>> {
+        let asking = &mut self.asking;
+        let (state, closed) = ready!(asking.poll_outcome(id, task, short));
+        Poll::Ready(Err(match state {
+            CallState::Answered(AnswerBytes::Reply(payload)) => return Poll::Ready(Ok(payload)),
             CallState::Answered(AnswerBytes::Error(payload)) => {
-                Err(R::decode_err(codec, payload.bytes(&short)).map_or_else(CallError::Decode, CallError::Declared))
+                let codec = asking.conn().dialect.codec_override();
+                R::decode_err(codec, payload.bytes(short)).map_or_else(CallError::Decode, CallError::Declared)
             }
-            CallState::Answered(AnswerBytes::End) => Err(failed(code::MALFORMED, "the answer is the end of a stream")),
+            CallState::Answered(AnswerBytes::End) => failed(code::MALFORMED, "the answer is the end of a stream"),
             CallState::Answered(AnswerBytes::Failure(told)) => {
                 let Told { code, message } = *told;
-                Err(CallError::Failed { code, message })
+                CallError::Failed { code, message }
             }
-            state => Err(asking.unanswered(&state, closed)),
-        })
+            state => asking.unanswered(&state, closed),
+        }))
     }
 }
 

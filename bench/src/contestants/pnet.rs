@@ -249,10 +249,8 @@ impl Contestant for Json {
 impl contestant::Client for Client<Bench> {
     async fn add(&self, a: i64, b: i64, note: &'static str) -> Result<i64> {
         let call = self.call(Add { a, b, note: note.into() }).view::<SumView<'_>>();
-        let sum = call.read(|answer| {
-            if answer.note == note { Ok(answer.sum) } else { Err(format!("another note: {}", answer.note)) }
-        });
-        Ok(sum.await??)
+        let sum = call.read(|answer| (answer.note == note).then_some(answer.sum)).await?;
+        Ok(sum.ok_or("another note")?)
     }
 
     async fn echo(&self, payload: Bytes) -> Result<usize> {

@@ -39,8 +39,8 @@ use tokio::sync::Notify;
 
 use self::counters::Counters;
 pub(crate) use self::out::{
-    AnswerBytes, CallRefused, CallState, Done, Enqueued, Out, SHORT_LEN, SentItem, SharedFrame, Short, Told, Until,
-    Wanted, micros_now,
+    AnswerBytes, CallRefused, CallState, Done, Enqueued, Out, Payload, SHORT_LEN, SentItem, SharedFrame, Short, Told,
+    Until, Wanted, micros_now,
 };
 use crate::{
     config,

@@ -33,7 +33,7 @@ use self::{
     queue::{Parked, Queue},
 };
 pub(crate) use self::{
-    calls::{AnswerBytes, CallState, SHORT_LEN, Short, Told, Until},
+    calls::{AnswerBytes, CallState, Payload, SHORT_LEN, Short, Told, Until},
     rare::Rare,
     streams::{Sent as SentItem, Wanted},
 };
