@@ -1,5 +1,7 @@
 //! The futures that `send` and `call` return.
 
+mod view;
+
 use std::{
     fmt,
     marker::PhantomData,
@@ -9,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+pub use self::view::{CallView, Viewing};
 use crate::{
     asking::{Asking, failed},
     buffers,
@@ -20,10 +23,10 @@ use crate::{
 use pnet_protocol::{
     dialect::Dialect,
     failure::code,
-    packet::{Codec, DecodeError, EncodeError, Packet, WhenFull},
+    packet::{Codec, DecodeError, EncodeError, WhenFull},
     protocol::{ActionInfo, Answered, OneWay},
     reply::Reply,
-    view::{ReadView, View},
+    view::ReadView,
     wire,
 };
 use tokio::time::Sleep;
@@ -284,7 +287,7 @@ impl<R: Reply> Calling<R> {
     /// # }
     /// ```
     pub const fn view<V: ReadView<Of = R::Ok>>(self) -> CallView<R, V> {
-        CallView { call: self, view: PhantomData }
+        CallView::new(self)
     }
 
     /// The answer, made by `decode` if it is the declared one.
@@ -354,61 +357,6 @@ impl<R: Reply> Future for Calling<R> {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_with(task, R::decode_ok)
-    }
-}
-
-/// A call whose answer is read as view `V`; what [`Calling::view`] returns. It is made once [`read`](Self::read) says for what.
-#[must_use = "a call is made when what `read` returns is awaited"]
-pub struct CallView<R: Reply, V: View> {
-    call: Calling<R>,
-    view: PhantomData<fn() -> V>,
-}
-
-impl<R: Reply, V: View> CallView<R, V> {
-    /// Makes the call, and lets `read` look at its answer; what that returns is what the call returns. `read` runs once, in the
-    /// task that waits, and under no lock.
-    pub fn read<T, F: FnOnce(V::At<'_>) -> T>(self, read: F) -> Viewing<R, V, F> {
-        Viewing { call: self.call, view: PhantomData, read: Some(read) }
-    }
-}
-
-/// A call that waits for its answer, to read it as a view; what [`CallView::read`] returns.
-///
-/// # Cancel safety
-///
-/// As that of [`Calling`]: dropping it cancels the call.
-#[must_use = "a call is made when this is awaited"]
-pub struct Viewing<R: Reply, V: View, F> {
-    call: Calling<R>,
-    view: PhantomData<fn() -> V>,
-    /// There until it has run.
-    read: Option<F>,
-}
-
-impl<R: Reply, V: View, F> Unpin for Viewing<R, V, F> {}
-
-impl<R: Reply, V: View, T, F: FnOnce(V::At<'_>) -> T> Future for Viewing<R, V, F> {
-    type Output = Result<T, CallError<R::Err>>;
-
-    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { call, read, .. } = &mut *self;
-        call.poll_with(task, |codec, payload| {
-            let view = V::DECODE(codec.unwrap_or(<V::Of as Packet>::CODEC), payload)?;
-            let read = read.take().expect("a call is answered once");
-            Ok(read(view))
-        })
-    }
-}
-
-impl<R: Reply, V: View> fmt::Debug for CallView<R, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallView").field("connection", &self.call.asking.conn().id).finish_non_exhaustive()
-    }
-}
-
-impl<R: Reply, V: View, F> fmt::Debug for Viewing<R, V, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Viewing").field("connection", &self.call.asking.conn().id).finish_non_exhaustive()
     }
 }
 

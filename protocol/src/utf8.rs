@@ -16,6 +16,8 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Utf8Error> {
     }
 }
 
+/// Compiled once, here: elsewhere the crate's own function would be called, which hands the text back by way of memory.
+#[inline(never)]
 fn short_ascii(bytes: &[u8]) -> Option<&str> {
     if bytes.len() >= LONG { None } else { AsciiStr::from_ascii(bytes).ok().map(AsciiStr::as_str) }
 }

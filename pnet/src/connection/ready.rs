@@ -125,6 +125,7 @@ mod tests {
         ready.take(&mut woken);
         assert!(woken.is_empty());
     }
+
     #[test]
     fn all_places_wake_the_driver_that_runs_now() {
         struct Count(AtomicUsize);
