@@ -236,8 +236,8 @@ impl<R: Reply> Calling<R> {
         self
     }
 
-    /// Reads the answer as a view, where it lies, instead of making one that owns what it holds: of texts and bytes nothing is
-    /// copied or allocated. [`read`](CallView::read) says what is done with it.
+    /// Reads the answer as a view, where it lies, instead of making one that owns what it holds: what its fields borrow is not copied
+    /// once more, but for texts with escapes in the JSON dialect. [`read`](CallView::read) says what is done with it.
     ///
     /// `V` is a view of the declared answer, `#[packet(view_of = …)]` with `Deserialize`. Declared errors come as they always do.
     ///
