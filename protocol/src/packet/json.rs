@@ -274,60 +274,31 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
     }
 }
 
-impl SerializeSeq for Inside<'_, '_> {
-    type Ok = ();
-    type Error = Error;
+macro_rules! parts {
+    ($($kind:ident: $put:ident($($name:ident)?) by $by:ident;)*) => {$(
+        impl $kind for Inside<'_, '_> {
+            type Ok = ();
+            type Error = Error;
 
-    #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.item(value)
-    }
+            #[inline]
+            fn $put<T: Serialize + ?Sized>(&mut self, $($name: &'static str,)? value: &T) -> Result<(), Error> {
+                self.$by($($name,)? value)
+            }
 
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
+            fn end(self) -> Result<(), Error> {
+                self.close()
+            }
+        }
+    )*};
 }
 
-impl SerializeTuple for Inside<'_, '_> {
-    type Ok = ();
-    type Error = Error;
-
-    #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
-}
-
-impl SerializeTupleStruct for Inside<'_, '_> {
-    type Ok = ();
-    type Error = Error;
-
-    #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
-}
-
-impl SerializeTupleVariant for Inside<'_, '_> {
-    type Ok = ();
-    type Error = Error;
-
-    #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
+parts! {
+    SerializeSeq: serialize_element() by item;
+    SerializeTuple: serialize_element() by item;
+    SerializeTupleStruct: serialize_field() by item;
+    SerializeTupleVariant: serialize_field() by item;
+    SerializeStruct: serialize_field(name) by field;
+    SerializeStructVariant: serialize_field(name) by field;
 }
 
 /// What may be a key, and how it is written, is serde_json's: as the first of a map, whose bracket is that of this one, or
@@ -358,34 +329,6 @@ impl SerializeMap for Inside<'_, '_> {
         if self.first {
             self.writer.out.push(b'{');
         }
-        self.close()
-    }
-}
-
-impl SerializeStruct for Inside<'_, '_> {
-    type Ok = ();
-    type Error = Error;
-
-    #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-        self.field(name, value)
-    }
-
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
-}
-
-impl SerializeStructVariant for Inside<'_, '_> {
-    type Ok = ();
-    type Error = Error;
-
-    #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-        self.field(name, value)
-    }
-
-    fn end(self) -> Result<(), Error> {
         self.close()
     }
 }
