@@ -239,7 +239,12 @@ impl<R: Reply> Calling<R> {
     /// Reads the answer as a view, where it lies, instead of making one that owns what it holds: what its fields borrow is not copied
     /// once more, but for texts with escapes in the JSON dialect. [`read`](CallView::read) says what is done with it.
     ///
-    /// `V` is a view of the declared answer, `#[packet(view_of = …)]` with `Deserialize`. Declared errors come as they always do.
+    /// `V` is a view of the declared answer, `#[packet(view_of = …)]` with `Deserialize`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the call, declared errors among them; [`CallError::Decode`] also if the answer is none that `V` can read, and then
+    /// nothing is done with it.
     ///
     /// # Examples
     ///
