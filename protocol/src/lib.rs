@@ -26,6 +26,7 @@ pub mod frame;
 pub mod handshake;
 pub mod id;
 pub mod json;
+pub mod key;
 pub mod limits;
 pub mod text;
 mod utf8;
