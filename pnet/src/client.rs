@@ -1,6 +1,11 @@
 //! The client's end of a connection.
 
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+#[cfg(feature = "tls")]
+use pnet_protocol::key::FingerprintError;
 
 use pnet_protocol::{
     close::CloseCode,
@@ -8,13 +13,16 @@ use pnet_protocol::{
     handshake::ShapePolicy,
     id::ConnectionId,
     json::{JsonReader, JsonWriter},
+    key::Fingerprint,
     limits::{Limits, UNCREDITED_PACKETS},
     protocol::{Answered, ClientSends, ClientSide, OneWay, Phase, Protocol, ProtocolInfo, Role, Streamed},
     wire::{Reader, Writer},
 };
-use tokio::{net::ToSocketAddrs, sync::watch};
+use tokio::{sync::watch, time::timeout_at};
 use tracing::Instrument;
 
+#[cfg(feature = "tls")]
+use crate::identity::Identity;
 use crate::{
     call::{self, Calling, Sending},
     config,
@@ -34,7 +42,12 @@ use crate::{
     reconnect::{self, Line, LinkState, Route},
     service::Service,
     stream::Streaming,
-    transport::{PeerAddr, Transport, tcp},
+    transport::{
+        PeerAddr, Transport,
+        driven::{Driven, Plain},
+        tcp::{self, Address},
+        tls::{ClientTls, Connector},
+    },
 };
 
 /// Connects with handlers: `actions! { pub client … }` made the service, `state` is what its handlers share.
@@ -109,6 +122,10 @@ pub(crate) struct ClientConfig {
     pub(crate) handshake_timeout: Duration,
     heartbeat_ms: u32,
     pub(crate) plaintext_on_network: bool,
+    plaintext_credentials: bool,
+    pub(crate) tls: ClientTls,
+    /// Whom to trust, once that is settled; plain text if nobody was named.
+    connector: Option<Arc<Connector>>,
 }
 
 impl Default for ClientConfig {
@@ -121,7 +138,38 @@ impl Default for ClientConfig {
             handshake_timeout: config::HANDSHAKE,
             heartbeat_ms: 0,
             plaintext_on_network: false,
+            plaintext_credentials: false,
+            tls: ClientTls::default(),
+            connector: None,
         }
+    }
+}
+
+impl ClientConfig {
+    /// Settles whom to trust, before anything is connected to.
+    pub(crate) async fn settle_trust(&mut self) -> Result<(), ConnectError> {
+        self.connector = self.tls.connector().await?;
+        Ok(())
+    }
+
+    /// Whether connections may leave this machine, once the trust is settled.
+    pub(crate) const fn may_go_beyond_loopback(&self) -> bool {
+        self.plaintext_on_network || self.connector.is_some()
+    }
+}
+
+/// A transport to a server.
+pub(crate) struct Dialed {
+    io: Box<dyn Driven>,
+    peer: PeerAddr,
+    /// What the server is called: as it was dialled, or its address.
+    name: String,
+}
+
+impl Dialed {
+    pub(crate) fn new(io: impl Transport, peer: PeerAddr, name: Option<String>) -> Self {
+        let name = name.unwrap_or_else(|| peer.to_string());
+        Self { io: Box::new(Plain(io)), peer, name }
     }
 }
 
@@ -148,8 +196,10 @@ macro_rules! settings {
         }
 
         /// What the server's [`authenticate`](crate::ServerBuilder::authenticate) gets; at most 1 KiB, longer ones are
-        /// refused by the server. In JSON they are text: others are a [`ConnectError::Credentials`]. They travel in plain
-        /// text.
+        /// refused by the server. In JSON they are text: others are a [`ConnectError::Credentials`].
+        ///
+        /// Without TLS they would travel in plain text. Beyond this machine that is a
+        /// [`ConnectError::PlaintextCredentials`], unless it is [allowed](Self::plaintext_credentials).
         pub fn credentials(mut self, credentials: impl Into<Vec<u8>>) -> Self {
             self.config.credentials = credentials.into();
             self
@@ -184,6 +234,99 @@ macro_rules! settings {
             self.config.plaintext_on_network = true;
             self
         }
+
+        /// Allows [credentials](Self::credentials) to travel in plain text beyond this machine, where whoever stands between
+        /// can read and use them.
+        pub const fn plaintext_credentials(mut self) -> Self {
+            self.config.plaintext_credentials = true;
+            self
+        }
+
+        /// Shows this key to the server (RFC 7250), which knows the client by it: [`Peer::key`](crate::Peer::key). Goes with
+        /// [`pin`](Self::pin), [`known_hosts`](Self::known_hosts), [`roots`](Self::roots) or
+        /// [`system_roots`](Self::system_roots), since a key is shown to a server that is trusted.
+        #[cfg(feature = "tls")]
+        pub fn identity(mut self, identity: Identity) -> Self {
+            self.config.tls.identity = Some(identity);
+            self
+        }
+
+        /// Connects with TLS, to a server that has this key: a [`Fingerprint`], or its text (`"SHA256:…"`), which the server
+        /// prints. Of several any will do, so that a new key can be pinned before the server takes it.
+        ///
+        /// A text that is no fingerprint is an error of connecting. Pins exclude other ways to trust.
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # use pnet::{Packet, protocol, actions};
+        /// # use serde::{Serialize, Deserialize};
+        /// # #[derive(Packet, Serialize, Deserialize)] pub struct Ask { n: u8 }
+        /// # protocol! { pub Quiz { client { Ask } } }
+        /// # actions! { pub client Ui for Quiz: }
+        /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+        /// let quiz = pnet::connect(Ui, ())
+        ///     .pin("SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")
+        ///     .to("quiz.example.com:25565")
+        ///     .await?;
+        /// # drop(quiz);
+        /// # Ok(()) }
+        /// ```
+        #[cfg(feature = "tls")]
+        pub fn pin<F>(mut self, fingerprint: F) -> Self
+        where
+            F: TryInto<Fingerprint>,
+            F::Error: Into<FingerprintError>,
+        {
+            self.config.tls.pin(fingerprint.try_into().map_err(Into::into));
+            self
+        }
+
+        /// Connects with TLS, to a server whose key is in this file; a server that is not in it is trusted once, and its key
+        /// is stored. From then on another key is an error that names both, as with SSH.
+        ///
+        /// A line is `HOST:PORT SHA256:…`, with the server as it was dialled. The file and its folder have to be writable:
+        /// a key that cannot be stored is an error. Lines that cannot be read are kept and warned of. Several programs may
+        /// use one file at the same time.
+        ///
+        /// The first contact proves nothing: compare what was stored with what the server prints. A client that
+        /// [reconnects](Self::reconnect) keeps to the first key that it has seen, whatever becomes of the file.
+        #[cfg(feature = "tls")]
+        pub fn known_hosts(mut self, file: impl Into<PathBuf>) -> Self {
+            self.config.tls.known_hosts = Some(file.into());
+            self
+        }
+
+        /// Connects with TLS, to a server with a certificate that one of these authorities has issued, in PEM. Several calls
+        /// add up.
+        ///
+        /// The certificate has to be for the host that is connected to, or for the [`server_name`](Self::server_name).
+        #[cfg(feature = "tls")]
+        pub fn roots(mut self, pem: impl AsRef<[u8]>) -> Self {
+            self.config.tls.roots.push(pem.as_ref().to_owned());
+            self
+        }
+
+        /// The same with the authorities that this system trusts. On Linux they come with the package `ca-certificates`;
+        /// `SSL_CERT_FILE` names others.
+        #[cfg(feature = "tls")]
+        pub const fn system_roots(mut self) -> Self {
+            self.config.tls.system_roots = true;
+            self
+        }
+
+        /// Trusts the server in this process, unless whom to trust was said.
+        pub(crate) fn trusting(mut self, key: Option<Fingerprint>) -> Self {
+            self.config.tls.trust_by_default(key);
+            self
+        }
+
+        /// Which name, or IP address, the server's certificate has to be for, if it is not the host that is connected to.
+        #[cfg(feature = "tls")]
+        pub fn server_name(mut self, name: impl Into<String>) -> Self {
+            self.config.tls.server_name = Some(name.into());
+            self
+        }
     };
 }
 
@@ -202,16 +345,19 @@ impl<S: Service> ClientBuilder<S> {
     /// # Cancel safety
     ///
     /// Dropping the future ends the attempt; the server may have seen a connection.
-    pub async fn to<P>(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Client<P>, ConnectError>
+    pub async fn to<P>(mut self, address: impl Address) -> Result<Client<P>, ConnectError>
     where
         P: Phase<Protocol = S::Protocol>,
         S::Protocol: Protocol<Start = P>,
     {
-        let (io, peer) = tcp::connect(address, self.config.plaintext_on_network).await?;
-        self.over(io, peer).await
+        self.config.settle_trust().await?;
+        let name = address.to_name();
+        let (io, peer) = tcp::connect(address, self.config.may_go_beyond_loopback()).await?;
+        self.open(Dialed::new(io, peer, Some(name))).await
     }
 
-    /// Connects over a transport that exists already; `peer` says who is at its other end.
+    /// Connects over a transport that exists already; `peer` says who is at its other end, and what the server is called where
+    /// TLS has to know that.
     ///
     /// # Errors
     ///
@@ -220,7 +366,16 @@ impl<S: Service> ClientBuilder<S> {
     /// # Cancel safety
     ///
     /// Dropping the future ends the attempt and the transport.
-    pub async fn over<P>(self, io: impl Transport, peer: PeerAddr) -> Result<Client<P>, ConnectError>
+    pub async fn over<P>(mut self, io: impl Transport, peer: PeerAddr) -> Result<Client<P>, ConnectError>
+    where
+        P: Phase<Protocol = S::Protocol>,
+        S::Protocol: Protocol<Start = P>,
+    {
+        self.config.settle_trust().await?;
+        self.open(Dialed::new(io, peer, None)).await
+    }
+
+    async fn open<P>(self, dialed: Dialed) -> Result<Client<P>, ConnectError>
     where
         P: Phase<Protocol = S::Protocol>,
         S::Protocol: Protocol<Start = P>,
@@ -233,7 +388,7 @@ impl<S: Service> ClientBuilder<S> {
             let link = Arc::new(Link { shared, conn, member: std::sync::OnceLock::new() });
             Box::new(Served::<S>::new(link, places))
         };
-        open(Box::new(io), peer, self.config, S::Protocol::INFO, &mut dispatch).await.map(Client::opened)
+        open(dialed, self.config, S::Protocol::INFO, &mut dispatch).await.map(Client::opened)
     }
 }
 
@@ -249,16 +404,19 @@ impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
     /// # Cancel safety
     ///
     /// Dropping the future ends the attempt; the server may have seen a connection.
-    pub async fn to<P>(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
+    pub async fn to<P>(mut self, address: impl Address) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
     where
         P: Phase<Protocol = Pr>,
         Pr: Protocol<Start = P>,
     {
-        let (io, peer) = tcp::connect(address, self.config.plaintext_on_network).await?;
-        self.over(io, peer).await
+        self.config.settle_trust().await?;
+        let name = address.to_name();
+        let (io, peer) = tcp::connect(address, self.config.may_go_beyond_loopback()).await?;
+        self.open(Dialed::new(io, peer, Some(name))).await
     }
 
-    /// Connects over a transport that exists already; `peer` says who is at its other end.
+    /// Connects over a transport that exists already; `peer` says who is at its other end, and what the server is called where
+    /// TLS has to know that.
     ///
     /// # Errors
     ///
@@ -267,14 +425,23 @@ impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
     /// # Cancel safety
     ///
     /// Dropping the future ends the attempt and the transport.
-    pub async fn over<P>(self, io: impl Transport, peer: PeerAddr) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
+    pub async fn over<P>(mut self, io: impl Transport, peer: PeerAddr) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
+    where
+        P: Phase<Protocol = Pr>,
+        Pr: Protocol<Start = P>,
+    {
+        self.config.settle_trust().await?;
+        self.open(Dialed::new(io, peer, None)).await
+    }
+
+    async fn open<P>(self, dialed: Dialed) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
     where
         P: Phase<Protocol = Pr>,
         Pr: Protocol<Start = P>,
     {
         let (items, inbox) = inbox::channel(inbox_places(&self.config.limits, self.config.dialect));
         let mut dispatch = |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Pr>::new(items.clone(), conn)) };
-        let conn = open(Box::new(io), peer, self.config, Pr::INFO, &mut dispatch).await?;
+        let conn = open(dialed, self.config, Pr::INFO, &mut dispatch).await?;
         Ok((Client::opened(conn), inbox))
     }
 }
@@ -282,19 +449,30 @@ impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
 /// The handshake, and the driver's start as the very last thing. The connection is counted as a client's by then, who is to
 /// be made with [`Client::opened`].
 pub(crate) async fn open(
-    io: Box<dyn Transport>,
-    peer: PeerAddr,
+    dialed: Dialed,
     config: ClientConfig,
     info: &'static ProtocolInfo,
     dispatch: &mut (dyn FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send),
 ) -> Result<Arc<Conn>, ConnectError> {
-    // What the server's schema looks like is its own business; what this side's looks like is told on the same terms.
-    let shapes = if peer.is_local() { ShapePolicy::Shapes } else { ShapePolicy::Names };
-    let mut joining = Joining::new(io);
+    let Dialed { mut io, peer, name } = dialed;
     let after = config.handshake_timeout;
+    let deadline = config::after(after);
+    let mut key = None;
+    if let Some(connector) = &config.connector {
+        // It is large, and those who speak plain text have no place for it.
+        let secured = timeout_at(deadline, Box::pin(connector.connect(io, &name))).await;
+        let secured = secured.map_err(|_| ConnectError::TimedOut { after })??;
+        (io, key) = (secured.io, secured.key);
+    } else if !(config.credentials.is_empty() || peer.is_local() || config.plaintext_credentials) {
+        return Err(ConnectError::PlaintextCredentials);
+    }
+    // What the server's schema looks like is its own business; what this side's looks like is told on the same terms.
+    let trusted = config.connector.is_some() || peer.is_local();
+    let shapes = if trusted { ShapePolicy::Shapes } else { ShapePolicy::Names };
+    let mut joining = Joining::new(io);
     let shaken = match config.dialect {
-        Dialect::Json => tokio::time::timeout(after, shake_json(&mut joining, info, &config)).await,
-        _ => tokio::time::timeout(after, shake(&mut joining, info, &config, shapes)).await,
+        Dialect::Json => timeout_at(deadline, shake_json(&mut joining, info, &config)).await,
+        _ => timeout_at(deadline, shake(&mut joining, info, &config, shapes)).await,
     };
     let (id, reader, writer, heartbeat_ms) = match shaken {
         Ok(Ok(shaken)) => shaken,
@@ -304,7 +482,8 @@ pub(crate) async fn open(
         }
         Err(_) => return Err(ConnectError::TimedOut { after }),
     };
-    let conn = Conn::new(id, peer, (Role::Client, info), (writer, &config.limits), config.call_timeout, None);
+    let who = (peer, key);
+    let conn = Conn::new(id, who, (Role::Client, info), (writer, &config.limits), config.call_timeout, None);
     let opening = Opening {
         io: joining.io,
         role: Role::Client,
@@ -422,6 +601,13 @@ impl<P: Phase> Client<P> {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.conn().dialect
+    }
+
+    /// The key that the server has proved to hold, by TLS: its raw key, or that of its certificate. `None` in plain text. Of a
+    /// client that [reconnects](ClientBuilder::reconnect), the current connection's or the last one's.
+    #[must_use]
+    pub fn key(&self) -> Option<Fingerprint> {
+        self.conn().key.as_deref().copied()
     }
 
     /// The connection's public id, as the server knows it; towards a JSON server that names no connections, one of this

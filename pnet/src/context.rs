@@ -7,6 +7,7 @@ use std::{
 };
 
 use pnet_protocol::{
+    key::Fingerprint,
     packet::Codec,
     protocol::{ClientSide, Phase, ServerSide},
 };
@@ -36,6 +37,7 @@ pub struct Meta {
     pub(crate) call: bool,
     /// The stream that the handler produces.
     pub(crate) stream: Option<StreamId>,
+    pub(crate) key: Option<Arc<Fingerprint>>,
 }
 
 /// One connection of a service, as its handlers see it.
@@ -148,8 +150,8 @@ impl<S: Service> fmt::Debug for Cx<S> {
 
 impl Meta {
     /// The metadata of connect and disconnect handlers, which have no packet.
-    pub(crate) const fn none() -> Self {
-        Self { action: "", created: None, deadline: None, call: false, stream: None }
+    pub(crate) const fn none(key: Option<Arc<Fingerprint>>) -> Self {
+        Self { action: "", created: None, deadline: None, call: false, stream: None, key }
     }
 
     /// The packet's action; empty in connect and disconnect handlers.
@@ -180,6 +182,12 @@ impl Meta {
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// The key that the sender has proved to hold: see [`Peer::key`](crate::Peer::key).
+    #[must_use]
+    pub fn key(&self) -> Option<&Fingerprint> {
+        self.key.as_deref()
     }
 
     /// Whether the sender waits for an answer.

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, convert::Infallible, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use pnet_protocol::{
-    close::{CloseCode, Retry, close_for},
+    close::{Close, CloseCode, Retry, close_for},
     handshake::HandshakeError,
     packet::{DecodeError, EncodeError},
     text::escape,
@@ -90,7 +90,7 @@ impl fmt::Display for Closed {
         write!(f, "connection closed by {by}: {}", self.code)?;
         if !self.reason.is_empty() {
             // The peer chose these words: no control character of theirs reaches a terminal or a log.
-            write!(f, " ({})", self.reason.escape_debug())?;
+            write!(f, " ({})", escape(&self.reason, SHOWN_LEN))?;
         }
         Ok(())
     }
@@ -278,12 +278,23 @@ pub enum ConnectError {
     },
     /// The address is not on loopback and nothing encrypts the connection.
     #[error(
-        "{address} is beyond loopback and the connection would be plain text; call `.plaintext_on_network()` to allow it"
+        "{address} is beyond loopback and the connection would be plain text; tell the client whom to trust (`.pin`, \
+         `.known_hosts` or `.roots`), or call `.plaintext_on_network()`"
     )]
     PlaintextOnNetwork {
         /// The address that was refused.
         address: SocketAddr,
     },
+    /// There are credentials, and they would travel in plain text beyond loopback.
+    #[error(
+        "the credentials would travel in plain text; use TLS (`.pin`, `.known_hosts` or `.roots`), or call \
+         `.plaintext_credentials()` to allow it"
+    )]
+    PlaintextCredentials,
+    /// TLS with the server did not come about. Nothing of the application was sent.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::transport::tls::TlsError),
     /// In JSON credentials are text, and these are not UTF-8.
     #[error("the credentials are not text, which they have to be in the JSON dialect")]
     Credentials,
@@ -322,7 +333,11 @@ impl ConnectError {
                 let (code, reason) = close_for(error);
                 (code, ClosedBy::Here, reason)
             }
-            Self::PlaintextOnNetwork { .. } | Self::Credentials => {
+            #[cfg(feature = "tls")]
+            Self::Tls(error) if error.may_pass() => (CloseCode::Lost, ClosedBy::Transport, self.to_string()),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => return Closed::refused(&Refused::new(self.to_string()).for_good()),
+            Self::PlaintextOnNetwork { .. } | Self::PlaintextCredentials | Self::Credentials => {
                 let closed = Closed::new(CloseCode::Refused, self.to_string(), ClosedBy::Here);
                 return Closed { retry: Retry::Never, ..closed };
             }
@@ -359,11 +374,18 @@ pub enum BindError {
     },
     /// The address is reachable from the network and nothing encrypts the connections.
     #[error(
-        "{address} is beyond loopback and connections would be plain text; call `.plaintext_on_network()` to allow it"
+        "{address} is beyond loopback and connections would be plain text; give the server a key with `.identity` or \
+         `.certificates`, or call `.plaintext_on_network()`"
     )]
     PlaintextOnNetwork {
         /// The address that was refused.
         address: SocketAddr,
+    },
+    /// The settings cannot be meant like this: the caller's fault.
+    #[error("{what}")]
+    Settings {
+        /// What is wrong with them.
+        what: &'static str,
     },
 }
 
@@ -391,6 +413,11 @@ impl Refused {
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// What the other side is told, with the code for it.
+    pub(crate) fn close(&self, code: CloseCode) -> Close<'_> {
+        Close::new(code, &self.reason).with_retry(self.retry)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use pnet_protocol::{dialect::Dialect, id::ConnectionId};
+use pnet_protocol::{dialect::Dialect, id::ConnectionId, key::Fingerprint};
 
 use crate::{connection::Conn, transport::PeerAddr};
 
@@ -17,6 +17,8 @@ pub struct PeerInfo {
     pub id: ConnectionId,
     /// Who is there.
     pub addr: PeerAddr,
+    /// The key that it has proved to hold: see [`Peer::key`](crate::Peer::key).
+    pub key: Option<Fingerprint>,
     /// How packets look on it.
     pub dialect: Dialect,
     /// When the connection was opened.
@@ -56,6 +58,7 @@ impl PeerInfo {
         Self {
             id: conn.id,
             addr: conn.addr.clone(),
+            key: conn.key.as_deref().copied(),
             dialect: conn.dialect,
             since: conn.since,
             rtt,

@@ -65,7 +65,10 @@ mod context;
 mod error;
 mod extract;
 mod handler;
+mod hook;
 mod hub;
+#[cfg(feature = "tls")]
+mod identity;
 mod inbox;
 mod info;
 mod json;
@@ -218,6 +221,7 @@ pub use pnet_protocol::{
     failure::{Failure, code},
     handshake::HandshakeError,
     id::ConnectionId,
+    key::{Fingerprint, FingerprintError},
     limits::Limits,
     packet::{Codec, DecodeError, EncodeError, Packet, WhenFull},
     protocol::{Phase, Protocol},
@@ -239,8 +243,13 @@ pub use self::{
     json::{Json, JsonError},
     peer::Peer,
     reconnect::{Backoff, LinkState, ReconnectBuilder, ReconnectInboxBuilder, WhileDown},
-    server::{Server, ServerBuilder, ServerHandle, Shutdown, serve},
+    server::{Server, ServerBuilder, ServerHandle, Shutdown, TlsPolicy, serve},
     service::Service,
     signal::ctrl_c,
     stream::{SendingItem, StreamSender, Streaming},
+};
+#[cfg(feature = "tls")]
+pub use self::{
+    identity::{Certificates, Identity, KeyError},
+    transport::tls::{TlsError, Untrusted},
 };

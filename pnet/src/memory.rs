@@ -72,7 +72,8 @@ pub struct MemoryServer<P: Phase> {
 }
 
 impl<P: Phase> MemoryServer<P> {
-    /// Connects a client with handlers.
+    /// Connects a client with handlers. If the server has an [identity](ServerBuilder::identity), the client speaks TLS with
+    /// it, and trusts it unless its builder says whom to trust.
     ///
     /// # Errors
     ///
@@ -105,7 +106,7 @@ impl<P: Phase> MemoryServer<P> {
         P::Protocol: Protocol<Start = P>,
     {
         let io = self.connector.open().await.map_err(no_listener)?;
-        builder.over(io, PeerAddr::Memory).await
+        builder.trusting(self.server.own_key()).over(io, PeerAddr::Memory).await
     }
 
     /// Connects a client with an inbox.
@@ -141,7 +142,7 @@ impl<P: Phase> MemoryServer<P> {
         P::Protocol: Receive<ClientSide> + Protocol<Start = P>,
     {
         let io = self.connector.open().await.map_err(no_listener)?;
-        builder.over(io, PeerAddr::Memory).await
+        builder.trusting(self.server.own_key()).over(io, PeerAddr::Memory).await
     }
 
     /// Opens a bare transport to the server, for peers that are not pnet's own client.

@@ -11,6 +11,7 @@ use pnet_protocol::{
     close::{CloseCode, Retry},
     dialect::Dialect,
     id::ConnectionId,
+    key::Fingerprint,
     protocol::{Answered, OneWay, Phase, ServerSends, Streamed},
 };
 
@@ -48,6 +49,13 @@ impl<P: Phase> Peer<P> {
     #[must_use]
     pub fn addr(&self) -> &PeerAddr {
         &self.conn.addr
+    }
+
+    /// The key that the client has proved to hold, by TLS: what it has set as its
+    /// [`identity`](crate::ClientBuilder::identity). `None` if it has shown none, and in plain text.
+    #[must_use]
+    pub fn key(&self) -> Option<&Fingerprint> {
+        self.conn.key.as_deref()
     }
 
     /// How packets look on this connection; the client chose it.

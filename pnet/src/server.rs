@@ -1,8 +1,12 @@
 //! Servers: accept transports, shake hands, run a driver for each connection, and end all of it in good order.
 
 mod accept;
+mod admission;
 mod budget;
 mod ending;
+mod greet;
+#[cfg(feature = "tls")]
+mod tls;
 mod waiting;
 
 use std::{
@@ -14,18 +18,20 @@ use std::{
 
 use pnet_protocol::{
     dialect::Dialect,
+    key::Fingerprint,
     limits::Limits,
     protocol::{Phase, Protocol},
 };
-use tokio::{net::ToSocketAddrs, runtime::Handle};
+use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::ending::Shutdown;
 use self::{
     accept::Serving,
+    admission::Clients,
     ending::{Ending, Plan},
     waiting::WaitingRoom,
 };
+pub use self::{admission::TlsPolicy, ending::Shutdown};
 pub(crate) use self::{
     budget::{Account, Budget},
     waiting::Waiting,
@@ -34,11 +40,15 @@ use crate::{
     config,
     connection::{lanes::Pool, registry::Roll},
     context::Shared,
-    error::BindError,
+    error::{BindError, Refused},
     extract::Serves,
     hub::{Hub, HubCore},
     service::Service,
-    transport::{Listener, PeerAddr, tcp},
+    transport::{
+        Listener, PeerAddr,
+        tcp::{self, Address},
+        tls::{Acceptor, ServerTls},
+    },
 };
 
 /// Serves with handlers: `actions! { pub server … }` made the service, `state` is what its handlers share.
@@ -90,6 +100,8 @@ struct ServerConfig {
     max_connections: usize,
     max_memory: usize,
     plaintext_on_network: bool,
+    tls: ServerTls,
+    clients: Clients,
 }
 
 /// Which dialects are spoken.
@@ -159,7 +171,7 @@ impl<S: Service> ServerBuilder<S> {
     /// if there is none, all of that data as it was sent, which is how the Python library's `username` and `password`
     /// arrive.
     ///
-    /// Credentials travel in plain text. Who was accepted here is told the fields of packets that its build has
+    /// Without TLS credentials travel in plain text. Who was accepted here is told the fields of packets that its build has
     /// differently; others learn that only on loopback.
     pub fn authenticate(mut self, accept: impl Fn(&[u8], &PeerAddr) -> bool + Send + Sync + 'static) -> Self {
         self.config.authenticate = Some(Box::new(accept));
@@ -223,9 +235,68 @@ impl<S: Service> ServerBuilder<S> {
         self
     }
 
-    /// Allows addresses beyond loopback, although everything travels in plain text.
+    /// Allows plain text beyond loopback: addresses that are reachable from there, where the server has no TLS; and clients
+    /// from there, where TLS is [`Optional`](TlsPolicy::Optional).
     pub const fn plaintext_on_network(mut self) -> Self {
         self.config.plaintext_on_network = true;
+        self
+    }
+
+    /// Lets only clients in that have one of these keys. Others, and those without a key, are closed as
+    /// [`unauthorized`](crate::CloseCode::Unauthorized) with a reason, after the handshake of TLS and before anything else
+    /// is read from them.
+    ///
+    /// A key is what TLS has proved (the client has set its [`identity`](crate::ClientBuilder::identity)), or a
+    /// [`Listener`] of your own. Of `clients` and [`clients_by`](Self::clients_by), the last counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use pnet::{Fingerprint, FingerprintError, Packet, protocol, actions, action};
+    /// # use serde::{Serialize, Deserialize};
+    /// # #[derive(Packet, Serialize, Deserialize)] pub struct Ask { n: u8 }
+    /// # protocol! { pub Quiz { client { Ask } } }
+    /// # #[action("ASK")] fn ask(_: Ask) {}
+    /// # actions! { pub server QuizServer for Quiz: ask }
+    /// # fn main() -> Result<(), FingerprintError> {
+    /// let ada: Fingerprint = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU".parse()?;
+    /// let builder = pnet::serve(QuizServer, ()).clients([ada]);
+    /// # drop(builder);
+    /// # Ok(()) }
+    /// ```
+    pub fn clients(mut self, keys: impl IntoIterator<Item = Fingerprint>) -> Self {
+        self.config.clients = Clients::Listed(keys.into_iter().collect());
+        self
+    }
+
+    /// Lets only clients in whose key `check` is fine with: it may look into a database. Clients without a key are not asked
+    /// about; they are closed as [`unauthorized`](crate::CloseCode::Unauthorized), as are those that are refused, with the
+    /// reason that it gives.
+    ///
+    /// It runs after the handshake of TLS and before anything else is read from the client, and has what is left of the
+    /// [`handshake_timeout`](Self::handshake_timeout). A panic in it is a refusal.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use pnet::{Packet, protocol, actions, action};
+    /// # use serde::{Serialize, Deserialize};
+    /// # #[derive(Packet, Serialize, Deserialize)] pub struct Ask { n: u8 }
+    /// # protocol! { pub Quiz { client { Ask } } }
+    /// # #[action("ASK")] fn ask(_: Ask) {}
+    /// # actions! { pub server QuizServer for Quiz: ask }
+    /// # async fn is_member(_: &str) -> bool { true }
+    /// let builder = pnet::serve(QuizServer, ()).clients_by(|key, _addr| async move {
+    ///     if is_member(&key.to_string()).await { Ok(()) } else { Err("you are no member".into()) }
+    /// });
+    /// # drop(builder);
+    /// ```
+    pub fn clients_by<F, Fut>(mut self, check: F) -> Self
+    where
+        F: Fn(Fingerprint, PeerAddr) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Refused>> + Send + 'static,
+    {
+        self.config.clients = Clients::checked(check);
         self
     }
 
@@ -233,21 +304,27 @@ impl<S: Service> ServerBuilder<S> {
     ///
     /// # Errors
     ///
-    /// [`BindError`]: the address cannot be bound, or is beyond loopback and that was not allowed.
+    /// [`BindError`]: the address cannot be bound, or is beyond loopback and plain text was not allowed there; or the settings
+    /// are about keys, and the server has none to show.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it is ready, nothing is bound.
-    pub async fn bind<P>(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Server<P>, BindError>
+    pub async fn bind<P>(self, address: impl Address) -> Result<Server<P>, BindError>
     where
         P: Phase<Protocol = S::Protocol>,
         S::Protocol: Protocol<Start = P>,
     {
-        let listener = tcp::bind(address, self.config.plaintext_on_network).await?;
+        if let Some(what) = self.config.contradicts_itself() {
+            return Err(BindError::Settings { what });
+        }
+        let encrypted = self.config.tls.policy() != TlsPolicy::Off;
+        let listener = tcp::bind(address, self.config.plaintext_on_network || encrypted).await?;
         Ok(self.listen(listener))
     }
 
-    /// Accepts from any listener, from here on. Must be called in a tokio runtime.
+    /// Accepts from any listener, from here on. Must be called in a tokio runtime. Settings that [`bind`](Self::bind) would
+    /// refuse are logged as an error, and let nobody in.
     ///
     /// # Panics
     ///
@@ -258,16 +335,21 @@ impl<S: Service> ServerBuilder<S> {
         P: Phase<Protocol = S::Protocol>,
         S::Protocol: Protocol<Start = P>,
     {
+        if let Some(what) = self.config.contradicts_itself() {
+            tracing::error!(what, "the settings of this server cannot be meant like this: nobody will be let in");
+        }
         let local_addr = listener.local_addr();
         let grace = self.config.grace;
+        let acceptor = Arc::new(Acceptor::new(self.config.tls.keys.clone()));
         let core = Arc::new_cyclic(|core| Core {
             come_back: OnceLock::from(self.config.come_back),
             budget: Some(Arc::new(Budget::new(self.config.max_memory, Weak::clone(core)))),
             runtime: OnceLock::from(Handle::current()),
+            acceptor: OnceLock::from(Arc::clone(&acceptor)),
             ..Core::default()
         });
         let shared = Arc::new(Shared { state: self.state, hub: Arc::clone(&self.hub), pool: Pool::new() });
-        let server = Serving::new::<S>(shared, self.config, Arc::clone(&core));
+        let server = Serving::new::<S>(shared, self.config, acceptor, Arc::clone(&core));
         core.tasks.spawn(server.accept(listener));
         let handle = ServerHandle { core, hub: Hub::from_core(self.hub) };
         Server { handle, local_addr, grace, closes: true }
@@ -349,6 +431,11 @@ impl<P: Phase, A: Clone> Server<P, A> {
     /// As [`ServerHandle::shutdown`]; the server is dropped with the future, which closes what is left.
     pub async fn shutdown(self, grace: Duration) -> Shutdown {
         self.handle.shutdown(grace).await
+    }
+
+    /// What a client in this process may trust.
+    pub(crate) fn own_key(&self) -> Option<Fingerprint> {
+        self.handle.core.acceptor.get().and_then(|acceptor| acceptor.fingerprint())
     }
 
     /// Connections outlive the value: for servers in memory.
@@ -444,6 +531,8 @@ struct Core {
     over: CancellationToken,
     /// Where its tasks run.
     runtime: OnceLock<Handle>,
+    /// Does the handshakes of TLS.
+    acceptor: OnceLock<Arc<Acceptor>>,
     /// When clients are told to come back after a shutdown, at the earliest.
     come_back: OnceLock<Duration>,
     /// How many connections there were when the end began, and how many were told when to come back.
@@ -456,6 +545,17 @@ struct Core {
 impl Core {
     fn live(&self) -> MutexGuard<'_, Roll> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ServerConfig {
+    /// What cannot be meant like this.
+    fn contradicts_itself(&self) -> Option<&'static str> {
+        if self.tls.policy() == TlsPolicy::Off {
+            let asks = !self.clients.are_anyone();
+            return asks.then_some("clients prove their keys by TLS, and this server has none: set `.identity`");
+        }
+        self.tls.keys.are_none().then_some("TLS needs something to show: set `.identity` or `.certificates`")
     }
 }
 
@@ -474,6 +574,8 @@ impl Default for ServerConfig {
             max_connections: config::CONNECTIONS,
             max_memory: config::MEMORY,
             plaintext_on_network: false,
+            tls: ServerTls::default(),
+            clients: Clients::default(),
         }
     }
 }

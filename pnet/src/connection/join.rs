@@ -21,11 +21,18 @@ use tokio::{
 };
 
 use super::micros_now;
-use crate::{config, error::ConnectError, transport::Transport};
+use crate::{
+    config,
+    error::ConnectError,
+    transport::{
+        Transport,
+        driven::{Driven, Plain},
+    },
+};
 
 /// A transport in the middle of its handshake.
 pub(crate) struct Joining {
-    pub(crate) io: Box<dyn Transport>,
+    pub(crate) io: Box<dyn Driven>,
     /// Read, but not used yet.
     pub(crate) tail: Vec<u8>,
     /// Bytes read so far.
@@ -44,12 +51,20 @@ pub(crate) enum JoinError {
     Unauthorized,
     #[error("the client speaks a dialect that this server was told not to speak")]
     Dialect,
+    #[error("the client speaks plain text, and this server takes TLS only")]
+    PlainText,
+    #[error("the client speaks TLS, which is turned off here: this server has no key, or was told so")]
+    TlsOff,
+    #[error("{0}")]
+    Tls(String),
+    #[error("the client was refused by its key: {0}")]
+    Unlisted(String),
     #[error("the server is shutting down")]
     GoingAway,
 }
 
 impl Joining {
-    pub(crate) const fn new(io: Box<dyn Transport>) -> Self {
+    pub(crate) const fn new(io: Box<dyn Driven>) -> Self {
         Self { io, tail: Vec::new(), read: 0, out: Vec::new() }
     }
 
@@ -57,6 +72,31 @@ impl Joining {
     pub(crate) async fn first_byte(&mut self) -> io::Result<u8> {
         self.read().await?;
         self.tail.first().copied().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// The transport and what was read from it, for somebody else to go on with; [`give`](Self::give) puts in what came of it.
+    pub(crate) fn take(&mut self) -> (Box<dyn Transport>, Vec<u8>) {
+        let io = std::mem::replace(&mut self.io, Box::new(Plain(tokio::io::empty())));
+        (io, std::mem::take(&mut self.tail))
+    }
+
+    pub(crate) fn give(&mut self, io: Box<dyn Driven>) {
+        (self.io, self.read) = (io, 0);
+    }
+
+    /// Waits for the preface of the native dialect, and looks at nothing behind it.
+    pub(crate) async fn preface(&mut self, machine: &mut ServerHandshake) -> Result<(), JoinError> {
+        while !machine.handle_preface(&self.tail)? {
+            if self.read().await? == 0 {
+                return Err(machine.ended().into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Prepares bytes that are of no dialect. `last_words` writes them.
+    pub(crate) fn say(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
     }
 
     /// The client's side towards a JSON server, until its handshake or the lack of one.

@@ -30,6 +30,7 @@ use pnet_protocol::{
     dialect::Dialect,
     failure::Failure,
     id::ConnectionId,
+    key::Fingerprint,
     limits::Limits,
     protocol::{ActionInfo, Direction, ProtocolInfo, Role},
     reply::Verdict,
@@ -54,6 +55,8 @@ use crate::{
 pub(crate) struct Conn {
     pub(crate) id: ConnectionId,
     pub(crate) addr: PeerAddr,
+    /// The key that the other side has proved to hold.
+    pub(crate) key: Option<Arc<Fingerprint>>,
     pub(crate) since: SystemTime,
     pub(crate) info: &'static ProtocolInfo,
     pub(crate) dialect: Dialect,
@@ -96,7 +99,7 @@ impl Cut {
 impl Conn {
     pub(crate) fn new(
         id: ConnectionId,
-        addr: PeerAddr,
+        (addr, key): (PeerAddr, Option<Fingerprint>),
         (role, info): (Role, &'static ProtocolInfo),
         (writer, local): (Writer, &Limits),
         call_timeout: Option<std::time::Duration>,
@@ -106,6 +109,7 @@ impl Conn {
         Arc::new(Self {
             id,
             addr,
+            key: key.map(Arc::new),
             since: SystemTime::now(),
             info,
             dialect: writer.dialect(),

@@ -37,7 +37,8 @@ impl<S: Service> Served<S> {
     }
 
     fn cx(&self) -> Cx<S> {
-        Cx::new(Arc::clone(self.lanes.link()), Meta::none())
+        let link = self.lanes.link();
+        Cx::new(Arc::clone(link), Meta::none(link.conn.key.clone()))
     }
 
     fn poll_connect(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Refused>> {

@@ -15,7 +15,7 @@ use std::{
 };
 
 use pnet_protocol::protocol::{ClientSide, Phase, Protocol};
-use tokio::{net::ToSocketAddrs, sync::watch, time::Instant};
+use tokio::{sync::watch, time::Instant};
 
 pub use self::backoff::Backoff;
 pub(crate) use self::line::{Line, Route};
@@ -25,10 +25,14 @@ use crate::{
     connection::{Conn, driver::Dispatch, lanes::Pool, served::Served},
     context::{Link, Shared},
     error::{Closed, ConnectError, Refused},
+    hook::Hooked,
     hub::HubCore,
     inbox::{self, Feed, Inbox, Receive},
     service::Service,
-    transport::{Connect, tcp},
+    transport::{
+        Connect,
+        tcp::{self, Address},
+    },
 };
 
 /// What becomes of calls and packets that are made while a reconnecting client has no connection.
@@ -88,11 +92,16 @@ struct Plan<P: Phase> {
 }
 
 type Hook<P> = Box<dyn Fn(Client<P>) -> Hooked + Send + Sync>;
-type Hooked = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send>>;
 
 impl<P: Phase> Plan<P> {
     const fn new(config: ClientConfig, backoff: Backoff) -> Self {
         Self { config, backoff, hook: None, while_down: WhileDown::Wait }
+    }
+
+    /// Whom to trust is settled once, for all connections.
+    async fn ready(mut self) -> Result<Self, ConnectError> {
+        self.config.settle_trust().await?;
+        Ok(self)
     }
 }
 
@@ -186,20 +195,20 @@ impl<S: Service> ReconnectBuilder<S> {
     /// # Cancel safety
     ///
     /// Dropping the future ends the attempt; the server may have seen a connection.
-    pub async fn to<P>(
-        self,
-        address: impl ToSocketAddrs + Clone + fmt::Debug + Send + Sync + 'static,
-    ) -> Result<Client<P>, ConnectError>
+    pub async fn to<P>(self, address: impl Address + Clone + Send + Sync + 'static) -> Result<Client<P>, ConnectError>
     where
         P: Phase<Protocol = S::Protocol>,
         S::Protocol: Protocol<Start = P>,
     {
-        let plaintext = self.plan.config.plaintext_on_network;
-        let make = serve::<S>(self.state, &self.plan.config);
-        start(self.plan, move || tcp::connect(address.clone(), plaintext), || std::future::ready(()), make).await
+        let plan = self.plan.ready().await?;
+        let make = serve::<S>(self.state, &plan.config);
+        let (server, beyond) = (Some(address.to_name()), plan.config.may_go_beyond_loopback());
+        let dial = move || tcp::connect(address.clone(), beyond);
+        start(plan, (server, dial), || std::future::ready(()), make).await
     }
 
-    /// Connects over transports that `connector` opens: in memory, over TLS, through a proxy.
+    /// Connects over transports that `connector` opens: in memory, or through a proxy. What the server is called, for TLS, is
+    /// the address that comes with them.
     ///
     /// # Errors
     ///
@@ -213,10 +222,11 @@ impl<S: Service> ReconnectBuilder<S> {
         P: Phase<Protocol = S::Protocol>,
         S::Protocol: Protocol<Start = P>,
     {
-        let make = serve::<S>(self.state, &self.plan.config);
+        let plan = self.plan.ready().await?;
+        let make = serve::<S>(self.state, &plan.config);
         let connector = Arc::new(connector);
         let dial = move || dial(Arc::clone(&connector));
-        start(self.plan, dial, || std::future::ready(()), make).await
+        start(plan, (None, dial), || std::future::ready(()), make).await
     }
 }
 
@@ -234,16 +244,18 @@ impl<Pr: Receive<ClientSide>> ReconnectInboxBuilder<Pr> {
     /// As [`ReconnectBuilder::to`].
     pub async fn to<P>(
         self,
-        address: impl ToSocketAddrs + Clone + fmt::Debug + Send + Sync + 'static,
+        address: impl Address + Clone + Send + Sync + 'static,
     ) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
     where
         P: Phase<Protocol = Pr>,
         Pr: Protocol<Start = P>,
     {
-        let plaintext = self.plan.config.plaintext_on_network;
-        let (items, room, inbox) = feed(&self.plan.config);
+        let plan = self.plan.ready().await?;
+        let (items, room, inbox) = feed(&plan.config);
         let make = move |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Pr>::new(items.clone(), conn)) };
-        let client = start(self.plan, move || tcp::connect(address.clone(), plaintext), room, make).await?;
+        let (server, beyond) = (Some(address.to_name()), plan.config.may_go_beyond_loopback());
+        let dial = move || tcp::connect(address.clone(), beyond);
+        let client = start(plan, (server, dial), room, make).await?;
         Ok((client, inbox))
     }
 
@@ -261,11 +273,12 @@ impl<Pr: Receive<ClientSide>> ReconnectInboxBuilder<Pr> {
         P: Phase<Protocol = Pr>,
         Pr: Protocol<Start = P>,
     {
-        let (items, room, inbox) = feed(&self.plan.config);
+        let plan = self.plan.ready().await?;
+        let (items, room, inbox) = feed(&plan.config);
         let make = move |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Pr>::new(items.clone(), conn)) };
         let connector = Arc::new(connector);
         let dial = move || dial(Arc::clone(&connector));
-        let client = start(self.plan, dial, room, make).await?;
+        let client = start(plan, (None, dial), room, make).await?;
         Ok((client, inbox))
     }
 }

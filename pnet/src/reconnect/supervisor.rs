@@ -1,11 +1,6 @@
 //! The task that gives a [`Line`] one connection after the other.
 
-use std::{
-    future::poll_fn,
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{io, sync::Arc};
 
 use pnet_protocol::protocol::{Phase, Protocol};
 use tokio::{
@@ -13,34 +8,36 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{Hook, Hooked, Line, LinkState, Plan, backoff::Delays};
+use super::{Hook, Line, LinkState, Plan, backoff::Delays};
 use crate::{
-    client::{Client, open},
+    client::{Client, Dialed, open},
     config,
-    connection::{Conn, driver::Dispatch, lanes::panicked},
+    connection::{Conn, driver::Dispatch},
     error::{Closed, ClosedBy, ConnectError, Refused},
+    hook,
     transport::{PeerAddr, Transport},
 };
 
 /// Makes the first connection, whose errors are the caller's, and has the others made.
 ///
-/// `dial` opens a transport, `room` waits until a further connection is wanted, `make` makes what its driver serves.
-pub(super) async fn start<P, Io, Dial, Dialed, Room, Roomy, Make>(
+/// `dial` opens a transport to what is called `server`, or by its address where that has no name; `room` waits until a
+/// further connection is wanted, `make` makes what its driver serves.
+pub(super) async fn start<P, Io, Dial, Dialing, Room, Roomy, Make>(
     plan: Plan<P>,
-    dial: Dial,
+    (server, dial): (Option<String>, Dial),
     room: Room,
     make: Make,
 ) -> Result<Client<P>, ConnectError>
 where
     P: Phase,
     Io: Transport,
-    Dial: Fn() -> Dialed + Send + 'static,
-    Dialed: Future<Output = Result<(Io, PeerAddr), ConnectError>> + Send,
+    Dial: Fn() -> Dialing + Send + 'static,
+    Dialing: Future<Output = Result<(Io, PeerAddr), ConnectError>> + Send,
     Room: Fn() -> Roomy + Send + 'static,
     Roomy: Future<Output = ()> + Send,
     Make: FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send + 'static,
 {
-    let mut attempts = Attempts { plan, dial, make };
+    let mut attempts = Attempts { plan, server, dial, make };
     let client = attempts.connect().await?;
     let conn = client.conn();
     select! {
@@ -71,12 +68,12 @@ struct Supervisor<P: Phase, Dial, Room, Make> {
     delays: Delays,
 }
 
-impl<P, Io, Dial, Dialed, Room, Roomy, Make> Supervisor<P, Dial, Room, Make>
+impl<P, Io, Dial, Dialing, Room, Roomy, Make> Supervisor<P, Dial, Room, Make>
 where
     P: Phase,
     Io: Transport,
-    Dial: Fn() -> Dialed,
-    Dialed: Future<Output = Result<(Io, PeerAddr), ConnectError>>,
+    Dial: Fn() -> Dialing,
+    Dialing: Future<Output = Result<(Io, PeerAddr), ConnectError>>,
     Room: Fn() -> Roomy,
     Roomy: Future<Output = ()>,
     Make: FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send,
@@ -160,16 +157,17 @@ async fn finish<P: Phase>(line: &Line, client: Client<P>) -> Arc<Closed> {
 
 struct Attempts<P: Phase, Dial, Make> {
     plan: Plan<P>,
+    server: Option<String>,
     dial: Dial,
     make: Make,
 }
 
-impl<P, Io, Dial, Dialed, Make> Attempts<P, Dial, Make>
+impl<P, Io, Dial, Dialing, Make> Attempts<P, Dial, Make>
 where
     P: Phase,
     Io: Transport,
-    Dial: Fn() -> Dialed,
-    Dialed: Future<Output = Result<(Io, PeerAddr), ConnectError>>,
+    Dial: Fn() -> Dialing,
+    Dialing: Future<Output = Result<(Io, PeerAddr), ConnectError>>,
     Make: FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send,
 {
     /// One attempt, from the first packet to the welcome.
@@ -181,7 +179,8 @@ where
         let (io, peer) = timeout_at(deadline, dialed).await.map_err(late)??;
         let mut config = self.plan.config.clone();
         config.handshake_timeout = deadline.saturating_duration_since(Instant::now());
-        match open(Box::new(io), peer, config, <P::Protocol as Protocol>::INFO, &mut self.make).await {
+        let dialed = Dialed::new(io, peer, self.server.clone());
+        match open(dialed, config, <P::Protocol as Protocol>::INFO, &mut self.make).await {
             Err(ConnectError::TimedOut { .. }) => Err(ConnectError::TimedOut { after }),
             opened => opened.map(Client::opened),
         }
@@ -189,18 +188,11 @@ where
 }
 
 /// Runs the user's part of an attempt.
-async fn run_hook<P: Phase>(hook: Option<&Hook<P>>, client: &Client<P>) -> Result<(), Refused> {
-    let Some(hook) = hook else { return Ok(()) };
-    let failed = |panic: Box<dyn std::any::Any + Send>| {
-        tracing::error!(failure = %panicked("connected", &*panic).log_text(), "the client's hook failed");
-        Refused::new("internal error")
-    };
-    let mut hooked: Hooked = catch_unwind(AssertUnwindSafe(|| hook(client.clone()))).map_err(failed)?;
-    let done = poll_fn(|task| match catch_unwind(AssertUnwindSafe(|| hooked.as_mut().poll(task))) {
-        Ok(polled) => polled.map(Ok),
-        Err(panic) => std::task::Poll::Ready(Err(panic)),
-    });
-    done.await.map_err(failed)?
+async fn run_hook<P: Phase>(connected: Option<&Hook<P>>, client: &Client<P>) -> Result<(), Refused> {
+    match connected {
+        Some(connected) => hook::run("connected", || connected(client.clone())).await,
+        None => Ok(()),
+    }
 }
 
 /// Leaves nobody waiting when the supervisor is dropped half-way, with its runtime for one.

@@ -1,8 +1,7 @@
-//! From an accepted transport to a connection: the first byte, the handshake of its dialect, the driver.
+//! From an accepted transport to a connection: its own handshake, what [`greet`](super::greet) asks of the client, the driver.
 
 use std::{
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
@@ -10,11 +9,12 @@ use std::{
 };
 
 use pnet_protocol::{
-    close::{Close, CloseCode, close_for},
+    close::{Close, CloseCode},
     frame::PREFACE,
-    handshake::{FirstByte, HandshakeError, ServerHandshake, ShapePolicy, first_byte},
+    handshake::ServerHandshake,
     id::{ConnectionId, SessionToken},
-    json::{Form, Greeting, JsonHello, JsonReader, JsonWriter},
+    json::{Form, JsonHello, JsonReader, JsonWriter},
+    key::Fingerprint,
     limits::agreed_heartbeat_ms,
     protocol::{Protocol, ProtocolInfo, Role},
     wire::{Reader, Writer},
@@ -30,20 +30,25 @@ use crate::{
         Conn,
         driver::{Dispatch, Driver, Opening},
         join::{JoinError, Joining},
-        last_words, micros_now,
+        micros_now,
         served::Served,
     },
     context::{Link, Shared},
     service::Service,
-    transport::{Listener, PeerAddr, Transport},
+    transport::{
+        Connected, Connecting, Listener, PeerAddr,
+        driven::{Driven, Plain},
+        tls::Acceptor,
+    },
 };
 
 /// A server as its own tasks see it, whatever its service.
 pub(super) struct Serving {
-    info: &'static ProtocolInfo,
+    pub(super) info: &'static ProtocolInfo,
     service: Box<dyn Serve>,
-    config: ServerConfig,
-    core: Arc<Core>,
+    pub(super) config: ServerConfig,
+    pub(super) acceptor: Arc<Acceptor>,
+    pub(super) core: Arc<Core>,
 }
 
 /// What a server runs on its connections.
@@ -62,17 +67,26 @@ impl<S: Service> Serve for Arc<Shared<S>> {
 /// A client whose handshake is done, but for the server's answer.
 struct Arrival {
     joining: Joining,
-    addr: PeerAddr,
+    guest: Guest,
     /// When the connect handler has to be done.
     deadline: Instant,
     id: ConnectionId,
     dialect: Arrived,
 }
 
-enum Arrived {
+pub(super) enum Arrived {
     /// With the heartbeat that the client wishes for.
     Native(ServerHandshake, Writer, u32),
     Json(JsonHello),
+}
+
+/// Who a client is, as far as it has shown so far.
+pub(super) struct Guest {
+    pub(super) addr: PeerAddr,
+    /// The key that it has proved to hold.
+    pub(super) key: Option<Fingerprint>,
+    /// Whether the server lets it in because of its key.
+    pub(super) trusted: bool,
 }
 
 /// A connection that is counted in until its driver has gone.
@@ -90,8 +104,13 @@ impl Future for Running {
 }
 
 impl Serving {
-    pub(super) fn new<S: Service>(shared: Arc<Shared<S>>, config: ServerConfig, core: Arc<Core>) -> Arc<Self> {
-        Arc::new(Self { info: S::Protocol::INFO, service: Box::new(shared), config, core })
+    pub(super) fn new<S: Service>(
+        shared: Arc<Shared<S>>,
+        config: ServerConfig,
+        acceptor: Arc<Acceptor>,
+        core: Arc<Core>,
+    ) -> Arc<Self> {
+        Arc::new(Self { info: S::Protocol::INFO, service: Box::new(shared), config, acceptor, core })
     }
 
     pub(super) async fn accept(self: Arc<Self>, mut listener: impl Listener) {
@@ -102,8 +121,8 @@ impl Serving {
                 accepted = listener.accept() => accepted,
             };
             let error = match accepted {
-                Ok((io, addr)) => {
-                    self.enter(Box::new(io), addr);
+                Ok((accepted, addr)) => {
+                    self.enter(accepted, addr);
                     continue;
                 }
                 Err(error) => error,
@@ -115,13 +134,13 @@ impl Serving {
     }
 
     /// Begins the handshake of a transport, in a task of its own.
-    fn enter(self: &Arc<Self>, io: Box<dyn Transport>, addr: PeerAddr) {
+    fn enter(self: &Arc<Self>, accepted: impl Connecting, addr: PeerAddr) {
         let Some(place) = self.core.waiting.enter(&addr) else {
             tracing::warn!(%addr, "too many connections have not finished their handshake");
             return;
         };
         let span = tracing::debug_span!("handshake", %addr);
-        self.core.tasks.spawn(Arc::clone(self).join(io, addr, place).instrument(span));
+        self.core.tasks.spawn(Arc::clone(self).arrive(accepted, addr, place).instrument(span));
     }
 
     /// Nothing could be accepted: whether to try again, once some time has passed.
@@ -137,22 +156,40 @@ impl Serving {
         true
     }
 
-    /// The handshake of one transport; at its end the driver takes over, in a task of its own that is as small as
-    /// possible.
-    async fn join(self: Arc<Self>, io: Box<dyn Transport>, addr: PeerAddr, place: Waiting) {
-        let mut joining = Joining::new(io);
+    /// A transport's own handshake, and what follows when it is done.
+    async fn arrive(self: Arc<Self>, accepted: impl Connecting, addr: PeerAddr, place: Waiting) {
         let deadline = config::after(self.config.handshake_timeout);
+        let connected = tokio::select! {
+            biased;
+            () = place.has_to_go() => return,
+            () = self.core.stop.cancelled() => return,
+            connected = tokio::time::timeout_at(deadline, accepted.connect(addr)) => connected,
+        };
+        let Connected { io, addr, key } = match connected {
+            Ok(Ok(connected)) => connected,
+            Ok(Err(error)) => return tracing::debug!(%error, "the transport broke during its own handshake"),
+            Err(_) => return tracing::warn!("the transport's own handshake was not finished in time"),
+        };
+        self.join(Box::new(Plain(io)), Guest { addr, key, trusted: false }, place, deadline).await;
+    }
+
+    /// From a transport to its connection; at the end the driver takes over, in a task of its own that is as small as
+    /// possible.
+    async fn join(self: Arc<Self>, io: Box<dyn Driven>, mut guest: Guest, place: Waiting, deadline: Instant) {
+        let mut joining = Joining::new(io);
         let arrived = tokio::select! {
             biased;
             () = place.has_to_go() => return,
-            arrived = self.greet(&mut joining, &addr, &place, deadline) => arrived,
+            arrived = self.greet(&mut joining, &mut guest, &place, deadline) => arrived,
         };
         match arrived {
             Ok(dialect) => {
                 let silent =
                     matches!(&dialect, Arrived::Json(hello) if hello.form == Form::Old && joining.tail.is_empty());
-                let arrival = Arrival { joining, addr, deadline, id: ConnectionId::random(), dialect };
-                self.open(arrival, silent.then_some(place)).await;
+                let arrival = Arrival { joining, guest, deadline, id: ConnectionId::random(), dialect };
+                if let Err(mut joining) = self.open(arrival, silent.then_some(place)) {
+                    self.last_words(&mut joining).await;
+                }
             }
             Err(JoinError::Broken(error)) => tracing::debug!(%error, "the transport broke during the handshake"),
             Err(error) => {
@@ -174,107 +211,10 @@ impl Serving {
         }
     }
 
-    /// Waits for the first byte, and for the hello of the dialect that it chooses.
-    async fn greet(
-        &self,
-        joining: &mut Joining,
-        addr: &PeerAddr,
-        place: &Waiting,
-        deadline: Instant,
-    ) -> Result<Arrived, JoinError> {
-        let speaks_first = self.config.dialects.json && (self.config.old_clients || addr.is_local());
-        let patience = if speaks_first { config::after(config::SILENCE).min(deadline) } else { deadline };
-        // Who has said nothing yet when the server shuts down cannot be told so: its dialect is not known.
-        let first = tokio::select! {
-            biased;
-            first = tokio::time::timeout_at(patience, joining.first_byte()) => first,
-            () = self.core.stop.cancelled() => return Err(JoinError::GoingAway),
-        };
-        let Ok(first) = first else {
-            if !speaks_first || patience == deadline {
-                return Err(HandshakeError::TimedOut.into());
-            }
-            let hello = JsonHello::silent(Form::Old);
-            self.authorize_json(joining, &hello, addr)?;
-            return Ok(Arrived::Json(hello));
-        };
-        let first = first?;
-        place.speaks();
-        match first_byte(first) {
-            FirstByte::Json => self.greet_json(joining, addr, deadline).await,
-            // What is no dialect at all is told apart in there, too.
-            _ => self.greet_native(joining, addr, deadline).await,
-        }
-    }
-
-    async fn greet_native(
-        &self,
-        joining: &mut Joining,
-        addr: &PeerAddr,
-        deadline: Instant,
-    ) -> Result<Arrived, JoinError> {
-        let mut machine = ServerHandshake::new(self.info, &self.config.limits);
-        let authorize = |credentials: &[u8]| {
-            if !self.config.dialects.native {
-                return Err((JoinError::Dialect, Close::new(CloseCode::Refused, "this server speaks JSON only")));
-            }
-            self.authorize(credentials, addr).ok_or((JoinError::Unauthorized, NOT_ACCEPTED))
-        };
-        let hello = tokio::select! {
-            biased;
-            hello = tokio::time::timeout_at(deadline, joining.server(&mut machine, authorize)) => hello,
-            () = self.core.stop.cancelled() => {
-                let closed = self.core.farewell();
-                joining.refuse(&mut machine, last_words(&closed));
-                return Err(JoinError::GoingAway);
-            }
-        };
-        let Ok(hello) = hello else { return Err(joining.timed_out(&mut machine)) };
-        let hello = hello?;
-        Ok(Arrived::Native(machine, Writer::native(&hello.limits), hello.heartbeat_ms))
-    }
-
-    async fn greet_json(
-        &self,
-        joining: &mut Joining,
-        addr: &PeerAddr,
-        deadline: Instant,
-    ) -> Result<Arrived, JoinError> {
-        if !self.config.dialects.json {
-            joining.refuse_json(Close::new(CloseCode::Refused, "this server does not speak JSON"));
-            return Err(JoinError::Dialect);
-        }
-        let mut machine = Greeting::new(self.info);
-        let hello = tokio::select! {
-            biased;
-            hello = tokio::time::timeout_at(deadline, joining.greet_json(&mut machine)) => hello,
-            () = self.core.stop.cancelled() => {
-                let closed = self.core.farewell();
-                joining.refuse_json(last_words(&closed));
-                return Err(JoinError::GoingAway);
-            }
-        };
-        let hello = hello.unwrap_or_else(|_| Err(HandshakeError::TimedOut.into()));
-        if let Err(JoinError::Handshake(error)) = &hello {
-            let (code, reason) = close_for(error);
-            joining.refuse_json(Close::new(code, &reason));
-        }
-        let hello = hello?;
-        self.authorize_json(joining, &hello, addr)?;
-        Ok(Arrived::Json(hello))
-    }
-
-    fn authorize_json(&self, joining: &mut Joining, hello: &JsonHello, addr: &PeerAddr) -> Result<(), JoinError> {
-        if self.authorize(&hello.credentials, addr).is_some() {
-            return Ok(());
-        }
-        joining.refuse_json(NOT_ACCEPTED);
-        Err(JoinError::Unauthorized)
-    }
-
-    /// Counts the connection in, and starts its driver. `silent`: the peer's place, if it has not sent a byte.
-    async fn open(self: Arc<Self>, arrival: Arrival, silent: Option<Waiting>) {
-        let Arrival { mut joining, addr, deadline, id, dialect } = arrival;
+    /// Counts the connection in, and starts its driver. `silent`: the peer's place, if it has not sent a byte. If there are too
+    /// many, the last words are prepared.
+    fn open(self: &Arc<Self>, arrival: Arrival, silent: Option<Waiting>) -> Result<(), Joining> {
+        let Arrival { mut joining, guest, deadline, id, dialect } = arrival;
         let (limits, info) = (&self.config.limits, self.info);
         let token = SessionToken::random();
         let mut welcome = Vec::new();
@@ -296,7 +236,8 @@ impl Serving {
             }
         };
         let budget = self.core.budget.clone();
-        let conn = Conn::new(id, addr, (Role::Server, info), (writer, limits), self.config.call_timeout, budget);
+        let who = (guest.addr, guest.key);
+        let conn = Conn::new(id, who, (Role::Server, info), (writer, limits), self.config.call_timeout, budget);
         conn.counters.bytes_received.add(joining.read);
         let Some(listed) = self.enlist(&conn) else {
             tracing::warn!("too many connections");
@@ -305,8 +246,7 @@ impl Serving {
                 Some((machine, _)) => joining.refuse(machine, close),
                 None => joining.refuse_json(close),
             }
-            self.last_words(&mut joining).await;
-            return;
+            return Err(joining);
         };
         if let Some((machine, token)) = &mut machine {
             machine.welcome(id, token, heartbeat_ms, &mut welcome);
@@ -336,18 +276,7 @@ impl Serving {
         } else {
             self.core.tasks.spawn(running.instrument(span));
         }
-    }
-
-    /// How much of the schema the peer may learn, or `None` if it is not let in at all.
-    fn authorize(&self, credentials: &[u8], addr: &PeerAddr) -> Option<ShapePolicy> {
-        let Some(accept) = &self.config.authenticate else {
-            return Some(if addr.is_local() { ShapePolicy::Shapes } else { ShapePolicy::Names });
-        };
-        let accepted = catch_unwind(AssertUnwindSafe(|| accept(credentials, addr))).unwrap_or_else(|_| {
-            tracing::error!("`authenticate` panicked");
-            false
-        });
-        accepted.then_some(ShapePolicy::Shapes)
+        Ok(())
     }
 
     /// Counts the connection in, if there is a place. A shutdown that began meanwhile reaches it, too.
@@ -378,5 +307,4 @@ impl Drop for Listed {
     }
 }
 
-const NOT_ACCEPTED: Close<'_> = Close::new(CloseCode::Unauthorized, "the credentials were not accepted");
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

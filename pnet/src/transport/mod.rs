@@ -1,16 +1,21 @@
 //! Where bytes travel: anything ordered and reliable that tokio can read and write.
 //!
-//! A [`Transport`] is one such pipe, a [`Listener`] is where a server gets them from. TCP and memory are built in; the
-//! same driver serves all.
+//! A [`Transport`] is one such pipe, a [`Listener`] is where a server gets them from. A transport is made in three steps:
+//! *accepted* by its listener, *connecting* while it does a handshake of its own ([`Connecting`]), and then a connection's.
+//! TCP and memory are built in, and TLS runs on top of any; the same driver serves all.
 
+pub(crate) mod driven;
 pub mod memory;
 pub mod tcp;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+pub(crate) mod tls;
 
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
 };
 
+use pnet_protocol::key::Fingerprint;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// An ordered byte pipe. Implemented for everything that fits.
@@ -20,13 +25,14 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
 
 /// A source of incoming transports, for [`listen`](crate::ServerBuilder::listen).
 pub trait Listener: Send + 'static {
-    /// What it accepts.
-    type Io: Transport;
+    /// What it accepts: a [`Transport`], or something that has to do a handshake of its own to become one.
+    type Io: Connecting;
 
     /// How peers find it: a socket address for TCP, `()` where there is nothing to find.
     type Addr: Clone + fmt::Debug + Send + Sync + 'static;
 
-    /// Waits for the next transport, and says who is at its other end.
+    /// Waits for the next transport, and says who is at its other end. What takes longer than the system's own accepting
+    /// belongs into [`Connecting::connect`], so that nobody waits for one who is slow.
     ///
     /// # Errors
     ///
@@ -40,6 +46,84 @@ pub trait Listener: Send + 'static {
 
     /// The address it listens on.
     fn local_addr(&self) -> Self::Addr;
+}
+
+/// The second step in the life of an accepted transport: a handshake of its own, if it has one.
+///
+/// It runs in a task of its own, within the server's [`handshake_timeout`](crate::ServerBuilder::handshake_timeout), and
+/// counts among those that have not said anything yet, of whom there may be 256, and 32 from one address. Every
+/// [`Transport`] is one that has nothing to do.
+///
+/// # Examples
+///
+/// A proxy that says in a line of its own who is really there:
+///
+/// ```
+/// use std::io;
+///
+/// use pnet::transport::{Connected, Connecting, PeerAddr};
+/// use tokio::{io::AsyncReadExt, net::TcpStream};
+///
+/// /// Sent by the proxy: an address, and a line's end.
+/// struct Proxied(TcpStream);
+///
+/// impl Connecting for Proxied {
+///     type Io = TcpStream;
+///
+///     async fn connect(mut self, _proxy: PeerAddr) -> io::Result<Connected<TcpStream>> {
+///         let mut line = String::new();
+///         while !line.ends_with('\n') && line.len() < 64 {
+///             line.push(char::from(self.0.read_u8().await?));
+///         }
+///         let address = line.trim().parse().map_err(io::Error::other)?;
+///         Ok(Connected::new(self.0, PeerAddr::Socket(address)))
+///     }
+/// }
+/// ```
+pub trait Connecting: Send + 'static {
+    /// What it becomes.
+    type Io: Transport;
+
+    /// Does the handshake. `addr` is who the listener has said is there.
+    ///
+    /// # Errors
+    ///
+    /// Whatever went wrong. It is logged, and the transport is dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, the transport is gone.
+    fn connect(self, addr: PeerAddr) -> impl Future<Output = io::Result<Connected<Self::Io>>> + Send;
+}
+
+impl<T: Transport> Connecting for T {
+    type Io = T;
+
+    async fn connect(self, addr: PeerAddr) -> io::Result<Connected<T>> {
+        Ok(Connected::new(self, addr))
+    }
+}
+
+/// A transport that is ready for a connection, and who is at its other end.
+#[derive(Debug)]
+pub struct Connected<Io> {
+    pub(crate) io: Io,
+    pub(crate) addr: PeerAddr,
+    pub(crate) key: Option<Fingerprint>,
+}
+
+impl<Io> Connected<Io> {
+    /// A transport whose other end has shown no key.
+    pub const fn new(io: Io, addr: PeerAddr) -> Self {
+        Self { io, addr, key: None }
+    }
+
+    /// The other end has proved that it holds this key: what [`Peer::key`](crate::Peer::key) tells, and what the server's
+    /// list of clients is compared with, unless TLS runs on top and shows another.
+    #[must_use]
+    pub fn with_key(self, key: Fingerprint) -> Self {
+        Self { key: Some(key), ..self }
+    }
 }
 
 /// Opens transports to one server, again and again: for [`via`](crate::ReconnectBuilder::via).

@@ -1,6 +1,10 @@
 //! TCP: addresses are resolved, Nagle's delay is off, and plain text stays on loopback unless it was allowed by name.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
+    time::Duration,
+};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs, lookup_host};
@@ -44,11 +48,77 @@ impl Listener for TcpAcceptor {
     }
 }
 
-pub(crate) async fn bind(
-    address: impl ToSocketAddrs + std::fmt::Debug,
-    plaintext_on_network: bool,
-) -> Result<TcpAcceptor, BindError> {
-    let name = name(&address);
+/// Where to bind or to connect to: an address, or a host's name and a port, in any of the forms that tokio takes.
+///
+/// `"example.com:25565"`, `("example.com", 25565)`, `SocketAddr`, `(IpAddr, u16)`, and so on. A name is resolved each time; of
+/// several addresses the first is taken that works.
+pub trait Address: ToSocketAddrs {
+    /// The address as `host:port`: what errors say, what TLS calls the server, and what the file of known hosts is sorted
+    /// by.
+    fn to_name(&self) -> String;
+}
+
+/// The forms that print as `host:port` by themselves.
+macro_rules! printed {
+    ($($form:ty),*) => {$(
+        impl Address for $form {
+            fn to_name(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+
+printed!(SocketAddr, SocketAddrV4, SocketAddrV6, str, String);
+
+/// The forms that are an IP address and a port.
+macro_rules! parted {
+    ($($form:ty),*) => {$(
+        impl Address for ($form, u16) {
+            fn to_name(&self) -> String {
+                SocketAddr::from(*self).to_string()
+            }
+        }
+    )*};
+}
+
+parted!(IpAddr, Ipv4Addr, Ipv6Addr);
+
+impl Address for (&str, u16) {
+    fn to_name(&self) -> String {
+        named(self.0, self.1)
+    }
+}
+
+impl Address for (String, u16) {
+    fn to_name(&self) -> String {
+        named(&self.0, self.1)
+    }
+}
+
+/// Called by the first.
+impl Address for &[SocketAddr] {
+    fn to_name(&self) -> String {
+        self.first().map_or_else(|| "no address".to_owned(), SocketAddr::to_string)
+    }
+}
+
+impl<A: Address + ?Sized> Address for &A {
+    fn to_name(&self) -> String {
+        (**self).to_name()
+    }
+}
+
+/// A host that is an address of IPv6 needs brackets.
+fn named(host: &str, port: u16) -> String {
+    match host.parse::<Ipv6Addr>() {
+        Ok(host) => SocketAddr::from((host, port)).to_string(),
+        Err(_) => format!("{host}:{port}"),
+    }
+}
+
+pub(crate) async fn bind(address: impl Address, plaintext_on_network: bool) -> Result<TcpAcceptor, BindError> {
+    let name = address.to_name();
     let io_error = |source| BindError::Io { address: name.clone(), source };
     let addresses: Vec<SocketAddr> = lookup_host(address).await.map_err(io_error)?.collect();
     if let Some(&address) = addresses.iter().find(|address| !is_loopback(address.ip()))
@@ -61,10 +131,10 @@ pub(crate) async fn bind(
 }
 
 pub(crate) async fn connect(
-    address: impl ToSocketAddrs + std::fmt::Debug,
+    address: impl Address,
     plaintext_on_network: bool,
 ) -> Result<(TcpStream, PeerAddr), ConnectError> {
-    let name = name(&address);
+    let name = address.to_name();
     let io_error = |source| ConnectError::Io { address: name.clone(), source };
     let addresses: Vec<SocketAddr> = lookup_host(address).await.map_err(io_error)?.collect();
     if let Some(&address) = addresses.iter().find(|address| !is_loopback(address.ip()))
@@ -88,9 +158,4 @@ fn keep_alive(stream: &TcpStream) {
     if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&keepalive) {
         tracing::debug!(%error, "no keepalive");
     }
-}
-
-/// The address as it was given; `Debug` is what all kinds of addresses have in common.
-fn name(address: &impl std::fmt::Debug) -> String {
-    format!("{address:?}").trim_matches('"').to_owned()
 }

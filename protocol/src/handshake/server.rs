@@ -78,6 +78,17 @@ impl ServerHandshake {
         self.state = State::Over;
     }
 
+    /// Looks for the preface and at nothing behind it, for a client that is refused whatever it says: `true` once the preface
+    /// is there, so that [`refuse`](Self::refuse) may say so.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError`] if what begins is something else. Nothing is to be said to such a client.
+    pub fn handle_preface(&mut self, input: &[u8]) -> Result<bool, HandshakeError> {
+        self.native = take_preface(input)?.is_some();
+        Ok(self.native)
+    }
+
     /// Answers a hello whose fingerprint does not match: writes DIFFER and goes on to find out what differs.
     ///
     /// `shapes` says how much the client is told: [`ShapePolicy::Shapes`] only on loopback or if it is authenticated.

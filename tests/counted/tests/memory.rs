@@ -113,7 +113,7 @@ fn connections_and_handlers_take_little() {
         check(&format!("{name}: an idle connection holds"), taken.idle, idle);
         check(&format!("{name}: a connection that comes asks for"), taken.coming, coming);
     }
-    for (name, kind, bound) in [("ready at once", Kind::AddLater, 864), ("that waits", Kind::AddAfter, 1688)] {
+    for (name, kind, bound) in [("ready at once", Kind::AddLater, 872), ("that waits", Kind::AddAfter, 1728)] {
         let taken = runtime().block_on(first_call(kind));
         check(&format!("the first call of an async fn {name} asks for"), taken, bound);
     }

@@ -246,7 +246,7 @@ async fn calls_above_the_limit_are_answered_busy() {
 async fn garbage_before_the_handshake_is_not_answered() {
     let (server, book) = server();
     for garbage in
-        [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\x16\x03\x01", b"SSH-2.0-x\r\n", &[0; 64], &[0xf5, b'p', b'n', b'x']]
+        [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\x15\x03\x01", b"SSH-2.0-x\r\n", &[0; 64], &[0xf5, b'p', b'n', b'x']]
     {
         let mut io = server.connector().open().await.expect("memory connects");
         io.write_all(garbage).await.expect("memory writes");

@@ -51,6 +51,9 @@ impl Driver {
         self.unblock();
         let unwritten = self.written < self.batch.len() || !self.conn.out().buf.is_empty();
         if self.conn.dialect != Dialect::Json || !self.odd.welcome.is_empty() || !unwritten {
+            if let Some(io) = &mut self.io {
+                io.say_goodbye();
+            }
             self.leave(closed);
             return;
         }

@@ -47,7 +47,7 @@ use crate::{
     error::{Closed, ClosedBy, Refused},
     seldom::{Empty, Seldom},
     server::Waiting,
-    transport::Transport,
+    transport::driven::Driven,
 };
 
 /// What becomes of the packets and calls that arrive: a service's handlers, or an inbox.
@@ -83,7 +83,7 @@ pub(crate) trait Dispatch: Send + 'static {
 
 /// A connection at the end of its handshake.
 pub(crate) struct Opening {
-    pub(crate) io: Box<dyn Transport>,
+    pub(crate) io: Box<dyn Driven>,
     /// This side's.
     pub(crate) role: Role,
     /// What this side takes, and how it is read.
@@ -107,7 +107,7 @@ pub(crate) struct Opening {
 /// One connection's task.
 pub(crate) struct Driver {
     /// `None` once the connection is over and only handlers are left.
-    io: Option<Box<dyn Transport>>,
+    io: Option<Box<dyn Driven>>,
     conn: Arc<Conn>,
     dispatch: Box<dyn Dispatch>,
     /// Whether it was given anything that it may not be done with. Where only this side speaks it is left alone.
@@ -558,7 +558,8 @@ impl Driver {
     fn holds(&self) -> usize {
         let batch = if self.written < self.batch.len() { weight(&self.batch) } else { 0 };
         let handlers = if self.engaged { self.dispatch.holds() } else { 0 };
-        batch + self.tail.capacity() + handlers
+        let transport = self.io.as_ref().map_or(0, |io| io.holds());
+        batch + self.tail.capacity() + handlers + transport
     }
 
     fn split(&mut self) -> (&mut dyn Dispatch, Sink<'_>) {
@@ -616,16 +617,8 @@ fn sooner(due: &mut Option<Instant>, other: Option<Instant>) {
 #[derive(Clone, Copy, Debug)]
 struct Slow {
     since: Instant,
-    /// What it took since.
-    written: usize,
-}
-
-impl Slow {
-    /// It has taken so much more. `None`: enough.
-    fn goes_on(self, written: usize) -> Option<Self> {
-        let written = self.written + written;
-        (written < PROGRESS).then_some(Self { written, ..self })
-    }
+    /// How much the network had taken by then, in all.
+    taken: u64,
 }
 
 /// A frame or an object that is not whole.
@@ -642,7 +635,7 @@ const BEGUN: Duration = Duration::from_secs(30);
 const BEGUN_LEN: usize = 32 * 1024;
 
 /// A peer that reads takes as much as this in [`config::WRITE`], or all there is.
-const PROGRESS: usize = 32 * 1024;
+const PROGRESS: u64 = 32 * 1024;
 
 /// Turns before other tasks get theirs.
 const TURNS: usize = 8;

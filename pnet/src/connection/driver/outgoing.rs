@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{io::AsyncWrite, time::Instant};
 
-use super::{Driver, Slow, Stage};
+use super::{Driver, PROGRESS, Slow, Stage};
 use crate::buffers;
 
 impl Driver {
@@ -32,7 +32,7 @@ impl Driver {
             let Some(rest) = self.batch.get(self.written..) else { return progress };
             match Pin::new(io).poll_write(task, rest) {
                 Poll::Pending => {
-                    self.odd.slow.get_or_insert_with(|| Slow { since: Instant::now(), written: 0 });
+                    self.slow_down();
                     self.block();
                     return progress;
                 }
@@ -46,9 +46,7 @@ impl Driver {
                     if self.life.is_on() {
                         self.life.speak(*self.now.get_or_insert_with(Instant::now));
                     }
-                    if self.odd.slow.is_some() {
-                        self.odd.slow = self.odd.slow.and_then(|slow| slow.goes_on(written));
-                    }
+                    self.note_progress();
                     progress = true;
                 }
                 Poll::Ready(Err(error)) => {
@@ -74,6 +72,29 @@ impl Driver {
             buffers::give(std::mem::replace(&mut self.batch, rest));
             self.written = 0;
         }
+    }
+
+    /// The transport has refused something: from now on it has to make progress.
+    fn slow_down(&mut self) {
+        self.note_progress();
+        if self.odd.slow.is_none() {
+            self.odd.slow = Some(Slow { since: Instant::now(), taken: self.taken() });
+        }
+    }
+
+    /// A transport that was slow and has taken enough since is not slow any more.
+    fn note_progress(&mut self) {
+        if let Some(slow) = self.odd.slow
+            && self.taken().saturating_sub(slow.taken) >= PROGRESS
+        {
+            self.odd.slow = None;
+        }
+    }
+
+    /// How much the network has taken so far.
+    fn taken(&self) -> u64 {
+        let taken = self.io.as_ref().and_then(|io| io.taken());
+        taken.unwrap_or_else(|| self.conn.counters.bytes_written.get())
     }
 
     /// What was parked meanwhile may go into the buffer.
@@ -141,7 +162,7 @@ impl Driver {
         let Some(io) = &mut self.io else { return false };
         match Pin::new(io).poll_flush(task) {
             Poll::Pending => {
-                self.odd.slow.get_or_insert_with(|| Slow { since: Instant::now(), written: 0 });
+                self.slow_down();
                 false
             }
             Poll::Ready(Ok(())) => {

@@ -1,0 +1,32 @@
+//! Runs what a user has given to decide about a connection, so that a panic in it is a refusal.
+
+use std::{
+    any::Any,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::Poll,
+};
+
+use crate::{connection::lanes::panicked, error::Refused};
+
+/// What a hook's function returns, whatever its type.
+pub(crate) type Hooked = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send>>;
+
+/// Runs a hook; `name` is what its user calls it.
+///
+/// # Cancel safety
+///
+/// Dropped before it is ready, the hook's future is dropped.
+pub(crate) async fn run(name: &str, hook: impl FnOnce() -> Hooked) -> Result<(), Refused> {
+    let failed = |panic: Box<dyn Any + Send>| {
+        tracing::error!(failure = %panicked(name, &*panic).log_text(), "a hook failed");
+        Refused::new("internal error")
+    };
+    let mut hooked = catch_unwind(AssertUnwindSafe(hook)).map_err(failed)?;
+    let done = poll_fn(|task| match catch_unwind(AssertUnwindSafe(|| hooked.as_mut().poll(task))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    });
+    done.await.map_err(failed)?
+}

@@ -1,0 +1,94 @@
+//! Who is let in before anything is read: by TLS or in plain text, and with which key.
+
+use std::{collections::HashSet, fmt};
+
+use pnet_protocol::{
+    close::{Close, CloseCode},
+    key::Fingerprint,
+};
+
+use crate::{
+    error::Refused,
+    hook::{self, Hooked},
+    transport::PeerAddr,
+};
+
+/// Which clients of a server speak TLS; [`ServerBuilder::tls`](crate::ServerBuilder::tls).
+///
+/// Both arrive at the same port: the first byte tells them apart.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TlsPolicy {
+    /// All. Who speaks plain text is closed as [`refused`](crate::CloseCode::Refused). What a server with an identity or
+    /// certificates does unless told otherwise.
+    Required,
+    /// All but those on this machine, who may choose; with
+    /// [`plaintext_on_network`](crate::ServerBuilder::plaintext_on_network), everybody may.
+    Optional,
+    /// None. What a server without identity and certificates does.
+    Off,
+}
+
+/// Which keys a server's clients must have.
+#[derive(Default)]
+pub(super) enum Clients {
+    /// Any, or none.
+    #[default]
+    Anyone,
+    Listed(HashSet<Fingerprint>),
+    Checked(Check),
+}
+
+type Check = Box<dyn Fn(Fingerprint, PeerAddr) -> Hooked + Send + Sync>;
+
+impl Clients {
+    pub(super) fn checked<F, Fut>(check: F) -> Self
+    where
+        F: Fn(Fingerprint, PeerAddr) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Refused>> + Send + 'static,
+    {
+        Self::Checked(Box::new(move |key, addr| Box::pin(check(key, addr))))
+    }
+
+    pub(super) const fn are_anyone(&self) -> bool {
+        matches!(self, Self::Anyone)
+    }
+
+    /// Whether a client is let in. `Ok(true)`: because of its key.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, the user's check is dropped.
+    pub(super) async fn admit(&self, key: Option<Fingerprint>, addr: &PeerAddr) -> Result<bool, Refused> {
+        if self.are_anyone() {
+            return Ok(false);
+        }
+        let Some(key) = key else { return Err(Refused::new(NO_KEY)) };
+        match self {
+            Self::Anyone => {}
+            Self::Listed(keys) if keys.contains(&key) => {}
+            Self::Listed(_) => {
+                return Err(Refused::new(format!("this client's key {key} is not on the server's list")));
+            }
+            Self::Checked(check) => Box::pin(hook::run("clients_by", || check(key, addr.clone()))).await?,
+        }
+        Ok(true)
+    }
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anyone => f.write_str("Anyone"),
+            Self::Listed(keys) => write!(f, "Listed({})", keys.len()),
+            Self::Checked(_) => f.write_str("Checked"),
+        }
+    }
+}
+
+/// Who speaks plain text where it is not taken.
+pub(super) const TLS_REQUIRED: Close<'_> = Close::new(
+    CloseCode::Refused,
+    "this server takes TLS only: tell the client whom to trust, with `.pin`, `.known_hosts` or `.roots`",
+);
+const NO_KEY: &str = "the server wants a client key: set `.identity`";

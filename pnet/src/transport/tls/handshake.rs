@@ -1,0 +1,237 @@
+//! Moves the records of a handshake between the transport and TLS.
+//!
+//! TLS itself never touches the transport during its handshake: whole records are handed to it ([`Records`]), and what it has
+//! to say is written afterwards. So its computing, of which signing takes a millisecond or more, is done by threads that
+//! are there for such work, and never while a peer is waited for. A peer that sends a byte at a time costs a byte's read each
+//! time and nothing else.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
+    sync::Semaphore,
+    time::timeout,
+};
+
+use super::stream::{HEAD, Underlay};
+use crate::transport::Transport;
+
+/// What has come and was not handed over, and what is to go.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    came: Vec<u8>,
+    /// Nothing more will come.
+    ended: bool,
+    pub(super) going: Vec<u8>,
+}
+
+impl Records {
+    /// Hands over whole records only, until nothing more will come.
+    pub(super) fn poll_read(&mut self, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let whole = if self.ended { self.came.len() } else { whole_records(&self.came) };
+        if whole == 0 && !self.ended {
+            return Poll::Pending;
+        }
+        let len = whole.min(buf.remaining());
+        buf.put_slice(self.came.get(..len).unwrap_or_default());
+        self.came.drain(..len);
+        Poll::Ready(Ok(()))
+    }
+
+    /// What belongs behind the handshake.
+    pub(super) fn take_rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.came)
+    }
+}
+
+/// One side of a handshake that is under way.
+pub(super) struct Moving {
+    pub(super) io: Box<dyn Transport>,
+    records: Arc<Mutex<Records>>,
+    /// How many of these may compute at once; a client computes without asking.
+    permits: Option<Arc<Semaphore>>,
+}
+
+impl Moving {
+    /// `came` was read before.
+    pub(super) fn new(io: Box<dyn Transport>, came: Vec<u8>, permits: Option<Arc<Semaphore>>) -> Self {
+        Self { io, records: Arc::new(Mutex::new(Records { came, ..Records::default() })), permits }
+    }
+
+    /// What TLS reads from and writes to.
+    pub(super) fn underlay(&self) -> Underlay {
+        Underlay::Handshake(Arc::clone(&self.records))
+    }
+
+    /// What has to be said although TLS does not say it.
+    pub(super) fn say(&self, bytes: &[u8]) {
+        self.records().going.extend_from_slice(bytes);
+    }
+
+    /// Lets a part of the handshake say what it has to say first.
+    pub(super) fn begin<F: Future + Unpin>(&self, part: &mut F) {
+        // Nothing has come yet, so it cannot be ready.
+        let _ = poll_now(part);
+    }
+
+    /// Runs a part of the handshake to its end, here: it computes nothing that takes long.
+    pub(super) async fn run<F: Future + Unpin>(&mut self, mut part: F) -> io::Result<F::Output> {
+        loop {
+            let polled = poll_now(&mut part);
+            if let Poll::Ready(done) = polled {
+                return Ok(done);
+            }
+            self.move_on().await?;
+        }
+    }
+
+    /// Runs a part of the handshake to its end, on threads where nobody else waits. `begin` makes it there.
+    pub(super) async fn run_off_thread<F>(
+        &mut self,
+        begin: impl FnOnce() -> F + Send + 'static,
+    ) -> io::Result<F::Output>
+    where
+        F: Future + Unpin + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let (mut part, mut polled) = self.compute(move || poll_part(begin())).await?;
+        loop {
+            if let Poll::Ready(done) = polled {
+                return Ok(done);
+            }
+            self.move_on().await?;
+            (part, polled) = self.compute(move || poll_part(part)).await?;
+        }
+    }
+
+    async fn compute<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        let permit = match &self.permits {
+            // Nobody closes it.
+            Some(permits) => Arc::clone(permits).acquire_owned().await.ok(),
+            None => None,
+        };
+        let done = tokio::task::spawn_blocking(move || {
+            // It is given back when the work is done, whoever still waits for it.
+            let _permit = permit;
+            work()
+        });
+        done.await.map_err(|_| io::Error::other("the runtime is shutting down"))
+    }
+
+    /// Writes what TLS has to say, and reads until it has something to go on with.
+    async fn move_on(&mut self) -> io::Result<()> {
+        self.flush().await?;
+        while !self.records().ended && whole_records(&self.records().came) == 0 {
+            self.read().await?;
+        }
+        Ok(())
+    }
+
+    /// The first byte that comes in answer.
+    pub(super) async fn first_byte(&mut self) -> io::Result<Option<u8>> {
+        self.flush().await?;
+        self.read().await?;
+        Ok(self.records().came.first().copied())
+    }
+
+    /// Reads by way of the stack, so that whoever dribbles makes this side hold no more than was sent.
+    async fn read(&mut self) -> io::Result<()> {
+        let Self { io, records, .. } = self;
+        poll_fn(|task| {
+            let mut bytes = [0; READ_LEN];
+            let mut space = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut *io).poll_read(task, &mut space))?;
+            let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
+            records.came.extend_from_slice(space.filled());
+            records.ended = space.filled().is_empty();
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        let going = std::mem::take(&mut self.records().going);
+        if going.is_empty() {
+            return Ok(());
+        }
+        self.io.write_all(&going).await?;
+        self.io.flush().await
+    }
+
+    /// Writes what is left, ends the stream, and reads on for a moment, so that no reset destroys what was said.
+    pub(super) async fn last_words(mut self) {
+        let _ = timeout(LINGER, async {
+            if self.records().going.is_empty() || self.flush().await.is_err() || self.io.shutdown().await.is_err() {
+                return;
+            }
+            let mut sink = vec![0; READ_LEN];
+            for _ in 0..LINGER_READS {
+                if matches!(self.io.read(&mut sink).await, Ok(0) | Err(_)) {
+                    return;
+                }
+            }
+        })
+        .await;
+    }
+
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nobody has to be woken: what a handshake waits for is always more records.
+fn poll_now<F: Future + Unpin>(part: &mut F) -> Poll<F::Output> {
+    Pin::new(part).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn poll_part<F: Future + Unpin>(mut part: F) -> (F, Poll<F::Output>) {
+    let polled = poll_now(&mut part);
+    (part, polled)
+}
+
+/// How many of these bytes are whole records. One that is longer than any may be counts as whole, so that TLS says so.
+fn whole_records(bytes: &[u8]) -> usize {
+    let mut whole = 0;
+    while let Some(&[_, _, _, high, low]) = bytes.get(whole..whole + HEAD) {
+        let len = usize::from(u16::from_be_bytes([high, low]));
+        if len > MAX_RECORD {
+            return bytes.len();
+        }
+        if bytes.len() < whole + HEAD + len {
+            break;
+        }
+        whole += HEAD + len;
+    }
+    whole
+}
+
+/// A record of TLS 1.3 is no longer (RFC 8446 §5.2).
+const MAX_RECORD: usize = (1 << 14) + 256;
+const READ_LEN: usize = 4096;
+const LINGER: Duration = Duration::from_secs(1);
+/// What is read on, at most.
+const LINGER_READS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_records_are_told_from_begun_ones() {
+        let record = [22, 3, 1, 0, 2, 7, 7];
+        let two = [record, record].concat();
+        for len in 0..=two.len() {
+            assert_eq!(whole_records(&two[..len]), len / 7 * 7, "of {len} bytes");
+        }
+        // Longer than any record may be: handed over, so that it is refused at once and not waited for.
+        assert_eq!(whole_records(&[22, 3, 1, 0xff, 0xff]), 5);
+        assert_eq!(whole_records(&[]), 0);
+    }
+}
