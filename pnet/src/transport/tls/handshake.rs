@@ -101,20 +101,23 @@ impl Moving {
         F: Future + Unpin + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (mut part, mut polled) = self.compute(move || poll_part(begin())).await?;
+        let (mut part, mut polled) = Self::compute(self.permits.clone(), move || poll_part(begin())).await?;
         loop {
             if let Poll::Ready(done) = polled {
                 return Ok(done);
             }
             self.move_on().await?;
-            (part, polled) = self.compute(move || poll_part(part)).await?;
+            (part, polled) = Self::compute(self.permits.clone(), move || poll_part(part)).await?;
         }
     }
 
-    async fn compute<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-        let permit = match &self.permits {
+    async fn compute<T: Send + 'static>(
+        permits: Option<Arc<Semaphore>>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let permit = match permits {
             // Nobody closes it.
-            Some(permits) => Arc::clone(permits).acquire_owned().await.ok(),
+            Some(permits) => permits.acquire_owned().await.ok(),
             None => None,
         };
         let done = tokio::task::spawn_blocking(move || {
