@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::support::{settle, shake};
+use super::{
+    net,
+    support::{settle, shake},
+};
 
 /// A call: pushes as often as asked, and then ends as asked.
 #[derive(Debug, Packet, Serialize, Deserialize)]
@@ -139,7 +142,7 @@ fn put_in<T: Packet>(dialect: Dialect, bytes: &mut Vec<u8>, id: Option<u32>, pac
 
 /// As [`said`], in objects.
 async fn said_in_objects(bytes: &[u8], objects: usize) -> Vec<String> {
-    let server = pnet::memory::serve(ChorusServer, ());
+    let server = net::serve(ChorusServer, ());
     let mut io = server.connector().open().await.expect("opens");
     let hello = r#"{"action":"handShake","data":{"pnet":1,"limits":{"object":4096}}}"#;
     io.write_all(hello.as_bytes()).await.expect("writes");
@@ -169,7 +172,7 @@ async fn said_in_objects(bytes: &[u8], objects: usize) -> Vec<String> {
 
 /// What comes for `bytes`, written at once, in words.
 async fn said(bytes: &[u8], frames: usize) -> Vec<String> {
-    let server = pnet::memory::serve(ChorusServer, ());
+    let server = net::serve(ChorusServer, ());
     let mut io = server.connector().open().await.expect("opens");
     let limits = *Limits::default().max_frame_len(4_096).packets(1_000);
     let mut read = shake(&mut io, Chorus::INFO, &limits).await;
@@ -253,7 +256,7 @@ async fn pushes_and_answers_stand_in_order(dialect: Dialect) {
 /// More answers than are gathered at once.
 #[tokio::test(start_paused = true)]
 async fn many_long_answers_come_in_order() {
-    let server = pnet::memory::serve(ChorusServer, ());
+    let server = net::serve(ChorusServer, ());
     let mut io = server.connector().open().await.expect("opens");
     let mut read = shake(&mut io, Chorus::INFO, &Limits::default()).await;
     let mut bytes = Vec::new();

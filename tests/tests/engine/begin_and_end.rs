@@ -9,7 +9,7 @@ use pnet::{
 use pnet_tests::talk::{AskBack, Book, Hold, Pay, Talk, TalkClient, TalkServer, Touch};
 use serde::{Deserialize, Serialize};
 
-use super::support::pair;
+use super::{net, support::pair};
 
 #[derive(Debug, Packet, Serialize, Deserialize)]
 struct Who {}
@@ -77,7 +77,7 @@ actions! { client Visitor(Knows) for Club: password }
 #[tokio::test(start_paused = true)]
 async fn the_connect_handler_makes_each_connections_own_state() {
     let book = Arc::new(Book::default());
-    let server = pnet::memory::serve(ClubServer, Arc::clone(&book));
+    let server = net::serve(ClubServer, Arc::clone(&book));
     let first = server.connect(Visitor, Knows("")).await.expect("is let in");
     let second = server.connect(Visitor, Knows("")).await.expect("is let in");
     assert_eq!(second.call(Who {}).await.expect("is told"), You { number: 2 });
@@ -98,7 +98,7 @@ async fn the_connect_handler_makes_each_connections_own_state() {
 async fn a_connect_handler_may_ask_the_client_first() {
     let book = Arc::new(Book::default());
     book.open(1);
-    let server = pnet::memory::serve(ClubServer, Arc::clone(&book));
+    let server = net::serve(ClubServer, Arc::clone(&book));
     let member = server.connect(Visitor, Knows("swordfish")).await.expect("is asked");
     assert_eq!(member.call(Who {}).await.expect("knows the word"), You { number: 1 });
     let stranger = server.connect(Visitor, Knows("herring")).await.expect("is asked");
@@ -131,9 +131,9 @@ mod newer {
 
 #[tokio::test(start_paused = true)]
 async fn two_versions_that_meet_name_the_packet_and_the_field() {
-    let server = pnet::memory::serve(ClubServer, Book::default());
+    let server = net::serve(ClubServer, Book::default());
     let io = server.connector().open().await.expect("memory connects");
-    let error = pnet::connect_inbox::<newer::Club>().over(io, PeerAddr::Memory).await.expect_err("they differ");
+    let error = net::connect_inbox::<newer::Club>().over(io, PeerAddr::Memory).await.expect_err("they differ");
     let ConnectError::Handshake(HandshakeError::Mismatch(report)) = error else { panic!("{error:?}") };
     let text = report.to_string();
     assert!(text.contains("WHO"), "{text}");
@@ -200,9 +200,9 @@ async fn a_distant_peer_learns_names_only() {
 
 #[tokio::test(start_paused = true)]
 async fn another_protocol_is_named() {
-    let server = pnet::memory::serve(ClubServer, Book::default());
+    let server = net::serve(ClubServer, Book::default());
     let io = server.connector().open().await.expect("memory connects");
-    let error = pnet::connect_inbox::<Talk>().over(io, PeerAddr::Memory).await.expect_err("they differ");
+    let error = net::connect_inbox::<Talk>().over(io, PeerAddr::Memory).await.expect_err("they differ");
     let text = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
     let whole = format!("{error}: {text}");
     assert!(whole.contains("Talk") || whole.contains("Club"), "{whole}");
@@ -210,12 +210,12 @@ async fn another_protocol_is_named() {
 
 #[tokio::test(start_paused = true)]
 async fn credentials_decide_who_is_let_in() {
-    let server = pnet::serve(TalkServer, Book::default())
+    let server = net::builder(TalkServer, Book::default())
         .authenticate(|credentials, peer| credentials == b"swordfish" && peer.is_local())
         .in_memory();
-    let client = pnet::connect(TalkClient, Book::default()).credentials("swordfish");
+    let client = net::connect(TalkClient, Book::default()).credentials("swordfish");
     server.connect_with(client).await.expect("is let in").call(Touch {}).await.expect("is answered");
-    let client = pnet::connect(TalkClient, Book::default()).credentials("herring");
+    let client = net::connect(TalkClient, Book::default()).credentials("herring");
     let error = server.connect_with(client).await.expect_err("is not let in");
     let ConnectError::Refused(closed) = error else { panic!("{error:?}") };
     assert_eq!(closed.code(), CloseCode::Unauthorized);
@@ -279,7 +279,7 @@ async fn the_last_client_handle_closes_the_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_program_that_only_sends_loses_nothing() {
     let book = Arc::new(Book::default());
-    let server = pnet::memory::serve(TalkServer, Arc::clone(&book));
+    let server = net::serve(TalkServer, Arc::clone(&book));
     let client = server.connect(TalkClient, Book::default()).await.expect("memory connects");
     for n in 0..1_000 {
         client.send(pnet_tests::talk::Note { n }).await.expect("is sent");
@@ -292,7 +292,7 @@ async fn a_program_that_only_sends_loses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn clients_of_a_server_that_shuts_down_are_told_to_come_back_one_after_the_other() {
-    let server = pnet::serve(TalkServer, Book::default()).come_back(Duration::from_secs(3)).in_memory::<Talk>();
+    let server = net::builder(TalkServer, Book::default()).come_back(Duration::from_secs(3)).in_memory::<Talk>();
     let mut clients = Vec::new();
     for _ in 0..200 {
         clients.push(server.connect(TalkClient, Book::default()).await.expect("connects"));

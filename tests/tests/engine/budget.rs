@@ -12,7 +12,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::support::{poll_once, settle, shake};
+use super::{
+    net,
+    support::{poll_once, settle, shake},
+};
 
 #[derive(Debug, Packet, Serialize, Deserialize)]
 struct Note {}
@@ -79,7 +82,7 @@ impl Server {
         let book = std::sync::Arc::new(Book::default());
         let mut limits = Limits::default();
         limits.packet_bytes(4 * 1024 * 1024);
-        let server = pnet::serve(LoadServer, std::sync::Arc::clone(&book))
+        let server = net::builder(LoadServer, std::sync::Arc::clone(&book))
             .max_memory(memory)
             .limits(limits)
             .heartbeat(Duration::from_secs(1))

@@ -21,7 +21,7 @@ use tokio::{
     runtime::Builder,
 };
 
-use super::support::pair;
+use super::{net, support::pair};
 
 #[tokio::test(start_paused = true)]
 async fn a_call_is_answered_as_declared() {
@@ -167,10 +167,10 @@ fn calls_of_many_tasks_are_written_together_on_any_runtime() {
     let many = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime starts");
     for (name, runtime) in [("current_thread", one), ("multi_thread", many)] {
         let writes = runtime.block_on(async {
-            let server = pnet::memory::serve(TalkServer, Book::default());
+            let server = net::serve(TalkServer, Book::default());
             let count = Arc::new(AtomicUsize::new(0));
             let io = Writes { io: server.connector().open().await.expect("opens"), count: Arc::clone(&count) };
-            let client = pnet::connect(TalkClient, Book::default()).over::<Talk>(io, PeerAddr::Memory).await;
+            let client = net::connect(TalkClient, Book::default()).over::<Talk>(io, PeerAddr::Memory).await;
             let client = client.expect("connects");
             let callers: Vec<_> = (0..TASKS)
                 .map(|_| {

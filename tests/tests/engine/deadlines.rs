@@ -8,12 +8,15 @@ use pnet_tests::talk::{Book, TalkServer};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::support::{Raw, id_of, settle};
+use super::{
+    net,
+    support::{Raw, id_of, settle},
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_nested_call_has_what_is_left_of_its_callers_time() {
     let book = Arc::new(Book::default());
-    let server = pnet::memory::serve(TalkServer, Arc::clone(&book));
+    let server = net::serve(TalkServer, Arc::clone(&book));
     for (timeout_ms, nested) in [(5_000, 3_000), (0, 30_000), (60_000, 30_000)] {
         let mut raw = Raw::client(&server, &Limits::default()).await;
         // A one-way handler that waits holds the call back, whose time goes on.
@@ -35,7 +38,7 @@ async fn a_nested_call_has_what_is_left_of_its_callers_time() {
 #[tokio::test(start_paused = true)]
 async fn a_nested_call_is_not_made_when_the_time_is_over() {
     let book = Arc::new(Book::default());
-    let server = pnet::memory::serve(TalkServer, Arc::clone(&book));
+    let server = net::serve(TalkServer, Arc::clone(&book));
     let mut raw = Raw::client(&server, &Limits::default()).await;
     raw.send(Frame::Packet { action: id_of("WAIT"), payload: &[1] }).await;
     raw.send(Frame::Call { id: 1, action: id_of("ASK_BACK"), timeout_ms: 1_000, payload: &[7] }).await;
@@ -119,8 +122,8 @@ actions! { pub client NestedClient for Nested: client_deep, client_never }
 #[tokio::test(start_paused = true)]
 async fn the_time_left_goes_down_from_handler_to_handler() {
     for dialect in [Dialect::Native, Dialect::Json] {
-        let server = pnet::memory::serve(NestedServer, ());
-        let client = pnet::connect(NestedClient, ()).dialect(dialect);
+        let server = net::serve(NestedServer, ());
+        let client = net::connect(NestedClient, ()).dialect(dialect);
         let client = server.connect_with(client).await.expect("connects");
         // Five handlers of a second each.
         let left = client.call(Top {}).timeout(Duration::from_secs(20)).await.expect("in time");
@@ -137,7 +140,7 @@ async fn the_time_left_goes_down_from_handler_to_handler() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_a_handler_opens_ends_with_its_callers_time() {
-    let server = pnet::memory::serve(NestedServer, ());
+    let server = net::serve(NestedServer, ());
     let client = server.connect(NestedClient, ()).await.expect("connects");
     let began = Instant::now();
     let mut stream = client.stream(Never {}).timeout(Duration::from_secs(7));

@@ -25,6 +25,7 @@ use tokio::{
 };
 
 use super::{
+    net,
     reconnect::{Place, client, close_all, cuttable, works},
     support::settle,
 };
@@ -37,7 +38,7 @@ async fn a_server_that_is_killed_under_a_hundred_clients_is_found_again_by_all()
     let (mut clients, mut places, mut open) = (Vec::new(), Vec::new(), Vec::new());
     for seed in 0..100 {
         let own = Place { server: Arc::clone(&place.server), attempts: Arc::default() };
-        let builder = pnet::connect(TalkClient, Book::default()).call_timeout(None);
+        let builder = net::connect(TalkClient, Book::default()).call_timeout(None);
         let builder = builder.reconnect(Backoff::default().seed(seed));
         let client: Client<Talk> = builder.via(cuttable(&own, &cut)).await.expect("connects");
         clients.push(client);
@@ -140,7 +141,7 @@ async fn whatever_is_done_while_down_waits_or_fails_as_is_wanted() {
     ] {
         let place = Place::default();
         let server = place.open();
-        let builder = pnet::connect(TalkClient, Book::default()).dialect(dialect);
+        let builder = net::connect(TalkClient, Book::default()).dialect(dialect);
         let client: Client<Talk> =
             builder.reconnect(Backoff::default()).while_down(mode).via(place.clone()).await.expect("connects");
         close_all(&server, CloseCode::Internal);
@@ -182,7 +183,7 @@ async fn a_json_client_comes_back_in_json() {
     let hooked = Arc::new(AtomicU32::new(0));
     let runs = Arc::clone(&hooked);
     let client: Client<Talk> =
-        pnet::connect(TalkClient, Book::default())
+        net::connect(TalkClient, Book::default())
             .dialect(Dialect::Json)
             .reconnect(Backoff::default())
             .connected(move |talk: Client<Talk>| {
@@ -240,7 +241,7 @@ async fn quitting_ends_a_dial_that_is_under_way() {
                 }
             }
         };
-        let builder = pnet::connect(TalkClient, Book::default()).reconnect(Backoff::default());
+        let builder = net::connect(TalkClient, Book::default()).reconnect(Backoff::default());
         let client: Client<Talk> = builder.via(connect).await.expect("connects");
         let mut states = client.states();
         close_all(&server, CloseCode::Internal);
@@ -286,9 +287,9 @@ actions! { client VisitClient(Book) for Visit: arrived, left }
 async fn connect_and_disconnect_handlers_run_once_for_each_connection() {
     for dialect in [Dialect::Native, Dialect::Json] {
         let (place, book) = (Place::default(), Arc::new(Book::default()));
-        let server = pnet::memory::serve(VisitServer, ());
+        let server = net::serve(VisitServer, ());
         *place.server.lock().expect("whole") = Some(server.connector());
-        let builder = pnet::connect(VisitClient, Arc::clone(&book)).dialect(dialect);
+        let builder = net::connect(VisitClient, Arc::clone(&book)).dialect(dialect);
         let client: Client<Visit> = builder.reconnect(Backoff::default()).via(place).await.expect("connects");
         for code in [CloseCode::Internal, CloseCode::Overloaded] {
             client.call(Knock {}).await.expect("is answered");

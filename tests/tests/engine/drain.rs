@@ -10,8 +10,8 @@ use std::{
 
 use pnet::{
     ByteBuf, CallError, Client, CloseCode, Closed, ClosedBy, ConnectError, ConnectionId, Dialect, Failure, Hub, Limits,
-    Packet, Peer, Protocol, Refused, Retry, ServerHandle, StreamSender, action, actions, memory::MemoryServer,
-    protocol,
+    Packet, Peer, Protocol, Refused, Retry, ServerHandle, StreamSender, TlsError, action, actions,
+    memory::MemoryServer, protocol,
 };
 use pnet_protocol::frame::{Frame, decode};
 use pnet_tests::talk::{Book, Drip, Follow, Hold, Number, Pay, Talk, TalkClient, TalkServer, Then, Touch, Wait};
@@ -23,7 +23,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::support::{Handed, pair, poll_once, settle, shake};
+use super::{
+    net,
+    support::{Handed, pair, poll_once, settle, shake},
+};
 
 /// What a handler does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, pnet::Schema, Serialize, Deserialize)]
@@ -173,14 +176,14 @@ struct Odds {
 
 fn odds() -> Odds {
     let world = Arc::new(World::default());
-    let server = pnet::memory::serve(OddServer, Arc::clone(&world));
+    let server = net::serve(OddServer, Arc::clone(&world));
     assert!(world.handle.set(server.handle()).is_ok());
     Odds { server, world }
 }
 
 impl Odds {
     async fn client(&self, dialect: Dialect) -> Client<Odd> {
-        let builder = pnet::connect(OddClient, ()).dialect(dialect).call_timeout(None);
+        let builder = net::connect(OddClient, ()).dialect(dialect).call_timeout(None);
         self.server.connect_with(builder).await.expect("is let in")
     }
 
@@ -296,7 +299,7 @@ async fn a_disconnect_handler_that_never_finishes_runs_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_read_is_let_go_of() {
-    let server = pnet::memory::serve(OddServer, World::default());
+    let server = net::serve(OddServer, World::default());
     let mut io = server.connector().open().await.expect("opens");
     shake(&mut io, Odd::INFO, &Limits::default()).await;
     let action = Odd::INFO.client.find("LOAD").expect("the protocol has it");
@@ -316,7 +319,7 @@ async fn a_peer_that_does_not_read_is_let_go_of() {
     assert!(server.hub().is_empty());
 
     // One that wakes up in time gets all its answers, and then the reason.
-    let server = pnet::memory::serve(OddServer, World::default());
+    let server = net::serve(OddServer, World::default());
     let mut io = server.connector().open().await.expect("opens");
     let mut read = shake(&mut io, Odd::INFO, &Limits::default()).await;
     io.write_all(&bytes).await.expect("writes");
@@ -345,7 +348,7 @@ async fn a_connect_handler_in_progress_is_dropped_and_its_client_told() {
     for dialect in DIALECTS {
         let odds = odds();
         *odds.world.connect.lock().expect("no panic") = Deed::Hang;
-        let builder = pnet::connect(OddClient, ()).dialect(dialect);
+        let builder = net::connect(OddClient, ()).dialect(dialect);
         let connector = odds.server.connector();
         let connecting = tokio::spawn(async move {
             let io = connector.open().await.expect("opens");
@@ -366,7 +369,7 @@ async fn a_connect_handler_in_progress_is_dropped_and_its_client_told() {
 
 #[tokio::test(start_paused = true)]
 async fn clients_in_the_middle_of_their_handshake_are_told() {
-    let server = pnet::memory::serve(OddServer, World::default());
+    let server = net::serve(OddServer, World::default());
     let mut hello = Vec::new();
     let limits = Limits::default();
     let _ = pnet_protocol::handshake::ClientHandshake::new(
@@ -407,7 +410,7 @@ async fn clients_in_the_middle_of_their_handshake_are_told() {
 
 #[tokio::test(start_paused = true)]
 async fn handshakes_whose_peers_do_not_read_on_end_with_the_grace() {
-    let server = pnet::memory::serve(OddServer, World::default());
+    let server = net::serve(OddServer, World::default());
     let mut io = server.connector().open().await.expect("opens");
     io.write_all(br#"{"action":"#).await.expect("writes");
     settle().await;
@@ -425,7 +428,7 @@ async fn handshakes_whose_peers_do_not_read_on_end_with_the_grace() {
 #[tokio::test(start_paused = true)]
 async fn silent_clients_hold_nothing_up() {
     for (silence, finished) in [(100, 0), (3_000, 1)] {
-        let server = pnet::memory::serve(OddServer, World::default());
+        let server = net::serve(OddServer, World::default());
         let mut io = server.connector().open().await.expect("opens");
         sleep(Duration::from_millis(silence)).await;
         let (done, took) = shutdown(&server.handle(), GRACE).await;
@@ -440,7 +443,7 @@ async fn silent_clients_hold_nothing_up() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_comes_during_the_shutdown_is_told_or_closed() {
     let (sender, receiver) = mpsc::channel::<DuplexStream>(8);
-    let server = pnet::serve(TalkServer, Book::default()).listen(Handed(receiver));
+    let server = net::builder(TalkServer, Book::default()).listen(Handed(receiver));
     let mut ios = Vec::new();
     for _ in 0..3 {
         let (here, there) = tokio::io::duplex(1 << 16);
@@ -449,7 +452,7 @@ async fn a_connection_that_comes_during_the_shutdown_is_told_or_closed() {
     }
     let mut connecting = Vec::new();
     for io in ios {
-        let client = pnet::connect(TalkClient, Book::default());
+        let client = net::connect(TalkClient, Book::default());
         connecting.push(tokio::spawn(client.over::<Talk>(io, pnet::transport::PeerAddr::Memory)));
     }
     // They are accepted, and have not said a word.
@@ -464,6 +467,7 @@ async fn a_connection_that_comes_during_the_shutdown_is_told_or_closed() {
             Ok(client) => drop(assert_going_away(&*client.closed().await)),
             Err(ConnectError::Refused(closed)) => drop(assert_going_away(&closed)),
             Err(ConnectError::Handshake(_) | ConnectError::Broken(_)) => {}
+            Err(ConnectError::Tls(TlsError::Broken { .. })) if net::OVER_TLS => {}
             other => panic!("{other:?}"),
         }
     }
@@ -712,7 +716,7 @@ async fn handlers_may_close_their_own_connection() {
         assert_eq!(client.closed().await.reason(), "as the handler likes");
         odds.world.book.after(3).await;
         *odds.world.connect.lock().expect("no panic") = Deed::CloseAndHang;
-        let error = odds.server.connect_with(pnet::connect(OddClient, ()).dialect(dialect)).await.expect_err("closed");
+        let error = odds.server.connect_with(net::connect(OddClient, ()).dialect(dialect)).await.expect_err("closed");
         let ConnectError::Refused(closed) = error else { panic!("{error:?}") };
         assert_eq!(closed.reason(), "as the handler likes");
 
@@ -729,13 +733,13 @@ async fn handlers_may_close_their_own_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_server_tells_its_clients_when_to_come_back() {
     let (sender, receiver) = mpsc::channel::<DuplexStream>(64);
-    let server = pnet::serve(TalkServer, Book::default()).come_back(Duration::from_secs(3)).listen(Handed(receiver));
+    let server = net::builder(TalkServer, Book::default()).come_back(Duration::from_secs(3)).listen(Handed(receiver));
     let handle = server.handle();
     let mut clients = Vec::new();
     for _ in 0..200 {
         let (here, there) = tokio::io::duplex(1 << 16);
         sender.send(there).await.expect("is accepted");
-        let client = pnet::connect(TalkClient, Book::default());
+        let client = net::connect(TalkClient, Book::default());
         clients.push(client.over::<Talk>(here, pnet::transport::PeerAddr::Memory).await.expect("connects"));
     }
     let hold = tokio::spawn(clients[0].call(Hold { n: 1 }));
@@ -806,7 +810,7 @@ async fn what_waits_in_order_is_finished_or_counted() {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_server_can_be_waited_for() {
     let (sender, receiver) = mpsc::channel::<DuplexStream>(1);
-    let server = pnet::serve(TalkServer, Book::default()).listen(Handed(receiver));
+    let server = net::builder(TalkServer, Book::default()).listen(Handed(receiver));
     let handle = server.handle();
     let shut = tokio::spawn(async move { handle.shutdown(GRACE).await });
     server.closed().await;

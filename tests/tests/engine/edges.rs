@@ -19,17 +19,20 @@ use pnet_tests::talk::{
 use serde::{Deserialize, Serialize};
 use tokio::{io::duplex, sync::mpsc};
 
-use super::support::{Handed, pair, settle};
+use super::{
+    net,
+    support::{Handed, pair, settle},
+};
 
 #[tokio::test(start_paused = true)]
 async fn everything_fits_through_a_pipe_of_one_byte() {
     for width in [1, 2, 7] {
         let (sender, receiver) = mpsc::channel(1);
         let (book, ui) = (Arc::new(Book::default()), Arc::new(Book::default()));
-        let server = pnet::serve(TalkServer, Arc::clone(&book)).listen(Handed(receiver));
+        let server = net::builder(TalkServer, Arc::clone(&book)).listen(Handed(receiver));
         let (here, there) = duplex(width);
         sender.send(there).await.expect("the server accepts");
-        let builder = pnet::connect(TalkClient, Arc::clone(&ui));
+        let builder = net::connect(TalkClient, Arc::clone(&ui));
         let client: Client<Talk> = builder.over(here, PeerAddr::Memory).await.expect("connects");
         let peer = server.hub().peers().pop().expect("the client is there");
         for n in 1..100 {
@@ -56,8 +59,8 @@ async fn everything_fits_through_a_pipe_of_one_byte() {
 async fn limits_of_one_slow_both_sides_down_and_stop_neither() {
     let limits = *Limits::default().calls(1).packets(1).packet_bytes(1);
     let (book, ui) = (Arc::new(Book::default()), Arc::new(Book::default()));
-    let server = pnet::serve(TalkServer, Arc::clone(&book)).limits(limits).in_memory();
-    let builder = pnet::connect(TalkClient, Arc::clone(&ui)).limits(limits);
+    let server = net::builder(TalkServer, Arc::clone(&book)).limits(limits).in_memory();
+    let builder = net::connect(TalkClient, Arc::clone(&ui)).limits(limits);
     let client = server.connect_with(builder).await.expect("memory connects");
     let peer = server.hub().peers().pop().expect("the client is there");
     let calls: Vec<_> = (0..50).map(|n| tokio::spawn(client.call(AskBack { n }))).collect();
@@ -80,10 +83,10 @@ async fn limits_of_one_slow_both_sides_down_and_stop_neither() {
 async fn the_largest_limits_cost_nothing_until_they_are_used() {
     let most = (1 << 31) - 1;
     let limits = *Limits::default().max_frame_len(most).calls(most).packets(most).packet_bytes(most);
-    let server = pnet::serve(TalkServer, Book::default()).limits(limits).in_memory();
-    let builder = pnet::connect(TalkClient, Book::default()).limits(limits);
+    let server = net::builder(TalkServer, Book::default()).limits(limits).in_memory();
+    let builder = net::connect(TalkClient, Book::default()).limits(limits);
     let client = server.connect_with(builder).await.expect("memory connects");
-    let (narrow, mut inbox) = server.connect_inbox_with(pnet::connect_inbox().limits(limits)).await.expect("connects");
+    let (narrow, mut inbox) = server.connect_inbox_with(net::connect_inbox().limits(limits)).await.expect("connects");
     for n in 1..300 {
         client.send(Note { n }).await.expect("is sent");
     }
@@ -129,7 +132,7 @@ actions! { server ScalesServer(AtomicU32) for Scales: load, weigh }
 #[tokio::test(start_paused = true)]
 async fn a_frame_of_exactly_the_limit_travels_and_one_byte_more_does_not() {
     let limits = *Limits::default().max_frame_len(4_096);
-    let server = pnet::serve(ScalesServer, AtomicU32::new(0)).limits(limits).in_memory();
+    let server = net::builder(ScalesServer, AtomicU32::new(0)).limits(limits).in_memory();
     let (client, _inbox) = server.connect_inbox().await.expect("memory connects");
     // Kind, action and the length of the bytes; a call has its id and its timeout, too.
     let (packet, call) = (4_096 - 1 - 2 - 2, 4_096 - 1 - 4 - 2 - 4 - 2);
@@ -206,14 +209,14 @@ actions! { server DoorServer(Book) for Door: open_slowly, close_door, knock }
 
 fn door() -> (MemoryServer<Door>, Arc<Book>) {
     let book = Arc::new(Book::default());
-    (pnet::memory::serve(DoorServer, Arc::clone(&book)), book)
+    (net::serve(DoorServer, Arc::clone(&book)), book)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connect_handler_that_never_ends_is_given_up() {
     let (server, book) = door();
     let started = tokio::time::Instant::now();
-    let builder = pnet::connect_inbox().handshake_timeout(Duration::from_secs(60));
+    let builder = net::connect_inbox().handshake_timeout(Duration::from_secs(60));
     let error = server.connect_inbox_with(builder).await.expect_err("nobody opens");
     let ConnectError::Refused(closed) = error else { panic!("{error:?}") };
     assert_eq!(closed.code(), CloseCode::HandshakeTimeout);
@@ -229,7 +232,7 @@ async fn a_client_that_goes_while_the_connect_handler_runs_is_forgotten() {
     let (server, book) = door();
     let connecting = tokio::spawn({
         let io = server.connector().open().await.expect("memory connects");
-        async move { pnet::connect_inbox::<Door>().over(io, PeerAddr::Memory).await }
+        async move { net::connect_inbox::<Door>().over(io, PeerAddr::Memory).await }
     });
     book.after(1).await;
     connecting.abort();
@@ -246,7 +249,7 @@ async fn a_shutdown_ends_connections_whose_connect_handler_runs() {
     let (server, book) = door();
     let connecting = tokio::spawn({
         let io = server.connector().open().await.expect("memory connects");
-        async move { pnet::connect_inbox::<Door>().over(io, PeerAddr::Memory).await }
+        async move { net::connect_inbox::<Door>().over(io, PeerAddr::Memory).await }
     });
     book.after(1).await;
     let started = tokio::time::Instant::now();
@@ -284,7 +287,7 @@ async fn the_last_handle_may_be_dropped_outside_of_any_runtime() {
 
 #[tokio::test(start_paused = true)]
 async fn answers_given_after_the_end_go_nowhere() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (client, mut inbox) = server.connect_inbox().await.expect("memory connects");
     client.call(Touch {}).await.expect("is answered");
     let peer = server.hub().peers().pop().expect("the client is there");

@@ -11,7 +11,10 @@ use pnet_protocol::{
 use pnet_tests::talk::{Book, Break, How, Note, Stumble, Talk, TalkServer, Touch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use super::support::{id_of, pair, shake};
+use super::{
+    net,
+    support::{id_of, pair, shake},
+};
 
 /// A peer that is not pnet's own client: it shakes hands properly and then writes what the test wants.
 struct Raw {
@@ -89,7 +92,7 @@ impl Raw {
 
 fn server() -> (MemoryServer<Talk>, Arc<Book>) {
     let book = Arc::new(Book::default());
-    (pnet::memory::serve(TalkServer, Arc::clone(&book)), book)
+    (net::serve(TalkServer, Arc::clone(&book)), book)
 }
 
 #[tokio::test(start_paused = true)]
@@ -357,7 +360,7 @@ async fn a_client_that_meets_something_else_says_so() {
 async fn a_server_that_never_answers_is_given_up() {
     let (here, _there) = tokio::io::duplex(1 << 16);
     let started = tokio::time::Instant::now();
-    let connecting = pnet::connect_inbox::<Talk>().over(here, pnet::transport::PeerAddr::Memory);
+    let connecting = net::connect_inbox::<Talk>().over(here, pnet::transport::PeerAddr::Memory);
     let error = connecting.await.expect_err("nobody answers");
     assert!(matches!(error, pnet::ConnectError::TimedOut { .. }), "{error:?}");
     assert!((5_000..5_100).contains(&started.elapsed().as_millis()));

@@ -25,7 +25,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::support::{id_of, pair, poll_once, settle, shake, stuck};
+use super::{
+    net,
+    support::{id_of, pair, poll_once, settle, shake, stuck},
+};
 
 fn ids(hub: &Hub<Talk>) -> Vec<ConnectionId> {
     hub.peers().iter().map(|peer| peer.id()).collect()
@@ -33,7 +36,7 @@ fn ids(hub: &Hub<Talk>) -> Vec<ConnectionId> {
 
 /// A server with that many clients, each of which has its own book.
 async fn crowd(clients: usize) -> (MemoryServer<Talk>, Vec<(Client<Talk>, Arc<Book>)>) {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let mut all = Vec::new();
     for _ in 0..clients {
         let ui = Arc::new(Book::default());
@@ -84,12 +87,12 @@ pnet::protocol! {
 #[tokio::test(start_paused = true)]
 async fn who_was_not_let_in_yet_is_not_the_latest() {
     let book = Arc::new(Book::default());
-    let server: MemoryServer<Gate> = pnet::memory::serve(GateServer, Arc::clone(&book));
+    let server: MemoryServer<Gate> = net::serve(GateServer, Arc::clone(&book));
     let hub = server.hub();
     book.open(1);
     let (first, _inbox) = server.connect_inbox().await.expect("is let in");
     let io = server.connector().open().await.expect("opens");
-    let second = tokio::spawn(pnet::connect_inbox::<Gate>().over(io, PeerAddr::Memory));
+    let second = tokio::spawn(net::connect_inbox::<Gate>().over(io, PeerAddr::Memory));
     book.after(2).await;
     assert_eq!(hub.latest().map(|peer| peer.id()), Some(first.id()));
     book.open(1);
@@ -170,7 +173,7 @@ fn counts(info: &PeerInfo) -> [u64; 4] {
 
 #[tokio::test(start_paused = true)]
 async fn the_info_counts_a_conversation_exactly() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let hub = server.hub();
     let count = Arc::new(Count::default());
     let io = Counted { io: server.connector().open().await.expect("opens"), count: Arc::clone(&count) };
@@ -229,7 +232,7 @@ async fn each_connection_has_its_own_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_has_arrived_all_the_same() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let mut io = server.connector().open().await.expect("opens");
     shake(&mut io, Talk::INFO, &Limits::default()).await;
     let peer = server.hub().latest().expect("is there");
@@ -250,7 +253,7 @@ async fn what_is_refused_has_arrived_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_credit_counts_once_it_goes() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (client, mut inbox) = server.connect_inbox().await.expect("memory connects");
     let peer = server.hub().get(client.id()).expect("is there");
     for n in 0..100 {
@@ -311,7 +314,7 @@ async fn pushes_to_a_suspended_connection_are_refused_until_it_is_resumed() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_room_is_refused_and_what_was_queued_is_delivered() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (client, mut inbox) = server.connect_inbox().await.expect("memory connects");
     let peer = server.hub().get(client.id()).expect("is there");
     let mut sent = 0;
@@ -397,7 +400,7 @@ async fn a_suspended_client_is_served_as_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_was_open_is_answered_while_its_connection_is_suspended() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (client, mut inbox) = server.connect_inbox().await.expect("memory connects");
     let peer = server.hub().get(client.id()).expect("is there");
     let asking = tokio::spawn(peer.call(Ask { n: 4 }));
@@ -409,7 +412,7 @@ async fn a_call_that_was_open_is_answered_while_its_connection_is_suspended() {
 
 #[tokio::test(start_paused = true)]
 async fn a_suspended_client_gets_its_pongs() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let mut io = server.connector().open().await.expect("opens");
     let mut read = shake(&mut io, Talk::INFO, &Limits::default()).await;
     server.hub().latest().expect("is there").suspend();

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use pnet::{CallError, code};
 use pnet_tests::talk::{Ask, Book, Note, Push, Talk, TalkClient, TalkFromServer, TalkServer, Told, Touch};
 
-use super::support::pair;
+use super::{net, support::pair};
 
 #[tokio::test(start_paused = true)]
 async fn an_inbox_gives_packets_and_calls_in_order() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (client, mut inbox) = server.connect_inbox().await.expect("memory connects");
     client.call(Touch {}).await.expect("is answered");
     let peer = server.hub().peers().pop().expect("the client is there");
@@ -36,7 +36,7 @@ async fn an_inbox_gives_packets_and_calls_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_responder_dropped_without_an_answer_answers_with_a_failure() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (_client, mut inbox) = server.connect_inbox().await.expect("memory connects");
     let reading = tokio::spawn(async move {
         while let Some(packet) = inbox.recv().await {
@@ -57,7 +57,7 @@ async fn a_responder_dropped_without_an_answer_answers_with_a_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn an_inbox_nobody_reads_slows_the_server_down() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (client, mut inbox) = server.connect_inbox().await.expect("memory connects");
     client.call(Touch {}).await.expect("is answered");
     let peer = server.hub().peers().pop().expect("the client is there");

@@ -10,7 +10,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::support::{pair, settle, shake};
+use super::{
+    net,
+    support::{pair, settle, shake},
+};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -36,7 +39,7 @@ async fn pings(io: &mut DuplexStream, answer: bool) -> usize {
 #[tokio::test(start_paused = true)]
 async fn a_silent_client_is_gone_after_three_heartbeats() {
     let book = Arc::new(Book::default());
-    let server = pnet::memory::serve(TalkServer, Arc::clone(&book));
+    let server = net::serve(TalkServer, Arc::clone(&book));
     let mut io = server.connector().open().await.expect("opens");
     shake(&mut io, Talk::INFO, &Limits::default()).await;
     settle().await;
@@ -59,7 +62,7 @@ async fn a_silent_client_is_gone_after_three_heartbeats() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_server_is_gone_after_three_heartbeats() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (client_io, mut near) = tokio::io::duplex(1 << 16);
     let mut far = server.connector().open().await.expect("opens");
     let relay = tokio::spawn(async move {
@@ -67,7 +70,7 @@ async fn a_silent_server_is_gone_after_three_heartbeats() {
         let _ = tokio::time::timeout(Duration::from_secs(1), tokio::io::copy_bidirectional(&mut near, &mut far)).await;
         (near, far)
     });
-    let client = pnet::connect(TalkClient, Book::default())
+    let client = net::connect(TalkClient, Book::default())
         .call_timeout(None)
         .over::<Talk>(client_io, PeerAddr::Memory)
         .await
@@ -85,8 +88,8 @@ async fn a_silent_server_is_gone_after_three_heartbeats() {
 #[tokio::test(start_paused = true)]
 async fn an_idle_pair_lives_and_says_little() {
     for dialect in [Dialect::Native, Dialect::Json] {
-        let server = pnet::memory::serve(TalkServer, Book::default());
-        let builder = pnet::connect(TalkClient, Book::default()).dialect(dialect);
+        let server = net::serve(TalkServer, Book::default());
+        let builder = net::connect(TalkClient, Book::default()).dialect(dialect);
         let client = server.connect_with(builder).await.expect("connects");
         let peer = server.hub().latest().expect("there");
         settle().await;
@@ -102,13 +105,13 @@ async fn an_idle_pair_lives_and_says_little() {
 
 #[tokio::test(start_paused = true)]
 async fn who_only_answers_lives_and_who_is_told_nothing_may_be_silent() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let mut io = server.connector().open().await.expect("opens");
     shake(&mut io, Talk::INFO, &Limits::default()).await;
     let answering = tokio::spawn(async move { pings(&mut io, true).await });
     let mut plain = server.connector().open().await.expect("opens");
     plain.write_all(b"{\"action\":\"TOUCH\",\"id\":1}\n").await.expect("writes");
-    let off = pnet::serve(TalkServer, Book::default()).heartbeat(Duration::ZERO).in_memory::<Talk>();
+    let off = net::builder(TalkServer, Book::default()).heartbeat(Duration::ZERO).in_memory::<Talk>();
     let mut silent = off.connector().open().await.expect("opens");
     shake(&mut silent, Talk::INFO, &Limits::default()).await;
     sleep(HOUR).await;
@@ -139,14 +142,14 @@ async fn a_clock_that_jumps_ends_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn the_client_may_wish_for_more() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (client_io, mut near) = tokio::io::duplex(1 << 16);
     let mut far = server.connector().open().await.expect("opens");
     let relay = tokio::spawn(async move {
         let _ = tokio::time::timeout(Duration::from_secs(1), tokio::io::copy_bidirectional(&mut near, &mut far)).await;
         (near, far)
     });
-    let builder = pnet::connect(TalkClient, Book::default()).heartbeat(Duration::from_secs(2));
+    let builder = net::connect(TalkClient, Book::default()).heartbeat(Duration::from_secs(2));
     let client = builder.over::<Talk>(client_io, PeerAddr::Memory).await.expect("connects");
     let peer = server.hub().latest().expect("there");
     let started = Instant::now();
@@ -158,7 +161,7 @@ async fn the_client_may_wish_for_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_round_trip_is_measured() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (client_io, near) = tokio::io::duplex(1 << 16);
     let far = server.connector().open().await.expect("opens");
     let ((mut near_read, mut near_write), (mut far_read, mut far_write)) =
@@ -171,7 +174,7 @@ async fn a_round_trip_is_measured() {
             near_write.write_all(&bytes[..len]).await.expect("writes");
         }
     });
-    let builder = pnet::connect(TalkClient, Book::default());
+    let builder = net::connect(TalkClient, Book::default());
     let client = builder.over::<Talk>(client_io, PeerAddr::Memory).await.expect("connects");
     assert_eq!(client.rtt(), None);
     let (first, second) = tokio::join!(client.ping(), client.ping());

@@ -15,6 +15,7 @@ mod hub;
 mod inbox_and_hub;
 mod life;
 mod misbehaviour;
+mod net;
 mod order;
 mod pressure;
 mod reconnect;

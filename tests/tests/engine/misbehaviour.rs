@@ -19,11 +19,14 @@ use tokio::{
     time::{Instant, advance, sleep, timeout},
 };
 
-use super::support::{Raw, id_of, pair, poll_once, settle};
+use super::{
+    net,
+    support::{Raw, id_of, pair, poll_once, settle},
+};
 
 fn server() -> (MemoryServer<Talk>, Arc<Book>) {
     let book = Arc::new(Book::default());
-    (pnet::memory::serve(TalkServer, Arc::clone(&book)), book)
+    (net::serve(TalkServer, Arc::clone(&book)), book)
 }
 
 fn count(book: &Book, line: &str) -> usize {
@@ -216,7 +219,7 @@ async fn a_stream_may_end_within_any_frame() {
 async fn both_sides_may_close_at_once_in_both_dialects() {
     for dialect in [Dialect::Native, Dialect::Json] {
         let (server, book) = server();
-        let builder = pnet::connect(TalkClient, Book::default()).dialect(dialect);
+        let builder = net::connect(TalkClient, Book::default()).dialect(dialect);
         let client = server.connect_with(builder).await.expect("connects");
         let peer = server.hub().latest().expect("there");
         let mut held = Box::pin(client.call(Hold { n: 1 }));
@@ -246,7 +249,7 @@ async fn half_open(server: &MemoryServer<Talk>, dialect: Dialect) -> Client<Talk
         pending::<()>().await;
         drop((near, far));
     });
-    let builder = pnet::connect(TalkClient, Book::default()).dialect(dialect).call_timeout(None);
+    let builder = net::connect(TalkClient, Book::default()).dialect(dialect).call_timeout(None);
     builder.over(here, PeerAddr::Memory).await.expect("connects")
 }
 
@@ -287,7 +290,7 @@ async fn a_half_open_peer_with_calls_in_both_directions_is_gone_after_three_hear
 async fn an_hour_that_passes_at_once_ends_calls_by_their_time_and_nothing_else() {
     for dialect in [Dialect::Native, Dialect::Json] {
         let (server, book) = server();
-        let builder = pnet::connect(TalkClient, Book::default()).dialect(dialect);
+        let builder = net::connect(TalkClient, Book::default()).dialect(dialect);
         let client = server.connect_with(builder).await.expect("connects");
         let peer = server.hub().latest().expect("there");
         let mut stream = client.stream(Follow { to: 100, then: Then::Gate });
@@ -418,8 +421,8 @@ actions! { client FragileClient for Fragile: }
 #[tokio::test(start_paused = true)]
 async fn a_stream_handler_that_panics_ends_its_stream_and_nothing_else() {
     for dialect in [Dialect::Native, Dialect::Json] {
-        let server = pnet::memory::serve(FragileServer, ());
-        let builder = pnet::connect(FragileClient, ()).dialect(dialect);
+        let server = net::serve(FragileServer, ());
+        let builder = net::connect(FragileClient, ()).dialect(dialect);
         let client = server.connect_with(builder).await.expect("connects");
         // Before, between and after its items.
         for at in [0, 1, 3] {

@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, advance, sleep, timeout},
 };
 
-use super::support::settle;
+use super::{net, support::settle};
 
 /// Where a server is, or is not: every attempt is written down.
 #[derive(Clone, Default)]
@@ -33,7 +33,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn open(&self) -> MemoryServer<Talk> {
-        let server = pnet::memory::serve(TalkServer, Book::default());
+        let server = net::serve(TalkServer, Book::default());
         *self.server.lock().expect("whole") = Some(server.connector());
         server
     }
@@ -69,7 +69,7 @@ pub(super) fn close_all(server: &MemoryServer<Talk>, code: CloseCode) {
 }
 
 pub(super) async fn client(place: &Place, backoff: Backoff) -> Client<Talk> {
-    pnet::connect(TalkClient, Book::default()).reconnect(backoff).via(place.clone()).await.expect("connects")
+    net::connect(TalkClient, Book::default()).reconnect(backoff).via(place.clone()).await.expect("connects")
 }
 
 pub(super) async fn works(client: &Client<Talk>) -> bool {
@@ -135,10 +135,10 @@ async fn a_server_that_comes_back_is_found_again() {
 #[tokio::test(start_paused = true)]
 async fn the_first_attempts_error_is_the_callers() {
     let place = Place::default();
-    let error = pnet::connect(TalkClient, Book::default()).reconnect(Backoff::default()).via(place.clone()).await;
+    let error = net::connect(TalkClient, Book::default()).reconnect(Backoff::default()).via(place.clone()).await;
     assert!(matches!(error, Err(ConnectError::Io { .. })), "{error:?}");
     let _server = place.open();
-    let error = pnet::connect(TalkClient, Book::default())
+    let error = net::connect(TalkClient, Book::default())
         .reconnect(Backoff::default())
         .connected(|_| async { Err(Refused::new("not today")) })
         .via(place.clone())
@@ -152,7 +152,7 @@ async fn the_first_attempts_error_is_the_callers() {
 async fn an_attempt_that_hangs_is_given_up() {
     let hangs = || std::future::pending::<io::Result<(DuplexStream, PeerAddr)>>();
     let start = Instant::now();
-    let error = pnet::connect(TalkClient, Book::default()).reconnect(Backoff::default()).via(hangs).await;
+    let error = net::connect(TalkClient, Book::default()).reconnect(Backoff::default()).via(hangs).await;
     assert!(matches!(error, Err(ConnectError::TimedOut { after }) if after == Duration::from_secs(5)), "{error:?}");
     assert_eq!(start.elapsed().as_secs(), 5);
 }
@@ -179,7 +179,7 @@ async fn the_hook_runs_first_on_each_connection_and_may_refuse_for_good() {
     let server = place.open();
     let runs = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&runs);
-    let client: Client<Talk> = pnet::connect(TalkClient, Book::default())
+    let client: Client<Talk> = net::connect(TalkClient, Book::default())
         .reconnect(Backoff::default())
         .connected(move |talk: Client<Talk>| {
             let run = counted.fetch_add(1, Ordering::Relaxed);
@@ -236,7 +236,7 @@ async fn what_is_done_while_down_waits_as_long_as_it_may() {
 async fn what_is_done_while_down_fails_if_that_is_wanted() {
     let place = Place::default();
     let server = place.open();
-    let client: Client<Talk> = pnet::connect(TalkClient, Book::default())
+    let client: Client<Talk> = net::connect(TalkClient, Book::default())
         .reconnect(Backoff::default())
         .while_down(WhileDown::Fail)
         .via(place.clone())
@@ -306,7 +306,7 @@ async fn dropping_the_last_handle_is_the_end_at_any_moment() {
     assert_eq!(place.count(), 2);
     // In the hook, which never ends the second time.
     let runs = AtomicU32::new(0);
-    let hooked: Client<Talk> = pnet::connect(TalkClient, Book::default())
+    let hooked: Client<Talk> = net::connect(TalkClient, Book::default())
         .reconnect(Backoff::default())
         .connected(move |talk: Client<Talk>| {
             let first = runs.fetch_add(1, Ordering::Relaxed) == 0;
@@ -400,7 +400,7 @@ async fn an_inbox_goes_on_over_connections() {
     let place = Place::default();
     let server = place.open();
     let (client, mut inbox) =
-        pnet::connect_inbox::<Talk>().reconnect(Backoff::default()).via(place.clone()).await.expect("connects");
+        net::connect_inbox::<Talk>().reconnect(Backoff::default()).via(place.clone()).await.expect("connects");
     for n in 0..3 {
         let peer = server.hub().peers().pop().expect("there");
         peer.send(Note { n }).await.expect("there is room");
@@ -452,6 +452,7 @@ async fn what_the_server_says_about_coming_back_is_heeded() {
     let cut = broadcast::Sender::new(1);
     let mut clients = Vec::new();
     for seed in 0..100 {
+        // What is said is put between by hand, which goes in plain text only.
         let builder = pnet::connect(TalkClient, Book::default()).reconnect(Backoff::default().seed(seed));
         let client: Client<Talk> = builder.via(cuttable(&place, &cut)).await.expect("connects");
         assert!(works(&client).await);
@@ -485,7 +486,7 @@ async fn a_call_that_was_sent_is_lost_with_its_connection_and_not_sent_again() {
     let place = Place::default();
     let _server = place.open();
     let cut = broadcast::Sender::new(1);
-    let builder = pnet::connect(TalkClient, Book::default()).reconnect(Backoff::default());
+    let builder = net::connect(TalkClient, Book::default()).reconnect(Backoff::default());
     let client: Client<Talk> = builder.via(cuttable(&place, &cut)).await.expect("connects");
     let held = tokio::spawn({
         let client = client.clone();
@@ -511,7 +512,7 @@ async fn an_answer_to_a_call_of_a_lost_connection_goes_nowhere() {
     let place = Place::default();
     let server = place.open();
     let (client, mut inbox) =
-        pnet::connect_inbox::<Talk>().reconnect(Backoff::default()).via(place.clone()).await.expect("connects");
+        net::connect_inbox::<Talk>().reconnect(Backoff::default()).via(place.clone()).await.expect("connects");
     let peer = server.hub().peers().pop().expect("there");
     let asked = tokio::spawn(async move { peer.call(Ask { n: 1 }).await });
     settle().await;

@@ -23,7 +23,10 @@ use pnet_tests::talk::{
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
-use super::support::{Handed, Raw, id_of, pair, poll_once, settle, shake, stuck};
+use super::{
+    net,
+    support::{Handed, Raw, id_of, pair, poll_once, settle, shake, stuck},
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_call_times_out_while_the_peer_does_not_read() {
@@ -72,7 +75,7 @@ async fn a_call_dropped_while_it_is_parked_blocks_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_inbox_gives_its_credit_back() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (client, inbox) = server.connect_inbox().await.expect("connects");
     client.call(Touch {}).await.expect("ok");
     let peer = server.hub().peers().pop().expect("there");
@@ -89,7 +92,7 @@ async fn a_dropped_inbox_gives_its_credit_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_inbox_answers_its_calls() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (client, inbox) = server.connect_inbox().await.expect("connects");
     client.call(Touch {}).await.expect("ok");
     let peer = server.hub().peers().pop().expect("there");
@@ -104,7 +107,7 @@ async fn a_dropped_inbox_answers_its_calls() {
 fn handles_learn_that_their_connections_runtime_is_gone() {
     let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (server, client) = other.block_on(async {
-        let server = pnet::memory::serve(TalkServer, Book::default());
+        let server = net::serve(TalkServer, Book::default());
         let client = server.connect(TalkClient, Book::default()).await.unwrap();
         client.call(Touch {}).await.unwrap();
         (server, client)
@@ -148,7 +151,7 @@ actions! { server MinesServer(u8) for Mines: hi }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_deserialize_ends_no_inbox() {
-    let server = pnet::memory::serve(MinesServer, 0_u8);
+    let server = net::serve(MinesServer, 0_u8);
     let (client, mut inbox) = server.connect_inbox().await.expect("connects");
     client.call(Hi {}).await.unwrap();
     let peer = server.hub().peers().pop().unwrap();
@@ -183,10 +186,10 @@ fn hi2(_: Hi) {}
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_dropped_connect_handler_leaks_no_place() {
-    let server = pnet::serve(DropServer, tokio::sync::Semaphore::new(0)).max_connections(1).in_memory();
+    let server = net::builder(DropServer, tokio::sync::Semaphore::new(0)).max_connections(1).in_memory();
     {
         let io = server.connector().open().await.unwrap();
-        let connecting = pnet::connect_inbox::<Mines>().over(io, PeerAddr::Memory);
+        let connecting = net::connect_inbox::<Mines>().over(io, PeerAddr::Memory);
         let _ = tokio::time::timeout(Duration::from_secs(1), connecting).await.expect_err("waits");
     }
     settle().await;
@@ -201,7 +204,7 @@ async fn a_panic_in_a_dropped_connect_handler_leaks_no_place() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_dropped_member_leaks_no_place() {
-    let server = pnet::serve(DropServer, tokio::sync::Semaphore::new(9)).max_connections(1).in_memory();
+    let server = net::builder(DropServer, tokio::sync::Semaphore::new(9)).max_connections(1).in_memory();
     let (client, _inbox) = server.connect_inbox().await.unwrap();
     client.close().await;
     settle().await;
@@ -240,10 +243,10 @@ impl AsyncWrite for Endless {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_stops_does_not_stop_the_clock() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let flood = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let io = Endless { io: server.connector().open().await.unwrap(), flood: Arc::clone(&flood) };
-    let client: Client<Talk> = pnet::connect(TalkClient, Book::default()).over(io, PeerAddr::Memory).await.unwrap();
+    let client: Client<Talk> = net::connect(TalkClient, Book::default()).over(io, PeerAddr::Memory).await.unwrap();
     let call = tokio::spawn(client.call(Hold { n: 1 }).timeout(Duration::from_millis(100)));
     settle().await;
     flood.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -259,7 +262,7 @@ async fn a_peer_that_never_stops_does_not_stop_the_clock() {
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_cancellations_is_abuse() {
     let book = Arc::new(Book::default());
-    let server = pnet::memory::serve(TalkServer, Arc::clone(&book));
+    let server = net::serve(TalkServer, Arc::clone(&book));
     let mut io = server.connector().open().await.expect("opens");
     shake(&mut io, Talk::INFO, &Limits::default()).await;
     let mut bytes = Vec::new();
@@ -282,7 +285,7 @@ async fn a_flood_of_cancellations_is_abuse() {
 #[tokio::test(start_paused = true)]
 async fn the_longest_grace_works() {
     let book = Arc::new(Book::default());
-    let server = pnet::serve(TalkServer, Arc::clone(&book)).grace(Duration::MAX).in_memory();
+    let server = net::builder(TalkServer, Arc::clone(&book)).grace(Duration::MAX).in_memory();
     let mut io = server.connector().open().await.expect("opens");
     shake(&mut io, Talk::INFO, &Limits::default()).await;
     io.shutdown().await.unwrap();
@@ -291,18 +294,18 @@ async fn the_longest_grace_works() {
 }
 #[tokio::test(start_paused = true)]
 async fn the_longest_handshake_of_a_server_works() {
-    let server = pnet::serve(TalkServer, Book::default()).handshake_timeout(Duration::MAX).in_memory();
+    let server = net::builder(TalkServer, Book::default()).handshake_timeout(Duration::MAX).in_memory();
     server.connect(TalkClient, Book::default()).await.expect("connects");
 }
 #[tokio::test(start_paused = true)]
 async fn the_longest_handshake_of_a_client_works() {
-    let server = pnet::serve(TalkServer, Book::default()).in_memory();
-    let builder = pnet::connect(TalkClient, Book::default()).handshake_timeout(Duration::MAX);
+    let server = net::builder(TalkServer, Book::default()).in_memory();
+    let builder = net::connect(TalkClient, Book::default()).handshake_timeout(Duration::MAX);
     server.connect_with(builder).await.expect("connects");
 }
 #[tokio::test(start_paused = true)]
 async fn the_longest_shutdown_works() {
-    let server = pnet::serve(TalkServer, Book::default()).in_memory::<Talk>();
+    let server = net::builder(TalkServer, Book::default()).in_memory::<Talk>();
     server.handle().shutdown(Duration::MAX).await;
 }
 
@@ -323,17 +326,17 @@ actions! { server ChattyServer(u8) for Chatty: greet, hi3 }
 #[tokio::test(start_paused = true)]
 async fn a_connect_handler_speaks_over_a_narrow_pipe() {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    let _server = pnet::serve(ChattyServer, 0_u8).listen(Handed(receiver));
+    let _server = net::builder(ChattyServer, 0_u8).listen(Handed(receiver));
     let (here, there) = duplex(1);
     sender.send(there).await.unwrap();
-    let (client, mut inbox) = pnet::connect_inbox::<Chatty>().over(here, PeerAddr::Memory).await.expect("connects");
+    let (client, mut inbox) = net::connect_inbox::<Chatty>().over(here, PeerAddr::Memory).await.expect("connects");
     assert!(inbox.recv().await.is_some());
     client.call(Hi {}).await.expect("answered");
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_follows_a_close_frame() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let mut io = server.connector().open().await.expect("opens");
     shake(&mut io, Talk::INFO, &Limits::default()).await;
     let mut bytes = Vec::new();
@@ -354,7 +357,7 @@ async fn nothing_follows_a_close_frame() {
 #[tokio::test(start_paused = true)]
 async fn a_long_frame_cut_off_is_named() {
     let book = Arc::new(Book::default());
-    let server = pnet::memory::serve(TalkServer, Arc::clone(&book));
+    let server = net::serve(TalkServer, Arc::clone(&book));
     let mut io = server.connector().open().await.expect("opens");
     shake(&mut io, Talk::INFO, &Limits::default()).await;
     io.write_all(&200_000_u32.to_le_bytes()).await.unwrap();
@@ -369,7 +372,7 @@ async fn a_long_frame_cut_off_is_named() {
 #[tokio::test(start_paused = true)]
 async fn run_ends_with_its_listener() {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    let server = pnet::serve(TalkServer, Book::default()).listen(Handed(receiver));
+    let server = net::builder(TalkServer, Book::default()).listen(Handed(receiver));
     drop(sender);
     assert!(tokio::time::timeout(Duration::from_secs(100), server.run()).await.is_ok(), "run() never ends");
 }
@@ -415,7 +418,7 @@ actions! { server SpinServer(Book) for Spinning: spin }
 #[tokio::test(start_paused = true)]
 async fn a_finish_handler_that_wakes_itself_starves_nobody() {
     let book = Arc::new(Book::default());
-    let server = pnet::memory::serve(SpinServer, Arc::clone(&book));
+    let server = net::serve(SpinServer, Arc::clone(&book));
     let (client, _inbox) = server.connect_inbox().await.unwrap();
     let mut call = Box::pin(client.call(Spin {}));
     assert!(!poll_once(call.as_mut()).await);
@@ -433,8 +436,8 @@ async fn a_finish_handler_that_wakes_itself_starves_nobody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn credit_from_an_inbox_on_another_thread_is_not_lost() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
-    let builder = pnet::connect_inbox().limits(*Limits::default().packets(1));
+    let server = net::serve(TalkServer, Book::default());
+    let builder = net::connect_inbox().limits(*Limits::default().packets(1));
     let (client, mut inbox) = server.connect_inbox_with(builder).await.unwrap();
     client.call(Touch {}).await.unwrap();
     let peer = server.hub().peers().pop().unwrap();
@@ -459,7 +462,7 @@ async fn credit_from_an_inbox_on_another_thread_is_not_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_close_from_another_thread_is_not_lost() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let started = std::time::Instant::now();
     let mut n = 0;
     while started.elapsed() < Duration::from_millis(1_000) {
@@ -492,7 +495,7 @@ async fn a_close_from_another_thread_is_not_lost() {
 #[tokio::test(start_paused = true)]
 async fn a_freed_slot_wakes_who_waits_for_one() {
     let book = Arc::new(Book::default());
-    let server = pnet::serve(TalkServer, Arc::clone(&book)).limits(*Limits::default().calls(5_000)).in_memory();
+    let server = net::builder(TalkServer, Arc::clone(&book)).limits(*Limits::default().calls(5_000)).in_memory();
     let client = server.connect(TalkClient, Book::default()).await.unwrap();
     let mut calls: Vec<_> = (0..4_096).map(|n| Box::pin(client.call(Hold { n }).without_timeout())).collect();
     for (n, call) in calls.iter_mut().enumerate() {
@@ -517,7 +520,7 @@ async fn a_freed_slot_wakes_who_waits_for_one() {
 
 #[tokio::test(start_paused = true)]
 async fn an_early_client_is_not_welcomed_before_the_connect_handler() {
-    let server = pnet::serve(DropServer, tokio::sync::Semaphore::new(0)).in_memory::<Mines>();
+    let server = net::builder(DropServer, tokio::sync::Semaphore::new(0)).in_memory::<Mines>();
     let mut io = server.connector().open().await.unwrap();
     let mut out = Vec::new();
     let _m = ClientHandshake::new(Mines::INFO, b"", &Limits::default(), ShapePolicy::Names, &mut out);
@@ -530,7 +533,7 @@ async fn an_early_client_is_not_welcomed_before_the_connect_handler() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_wait_for_room_learn_of_the_peers_end() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let mut io = server.connector().open().await.expect("opens");
     shake(&mut io, Talk::INFO, &Limits::default()).await;
     settle().await;
@@ -550,14 +553,14 @@ async fn calls_that_wait_for_room_learn_of_the_peers_end() {
 async fn close_returns_when_the_close_frame_is_written() {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let book = Arc::new(Book::default());
-    let _server = pnet::serve(TalkServer, Arc::clone(&book)).listen(Handed(receiver));
+    let _server = net::builder(TalkServer, Arc::clone(&book)).listen(Handed(receiver));
     let (here, there) = duplex(4);
     sender.send(there).await.unwrap();
     let other = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let client: Client<Talk> =
-                pnet::connect(TalkClient, Book::default()).over(here, PeerAddr::Memory).await.unwrap();
+                net::connect(TalkClient, Book::default()).over(here, PeerAddr::Memory).await.unwrap();
             client.call(Touch {}).await.unwrap();
             client.close().await;
         });
@@ -709,7 +712,7 @@ actions! { client Visitor for Doorbell: pushed }
 
 #[tokio::test(start_paused = true)]
 async fn a_connect_handler_may_measure_the_round_trip() {
-    let server = pnet::memory::serve(Door, ());
+    let server = net::serve(Door, ());
     let client = server.connect(Visitor, ()).await.expect("is let in");
     client.call(Touch {}).await.expect("is answered");
 }

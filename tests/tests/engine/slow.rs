@@ -9,7 +9,10 @@ use tokio::{
     time::{Duration, Instant, sleep},
 };
 
-use super::support::{poll_once, settle, shake};
+use super::{
+    net,
+    support::{poll_once, settle, shake},
+};
 
 #[derive(Debug, Packet, Serialize, Deserialize)]
 struct Hello {}
@@ -52,7 +55,7 @@ struct Full {
 /// A client that gives no credit, and whose queue is full: nothing was refused yet.
 async fn full() -> Full {
     // Nor does it show a sign of life.
-    let server = pnet::serve(FeedServer, ()).heartbeat(Duration::ZERO).in_memory();
+    let server = net::builder(FeedServer, ()).heartbeat(Duration::ZERO).in_memory();
     let mut io = server.connector().open().await.expect("opens");
     shake(&mut io, Feed::INFO, &Limits::default()).await;
     settle().await;
@@ -124,7 +127,7 @@ async fn a_packet_that_must_not_be_missed_ends_the_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_reads_a_byte_a_second_goes_and_a_slow_line_stays() {
     for (step, goes) in [(1, true), (4_000, false)] {
-        let server = pnet::memory::serve(FeedServer, ());
+        let server = net::serve(FeedServer, ());
         let mut io = server.connector().open().await.expect("opens");
         // Speaks JSON, so that no credit holds the packets back.
         io.write_all(br#"{"action":"HELLO","data":{}}"#).await.expect("writes");
@@ -147,7 +150,7 @@ async fn a_peer_that_reads_a_byte_a_second_goes_and_a_slow_line_stays() {
 
 /// A client that can be pushed to without end, as it speaks JSON, or that has not given credit for 64 pages yet.
 async fn reader(json: bool) -> (pnet::memory::MemoryServer<Feed>, Peer<Feed>, DuplexStream) {
-    let server = pnet::memory::serve(FeedServer, ());
+    let server = net::serve(FeedServer, ());
     let mut io = server.connector().open().await.expect("opens");
     if json {
         io.write_all(br#"{"action":"HELLO","data":{}}"#).await.expect("writes");

@@ -10,13 +10,16 @@ use pnet_tests::talk::{
 };
 use tokio::time::Instant;
 
-use super::support::{Pair, Raw, pair, poll_once, settle};
+use super::{
+    net,
+    support::{Pair, Raw, pair, poll_once, settle},
+};
 
 /// As [`pair`], in JSON.
 async fn json_pair() -> Pair {
     let (book, ui) = (Arc::new(Book::default()), Arc::new(Book::default()));
-    let server = pnet::memory::serve(TalkServer, Arc::clone(&book));
-    let builder = pnet::connect(TalkClient, Arc::clone(&ui)).dialect(Dialect::Json);
+    let server = net::serve(TalkServer, Arc::clone(&book));
+    let builder = net::connect(TalkClient, Arc::clone(&ui)).dialect(Dialect::Json);
     let client = server.connect_with(builder).await.expect("memory connects");
     Pair { server, client, book, ui }
 }
@@ -259,7 +262,7 @@ async fn a_client_that_closes_does_not_wait_for_streams() {
 
 #[tokio::test(start_paused = true)]
 async fn an_inbox_produces_streams() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (_client, mut inbox) = server.connect_inbox().await.expect("connects");
     let peer = server.hub().latest().expect("there");
     let reading = tokio::spawn(numbers(peer.stream(Tail { to: 100 })));
@@ -353,7 +356,7 @@ async fn an_item_that_does_not_decode_ends_its_stream() {
 
 #[tokio::test(start_paused = true)]
 async fn credit_that_cannot_be_counted_closes_the_connection() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let mut raw = Raw::client(&server, &Limits::default()).await;
     raw.call(7, &Follow { to: 0, then: Then::Never }).await;
     raw.send(Frame::Credit { id: 8, packets: u32::MAX, bytes: u32::MAX }).await;
@@ -367,7 +370,7 @@ async fn credit_that_cannot_be_counted_closes_the_connection() {
 #[tokio::test(start_paused = true)]
 async fn streams_beyond_the_limit_are_answered_busy() {
     let book = Arc::new(Book::default());
-    let server = pnet::memory::serve(TalkServer, Arc::clone(&book));
+    let server = net::serve(TalkServer, Arc::clone(&book));
     let mut raw = Raw::client(&server, &Limits::default()).await;
     // Ten thousand would be abuse after 32.
     for id in 1..=96 {
@@ -434,7 +437,7 @@ async fn too_many_cancellations_are_told_later() {
 async fn streams_are_not_for_peers_that_send_no_id() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let mut io = server.connector().open().await.expect("opens");
     io.write_all(b"{\"action\":\"COUNT\",\"data\":{\"to\":2}}").await.expect("writes");
     io.write_all(b"{\"action\":\"COUNT\",\"data\":{\"to\":2},\"id\":\"x\"}").await.expect("writes");
@@ -457,7 +460,7 @@ async fn streams_are_not_for_peers_that_send_no_id() {
 async fn a_plain_json_peer_gets_a_stream_without_giving_credit() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let mut io = server.connector().open().await.expect("opens");
     io.write_all(b"{\"action\":\"COUNT\",\"data\":{\"to\":5000},\"id\":1}").await.expect("writes");
     let mut text = Vec::new();

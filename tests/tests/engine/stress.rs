@@ -16,7 +16,10 @@ use pnet_tests::talk::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::support::{Raw, pair, poll_once, settle, stuck};
+use super::{
+    net,
+    support::{Raw, pair, poll_once, settle, stuck},
+};
 
 #[tokio::test(start_paused = true)]
 async fn timeouts_may_be_nothing_and_endless() {
@@ -122,7 +125,7 @@ fn handles_that_outlive_the_runtime_of_their_connection_learn_that_it_is_gone() 
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let there = runtime().expect("a runtime");
     let client = there.block_on(async {
-        let server = pnet::memory::serve(TalkServer, Book::default());
+        let server = net::serve(TalkServer, Book::default());
         let client = server.connect(TalkClient, Book::default()).await.expect("memory connects");
         client.call(Touch {}).await.expect("is answered");
         client
@@ -139,7 +142,7 @@ fn handles_that_outlive_the_runtime_of_their_connection_learn_that_it_is_gone() 
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_inbox_gives_back_what_it_had_not_read() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let (client, inbox) = server.connect_inbox().await.expect("memory connects");
     client.call(Touch {}).await.expect("is answered");
     let peer = server.hub().peers().pop().expect("the client is there");
@@ -158,8 +161,8 @@ async fn a_dropped_inbox_gives_back_what_it_had_not_read() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn an_inbox_on_another_thread_loses_no_credit() {
-    let server = pnet::memory::serve(TalkServer, Book::default());
-    let builder = pnet::connect_inbox().limits(*Limits::default().packets(1));
+    let server = net::serve(TalkServer, Book::default());
+    let builder = net::connect_inbox().limits(*Limits::default().packets(1));
     let (client, mut inbox) = server.connect_inbox_with(builder).await.expect("memory connects");
     client.call(Touch {}).await.expect("is answered");
     let peer = server.hub().peers().pop().expect("the client is there");
@@ -249,7 +252,7 @@ actions! { server GlassServer(Book) for Glass: fragile, fetch, fetch_later }
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_handler_whose_drop_panics_ends_alone() {
     let book = Arc::new(Book::default());
-    let server = pnet::memory::serve(GlassServer, Arc::clone(&book));
+    let server = net::serve(GlassServer, Arc::clone(&book));
     let (client, _inbox) = server.connect_inbox().await.expect("memory connects");
     for round in 1..=100 {
         let mut call = Box::pin(client.call(Fragile {}));
@@ -270,7 +273,7 @@ async fn a_cancelled_handler_whose_drop_panics_ends_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_that_panics_while_it_is_serialized_ends_its_own_call() {
-    let server = pnet::memory::serve(GlassServer, Book::default());
+    let server = net::serve(GlassServer, Book::default());
     let (client, _inbox) = server.connect_inbox().await.expect("memory connects");
     for _ in 0..100 {
         let now = client.call(Fetch { whole: false }).await.map(drop);
@@ -333,7 +336,7 @@ actions! { client Respondent(AtomicU32) for Opinions: question }
 #[tokio::test(start_paused = true)]
 async fn one_way_handlers_that_join_and_select_calls_to_their_peer_are_stepped_over() {
     let book = Arc::new(Book::default());
-    let server = pnet::memory::serve(OpinionsServer, Arc::clone(&book));
+    let server = net::serve(OpinionsServer, Arc::clone(&book));
     let client = server.connect(Respondent, AtomicU32::new(0)).await.expect("memory connects");
     for n in 0..100 {
         client.send(Survey { n }).await.expect("is sent");
@@ -390,11 +393,11 @@ async fn handles_on_many_threads_lose_nothing_and_keep_their_order() {
 /// Streams both ways, long answers and broadcasts, of which much is dropped half-way, in both dialects.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_random_work_on_many_threads_nothing_is_held() {
-    let server = pnet::serve(TalkServer, Book::default()).max_memory(4 << 20).in_memory();
+    let server = net::builder(TalkServer, Book::default()).max_memory(4 << 20).in_memory();
     let mut working = Vec::new();
     for seed in 0..12_u32 {
         let dialect = if seed % 3 == 0 { Dialect::Json } else { Dialect::Native };
-        let builder = pnet::connect(TalkClient, Book::default()).dialect(dialect);
+        let builder = net::connect(TalkClient, Book::default()).dialect(dialect);
         let client = server.connect_with(builder).await.expect("memory connects");
         let hub = server.hub().clone();
         working.push(tokio::spawn(async move {

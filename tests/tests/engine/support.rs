@@ -20,6 +20,8 @@ use tokio::{
     sync::mpsc,
 };
 
+use super::net;
+
 /// A server in memory with one client, and both sides' books.
 pub(crate) struct Pair {
     pub(crate) server: MemoryServer<Talk>,
@@ -32,7 +34,7 @@ pub(crate) struct Pair {
 
 pub(crate) async fn pair() -> Pair {
     let (book, ui) = (Arc::new(Book::default()), Arc::new(Book::default()));
-    let server = pnet::memory::serve(TalkServer, Arc::clone(&book));
+    let server = net::serve(TalkServer, Arc::clone(&book));
     let client = server.connect(TalkClient, Arc::clone(&ui)).await.expect("memory connects");
     Pair { server, client, book, ui }
 }
@@ -91,7 +93,7 @@ pub(crate) async fn settle() {
 
 /// A server one of whose clients has stopped reading while four long answers are on their way to it.
 pub(crate) async fn stuck() -> (MemoryServer<Talk>, Peer<Talk>, DuplexStream) {
-    let server = pnet::memory::serve(TalkServer, Book::default());
+    let server = net::serve(TalkServer, Book::default());
     let mut io = server.connector().open().await.expect("opens");
     shake(&mut io, Talk::INFO, &Limits::default()).await;
     let mut payload = Vec::new();

@@ -15,7 +15,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     sync::Semaphore,
     time::timeout,
 };
@@ -55,6 +55,8 @@ impl Records {
 pub(super) struct Moving {
     pub(super) io: Box<dyn Transport>,
     records: Arc<Mutex<Records>>,
+    /// What is being written.
+    out: Vec<u8>,
     /// How many of these may compute at once; a client computes without asking.
     permits: Option<Arc<Semaphore>>,
 }
@@ -62,7 +64,8 @@ pub(super) struct Moving {
 impl Moving {
     /// `came` was read before.
     pub(super) fn new(io: Box<dyn Transport>, came: Vec<u8>, permits: Option<Arc<Semaphore>>) -> Self {
-        Self { io, records: Arc::new(Mutex::new(Records { came, ..Records::default() })), permits }
+        let records = Arc::new(Mutex::new(Records { came, ..Records::default() }));
+        Self { io, records, out: Vec::new(), permits }
     }
 
     /// What TLS reads from and writes to.
@@ -128,50 +131,67 @@ impl Moving {
         done.await.map_err(|_| io::Error::other("the runtime is shutting down"))
     }
 
-    /// Writes what TLS has to say, and reads until it has something to go on with.
+    /// Writes what TLS has to say, and reads until it has something to go on with. Both at once: the other side may not read
+    /// before all is read that it writes.
     async fn move_on(&mut self) -> io::Result<()> {
-        self.flush().await?;
-        while !self.records().ended && whole_records(&self.records().came) == 0 {
-            self.read().await?;
-        }
-        Ok(())
-    }
-
-    /// The first byte that comes in answer.
-    pub(super) async fn first_byte(&mut self) -> io::Result<Option<u8>> {
-        self.flush().await?;
-        self.read().await?;
-        Ok(self.records().came.first().copied())
-    }
-
-    /// Reads by way of the stack, so that whoever dribbles makes this side hold no more than was sent.
-    async fn read(&mut self) -> io::Result<()> {
-        let Self { io, records, .. } = self;
         poll_fn(|task| {
-            let mut bytes = [0; READ_LEN];
-            let mut space = ReadBuf::new(&mut bytes);
-            ready!(Pin::new(&mut *io).poll_read(task, &mut space))?;
-            let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
-            records.came.extend_from_slice(space.filled());
-            records.ended = space.filled().is_empty();
-            Poll::Ready(Ok(()))
+            let _ = self.poll_flush(task)?;
+            loop {
+                let records = self.records();
+                if records.ended || whole_records(&records.came) > 0 {
+                    return Poll::Ready(Ok(()));
+                }
+                drop(records);
+                ready!(self.poll_read(task))?;
+            }
         })
         .await
     }
 
+    /// The first byte that comes in answer.
+    pub(super) async fn first_byte(&mut self) -> io::Result<Option<u8>> {
+        poll_fn(|task| {
+            let _ = self.poll_flush(task)?;
+            self.poll_read(task)
+        })
+        .await?;
+        Ok(self.records().came.first().copied())
+    }
+
+    /// Reads once, by way of the stack, so that whoever dribbles makes this side hold no more than was sent.
+    fn poll_read(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [0; READ_LEN];
+        let mut space = ReadBuf::new(&mut bytes);
+        ready!(Pin::new(&mut self.io).poll_read(task, &mut space))?;
+        let mut records = self.records();
+        records.came.extend_from_slice(space.filled());
+        records.ended = space.filled().is_empty();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes all that is to go.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
-        let going = std::mem::take(&mut self.records().going);
-        if going.is_empty() {
-            return Ok(());
+        poll_fn(|task| self.poll_flush(task)).await
+    }
+
+    fn poll_flush(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut going = std::mem::take(&mut self.records().going);
+        self.out.append(&mut going);
+        while !self.out.is_empty() {
+            let written = ready!(Pin::new(&mut self.io).poll_write(task, &self.out))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.out.drain(..written);
         }
-        self.io.write_all(&going).await?;
-        self.io.flush().await
+        Pin::new(&mut self.io).poll_flush(task)
     }
 
     /// Writes what is left, ends the stream, and reads on for a moment, so that no reset destroys what was said.
     pub(super) async fn last_words(mut self) {
         let _ = timeout(LINGER, async {
-            if self.records().going.is_empty() || self.flush().await.is_err() || self.io.shutdown().await.is_err() {
+            let silent = self.out.is_empty() && self.records().going.is_empty();
+            if silent || self.flush().await.is_err() || self.io.shutdown().await.is_err() {
                 return;
             }
             let mut sink = vec![0; READ_LEN];
