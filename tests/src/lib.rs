@@ -1,6 +1,7 @@
 //! Tests of behaviour across crates, and what they share.
 
 pub mod keys;
+pub mod log;
 pub mod talk;
 
 /// The README's programs, which are compiled and run as this crate's doctests; they would not be found from a published

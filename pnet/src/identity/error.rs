@@ -12,14 +12,14 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file could not be read or written.
-    #[error("cannot {} {}: {source}", .what, .file.display())]
+    #[error("cannot {what} {}: {error}", .file.display())]
     Io {
         /// Which file.
         file: PathBuf,
         /// What was tried: `read`, `create`, …
         what: &'static str,
         /// The system's word.
-        source: io::Error,
+        error: io::Error,
     },
     /// The path is a folder, or another thing that holds no text.
     #[error("{} is not a file", .file.display())]
@@ -90,7 +90,7 @@ pub enum KeyError {
 }
 
 impl KeyError {
-    pub(super) fn io(file: &Path, what: &'static str, source: io::Error) -> Self {
-        Self::Io { file: file.to_owned(), what, source }
+    pub(super) fn io(file: &Path, what: &'static str, error: io::Error) -> Self {
+        Self::Io { file: file.to_owned(), what, error }
     }
 }

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use super::support::{old_packet, read_as_old, read_until, settle, write};
 use pnet::{Bytes, Client, Dialect, Packet as _, Protocol as _, transport::PeerAddr};
 use pnet_protocol::{
     frame::{self, Frame},
@@ -25,13 +26,6 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
     time::sleep,
 };
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id, Record},
-};
-
-use super::support::{old_packet, read_as_old, read_until, settle, write};
 
 /// What goes over one connection, as its client's end sees it.
 #[derive(Debug, Default)]
@@ -70,47 +64,6 @@ impl AsyncWrite for Recorded {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(task)
-    }
-}
-
-/// A log that keeps everything, at every level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl Subscriber for Log {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        let mut log = lock(&self.0);
-        let _ = write!(log, "\nspan {} {}", span.metadata().target(), span.metadata().name());
-        span.record(&mut Fields(&mut log));
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        values.record(&mut Fields(&mut lock(&self.0)));
-    }
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut log = lock(&self.0);
-        let _ = write!(log, "\n{} {}", event.metadata().level(), event.metadata().target());
-        event.record(&mut Fields(&mut log));
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
-struct Fields<'a>(&'a mut String);
-
-impl Visit for Fields<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _ = write!(self.0, " {field}={value:?} {value:#?}");
     }
 }
 
@@ -427,7 +380,7 @@ async fn no_session_token_is_shown_to_anybody_else() {
     sleep(Duration::from_secs(60)).await;
     settle().await;
 
-    let log = lock(&log.0).clone();
+    let log = log.text();
     let tapes = &evening.tapes;
     let mut found = Vec::new();
     for (owner, tape) in tapes.iter().enumerate() {

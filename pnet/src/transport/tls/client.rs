@@ -137,7 +137,7 @@ impl Connector {
     pub(crate) async fn connect(&self, io: Box<dyn Transport>, server: &str) -> Result<Secured, TlsError> {
         let (config, name) = (self.config(server).await?, self.name(server)?);
         let raw = !matches!(self.trust, Trust::Roots(_));
-        let broken = |source| TlsError::Broken { server: server.to_owned(), source };
+        let broken = |error| TlsError::Broken { server: server.to_owned(), error };
         let mut moving = Moving::new(io, Vec::new(), None);
         let connector = TlsConnector::from(Arc::new(config));
         let mut connect =

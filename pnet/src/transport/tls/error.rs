@@ -96,12 +96,12 @@ pub enum TlsError {
         reason: String,
     },
     /// The transport broke, or ended, in the middle of the handshake.
-    #[error("the connection to {server} broke during the TLS handshake: {source}")]
+    #[error("the connection to {server} broke during the TLS handshake: {error}")]
     Broken {
         /// As it was dialled.
         server: String,
         /// The transport's word.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -154,7 +154,9 @@ impl TlsError {
     pub(super) fn from_handshake(server: &str, error: io::Error, raw: bool) -> Self {
         let server = server.to_owned();
         let Some(rustls) = rustls_error(&error) else {
-            return Self::Broken { server, source: told(error) };
+            let ended = error.kind() == io::ErrorKind::UnexpectedEof;
+            let error = if ended { io::Error::new(error.kind(), "the server has ended it") } else { error };
+            return Self::Broken { server, error };
         };
         match rustls {
             Error::AlertReceived(AlertDescription::ProtocolVersion) => Self::Off { server },
@@ -162,7 +164,7 @@ impl TlsError {
                 Self::NothingInCommon { server, hint: if raw { ONLY_CERTIFICATES } else { ONLY_A_KEY } }
             }
             Error::PeerIncompatible(PeerIncompatible::IncorrectCertificateTypeExtension) => {
-                Self::NothingInCommon { server, hint: if raw { ONLY_CERTIFICATES } else { ONLY_A_KEY } }
+                Self::NothingInCommon { server, hint: if raw { ONLY_CERTIFICATES } else { NO_CLIENT_KEYS } }
             }
             Error::AlertReceived(AlertDescription::NoApplicationProtocol) | Error::NoApplicationProtocol => {
                 Self::NotPnet { server }
@@ -289,4 +291,5 @@ fn certificate_words(error: &CertificateError) -> (String, bool) {
 }
 
 const ONLY_CERTIFICATES: &str = "the server has certificates only: use `.roots` or `.system_roots`";
+const NO_CLIENT_KEYS: &str = "the server takes no keys of clients: leave `.identity` out";
 const ONLY_A_KEY: &str = "the server has a raw key only: use `.pin` or `.known_hosts`";

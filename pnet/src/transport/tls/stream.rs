@@ -1,7 +1,7 @@
 //! TLS as a transport: what the driver writes goes into records, and what comes in records is read.
 
 use std::{
-    io,
+    io::{self, IoSlice},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
@@ -99,11 +99,35 @@ impl AsyncWrite for Underlay {
             }
             Self::Open(open) => {
                 let polled = Pin::new(&mut open.io).poll_write(task, bytes);
-                if let Poll::Ready(Ok(written)) = polled {
-                    open.taken += written as u64;
-                }
-                polled
+                open.count(polled)
             }
+        }
+    }
+
+    /// All records that are ready go at once. In the handshake that is more than speed: of an alert that follows another record
+    /// the library makes one attempt to write.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Handshake(records) => {
+                let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
+                parts.iter().for_each(|part| records.going.extend_from_slice(part));
+                Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()))
+            }
+            Self::Open(open) => {
+                let polled = Pin::new(&mut open.io).poll_write_vectored(task, parts);
+                open.count(polled)
+            }
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Handshake(_) => true,
+            Self::Open(open) => open.io.is_write_vectored(),
         }
     }
 
@@ -123,6 +147,13 @@ impl AsyncWrite for Underlay {
 }
 
 impl Open {
+    fn count(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(written)) = polled {
+            self.taken += written as u64;
+        }
+        polled
+    }
+
     fn poll_read(&mut self, task: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = if self.early.is_empty() {

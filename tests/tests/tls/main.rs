@@ -1,0 +1,8 @@
+//! TLS: who trusts whom, what comes of it, and what nobody between the two can do.
+
+mod between;
+mod choice;
+mod cuts;
+mod edges;
+mod matrix;
+mod support;
