@@ -18,8 +18,9 @@ use pnet_protocol::{
     id::{ConnectionId, SessionToken},
     limits::Limits,
 };
-use pnet_tests::talk::{
-    Ask, AskBack, Book, Break, Divide, Echo, How, Note, Push, Read, Talk, TalkClient, TalkServer, Touch,
+use pnet_tests::{
+    log::Log,
+    talk::{Ask, AskBack, Book, Break, Divide, Echo, How, Note, Push, Read, Talk, TalkClient, TalkServer, Touch},
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -363,8 +364,7 @@ async fn read_away(io: &mut Recorded) {
 
 #[tokio::test(start_paused = true)]
 async fn no_session_token_is_shown_to_anybody_else() {
-    let log = Log::default();
-    let _guard = tracing::subscriber::set_default(log.clone());
+    let (log, _guard) = Log::keep();
     let mut evening = Evening::default();
     let builder = pnet::serve(TalkServer, Book::default())
         .authenticate(|credentials, _| String::from_utf8_lossy(credentials).contains("letmein"));

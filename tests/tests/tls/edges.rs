@@ -1,1 +1,270 @@
-//! To be.
+//! Peers that begin TLS and do something odd, and what of the rest is the same inside TLS as outside.
+
+use std::time::Duration;
+
+use pnet::{Dialect, TlsPolicy, transport::PeerAddr};
+use pnet_protocol::frame::PREFACE;
+use pnet_tests::{
+    keys,
+    log::Log,
+    talk::{Flood, Note, Talk, TalkClient},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    time::{Instant, sleep, timeout},
+};
+
+use super::support::{Served, client, connect, foreign, serve, why_not};
+
+fn secure() -> Served {
+    serve(|builder| builder.identity(keys::server()))
+}
+
+/// What a client of pnet says first.
+async fn hello() -> Vec<u8> {
+    let (here, mut near) = duplex(64 * 1024);
+    tokio::spawn(client().pin(keys::server().fingerprint()).over::<Talk>(here, PeerAddr::Memory));
+    let mut hello = vec![0; 4096];
+    let len = near.read(&mut hello).await.expect("the client speaks");
+    hello.truncate(len);
+    hello
+}
+
+/// Writes, ends the stream, and reads what is answered.
+async fn answer_to(served: &Served, bytes: &[u8]) -> Vec<u8> {
+    let mut io = served.open().await;
+    // Who is refused early does not read all of it.
+    let _ = io.write_all(bytes).await;
+    let _ = io.shutdown().await;
+    let mut answer = Vec::new();
+    let _ = io.read_to_end(&mut answer).await;
+    answer
+}
+
+async fn works(served: &Served) {
+    let io = served.open().await;
+    let client = connect(client().pin(keys::server().fingerprint()), io).await.expect("others are served");
+    client.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hello_that_is_cut_anywhere_is_told_from_others() {
+    let (hello, served) = (hello().await, secure());
+    for len in 1..hello.len() {
+        let (log, _guard) = Log::keep();
+        let answer = answer_to(&served, &hello[..len]).await;
+        assert!(answer.is_empty(), "{len} bytes are answered with {answer:?}");
+        tokio::task::yield_now().await;
+        assert_eq!(why_not(&log), "the client ended its stream during the TLS handshake", "of {len} bytes");
+    }
+    works(&served).await;
+    assert_eq!(served.end().await.len(), 1, "nobody but the last one was there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hello_with_any_byte_changed_ends_in_time_and_stops_nobody() {
+    let (hello, served) = (hello().await, secure());
+    for at in 1..hello.len() {
+        for change in [0x01, 0x80, 0xff] {
+            let mut changed = hello.clone();
+            changed[at] ^= change;
+            let began = Instant::now();
+            // Whoever is answered with a hello does not know how to go on.
+            let answer = timeout(Duration::from_secs(10), answer_to(&served, &changed)).await;
+            let answer = answer.unwrap_or_else(|_| panic!("byte {at} changed by {change:#x}: nothing ends"));
+            assert!(matches!(answer.first(), None | Some(21 | 22)), "byte {at}: {answer:?}");
+            assert!(began.elapsed() < Duration::from_secs(7), "byte {at}: {:?}", began.elapsed());
+        }
+    }
+    works(&served).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hello_of_a_hundred_kib_is_refused_at_once() {
+    let served = secure();
+    let (log, _guard) = Log::keep();
+    // A client's hello that says it has 100 KiB, in records of 16 KiB.
+    let mut hello = vec![1, 1, 0x90, 0, 3, 3];
+    hello.resize(4 + 0x19000, 7);
+    let mut bytes = Vec::new();
+    for part in hello.chunks(1 << 14) {
+        bytes.extend_from_slice(&[22, 3, 1]);
+        bytes.extend_from_slice(&u16::try_from(part.len()).expect("it is short").to_be_bytes());
+        bytes.extend_from_slice(part);
+    }
+    let began = Instant::now();
+    let answer = answer_to(&served, &bytes).await;
+    assert_eq!(answer.first(), Some(&21), "an alert: {answer:?}, {}", log.text());
+    assert!(began.elapsed() < Duration::from_secs(2));
+    tokio::task::yield_now().await;
+    assert!(why_not(&log).starts_with("the TLS handshake failed: what came is not TLS"), "{}", why_not(&log));
+    works(&served).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_dribbles_its_handshake_is_closed_in_time_and_keeps_nobody_waiting() {
+    let (hello, served) = (hello().await, secure());
+    let mut slow = Vec::new();
+    for _ in 0..50 {
+        slow.push(served.open().await);
+    }
+    let began = Instant::now();
+    for byte in &hello {
+        for io in &mut slow {
+            let _ = io.write_all(&[*byte]).await;
+        }
+        sleep(Duration::from_millis(50)).await;
+        works(&served).await;
+        if began.elapsed() > Duration::from_secs(6) {
+            break;
+        }
+    }
+    for io in &mut slow {
+        let mut answer = Vec::new();
+        let _ = timeout(Duration::from_millis(10), io.read_to_end(&mut answer)).await.expect("it is closed by now");
+    }
+    assert!(served.server.hub().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_protocol_inside_is_refused_and_none_is_taken() {
+    let served = secure();
+    let (log, guard) = Log::keep();
+    let error = foreign(served.open().await, &["h2", "http/1.1"]).await.expect_err("it is another protocol");
+    assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
+    tokio::task::yield_now().await;
+    assert!(why_not(&log).contains("another protocol than `pnet/1`"), "{}", why_not(&log));
+    drop(guard);
+    for alpn in [&[][..], &["pnet/1"], &["h2", "pnet/1"]] {
+        let mut tls = foreign(served.open().await, alpn).await.expect("is taken");
+        tls.write_all(br#"{"action":"TOUCH","id":1}"#).await.expect("is written");
+        let mut answer = vec![0; 1024];
+        let len = tls.read(&mut answer).await.expect("is answered");
+        let answer = String::from_utf8_lossy(&answer[..len]);
+        assert!(answer.starts_with(r#"{"action":"pnet.done","#), "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_decoded_that_an_unlisted_client_says() {
+    let served = serve(|builder| builder.identity(keys::server()).clients([keys::client().fingerprint()]));
+    // Whatever a decoder would say to this, it is not asked.
+    let garbage = [&PREFACE[..], &[0xff; 64]].concat();
+    let mut tls = foreign(served.open().await, &["pnet/1"]).await.expect("the handshake succeeds");
+    tls.write_all(&garbage).await.expect("is written");
+    let mut answer = Vec::new();
+    tls.read_to_end(&mut answer).await.expect("is told, and the end, too");
+    let told = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with(&PREFACE) && told.contains("the server wants a client key"), "{told}");
+    // And in JSON.
+    let mut tls = foreign(served.open().await, &[]).await.expect("the handshake succeeds");
+    tls.write_all(b"{{{{]]]]").await.expect("is written");
+    let mut answer = String::new();
+    tls.read_to_string(&mut answer).await.expect("is told, and the end, too");
+    assert!(
+        answer.contains(r#""code":"unauthorized""#) && answer.contains("the server wants a client key"),
+        "{answer}"
+    );
+    // Who says nothing is not spoken to.
+    let mut tls = foreign(served.open().await, &[]).await.expect("the handshake succeeds");
+    let mut answer = Vec::new();
+    let _ = tls.read_to_end(&mut answer).await;
+    assert!(answer.is_empty(), "{answer:?}");
+    assert!(served.end().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_requires_tls_never_speaks_first() {
+    for policy in [TlsPolicy::Required, TlsPolicy::Optional] {
+        let served = serve(|builder| builder.identity(keys::server()).tls(policy).old_clients(true));
+        let mut io = served.open().await;
+        let mut answer = vec![0; 4096];
+        let read = timeout(Duration::from_secs(4), io.read(&mut answer)).await;
+        // Where plain text is taken, the old form of it is, too.
+        assert_eq!(read.is_ok(), policy == TlsPolicy::Optional, "{policy:?}: {read:?}");
+        let mut tls = foreign(served.open().await, &[]).await.expect("the handshake succeeds");
+        let read = timeout(Duration::from_secs(4), tls.read(&mut answer)).await;
+        assert!(read.is_err(), "{policy:?}: {read:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_stream_is_a_goodbye_only_if_tls_says_so() {
+    for (announced, code, by) in [(true, "lost", "the peer ended its stream"), (false, "lost", "was not announced")] {
+        let served = secure();
+        let mut tls = foreign(served.open().await, &[]).await.expect("the handshake succeeds");
+        tls.write_all(br#"{"action":"NOTE","data":{"n":1}}{"action":"HOLD","data":{"n":2},"id":1}"#)
+            .await
+            .expect("sent");
+        served.book.after(2).await;
+        if announced {
+            tls.shutdown().await.expect("is written");
+            // It may still read, as outside of TLS.
+            served.book.open(1);
+            let mut answer = String::new();
+            tls.read_to_string(&mut answer).await.expect("answers, and an end that is announced");
+            assert!(answer.contains(r#""action":"DONE""#), "{answer}");
+        } else {
+            let (io, _) = tls.into_inner();
+            drop(io);
+        }
+        let left = served.book.after(4).await;
+        let left = left.last().expect("a line").clone();
+        assert!(left.starts_with(&format!("left: {code}")) && left.contains(by), "{announced}: {left}");
+    }
+}
+
+/// Passes so many bytes a second from the server to the client.
+async fn throttle(mut client: DuplexStream, mut server: DuplexStream, per_second: usize) {
+    let mut bytes = vec![0; per_second / 4];
+    let mut back = vec![0; 4096];
+    loop {
+        tokio::select! {
+            read = client.read(&mut back) => match read {
+                Ok(0) | Err(_) => return,
+                Ok(read) => if server.write_all(&back[..read]).await.is_err() { return },
+            },
+            read = server.read(&mut bytes) => match read {
+                Ok(0) | Err(_) => return,
+                Ok(read) => {
+                    if client.write_all(&bytes[..read]).await.is_err() {
+                        return;
+                    }
+                    sleep(Duration::from_secs(1).mul_f64(read as f64 / per_second as f64)).await;
+                }
+            },
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_of_four_kib_a_second_lives_and_one_of_a_quarter_does_not() {
+    for tls in [true, false] {
+        for (per_second, lives) in [(4096, true), (1024, false)] {
+            let served = serve(|builder| if tls { builder.identity(keys::server()) } else { builder });
+            // Little room between the two, so that what is not passed on waits at the server.
+            let (near, there) = duplex(2048);
+            served.door.send(there).await.expect("the server accepts");
+            let (here, far) = duplex(64 * 1024);
+            tokio::spawn(throttle(far, near, per_second));
+            let book = std::sync::Arc::new(pnet_tests::talk::Book::default());
+            let mut builder = pnet::connect(TalkClient, std::sync::Arc::clone(&book)).dialect(Dialect::Json);
+            if tls {
+                builder = builder.pin(keys::server().fingerprint());
+            }
+            let client = builder.handshake_timeout(Duration::from_secs(60)).over::<Talk>(here, PeerAddr::Memory).await;
+            let client = client.expect("it is slow and honest");
+            // Some 400 KiB of pushes.
+            client.send(Flood { pushes: 4_000 }).await.expect("is sent");
+            let began = Instant::now();
+            let closed = timeout(Duration::from_secs(300), client.closed()).await;
+            let what = format!("{per_second} bytes a second, TLS: {tls}: {closed:?} after {:?}", began.elapsed());
+            assert_eq!(closed.is_err(), lives, "{what}");
+            if lives {
+                let came = book.lines().len();
+                assert!(came > 3_990, "{came} pushes came: {what}");
+                client.send(Note { n: 9 }).await.expect("still there");
+            }
+        }
+    }
+}

@@ -73,6 +73,11 @@ impl Moving {
         Underlay::Handshake(Arc::clone(&self.records))
     }
 
+    /// Whether there is nothing to write.
+    pub(super) fn is_silent(&self) -> bool {
+        self.out.is_empty() && self.records().going.is_empty()
+    }
+
     /// What has to be said although TLS does not say it.
     pub(super) fn say(&self, bytes: &[u8]) {
         self.records().going.extend_from_slice(bytes);
@@ -190,8 +195,7 @@ impl Moving {
     /// Writes what is left, ends the stream, and reads on for a moment, so that no reset destroys what was said.
     pub(super) async fn last_words(mut self) {
         let _ = timeout(LINGER, async {
-            let silent = self.out.is_empty() && self.records().going.is_empty();
-            if silent || self.flush().await.is_err() || self.io.shutdown().await.is_err() {
+            if self.is_silent() || self.flush().await.is_err() || self.io.shutdown().await.is_err() {
                 return;
             }
             let mut sink = vec![0; READ_LEN];

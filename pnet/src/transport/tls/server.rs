@@ -1,6 +1,9 @@
 //! The server's side of TLS: what it shows, to whom, and its handshake.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::{
+    io::{self, ErrorKind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
 
 use pnet_protocol::key::Fingerprint;
 use rustls::{
@@ -116,7 +119,7 @@ impl Acceptor {
         self.keys().identity.as_ref().map(Identity::fingerprint)
     }
 
-    fn keys(&self) -> std::sync::MutexGuard<'_, Keys> {
+    fn keys(&self) -> MutexGuard<'_, Keys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -132,7 +135,13 @@ impl Acceptor {
         let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), moving.underlay());
         let start = match moving.run(hello).await.map_err(|error| broke(&error))? {
             Ok(start) => start,
-            Err(error) => return Err(failed(moving, &error).await),
+            Err(error) => {
+                // Of some errors the library says nothing: of a hello that is too long, for one.
+                if moving.is_silent() && error.kind() != ErrorKind::UnexpectedEof {
+                    moving.say(&alert_record(AlertDescription::DecodeError.into()));
+                }
+                return Err(failed(moving, &error).await);
+            }
         };
         let (config, raw) = match configs.choose(&start.client_hello()) {
             Ok(chosen) => chosen,
@@ -163,14 +172,18 @@ fn begin(start: StartHandshake<Underlay>, config: Arc<ServerConfig>) -> tokio_ru
 }
 
 /// The handshake has failed: writes what TLS says of it.
-async fn failed(moving: Moving, error: &std::io::Error) -> String {
+async fn failed(moving: Moving, error: &io::Error) -> String {
     moving.last_words().await;
-    rustls_error(error).map_or_else(|| broke(error), |error| format!("the TLS handshake failed: {}", words(error)))
+    match rustls_error(error) {
+        Some(error) => format!("the TLS handshake failed: {}", words(error)),
+        None if error.kind() == ErrorKind::UnexpectedEof => broke(error),
+        None => format!("the TLS handshake failed: what came is not TLS ({error})"),
+    }
 }
 
-fn broke(error: &std::io::Error) -> String {
+fn broke(error: &io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => "the client ended its stream during the TLS handshake".to_owned(),
+        ErrorKind::UnexpectedEof => "the client ended its stream during the TLS handshake".to_owned(),
         _ => format!("the transport broke during the TLS handshake: {error}"),
     }
 }
