@@ -4,6 +4,11 @@ pub mod keys;
 pub mod log;
 pub mod talk;
 
+/// The programs of the guide to TLS.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide/tls.md")]
+pub struct TlsGuide;
+
 /// The README's programs, which are compiled and run as this crate's doctests; they would not be found from a published
 /// package.
 #[cfg(doctest)]
