@@ -316,9 +316,9 @@ macro_rules! settings {
         }
 
         /// Trusts the server in this process, unless whom to trust was said.
-        pub(crate) fn trusting(mut self, key: Option<Fingerprint>) -> Self {
-            self.config.tls.trust_by_default(key);
-            self
+        pub(crate) fn trusting(self, key: Option<Fingerprint>) -> Self {
+            let config = ClientConfig { tls: self.config.tls.trusting_by_default(key), ..self.config };
+            Self { config, ..self }
         }
 
         /// Which name, or IP address, the server's certificate has to be for, if it is not the host that is connected to.

@@ -15,28 +15,30 @@ pub(crate) struct Secured {
 
 /// What a client's builder was told: nothing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ClientTls;
+pub(crate) struct ClientTls {}
 
 /// There is none.
 #[derive(Debug)]
 pub(crate) enum Connector {}
 
 /// What a server's builder was told: nothing.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ServerTls {
     pub(crate) keys: Keys,
 }
 
 /// What a server shows: nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Keys;
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keys {}
 
 /// Is never asked.
 #[derive(Debug)]
 pub(crate) struct Acceptor;
 
 impl ClientTls {
-    pub(crate) const fn trust_by_default(&mut self, _: Option<Fingerprint>) {}
+    pub(crate) const fn trusting_by_default(self, _: Option<Fingerprint>) -> Self {
+        self
+    }
 
     #[expect(clippy::unused_async, reason = "with TLS it waits")]
     pub(crate) async fn connector(&self) -> Result<Option<Arc<Connector>>, ConnectError> {

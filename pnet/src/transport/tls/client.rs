@@ -49,10 +49,11 @@ impl ClientTls {
     }
 
     /// Pins this key if the builder was not told whom to trust.
-    pub(crate) fn trust_by_default(&mut self, key: Option<Fingerprint>) {
+    pub(crate) fn trusting_by_default(mut self, key: Option<Fingerprint>) -> Self {
         let roots = !self.roots.is_empty() || self.system_roots;
         let told = roots || !self.pins.is_empty() || self.bad_pin.is_some() || self.known_hosts.is_some();
         self.pins.extend(key.filter(|_| !told));
+        self
     }
 
     /// What makes the connections; `None` if they are to be plain text.
