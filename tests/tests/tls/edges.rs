@@ -1,16 +1,22 @@
 //! Peers that begin TLS and do something odd, and what of the rest is the same inside TLS as outside.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use pnet::{Dialect, TlsPolicy, transport::PeerAddr};
 use pnet_protocol::frame::PREFACE;
 use pnet_tests::{
     keys,
     log::Log,
-    talk::{Flood, Note, Talk, TalkClient},
+    talk::{Book, Flood, Note, Talk, TalkClient},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split},
     time::{Instant, sleep, timeout},
 };
 
@@ -190,7 +196,9 @@ async fn a_server_that_requires_tls_never_speaks_first() {
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_stream_is_a_goodbye_only_if_tls_says_so() {
-    for (announced, code, by) in [(true, "lost", "the peer ended its stream"), (false, "lost", "was not announced")] {
+    for (announced, code, by) in
+        [(true, "lost", "the peer ended its stream"), (false, "lost", "ended without close_notify")]
+    {
         let served = secure();
         let mut tls = foreign(served.open().await, &[]).await.expect("the handshake succeeds");
         tls.write_all(br#"{"action":"NOTE","data":{"n":1}}{"action":"HOLD","data":{"n":2},"id":1}"#)
@@ -247,8 +255,8 @@ async fn a_line_of_four_kib_a_second_lives_and_one_of_a_quarter_does_not() {
             served.door.send(there).await.expect("the server accepts");
             let (here, far) = duplex(64 * 1024);
             tokio::spawn(throttle(far, near, per_second));
-            let book = std::sync::Arc::new(pnet_tests::talk::Book::default());
-            let mut builder = pnet::connect(TalkClient, std::sync::Arc::clone(&book)).dialect(Dialect::Json);
+            let book = Arc::new(Book::default());
+            let mut builder = pnet::connect(TalkClient, Arc::clone(&book)).dialect(Dialect::Json);
             if tls {
                 builder = builder.pin(keys::server().fingerprint());
             }
@@ -267,4 +275,109 @@ async fn a_line_of_four_kib_a_second_lives_and_one_of_a_quarter_does_not() {
             }
         }
     }
+}
+
+/// What the handlers of a server know of who is there.
+mod who {
+    use pnet::{Meta, Packet, Peer, action, actions, protocol};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Packet, Serialize, Deserialize)]
+    pub(super) struct Ask {}
+
+    #[derive(Debug, PartialEq, Packet, Serialize, Deserialize)]
+    pub(super) struct Told {
+        pub(super) by_peer: Option<String>,
+        pub(super) by_meta: Option<String>,
+        pub(super) when_joined: Option<String>,
+    }
+
+    protocol! {
+        pub(super) Who {
+            client { Ask -> Told }
+        }
+    }
+
+    pub(super) struct Member(Option<String>);
+
+    #[action(connect)]
+    fn joined(meta: Meta) -> Member {
+        Member(meta.key().map(ToString::to_string))
+    }
+
+    #[action("ASK")]
+    fn ask(_: Ask, peer: Peer<Who>, meta: &Meta, member: &Member) -> Told {
+        let text = |key: Option<&pnet::Fingerprint>| key.map(ToString::to_string);
+        Told { by_peer: text(peer.key()), by_meta: text(meta.key()), when_joined: member.0.clone() }
+    }
+
+    actions! { pub(super) server WhoServer for Who(Member): joined, ask }
+    actions! { pub(super) client WhoClient for Who: }
+}
+
+#[tokio::test]
+async fn handlers_know_the_key_of_who_is_there() {
+    let server = pnet::serve(who::WhoServer, ()).identity(keys::server()).in_memory();
+    for identity in [None, Some(keys::client())] {
+        let key = identity.as_ref().map(|identity| identity.fingerprint().to_string());
+        let mut builder = pnet::connect(who::WhoClient, ());
+        if let Some(identity) = identity {
+            builder = builder.identity(identity);
+        }
+        let client = server.connect_with(builder).await.expect("connects");
+        let told = client.call(who::Ask {}).await.expect("is answered");
+        assert_eq!(told, who::Told { by_peer: key.clone(), by_meta: key.clone(), when_joined: key });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_do_not_travel_in_plain_text_by_accident() {
+    let far = || PeerAddr::Other("the moon".to_owned());
+    let served = serve(|builder| builder);
+    let error = client().credentials("secret").over::<Talk>(served.open().await, far()).await.expect_err("refused");
+    assert!(matches!(error, pnet::ConnectError::PlaintextCredentials), "{error:?}");
+    assert!(error.to_string().contains(".plaintext_credentials()"), "{error}");
+    // By name, on this machine, and inside TLS they may.
+    let builder = client().credentials("secret");
+    builder.over::<Talk>(served.open().await, PeerAddr::Memory).await.expect("stays here");
+    let builder = client().credentials("secret").plaintext_credentials();
+    builder.over::<Talk>(served.open().await, far()).await.expect("was allowed");
+    let served = secure();
+    let builder = client().credentials("secret").pin(keys::server().fingerprint());
+    builder.over::<Talk>(served.open().await, far()).await.expect("is not plain text");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_tls_holds_of_a_record_counts_in_the_servers_memory() {
+    const BEGUN: usize = 12 * 1024;
+    let served = secure();
+    let (here, near) = duplex(64 * 1024);
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (split(near), split(served.open().await));
+    let left = Arc::new(AtomicUsize::new(usize::MAX));
+    let share = Arc::clone(&left);
+    tokio::spawn(async move {
+        let mut bytes = vec![0; 1024];
+        while let Ok(read @ 1..) = from_client.read(&mut bytes).await {
+            let passed = read.min(share.load(Relaxed));
+            to_server.write_all(&bytes[..passed]).await.expect("the server is there");
+            if share.load(Relaxed) != usize::MAX {
+                share.fetch_sub(passed, Relaxed);
+            }
+        }
+    });
+    tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let mut tls = foreign(here, &[]).await.expect("the handshake succeeds");
+    tls.write_all(br#"{"action":"TOUCH","id":1}"#).await.expect("is written");
+    let mut answer = vec![0; 1024];
+    let _ = tls.read(&mut answer).await.expect("is answered");
+    assert_eq!(served.server.memory_used(), 0);
+    // The beginning of a record of 16 KiB comes, and no more.
+    left.store(BEGUN, Relaxed);
+    tls.write_all(&[b' '; 16 * 1024]).await.expect("is written");
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let used = served.server.memory_used();
+    assert!((BEGUN..=20 * 1024).contains(&used), "{used} bytes");
 }

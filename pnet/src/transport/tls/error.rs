@@ -94,6 +94,8 @@ pub enum TlsError {
         server: String,
         /// Why.
         reason: String,
+        /// Whether that may be the line's fault, and another attempt may go better.
+        passing: bool,
     },
     /// The transport broke, or ended, in the middle of the handshake.
     #[error("the connection to {server} broke during the TLS handshake: {error}")]
@@ -144,8 +146,8 @@ impl TlsError {
     /// not come or is over. After anything else somebody has to act.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Broken { .. } | Self::Failed { .. } => true,
-            Self::Certificate { passing, .. } => *passing,
+            Self::Broken { .. } => true,
+            Self::Failed { passing, .. } | Self::Certificate { passing, .. } => *passing,
             _ => false,
         }
     }
@@ -177,7 +179,19 @@ impl TlsError {
                     Self::Certificate { server, reason, passing }
                 }
             },
-            error => Self::Failed { server, reason: words(error) },
+            error => {
+                let passing = match error {
+                    Error::AlertReceived(alert) => matches!(
+                        alert,
+                        AlertDescription::BadRecordMac
+                            | AlertDescription::DecodeError
+                            | AlertDescription::DecryptError
+                            | AlertDescription::InternalError
+                    ),
+                    error => matches!(error, Error::DecryptError | Error::InvalidMessage(_)),
+                };
+                Self::Failed { server, reason: words(error), passing }
+            }
         }
     }
 
@@ -233,7 +247,7 @@ pub(super) fn told(error: io::Error) -> io::Error {
         return io::Error::new(error.kind(), words);
     }
     if error.kind() == io::ErrorKind::UnexpectedEof {
-        return io::Error::new(error.kind(), "the TLS stream ended and its end was not announced");
+        return io::Error::new(error.kind(), "the TLS stream ended without close_notify");
     }
     error
 }
