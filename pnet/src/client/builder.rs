@@ -1,0 +1,431 @@
+//! How to connect: with handlers or with an inbox, to whom, and whom to trust.
+
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
+use std::{
+    fmt,
+    marker::PhantomData,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+#[cfg(feature = "tls")]
+use pnet_protocol::key::FingerprintError;
+use pnet_protocol::{
+    dialect::Dialect,
+    key::Fingerprint,
+    limits::Limits,
+    protocol::{ClientSide, Phase, Protocol},
+};
+
+#[cfg(feature = "tls")]
+use crate::identity::Identity;
+use crate::{
+    client::{Client, Dialed, inbox_places, open, places},
+    config,
+    connection::{driver::Dispatch, lanes::Pool, served::Served},
+    context::{Link, Shared},
+    error::ConnectError,
+    extract::Connects,
+    hub::HubCore,
+    inbox::{self, Feed, Inbox, Receive},
+    service::Service,
+    transport::{
+        PeerAddr, Transport,
+        tcp::{self, Address},
+        tls::{ClientTls, Connector},
+    },
+};
+
+/// Connects with handlers: `actions! { pub client … }` made the service, `state` is what its handlers share.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use pnet::{Packet, protocol, actions};
+/// # use serde::{Serialize, Deserialize};
+/// # #[derive(Packet, Serialize, Deserialize)] pub struct Ask { n: u8 }
+/// # #[derive(Packet, Serialize, Deserialize)] pub struct Told { n: u8 }
+/// # protocol! { pub Quiz { client { Ask -> Told } } }
+/// # actions! { pub client Ui for Quiz: }
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let quiz = pnet::connect(Ui, ()).to(pnet::DEFAULT_ADDRESS).await?;
+/// let Told { n } = quiz.call(Ask { n: 1 }).await?;
+/// quiz.close().await;
+/// # Ok(()) }
+/// ```
+pub fn connect<S>(service: S, state: impl Into<Arc<S::State>>) -> ClientBuilder<S>
+where
+    S: Service,
+    S::Side: Connects,
+{
+    let _ = service;
+    ClientBuilder { state: state.into(), config: ClientConfig::default() }
+}
+
+/// Connects without handlers: what the server sends is read from an [`Inbox`].
+///
+/// # Examples
+///
+/// ```no_run
+/// # use pnet::{Packet, protocol};
+/// # use serde::{Serialize, Deserialize};
+/// # #[derive(Packet, Serialize, Deserialize)] pub struct Tick { n: u8 }
+/// # protocol! { pub Clock { client { } server { Tick } } }
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let (clock, mut inbox) = pnet::connect_inbox::<Clock>().to(pnet::DEFAULT_ADDRESS).await?;
+/// while let Some(packet) = inbox.recv().await {
+///     match packet {
+///         ClockFromServer::Tick(tick) => println!("{}", tick.n),
+///     }
+/// }
+/// println!("{}", clock.closed().await);
+/// # Ok(()) }
+/// ```
+pub fn connect_inbox<P: Receive<ClientSide>>() -> InboxBuilder<P> {
+    InboxBuilder { config: ClientConfig::default(), protocol: PhantomData }
+}
+
+/// How to connect with handlers; made by [`connect`].
+#[must_use = "nothing is connected before `to` or `over` is awaited"]
+pub struct ClientBuilder<S: Service> {
+    pub(crate) state: Arc<S::State>,
+    pub(crate) config: ClientConfig,
+}
+
+/// How to connect with an inbox; made by [`connect_inbox`].
+#[must_use = "nothing is connected before `to` or `over` is awaited"]
+pub struct InboxBuilder<P> {
+    pub(crate) config: ClientConfig,
+    protocol: PhantomData<fn() -> P>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ClientConfig {
+    pub(crate) limits: Limits,
+    pub(crate) dialect: Dialect,
+    pub(super) credentials: Vec<u8>,
+    pub(super) call_timeout: Option<Duration>,
+    pub(crate) handshake_timeout: Duration,
+    pub(super) heartbeat_ms: u32,
+    plaintext_on_network: bool,
+    pub(super) plaintext_credentials: bool,
+    tls: ClientTls,
+    /// Whom to trust, once that is settled; plain text if nobody was named.
+    pub(super) connector: Option<Arc<Connector>>,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            dialect: Dialect::Native,
+            credentials: Vec::new(),
+            call_timeout: Some(config::CALL),
+            handshake_timeout: config::HANDSHAKE,
+            heartbeat_ms: 0,
+            plaintext_on_network: false,
+            plaintext_credentials: false,
+            tls: ClientTls::default(),
+            connector: None,
+        }
+    }
+}
+
+impl ClientConfig {
+    /// Settles whom to trust, before anything is connected to.
+    pub(crate) async fn settle_trust(&mut self) -> Result<(), ConnectError> {
+        self.connector = self.tls.connector().await?;
+        Ok(())
+    }
+
+    /// Whether connections may leave this machine, once the trust is settled.
+    pub(crate) const fn may_go_beyond_loopback(&self) -> bool {
+        self.plaintext_on_network || self.connector.is_some()
+    }
+}
+
+/// The settings that both builders have.
+macro_rules! settings {
+    () => {
+        /// What this side takes from the server: frame length, open calls, unhandled packets. See [`Limits`]; more than
+        /// 32,768 calls or packets are lowered to that.
+        pub fn limits(mut self, limits: Limits) -> Self {
+            self.config.limits = config::bounded(limits);
+            self
+        }
+
+        /// How packets look on this connection: native unless this says otherwise. The packets, the handlers and the
+        /// promises are the same in both dialects.
+        ///
+        /// [`Dialect::Json`] is for servers that are not made with pnet, and for reading along. Such a client listens for
+        /// 0.2 s whether the server speaks first, as the Python library's does; then it says `handShake`, and after 2 s
+        /// without an answer takes the server for one that has no handshake. Answers without `re` are told by their
+        /// action, and a server of the old form is sent one packet at a time: `docs/wire.md` §11.7.
+        pub const fn dialect(mut self, dialect: Dialect) -> Self {
+            self.config.dialect = dialect;
+            self
+        }
+
+        /// What the server's [`authenticate`](crate::ServerBuilder::authenticate) gets; at most 1 KiB, longer ones are
+        /// refused by the server. In JSON they are text: others are a [`ConnectError::Credentials`].
+        ///
+        /// Without TLS they would travel in plain text. Beyond this machine that is a
+        /// [`ConnectError::PlaintextCredentials`], unless it is [allowed](Self::plaintext_credentials).
+        pub fn credentials(mut self, credentials: impl Into<Vec<u8>>) -> Self {
+            self.config.credentials = credentials.into();
+            self
+        }
+
+        /// How long a call waits for its answer unless it says otherwise: 30 s by default, `None` for as long as the
+        /// connection lives.
+        pub const fn call_timeout(mut self, timeout: Option<Duration>) -> Self {
+            self.config.call_timeout = timeout;
+            self
+        }
+
+        /// How long the server may take to welcome this client, its connect handler included; 5 s by default.
+        pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
+            self.config.handshake_timeout = timeout;
+            self
+        }
+
+        /// How often this client wishes each side of the connection to speak at least, from 1 s to 1 h. The server takes
+        /// the shorter of this and its own [`heartbeat`](crate::ServerBuilder::heartbeat), unless that is off.
+        /// [`Duration::ZERO`], the default, is no wish.
+        ///
+        /// Who is not heard for three times as long is gone: the connection ends with
+        /// [`CloseCode::Timeout`](crate::CloseCode::Timeout).
+        pub fn heartbeat(mut self, every: Duration) -> Self {
+            self.config.heartbeat_ms = config::heartbeat_ms(every);
+            self
+        }
+
+        /// Allows a server beyond loopback, although everything travels in plain text.
+        pub const fn plaintext_on_network(mut self) -> Self {
+            self.config.plaintext_on_network = true;
+            self
+        }
+
+        /// Allows [credentials](Self::credentials) to travel in plain text beyond this machine, where whoever stands between
+        /// can read and use them.
+        pub const fn plaintext_credentials(mut self) -> Self {
+            self.config.plaintext_credentials = true;
+            self
+        }
+
+        /// Shows this key to the server (RFC 7250), which knows the client by it: [`Peer::key`](crate::Peer::key). Goes with
+        /// [`pin`](Self::pin), [`known_hosts`](Self::known_hosts), [`roots`](Self::roots) or
+        /// [`system_roots`](Self::system_roots), since a key is shown to a server that is trusted.
+        #[cfg(feature = "tls")]
+        pub fn identity(mut self, identity: Identity) -> Self {
+            self.config.tls.identity = Some(identity);
+            self
+        }
+
+        /// Connects with TLS, to a server that has this key: a [`Fingerprint`], or its text (`"SHA256:…"`), which the server
+        /// prints. Of several any will do, so that a new key can be pinned before the server takes it.
+        ///
+        /// A text that is no fingerprint is an error of connecting. Pins exclude other ways to trust.
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # use pnet::{Packet, protocol, actions};
+        /// # use serde::{Serialize, Deserialize};
+        /// # #[derive(Packet, Serialize, Deserialize)] pub struct Ask { n: u8 }
+        /// # protocol! { pub Quiz { client { Ask } } }
+        /// # actions! { pub client Ui for Quiz: }
+        /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+        /// let quiz = pnet::connect(Ui, ())
+        ///     .pin("SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")
+        ///     .to("quiz.example.com:25565")
+        ///     .await?;
+        /// # drop(quiz);
+        /// # Ok(()) }
+        /// ```
+        #[cfg(feature = "tls")]
+        pub fn pin<F>(mut self, fingerprint: F) -> Self
+        where
+            F: TryInto<Fingerprint>,
+            F::Error: Into<FingerprintError>,
+        {
+            self.config.tls.pin(fingerprint.try_into().map_err(Into::into));
+            self
+        }
+
+        /// Connects with TLS, to a server whose key is in this file; a server that is not in it is trusted once, and its key
+        /// is stored. From then on another key is an error that names both, as with SSH.
+        ///
+        /// A line is `HOST:PORT SHA256:…`, with the server as it was dialled. The file and its folder have to be writable:
+        /// a key that cannot be stored is an error. Lines that cannot be read are kept and warned of. Several programs may
+        /// use one file at the same time.
+        ///
+        /// The first contact proves nothing: compare what was stored with what the server prints. A client that
+        /// [reconnects](Self::reconnect) keeps to the first key that it has seen, whatever becomes of the file.
+        #[cfg(feature = "tls")]
+        pub fn known_hosts(mut self, file: impl Into<PathBuf>) -> Self {
+            self.config.tls.known_hosts = Some(file.into());
+            self
+        }
+
+        /// Connects with TLS, to a server with a certificate that one of these authorities has issued, in PEM. Several calls
+        /// add up.
+        ///
+        /// The certificate has to be for the host that is connected to, or for the [`server_name`](Self::server_name).
+        #[cfg(feature = "tls")]
+        pub fn roots(mut self, pem: impl AsRef<[u8]>) -> Self {
+            self.config.tls.roots.push(pem.as_ref().to_owned());
+            self
+        }
+
+        /// The same with the authorities that this system trusts. On Linux they come with the package `ca-certificates`;
+        /// `SSL_CERT_FILE` names others.
+        #[cfg(feature = "tls")]
+        pub const fn system_roots(mut self) -> Self {
+            self.config.tls.system_roots = true;
+            self
+        }
+
+        /// Trusts the server in this process, unless whom to trust was said.
+        pub(crate) fn trusting(self, key: Option<Fingerprint>) -> Self {
+            let config = ClientConfig { tls: self.config.tls.trusting_by_default(key), ..self.config };
+            Self { config, ..self }
+        }
+
+        /// Which name, or IP address, the server's certificate has to be for, if it is not the host that is connected to.
+        #[cfg(feature = "tls")]
+        pub fn server_name(mut self, name: impl Into<String>) -> Self {
+            self.config.tls.server_name = Some(name.into());
+            self
+        }
+    };
+}
+
+impl<S: Service> ClientBuilder<S> {
+    settings!();
+
+    /// Connects over TCP.
+    ///
+    /// Nothing that the server sends reaches a handler before the handshake is done, which is when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`]: the address cannot be reached or is beyond loopback, the server speaks something else or
+    /// another version of the protocol (the error names what differs), it refused, or it took too long.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt; the server may have seen a connection.
+    pub async fn to<P>(mut self, address: impl Address) -> Result<Client<P>, ConnectError>
+    where
+        P: Phase<Protocol = S::Protocol>,
+        S::Protocol: Protocol<Start = P>,
+    {
+        self.config.settle_trust().await?;
+        let name = address.to_name();
+        let (io, peer) = tcp::connect(address, self.config.may_go_beyond_loopback()).await?;
+        self.open(Dialed::new(io, peer, Some(name))).await
+    }
+
+    /// Connects over a transport that exists already; `peer` says who is at its other end, and what the server is called where
+    /// TLS has to know that.
+    ///
+    /// # Errors
+    ///
+    /// As [`to`](Self::to).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt and the transport.
+    pub async fn over<P>(mut self, io: impl Transport, peer: PeerAddr) -> Result<Client<P>, ConnectError>
+    where
+        P: Phase<Protocol = S::Protocol>,
+        S::Protocol: Protocol<Start = P>,
+    {
+        self.config.settle_trust().await?;
+        self.open(Dialed::new(io, peer, None)).await
+    }
+
+    async fn open<P>(self, dialed: Dialed) -> Result<Client<P>, ConnectError>
+    where
+        P: Phase<Protocol = S::Protocol>,
+        S::Protocol: Protocol<Start = P>,
+    {
+        let places = places(&self.config.limits);
+        let state = self.state;
+        let mut dispatch = |conn| -> Box<dyn Dispatch> {
+            let shared =
+                Arc::new(Shared { state: Arc::clone(&state), hub: Arc::new(HubCore::default()), pool: Pool::new() });
+            let link = Arc::new(Link { shared, conn, member: OnceLock::new() });
+            Box::new(Served::<S>::new(link, places))
+        };
+        open(dialed, self.config, S::Protocol::INFO, &mut dispatch).await.map(Client::opened)
+    }
+}
+
+impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
+    settings!();
+
+    /// Connects over TCP.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientBuilder::to`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt; the server may have seen a connection.
+    pub async fn to<P>(mut self, address: impl Address) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
+    where
+        P: Phase<Protocol = Pr>,
+        Pr: Protocol<Start = P>,
+    {
+        self.config.settle_trust().await?;
+        let name = address.to_name();
+        let (io, peer) = tcp::connect(address, self.config.may_go_beyond_loopback()).await?;
+        self.open(Dialed::new(io, peer, Some(name))).await
+    }
+
+    /// Connects over a transport that exists already; `peer` says who is at its other end, and what the server is called where
+    /// TLS has to know that.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientBuilder::to`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the attempt and the transport.
+    pub async fn over<P>(mut self, io: impl Transport, peer: PeerAddr) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
+    where
+        P: Phase<Protocol = Pr>,
+        Pr: Protocol<Start = P>,
+    {
+        self.config.settle_trust().await?;
+        self.open(Dialed::new(io, peer, None)).await
+    }
+
+    async fn open<P>(self, dialed: Dialed) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
+    where
+        P: Phase<Protocol = Pr>,
+        Pr: Protocol<Start = P>,
+    {
+        let (items, inbox) = inbox::channel(inbox_places(&self.config.limits, self.config.dialect));
+        let mut dispatch = |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Pr>::new(items.clone(), conn)) };
+        let conn = open(dialed, self.config, Pr::INFO, &mut dispatch).await?;
+        Ok((Client::opened(conn), inbox))
+    }
+}
+
+impl<S: Service> fmt::Debug for ClientBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").finish_non_exhaustive()
+    }
+}
+
+impl<P> fmt::Debug for InboxBuilder<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboxBuilder").finish_non_exhaustive()
+    }
+}
