@@ -41,8 +41,11 @@ pub enum KeyError {
         /// Which file, or `the PEM`.
         origin: String,
     },
-    /// It begins and does not end: a file that was not written to its end.
-    #[error("{origin} is not whole: its `-----END {label}-----` is missing, or what stands before it is no base64")]
+    /// It begins and does not end: a file that was not written to its end, or a text whose line ends were lost.
+    #[error(
+        "{origin} is not whole: its `-----END {label}-----` is missing, or what stands before it is no base64 in \
+         lines of its own"
+    )]
     Torn {
         /// Which file, or `the PEM`.
         origin: String,

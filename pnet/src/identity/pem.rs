@@ -95,14 +95,19 @@ pub(super) fn check_public_key(spki: &[u8]) -> Result<(), String> {
 pub(super) fn label(pem: &[u8], origin: &str) -> Result<String, KeyError> {
     let text = String::from_utf8_lossy(pem);
     let text = Zeroizing::new(text.into_owned());
-    let begin = text.lines().find_map(|line| line.trim().strip_prefix("-----BEGIN "));
-    let label = begin.map(|rest| rest.trim_end_matches('-').to_owned());
-    let Some(label) = label else { return Err(KeyError::NotPem { origin: origin.to_owned() }) };
-    let label = pnet_protocol::text::escape(&label, SHOWN_LEN);
+    let Some(label) = text.lines().find_map(begun) else { return Err(KeyError::NotPem { origin: origin.to_owned() }) };
+    let label = pnet_protocol::text::escape(label, SHOWN_LEN);
     if !text.contains(&format!("-----END {label}-----")) {
         return Err(KeyError::Torn { origin: origin.to_owned(), label });
     }
     Ok(label)
+}
+
+/// The label, if a section begins in this line.
+fn begun(line: &str) -> Option<&str> {
+    let rest = line.trim().strip_prefix("-----BEGIN ")?;
+    // Where line ends were lost, the key itself follows on the same line.
+    rest.split("-----").next().map(|label| label.trim_end_matches('-'))
 }
 
 /// An algorithm in words.

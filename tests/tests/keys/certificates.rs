@@ -144,6 +144,7 @@ fn keys_that_are_none_are_named() {
         ("holds no PEM", String::new()),
         ("holds no PEM", "this is no key\n".to_owned()),
         ("is not whole", half.to_owned()),
+        ("is not whole", leaf.key.replace('\n', "")),
         ("`CERTIFICATE`, and a private key without a password is wanted", leaf.chain.clone()),
         ("`ENCRYPTED PRIVATE KEY`, and a private key without a password is wanted", encrypted.clone()),
         ("`PUBLIC KEY`", openssl_text("pkey -pubout", &leaf.key)),

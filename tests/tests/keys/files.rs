@@ -212,6 +212,17 @@ fn a_byte_that_has_flipped_makes_an_error_or_does_not_matter() {
 }
 
 #[test]
+fn a_key_whose_lines_were_joined_is_an_error_that_repeats_none_of_it() {
+    let ed25519 = KeyPair::generate_for(&PKCS_ED25519).expect("a key can be made").serialize_pem();
+    for pem in [rsa(0), &ed25519] {
+        for joined in [pem.replace('\n', ""), pem.replace('\n', " "), pem.replace('\n', "\\n"), pem.replace(' ', "")] {
+            let error = Identity::from_pem(&joined).expect_err("it has one line");
+            names_and_keeps(&error, Path::new("the PEM"), &[pem]);
+        }
+    }
+}
+
+#[test]
 fn line_ends_of_other_systems_and_words_around_the_key_do_not_matter() {
     let pem = rsa(0);
     for same in [pem.replace('\n', "\r\n"), format!("Bag Attributes\n    friendlyName: a key\n{pem}\nend\n")] {
