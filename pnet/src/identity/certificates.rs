@@ -76,9 +76,10 @@ impl Certificates {
         files: Option<(PathBuf, PathBuf)>,
     ) -> Result<Self, KeyError> {
         let certs = certificates(chain, chain_name)?;
-        let label = pem::label(key, key_name)?;
+        let private = |label: &str| label.ends_with("PRIVATE KEY");
+        let label = pem::label_of(key, key_name, private)?;
         let torn = || KeyError::Torn { origin: key_name.to_owned(), label: label.clone() };
-        if !label.ends_with("PRIVATE KEY") || label.contains("ENCRYPTED") {
+        if !private(&label) || label.contains("ENCRYPTED") {
             let wanted = "a private key without a password";
             return Err(KeyError::Kind { origin: key_name.to_owned(), found: format!("`{label}`"), wanted });
         }

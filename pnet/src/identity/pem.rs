@@ -93,9 +93,16 @@ pub(super) fn check_public_key(spki: &[u8]) -> Result<(), String> {
 
 /// What the first section of a PEM text calls itself, if the section has an end.
 pub(super) fn label(pem: &[u8], origin: &str) -> Result<String, KeyError> {
+    label_of(pem, origin, |_| true)
+}
+
+/// The same for the first section with a wanted label; if there is none, for the first section.
+pub(super) fn label_of(pem: &[u8], origin: &str, wanted: impl Fn(&str) -> bool) -> Result<String, KeyError> {
     let text = String::from_utf8_lossy(pem);
     let text = Zeroizing::new(text.into_owned());
-    let Some(label) = text.lines().find_map(begun) else { return Err(KeyError::NotPem { origin: origin.to_owned() }) };
+    let mut labels = text.lines().filter_map(begun);
+    let label = labels.clone().find(|label| wanted(label)).or_else(|| labels.next());
+    let Some(label) = label else { return Err(KeyError::NotPem { origin: origin.to_owned() }) };
     let label = pnet_protocol::text::escape(label, SHOWN_LEN);
     if !text.contains(&format!("-----END {label}-----")) {
         return Err(KeyError::Torn { origin: origin.to_owned(), label });

@@ -49,7 +49,11 @@ async fn keys_in_every_form_of_pem_serve() {
     assert!(sec1.starts_with("-----BEGIN EC PRIVATE KEY-----"), "it is of the older form");
     let pkcs1 = openssl_text("rsa -traditional", &rsa.key);
     assert!(pkcs1.starts_with("-----BEGIN RSA PRIVATE KEY-----"), "it is of the older form");
-    let forms = [(&ec, sec1), (&rsa, pkcs1), (&ec, ec.key.replace('\n', "\r\n"))];
+    // What `openssl ecparam -genkey` writes in front of the key.
+    let with_parameters = openssl_text("ecparam -name prime256v1", "") + &sec1;
+    // One file for both, as some servers want it.
+    let both = ec.chain.clone() + &ec.key;
+    let forms = [(&ec, sec1), (&rsa, pkcs1), (&ec, with_parameters), (&ec, both), (&ec, ec.key.replace('\n', "\r\n"))];
     for (leaf, key) in forms {
         let certificates = Certificates::from_pem(&leaf.chain, &key).unwrap_or_else(|error| panic!("{error}: {key}"));
         serves(certificates, &authority).await;
