@@ -8,6 +8,7 @@ use std::{
 
 use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::ParsedCertificate,
     sign::CertifiedKey,
 };
 
@@ -76,6 +77,11 @@ impl Certificates {
         files: Option<(PathBuf, PathBuf)>,
     ) -> Result<Self, KeyError> {
         let certs = certificates(chain, chain_name)?;
+        if certs.first().is_none_or(|first| ParsedCertificate::try_from(first).is_err()) {
+            let (found, wanted) =
+                ("a certificate that cannot be read".to_owned(), "the server's own in the first place");
+            return Err(KeyError::Kind { origin: chain_name.to_owned(), found, wanted });
+        }
         let private = |label: &str| label.ends_with("PRIVATE KEY");
         let label = pem::label_of(key, key_name, private)?;
         let torn = || KeyError::Torn { origin: key_name.to_owned(), label: label.clone() };

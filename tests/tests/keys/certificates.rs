@@ -122,6 +122,7 @@ fn chains_that_are_none_are_named() {
     let two = leaf.chain.clone() + &authority.pem;
     let third = &two[..two.len() - 30];
     let spoiled = leaf.chain.replacen("MII", "%%%", 1);
+    let nonsense = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n".to_owned();
     let chains = [
         ("holds no PEM", String::new()),
         ("holds no PEM", "these are no certificates\n".to_owned()),
@@ -129,6 +130,7 @@ fn chains_that_are_none_are_named() {
         ("is not whole", third.to_owned()),
         ("is not whole", spoiled),
         ("a certificate (`-----BEGIN CERTIFICATE-----`) is wanted", leaf.key.clone()),
+        ("cannot be read", nonsense),
     ];
     for (expected, chain) in chains {
         let error = Certificates::from_pem(&chain, &leaf.key).expect_err(&chain);
