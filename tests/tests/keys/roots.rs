@@ -86,6 +86,15 @@ async fn an_issuer_that_nobody_knows_is_not_trusted() {
 }
 
 #[tokio::test]
+async fn an_authority_that_was_made_anew_under_its_name_is_another() {
+    let (authority, other) = (Authority::new("an authority"), Authority::new("an authority"));
+    let leaf = other.issue(&["host.example"]);
+    let (text, passing) = reason(reach(&leaf, NAME, client().roots(&authority.pem)).await);
+    assert!(text.contains("a signature in the chain") && text.contains("is not by the key"), "{text}");
+    assert!(!passing);
+}
+
+#[tokio::test]
 async fn a_chain_has_to_include_those_in_between() {
     let authority = Authority::new("an authority");
     let between = authority.intermediate("one in between");

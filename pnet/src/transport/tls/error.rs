@@ -175,7 +175,7 @@ impl TlsError {
                 Some(Rejected::Untrusted(untrusted)) => Self::Untrusted(untrusted.clone()),
                 Some(Rejected::Unfit(shown)) => Self::RawKey { server, shown: shown.clone() },
                 None => {
-                    let (reason, passing) = certificate_words(error);
+                    let (reason, passing) = certificate_words(error, raw);
                     Self::Certificate { server, reason, passing }
                 }
             },
@@ -273,14 +273,14 @@ pub(super) fn words(error: &Error) -> String {
         Error::PeerMisbehaved(error) => format!("the other side breaks the rules of TLS ({error:?})"),
         Error::InvalidCertificate(error) => match Rejected::of(error) {
             Some(rejected) => rejected.to_string(),
-            None => certificate_words(error).0,
+            None => certificate_words(error, true).0,
         },
         error => error.to_string(),
     }
 }
 
-/// What is wrong with a certificate, and whether time may mend it.
-fn certificate_words(error: &CertificateError) -> (String, bool) {
+/// What is wrong with a certificate, or a raw key, and whether time may mend it.
+fn certificate_words(error: &CertificateError, raw: bool) -> (String, bool) {
     match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             ("the certificate has expired".to_owned(), true)
@@ -298,7 +298,13 @@ fn certificate_words(error: &CertificateError) -> (String, bool) {
             let name = expected.to_str();
             (format!("the certificate is for another name: {}, and not {name}", presented.join(", ")), false)
         }
-        CertificateError::BadSignature => ("the signature does not belong to the key that was shown".to_owned(), false),
+        CertificateError::BadSignature if raw => {
+            ("the signature does not belong to the key that was shown".to_owned(), false)
+        }
+        // An authority that was made anew has its old name and another key.
+        CertificateError::BadSignature => {
+            ("a signature in the chain, or the server's own, is not by the key that it should be by".to_owned(), false)
+        }
         CertificateError::Revoked => ("the certificate was revoked".to_owned(), false),
         error => (format!("the certificate was not accepted ({error:?})"), false),
     }
