@@ -477,6 +477,20 @@ async fn twenty_clients_that_store_at_once_lose_no_line() {
     assert_eq!(folder.names(), ["known_hosts", "known_hosts.lock"]);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_to_the_file_stays_one() {
+    let folder = Folder::new();
+    let (file, link) = (folder.write("known_hosts", "# mine\n"), folder.path("link"));
+    std::os::unix::fs::symlink(&file, &link).expect("a link can be made");
+    meet(0, &link).await.expect("it is the first contact");
+    assert_eq!(text(&file), format!("# mine\n{}", line(NAME, 0)));
+    assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
+    assert_eq!(folder.names(), ["known_hosts", "known_hosts.lock", "link"]);
+    let mistrust = untrusted(meet(1, &link).await);
+    assert_eq!(mistrust.stored, Some((link, 2)));
+}
+
 /// What a file is called matters nowhere but on disk.
 #[tokio::test]
 async fn a_file_in_the_current_folder_may_be_called_by_its_name_alone() {

@@ -74,7 +74,8 @@ impl KnownHosts {
             text.push(b'\n');
         }
         text.extend_from_slice(format!("{} {key}\n", name(server)).as_bytes());
-        replace(&self.path, &text).map_err(|error| self.error(format!("the key cannot be stored: {error}")))?;
+        replace(&self.behind_links(), &text)
+            .map_err(|error| self.error(format!("the key cannot be stored: {error}")))?;
         let file = self.path.display();
         tracing::info!(%server, %key, %file, "first contact: the key is stored, compare it with what the server prints");
         Ok(())
@@ -129,7 +130,7 @@ impl KnownHosts {
     /// Keeps others from changing the file until this is dropped. What is locked is a file beside it, as the file itself is
     /// replaced.
     fn lock(&self) -> Result<File, TlsError> {
-        let mut beside = self.path.clone().into_os_string();
+        let mut beside = self.behind_links().into_os_string();
         beside.push(".lock");
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
@@ -148,6 +149,11 @@ impl KnownHosts {
                 Err(fs::TryLockError::Error(error)) => return Err(cannot(error)),
             }
         }
+    }
+
+    /// The file itself, where its name is a link: the link stays, and whoever calls the file otherwise has the same lock.
+    fn behind_links(&self) -> PathBuf {
+        fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
     }
 
     async fn off_thread<T: Send + 'static>(
