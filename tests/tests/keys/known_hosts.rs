@@ -176,6 +176,16 @@ async fn what_cannot_be_read_is_kept_byte_by_byte_and_the_others_count() {
 }
 
 #[tokio::test]
+async fn the_first_line_counts_whatever_an_editor_puts_in_front_of_it() {
+    let folder = Folder::new();
+    let file = folder.write("known_hosts", format!("\u{feff}{}", line(NAME, 0)));
+    let before = Snapshot::of(&file);
+    meet(0, &file).await.expect("it is known");
+    assert_eq!(untrusted(meet(1, &file).await).stored, Some((file.clone(), 1)));
+    assert_eq!(Snapshot::of(&file), before);
+}
+
+#[tokio::test]
 async fn a_line_for_this_server_that_cannot_be_read_is_an_error_that_names_it() {
     let folder = Folder::new();
     let good = pin(0).to_string();

@@ -105,6 +105,8 @@ impl KnownHosts {
     fn entries(&self, text: &[u8], server: &str) -> Result<Vec<Entry>, TlsError> {
         let server = name(server);
         let mut entries = Vec::new();
+        // Some editors mark a text as UTF-8 like this, and the first line counts all the same.
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
             let (line, number) = (String::from_utf8_lossy(line), number + 1);
             let mut words = line.split_whitespace();
