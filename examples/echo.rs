@@ -15,10 +15,16 @@
 //! ```sh
 //! printf '{"action":"ECHO","data":{"text":"hello"},"id":1}' | nc -N 127.0.0.1 25565
 //! ```
+//!
+//! With a chain of certificates and their key in PEM, it takes TLS and nothing else:
+//!
+//! ```sh
+//! cargo run --example echo 25565 chain.pem key.pem
+//! ```
 
 use std::{error::Error, io, net::Ipv4Addr};
 
-use pnet::{Packet, action, actions, protocol};
+use pnet::{Certificates, Packet, action, actions, protocol};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -42,8 +48,14 @@ actions! { pub server MirrorServer for Mirror: echo }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let port = std::env::args().nth(1).map_or(Ok(0), |port| port.parse::<u16>())?;
-    let server = pnet::serve(MirrorServer, ()).bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let mut arguments = std::env::args().skip(1);
+    let port = arguments.next().map_or(Ok(0), |port| port.parse::<u16>())?;
+    let mut server = pnet::serve(MirrorServer, ());
+    if let Some(chain) = arguments.next() {
+        let key = arguments.next().ok_or("a chain of certificates needs its key")?;
+        server = server.certificates(Certificates::load(chain, key).await?);
+    }
+    let server = server.bind((Ipv4Addr::LOCALHOST, port)).await?;
     println!("listening on {}", server.local_addr());
     let done = server
         .run_until(async {
