@@ -37,6 +37,7 @@ pub struct Meta {
     pub(crate) call: bool,
     /// The stream that the handler produces.
     pub(crate) stream: Option<StreamId>,
+    /// Filled in where a handler or an inbox's reader sees it.
     pub(crate) key: Option<Arc<Fingerprint>>,
 }
 
@@ -55,13 +56,17 @@ pub(crate) struct Shared<S: Service> {
 }
 
 impl<S: Service> Cx<S> {
-    pub(crate) const fn new(link: Arc<Link<S>>, meta: Meta) -> Self {
-        Self { link, meta }
+    pub(crate) fn new(link: Arc<Link<S>>, meta: Meta) -> Self {
+        let key = link.conn.key.clone();
+        Self { link, meta: Meta { key, ..meta } }
     }
 
+    /// Another packet of the same connection, whose key stays.
     #[inline]
-    pub(crate) fn set_meta(&mut self, meta: &Meta) {
-        self.meta.clone_from(meta);
+    pub(crate) const fn set_meta(&mut self, meta: &Meta) {
+        let Meta { action, created, deadline, call, stream, key: _ } = *meta;
+        (self.meta.action, self.meta.created, self.meta.deadline) = (action, created, deadline);
+        (self.meta.call, self.meta.stream) = (call, stream);
     }
 
     pub(crate) const fn link(&self) -> &Arc<Link<S>> {
@@ -150,8 +155,8 @@ impl<S: Service> fmt::Debug for Cx<S> {
 
 impl Meta {
     /// The metadata of connect and disconnect handlers, which have no packet.
-    pub(crate) const fn none(key: Option<Arc<Fingerprint>>) -> Self {
-        Self { action: "", created: None, deadline: None, call: false, stream: None, key }
+    pub(crate) const fn none() -> Self {
+        Self { action: "", created: None, deadline: None, call: false, stream: None, key: None }
     }
 
     /// The packet's action; empty in connect and disconnect handlers.

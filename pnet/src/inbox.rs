@@ -259,7 +259,8 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
             ended.ended(&job, Err(failure), &[]);
             return;
         }
-        let item = Item { conn: Arc::clone(&self.conn), job, payload: buffers::keep(payload) };
+        let meta = Meta { key: self.conn.key.clone(), ..job.meta };
+        let item = Item { conn: Arc::clone(&self.conn), job: Job { meta, ..job }, payload: buffers::keep(payload) };
         if let Err(refused) = self.items.try_send(item) {
             let (TrySendError::Full(item) | TrySendError::Closed(item)) = refused;
             ended.ended(&item.job, Err(nobody_reads()), &[]);

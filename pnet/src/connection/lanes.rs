@@ -302,7 +302,7 @@ impl<S: Service> Lanes<S> {
         self.find_seat(action);
         let Self { link, cx, waits, seat, .. } = self;
         let seat = seat.get_or_insert_with(|| Seat::new(action, make()));
-        let cx = cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none(None)));
+        let cx = cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none()));
         let weight = OVERHEAD + seat.start(cx, meta, payload);
         let ready = waits.ready.get_or_insert_with(|| Ready::new(waker));
         // It stays where it is unless its handler waits: to move it would cost more than to poll it.
@@ -373,7 +373,7 @@ impl<S: Service> Lanes<S> {
     #[inline]
     fn around(&mut self) -> &mut Cx<S> {
         let link = &self.link;
-        self.cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none(None)))
+        self.cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none()))
     }
 
     /// Sees to it that the seat is one of the action, if there is one: the one that was used last, or one of the server's.

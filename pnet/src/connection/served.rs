@@ -37,8 +37,7 @@ impl<S: Service> Served<S> {
     }
 
     fn cx(&self) -> Cx<S> {
-        let link = self.lanes.link();
-        Cx::new(Arc::clone(link), Meta::none(link.conn.key.clone()))
+        Cx::new(Arc::clone(self.lanes.link()), Meta::none())
     }
 
     fn poll_connect(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Refused>> {

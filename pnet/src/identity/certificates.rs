@@ -51,6 +51,11 @@ impl Certificates {
         Self::parse((chain.as_ref(), "the chain's PEM"), (key.as_ref(), "the key's PEM"), None)
     }
 
+    /// Whether this is that very value, and not one that was read anew.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Reads the files again. Those that came from elsewhere stay as they are.
     pub(crate) fn reload(&self) -> Result<Self, KeyError> {
         match &self.0.files {

@@ -13,16 +13,12 @@ use super::KeyError;
 
 /// What is in a file that only its owner may read; `None` if there is none.
 pub(super) fn read_secret(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(KeyError::io(path, "read", error)),
+    let mut file = match open(path) {
+        Err(KeyError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
     };
     // Of the file that is open, not of whatever has this name a moment later.
     let metadata = file.metadata().map_err(|error| KeyError::io(path, "read", error))?;
-    if !metadata.is_file() {
-        return Err(KeyError::NotAFile { file: path.to_owned() });
-    }
     if let Some(mode) = shared_mode(&metadata, 0o077) {
         return Err(KeyError::Permissions { file: path.to_owned(), mode });
     }
@@ -31,11 +27,16 @@ pub(super) fn read_secret(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Key
 
 /// What is in a file, whoever else may read it.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let mut file = File::open(path).map_err(|error| KeyError::io(path, "read", error))?;
-    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+    read_all(&mut open(path)?, path)
+}
+
+/// Opens a file, and nothing else: a pipe would be waited for until somebody writes into it.
+fn open(path: &Path) -> Result<File, KeyError> {
+    let cannot = |error| KeyError::io(path, "read", error);
+    if !fs::metadata(path).map_err(cannot)?.is_file() {
         return Err(KeyError::NotAFile { file: path.to_owned() });
     }
-    read_all(&mut file, path)
+    File::open(path).map_err(cannot)
 }
 
 fn read_all(file: &mut File, path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {

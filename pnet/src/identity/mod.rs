@@ -148,6 +148,11 @@ impl Identity {
         self.0.fingerprint
     }
 
+    /// Whether this is that very value, and not one that was read anew.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Reads its file again. One that came from elsewhere stays as it is.
     pub(crate) fn reload(&self) -> Result<Self, KeyError> {
         let Some(path) = &self.0.path else { return Ok(self.clone()) };

@@ -86,7 +86,8 @@ pub(super) fn check_public_key(spki: &[u8]) -> Result<(), String> {
     if spki.len() > MAX_SPKI {
         return Err(format!("an RSA key of more than {MAX_BITS} bits"));
     }
-    let key = PublicKey::from_public_key_der(spki).map_err(|_| "an RSA key whose numbers are none".to_owned())?;
+    let key = PublicKey::from_public_key_der(spki)
+        .map_err(|_| "an RSA key that is far too short, or whose numbers are none".to_owned())?;
     let bits = key.n().bit_width();
     if (MIN_BITS..=MAX_BITS).contains(&bits) { Ok(()) } else { Err(format!("an RSA key of {bits} bits")) }
 }

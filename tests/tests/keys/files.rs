@@ -122,6 +122,16 @@ async fn a_key_that_others_can_read_or_change_is_refused_with_its_mode() {
     }
 }
 
+/// Nobody writes into it, and it must not be waited for.
+#[tokio::test]
+async fn a_pipe_is_no_file() {
+    let folder = Folder::new();
+    let path = folder.path("key");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs").success());
+    let error = refused(&path).await;
+    assert!(matches!(error, KeyError::NotAFile { .. }), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_folder_is_no_file() {
     let folder = Folder::new();

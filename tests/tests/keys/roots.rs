@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use pnet::{Certificates, Client, ClientBuilder, ConnectError, TlsError};
 use pnet_tests::talk::{Talk, TalkClient};
-use rcgen::{KeyPair, PKCS_RSA_SHA256, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, PKCS_RSA_SHA256, date_time_ymd};
 
 use super::support::{
     Authority, Folder, Leaf, NAME, child, client, dial_as, fingerprint_by_openssl, identity, pin, rsa, server,
@@ -94,6 +94,19 @@ async fn an_authority_that_was_made_anew_under_its_name_is_another() {
     assert!(!passing);
 }
 
+/// What `openssl req -x509` makes unless it is told otherwise.
+#[tokio::test]
+async fn an_authority_s_own_certificate_is_no_servers() {
+    let key = KeyPair::generate().expect("a key can be made");
+    let mut params = CertificateParams::new(vec!["host.example".to_owned()]).expect("it is a name");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let chain = params.self_signed(&key).expect("it can be signed").pem();
+    let leaf = Leaf { chain: chain.clone(), key: key.serialize_pem() };
+    let (reason, passing) = reason(reach(&leaf, NAME, client().roots(&chain)).await);
+    assert!(reason.contains("an authority's own certificate") && reason.contains("CA:FALSE"), "{reason}");
+    assert!(!passing);
+}
+
 #[tokio::test]
 async fn a_chain_has_to_include_those_in_between() {
     let authority = Authority::new("an authority");
@@ -173,12 +186,12 @@ fn the_systems_roots_are_those_of_a_file_that_can_be_named() {
     assert!(run(&empty).contains("no root certificates were found"));
 }
 
+/// A part of the test above, which sets the variables.
 #[tokio::test]
-#[ignore = "is a part of another test"]
 #[expect(clippy::print_stdout, reason = "the other test reads it")]
 async fn prints_what_the_systems_roots_say() {
-    let file = |name| std::env::var_os(name).expect("the other test sets it");
-    let certificates = Certificates::load(file(CHAIN_FILE), file(LEAF_KEY_FILE)).await.expect("they belong together");
+    let (Some(chain), Some(key)) = (std::env::var_os(CHAIN_FILE), std::env::var_os(LEAF_KEY_FILE)) else { return };
+    let certificates = Certificates::load(chain, key).await.expect("they belong together");
     let server = server().certificates(certificates).in_memory();
     match dial_as(&server, NAME, client().system_roots()).await {
         Ok(_) => println!("result: connected"),

@@ -299,14 +299,11 @@ pub(crate) fn settings(result: Result<Client<Talk>, ConnectError>) -> &'static s
     }
 }
 
-/// Runs one of this program's ignored tests in a process of its own, with these variables, and gives what it prints.
+/// Runs one of this program's tests in a process of its own, with these variables, and gives what it prints.
 pub(crate) fn child(test: &str, variables: &[(&str, &Path)]) -> std::process::Child {
     let program = std::env::current_exe().expect("this program has a path");
     let mut command = Command::new(program);
-    command
-        .args([test, "--exact", "--ignored", "--nocapture"])
-        .envs(variables.iter().copied())
-        .env_remove("SSL_CERT_DIR");
+    command.args([test, "--exact", "--nocapture"]).envs(variables.iter().copied()).env_remove("SSL_CERT_DIR");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("this program can be started again")
 }

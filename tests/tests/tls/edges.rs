@@ -13,7 +13,7 @@ use pnet_protocol::frame::PREFACE;
 use pnet_tests::{
     keys,
     log::Log,
-    talk::{Book, Flood, Note, Talk, TalkClient},
+    talk::{Book, Flood, Note, Talk, TalkClient, TalkServer},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split},
@@ -328,6 +328,15 @@ async fn handlers_know_the_key_of_who_is_there() {
         let told = client.call(who::Ask {}).await.expect("is answered");
         assert_eq!(told, who::Told { by_peer: key.clone(), by_meta: key.clone(), when_joined: key });
     }
+}
+
+#[tokio::test]
+async fn a_reader_of_an_inbox_knows_the_key_of_its_server() {
+    let server = pnet::serve(TalkServer, Book::default()).identity(keys::server()).in_memory();
+    let (client, mut inbox) = server.connect_inbox().await.expect("connects");
+    client.send(Flood { pushes: 1 }).await.expect("is sent");
+    inbox.recv().await.expect("a push comes");
+    assert_eq!(inbox.meta().and_then(|meta| meta.key().copied()), Some(keys::server().fingerprint()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -398,7 +398,7 @@ impl Driver {
     fn meta(&mut self, action: &'static str, timeout_ms: u32, call: bool) -> Meta {
         let deadline = (timeout_ms != 0)
             .then(|| *self.now.get_or_insert_with(Instant::now) + Duration::from_millis(u64::from(timeout_ms)));
-        Meta { action, created: self.created, deadline, call, stream: None, key: self.conn.key.clone() }
+        Meta { action, created: self.created, deadline, call, stream: None, key: None }
     }
 
     /// The peer's bytes have no meaning any more.
@@ -675,7 +675,7 @@ struct Last {
 
 impl Last {
     const fn nothing() -> Self {
-        Self { timeout_ms: 0, meta: Meta::none(None) }
+        Self { timeout_ms: 0, meta: Meta::none() }
     }
 
     /// The metadata of a packet of the same read, with these of an action, a timeout, and whether it is a call.

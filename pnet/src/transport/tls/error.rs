@@ -305,6 +305,13 @@ fn certificate_words(error: &CertificateError, raw: bool) -> (String, bool) {
         CertificateError::BadSignature => {
             ("a signature in the chain, or the server's own, is not by the key that it should be by".to_owned(), false)
         }
+        // The library has no name of its own for what `openssl req -x509` makes unless it is told otherwise.
+        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => (
+            "the server shows an authority's own certificate: have it issue one for the server, or make it with \
+             `basicConstraints=CA:FALSE`"
+                .to_owned(),
+            false,
+        ),
         CertificateError::Revoked => ("the certificate was revoked".to_owned(), false),
         error => (format!("the certificate was not accepted ({error:?})"), false),
     }

@@ -102,8 +102,17 @@ impl Acceptor {
 
     /// Reads the files of the keys again. If one is bad, all stay as they were.
     pub(crate) fn reload(&self) -> Result<(), KeyError> {
-        let keys = self.keys().clone().reload()?;
-        self.set_keys(|known| *known = keys);
+        let before = self.keys().clone();
+        let after = before.reload()?;
+        // What somebody has set while the files were read is newer.
+        self.set_keys(|keys| {
+            if same(&keys.identity, &before.identity, Identity::is) {
+                keys.identity = after.identity;
+            }
+            if same(&keys.certificates, &before.certificates, Certificates::is) {
+                keys.certificates = after.certificates;
+            }
+        });
         Ok(())
     }
 
@@ -163,6 +172,14 @@ impl Acceptor {
         tracing::trace!(raw, ?key, "the TLS handshake is done");
         underlay.open(moving.io);
         Ok(Secured { io: Box::new(TlsTransport(TlsStream::Server(stream))), key })
+    }
+}
+
+/// Whether both are the same value, or both are none.
+fn same<T>(one: &Option<T>, other: &Option<T>, is: impl Fn(&T, &T) -> bool) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => is(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 
