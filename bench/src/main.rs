@@ -5,6 +5,7 @@ mod client;
 mod contestant;
 mod contestants;
 mod figures;
+mod keys;
 mod options;
 mod process;
 mod report;
@@ -21,6 +22,7 @@ use crate::{
     claims::Validity,
     contestant::Result,
     figures::Figures,
+    keys::Folder,
     options::Options,
     rounds::{Plan, Runtime},
 };
@@ -46,7 +48,9 @@ fn main() -> ExitCode {
 fn bench(args: &[String]) -> Result<ExitCode> {
     let options = Options::read(args)?;
     let Options { plan, folder } = &options;
-    let (runs, failures) = rounds::play(plan);
+    let keys = Folder::new()?;
+    let (runs, failures) = rounds::play(plan, &keys);
+    drop(keys);
     let figures = Figures::of(&runs);
     let mut head = head(plan, args)?;
     for failure in &failures {

@@ -18,7 +18,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::contestant::Result;
+use crate::{contestant::Result, keys::Folder};
 
 /// CPU time that all threads of a process have used. `pid` is a number, or `self`.
 pub fn cpu_nanos(pid: &str) -> Result<u64> {
@@ -63,9 +63,10 @@ pub struct Process {
 
 impl Process {
     /// Runs this very program with other arguments.
-    pub fn start(args: &[String]) -> Result<Self> {
-        let mut child =
-            Command::new(std::env::current_exe()?).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    pub fn start(args: &[String], keys: &Folder) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let (name, value) = keys.variable();
+        let mut child = command.args(args).env(name, value).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let input = child.stdin.take().ok_or("no input")?;
         let output = BufReader::new(child.stdout.take().ok_or("no output")?);
         let (child, (watched, end)) = (Arc::new(Mutex::new(child)), mpsc::channel());

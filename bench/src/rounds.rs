@@ -7,6 +7,7 @@ use crate::{
     client::Outcome,
     contestant::Result,
     contestants::{self, Entry},
+    keys::Folder,
     process::{self, Process},
     scenario::{Play, Scenario},
     server::Counted,
@@ -84,8 +85,8 @@ impl Run {
     }
 }
 
-/// Plays everything: the runs, and what is to be told of those that failed.
-pub fn play(plan: &Plan) -> (Vec<Run>, Vec<String>) {
+/// Plays everything: the runs, and what is to be told of those that failed. `keys` is there for contestants with TLS.
+pub fn play(plan: &Plan, keys: &Folder) -> (Vec<Run>, Vec<String>) {
     let (mut runs, mut failures) = (Vec::new(), Vec::new());
     for round in 0..plan.rounds {
         for scenario in &plan.scenarios {
@@ -96,7 +97,7 @@ pub fn play(plan: &Plan) -> (Vec<Run>, Vec<String>) {
             for runtime in &plan.runtimes {
                 eprintln!("round {} of {}: {} on {}", round + 1, plan.rounds, scenario.name, runtime.name());
                 for (place, entry) in order(plan, scenario, *runtime).into_iter().enumerate() {
-                    match run(*scenario, entry, *runtime, plan.window) {
+                    match run(*scenario, entry, *runtime, plan.window, keys) {
                         Ok(run) => runs.push(Run { round, place, ..run }),
                         Err(error) => {
                             let failure =
@@ -130,7 +131,7 @@ fn plays_multi(scenario: &Scenario, entry: &Entry) -> bool {
         if connections > 1 || !entry.is_peer)
 }
 
-fn run(scenario: Scenario, entry: Entry, runtime: Runtime, window: Duration) -> Result<Run> {
+fn run(scenario: Scenario, entry: Entry, runtime: Runtime, window: Duration, keys: &Folder) -> Result<Run> {
     let core = |core: usize| match runtime {
         Runtime::Current => if scenario.one_core { "0" } else { ["0", "1"][core] }.to_owned(),
         Runtime::Multi => "any".to_owned(),
@@ -138,11 +139,11 @@ fn run(scenario: Scenario, entry: Entry, runtime: Runtime, window: Duration) -> 
     let args = |role: &str, core: String| {
         [role, entry.name, runtime.name(), &core].into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
-    let mut server = Process::start(&args("server", core(0)))?;
+    let mut server = Process::start(&args("server", core(0)), keys)?;
     let addr = server.line()?;
     let mut args = args("client", core(1));
     args.extend([scenario.name.to_owned(), addr, window.as_millis().to_string()]);
-    let mut client = Process::start(&args)?;
+    let mut client = Process::start(&args, keys)?;
     wait_for(&mut client, "begin")?;
     let (cpu, memory) = (process::cpu_nanos(&server.pid())?, process::resident(&server.pid())?);
     let counted: Counted = serde_json::from_str(&server.ask("counted")?)?;

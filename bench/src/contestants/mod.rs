@@ -60,11 +60,13 @@ pub const ALL: &[Entry] = &[
     Entry::of::<pnet::Native>(),
     Entry::of::<pnet::Later>(),
     Entry::of::<pnet::Json>(),
+    Entry::of::<pnet::Secured>(),
     Entry::of::<fast_json::FastJson>(),
     Entry::of::<framed_json::FramedJson>(),
     Entry::peer::<tarpc::Bincode>(),
     Entry::peer::<tarpc::Json>(),
     Entry::peer::<tonic::Tonic>(),
+    Entry::peer::<tonic::Secured>(),
     Entry::peer::<jsonrpsee::JsonRpsee>(),
 ];
 

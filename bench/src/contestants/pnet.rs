@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use pnet::{
-    Client, Dialect, Hub, Limits, Packet, Peer, SendError, StreamSender, action, actions, protocol,
+    Client, Dialect, Hub, Identity, Limits, Packet, Peer, SendError, StreamSender, action, actions, protocol,
     transport::tcp::TcpAcceptor,
 };
 use serde::{Deserialize, Serialize};
@@ -18,12 +18,17 @@ use tokio::net::TcpListener;
 
 use crate::{
     contestant::{self, Contestant, ITEM_LEN, Meter, NOTE, Result},
+    keys,
     scenario::Kind,
 };
 
 /// In the native dialect, with handlers that are a `fn`.
 #[derive(Debug)]
 pub struct Native;
+
+/// The same with TLS: clients pin the server's RSA key.
+#[derive(Debug)]
+pub struct Secured;
 
 /// In the native dialect, with an `async fn` for calls.
 #[derive(Debug)]
@@ -187,8 +192,29 @@ actions! { pub server Server for Bench(Handled): join, add, echo, note, count, p
 actions! { pub server LaterServer for Bench(Handled): join, add_later, echo, note, count, publish, fetch }
 actions! { pub client Ui(AtomicU64) for Bench: event }
 
-async fn connect(addr: SocketAddr, events: Arc<AtomicU64>, dialect: Dialect) -> Result<Client<Bench>> {
-    Ok(pnet::connect(Ui, events).limits(limits()).dialect(dialect).to::<Bench>(addr).await?)
+/// Handlers that are a `fn`; with TLS if there is an identity.
+async fn serve(listener: TcpListener, identity: Option<Identity>) -> Result<()> {
+    let acceptor = TcpAcceptor::try_from(listener)?;
+    let mut server = pnet::serve(Server, ()).max_connections(20_000).limits(limits());
+    if let Some(identity) = identity {
+        server = server.identity(identity);
+    }
+    server.listen::<Bench, _>(acceptor).run().await;
+    Ok(())
+}
+
+/// With TLS if there is a pin.
+async fn connect(
+    addr: SocketAddr,
+    events: Arc<AtomicU64>,
+    dialect: Dialect,
+    pin: Option<&str>,
+) -> Result<Client<Bench>> {
+    let mut client = pnet::connect(Ui, events).limits(limits()).dialect(dialect);
+    if let Some(pin) = pin {
+        client = client.pin(pin);
+    }
+    Ok(client.to::<Bench>(addr).await?)
 }
 
 /// The defaults, but for 256 calls in flight, payloads of 1 MiB, and as many one-way packets on their way as sockets hold: the
@@ -204,13 +230,25 @@ impl Contestant for Native {
     type Client = Client<Bench>;
 
     async fn serve(listener: TcpListener, _: &'static Meter) -> Result<()> {
-        let acceptor = TcpAcceptor::try_from(listener)?;
-        pnet::serve(Server, ()).max_connections(20_000).limits(limits()).listen::<Bench, _>(acceptor).run().await;
-        Ok(())
+        serve(listener, None).await
     }
 
     async fn connect(addr: SocketAddr, events: Arc<AtomicU64>) -> Result<Client<Bench>> {
-        connect(addr, events, Dialect::Native).await
+        connect(addr, events, Dialect::Native, None).await
+    }
+}
+
+impl Contestant for Secured {
+    const NAME: &'static str = "pnet-tls";
+    const PLAYS: &'static [Kind] = &[Kind::Calls, Kind::Connect, Kind::Echo];
+    type Client = Client<Bench>;
+
+    async fn serve(listener: TcpListener, _: &'static Meter) -> Result<()> {
+        serve(listener, Some(Identity::from_pem(keys::key()?)?)).await
+    }
+
+    async fn connect(addr: SocketAddr, events: Arc<AtomicU64>) -> Result<Client<Bench>> {
+        connect(addr, events, Dialect::Native, Some(&keys::trusted()?.pin)).await
     }
 }
 
@@ -226,7 +264,7 @@ impl Contestant for Later {
     }
 
     async fn connect(addr: SocketAddr, events: Arc<AtomicU64>) -> Result<Client<Bench>> {
-        connect(addr, events, Dialect::Native).await
+        connect(addr, events, Dialect::Native, None).await
     }
 }
 
@@ -236,13 +274,11 @@ impl Contestant for Json {
     type Client = Client<Bench>;
 
     async fn serve(listener: TcpListener, _: &'static Meter) -> Result<()> {
-        let acceptor = TcpAcceptor::try_from(listener)?;
-        pnet::serve(Server, ()).max_connections(20_000).limits(limits()).listen::<Bench, _>(acceptor).run().await;
-        Ok(())
+        serve(listener, None).await
     }
 
     async fn connect(addr: SocketAddr, events: Arc<AtomicU64>) -> Result<Client<Bench>> {
-        connect(addr, events, Dialect::Json).await
+        connect(addr, events, Dialect::Json, None).await
     }
 }
 

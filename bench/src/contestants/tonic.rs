@@ -16,17 +16,22 @@ use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{
     Request, Response, Status, Streaming,
-    transport::{Channel, Endpoint},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, ServerTlsConfig},
 };
 
 use crate::{
     contestant::{Client, Contestant, Gauge, ITEM_LEN, Meter, NOTE, Result},
+    keys,
     scenario::Kind,
 };
 
 /// See the module.
 #[derive(Debug)]
 pub struct Tonic;
+
+/// The same with TLS: clients trust the server's certificate, which is for an RSA key.
+#[derive(Debug)]
+pub struct Secured;
 
 #[derive(Clone, PartialEq, Message)]
 pub struct Add {
@@ -137,43 +142,80 @@ impl Bench for Server {
     }
 }
 
+/// With TLS if it is told how.
+async fn serve(listener: TcpListener, tls: Option<ServerTlsConfig>) -> Result<()> {
+    let incoming = TcpListenerStream::new(listener).map(|stream| {
+        let stream = stream?;
+        stream.set_nodelay(true)?;
+        std::io::Result::Ok(stream)
+    });
+    let service =
+        BenchServer::new(Server::default()).max_decoding_message_size(LONGEST).max_encoding_message_size(LONGEST);
+    let mut server = tonic::transport::Server::builder();
+    if let Some(tls) = tls {
+        server = server.tls_config(tls)?;
+    }
+    server
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(2 * WINDOW)
+        .max_concurrent_streams(4096)
+        .add_service(service)
+        .serve_with_incoming(incoming)
+        .await?;
+    Ok(())
+}
+
+type Connected = (BenchClient<Channel>, Arc<AtomicU64>);
+
+/// With TLS if it is told how.
+async fn connect(addr: SocketAddr, events: Arc<AtomicU64>, tls: Option<ClientTlsConfig>) -> Result<Connected> {
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let mut endpoint = Endpoint::from_shared(format!("{scheme}://{addr}"))?;
+    if let Some(tls) = tls {
+        endpoint = endpoint.tls_config(tls)?;
+    }
+    let channel = endpoint
+        .tcp_nodelay(true)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(2 * WINDOW)
+        .connect()
+        .await?;
+    let client = BenchClient::new(channel).max_decoding_message_size(LONGEST).max_encoding_message_size(LONGEST);
+    Ok((client, events))
+}
+
 impl Contestant for Tonic {
     const NAME: &'static str = "tonic";
     const PLAYS: &'static [Kind] =
         &[Kind::Calls, Kind::Connect, Kind::Echo, Kind::OneWay, Kind::Broadcast, Kind::Stream];
-    type Client = (BenchClient<Channel>, Arc<AtomicU64>);
+    type Client = Connected;
 
     async fn serve(listener: TcpListener, _: &'static Meter) -> Result<()> {
-        let incoming = TcpListenerStream::new(listener).map(|stream| {
-            let stream = stream?;
-            stream.set_nodelay(true)?;
-            std::io::Result::Ok(stream)
-        });
-        let service =
-            BenchServer::new(Server::default()).max_decoding_message_size(LONGEST).max_encoding_message_size(LONGEST);
-        tonic::transport::Server::builder()
-            .initial_stream_window_size(WINDOW)
-            .initial_connection_window_size(2 * WINDOW)
-            .max_concurrent_streams(4096)
-            .add_service(service)
-            .serve_with_incoming(incoming)
-            .await?;
-        Ok(())
+        serve(listener, None).await
     }
 
-    async fn connect(addr: SocketAddr, events: Arc<AtomicU64>) -> Result<Self::Client> {
-        let channel = Endpoint::from_shared(format!("http://{addr}"))?
-            .tcp_nodelay(true)
-            .initial_stream_window_size(WINDOW)
-            .initial_connection_window_size(2 * WINDOW)
-            .connect()
-            .await?;
-        let client = BenchClient::new(channel).max_decoding_message_size(LONGEST).max_encoding_message_size(LONGEST);
-        Ok((client, events))
+    async fn connect(addr: SocketAddr, events: Arc<AtomicU64>) -> Result<Connected> {
+        connect(addr, events, None).await
     }
 }
 
-impl Client for (BenchClient<Channel>, Arc<AtomicU64>) {
+impl Contestant for Secured {
+    const NAME: &'static str = "tonic-tls";
+    const PLAYS: &'static [Kind] = &[Kind::Calls, Kind::Connect, Kind::Echo];
+    type Client = Connected;
+
+    async fn serve(listener: TcpListener, _: &'static Meter) -> Result<()> {
+        let identity = Identity::from_pem(&keys::trusted()?.certificate, keys::key()?);
+        serve(listener, Some(ServerTlsConfig::new().identity(identity))).await
+    }
+
+    async fn connect(addr: SocketAddr, events: Arc<AtomicU64>) -> Result<Connected> {
+        let root = Certificate::from_pem(&keys::trusted()?.certificate);
+        connect(addr, events, Some(ClientTlsConfig::new().ca_certificate(root))).await
+    }
+}
+
+impl Client for Connected {
     async fn add(&self, a: i64, b: i64, note: &'static str) -> Result<i64> {
         let answer = self.0.clone().add(Add { a, b, note: note.to_owned() }).await?.into_inner();
         if answer.note == note { Ok(answer.sum) } else { Err(format!("another note: {}", answer.note).into()) }
