@@ -43,7 +43,7 @@ pub struct Judged {
 }
 
 /// All of them.
-const CLAIMS: [Claim; 19] = [
+const CLAIMS: [Claim; 23] = [
     claim(
         "server CPU of a call, 64 × 16, `fn` handlers ÷ raw",
         Of::Raw("many", "pnet", Figure::ServerCpu),
@@ -61,8 +61,12 @@ const CLAIMS: [Claim; 19] = [
     claim("bursts of 16 to 1,000 ÷ raw", Of::Raw("bcast16", "pnet", Figure::Rate), Bound::AtLeast(9.0)),
     claim("JSON calls, 64 × 16 ÷ fast-json", Of::Other("many", "pnet-json", "fast-json"), Bound::AtLeast(1.0)),
     claim("calls, 64 × 16, two threads ÷ one", Of::Threads("many", "pnet"), Bound::AtLeast(0.8)),
+    claim("calls with TLS, 64 × 16 ÷ without", Of::Other("many", "pnet-tls", "pnet"), Bound::AtLeast(0.6)),
+    claim("calls with TLS, 64 × 16 ÷ tonic with TLS", Of::Other("many", "pnet-tls", "tonic-tls"), Bound::AtLeast(3.0)),
     claim("items of streams ÷ raw", Of::Raw("stream", "pnet", Figure::Rate), Bound::Told),
     claim("64 KiB there and back ÷ raw", Of::Raw("echo64k", "pnet", Figure::Rate), Bound::Told),
+    claim("64 KiB there and back with TLS ÷ without", Of::Other("echo64k", "pnet-tls", "pnet"), Bound::Told),
+    claim("connections a second with TLS ÷ tonic with TLS", Of::Other("connect", "pnet-tls", "tonic-tls"), Bound::Told),
     claim("calls, 64 × 16 ÷ framed-json", Of::Other("many", "pnet", "framed-json"), Bound::Told),
     claim("JSON calls, 64 × 16 ÷ framed-json", Of::Other("many", "pnet-json", "framed-json"), Bound::Told),
     claim("calls, 64 × 16 ÷ tarpc with bincode", Of::Other("many", "pnet", "tarpc-bincode"), Bound::Told),
