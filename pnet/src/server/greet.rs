@@ -34,9 +34,9 @@ impl Serving {
         place: &Waiting,
         deadline: Instant,
     ) -> Result<Arrived, JoinError> {
-        // Where TLS is required, nobody is spoken to in plain text.
+        // Who may not speak plain text is not spoken to in it either.
         let speaks_first = self.config.dialects.json
-            && self.config.tls.policy() != TlsPolicy::Required
+            && self.takes_plain_text(guest)
             && (self.config.old_clients || guest.addr.is_local());
         let patience = if speaks_first { config::after(config::SILENCE).min(deadline) } else { deadline };
         let first = match self.first_byte(joining, patience).await {

@@ -1,5 +1,6 @@
 //! TLS: who trusts whom, what comes of it, and what nobody between the two can do.
 
+mod attack;
 mod between;
 mod choice;
 mod cuts;

@@ -1,0 +1,52 @@
+//! Peers that mean harm, or come in a way that nobody has thought of.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use pnet::{
+    TlsPolicy,
+    transport::{Listener, PeerAddr},
+};
+use pnet_tests::{
+    keys,
+    talk::{Book, TalkServer},
+};
+use tokio::{
+    io::{AsyncReadExt, DuplexStream, duplex},
+    sync::mpsc,
+    time::timeout,
+};
+
+/// Gives a server transports of peers that are wherever the test says.
+struct From(mpsc::Receiver<(DuplexStream, PeerAddr)>);
+
+impl Listener for From {
+    type Io = DuplexStream;
+    type Addr = ();
+
+    async fn accept(&mut self) -> io::Result<(DuplexStream, PeerAddr)> {
+        self.0.recv().await.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    fn local_addr(&self) {}
+}
+
+fn far() -> PeerAddr {
+    PeerAddr::Socket(SocketAddr::from(([192, 0, 2, 1], 7)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_far_away_is_spoken_to_in_plain_text_that_is_not_taken() {
+    for allowed in [false, true] {
+        let (door, receiver) = mpsc::channel(1);
+        let builder = pnet::serve(TalkServer, Book::default()).identity(keys::server());
+        let builder = builder.tls(TlsPolicy::Optional).old_clients(true);
+        let builder = if allowed { builder.plaintext_on_network() } else { builder };
+        let server = builder.listen(From(receiver));
+        let (mut here, there) = duplex(64 * 1024);
+        door.send((there, far())).await.expect("the server accepts");
+        let mut answer = vec![0; 4096];
+        let read = timeout(Duration::from_secs(60), here.read(&mut answer)).await.expect("it is closed, or greeted");
+        assert_eq!(read.is_ok_and(|len| len > 0), allowed, "it is spoken to in plain text");
+        assert_eq!(server.hub().is_empty(), !allowed);
+    }
+}
