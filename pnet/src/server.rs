@@ -340,7 +340,7 @@ impl<S: Service> ServerBuilder<S> {
         }
         let local_addr = listener.local_addr();
         let grace = self.config.grace;
-        let acceptor = Arc::new(Acceptor::new(self.config.tls.keys.clone()));
+        let acceptor = Arc::new(Acceptor::new(&self.config.tls));
         let core = Arc::new_cyclic(|core| Core {
             come_back: OnceLock::from(self.config.come_back),
             budget: Some(Arc::new(Budget::new(self.config.max_memory, Weak::clone(core)))),
@@ -433,7 +433,7 @@ impl<P: Phase, A: Clone> Server<P, A> {
         self.handle.shutdown(grace).await
     }
 
-    /// What a client in this process may trust.
+    /// What a client in this process may trust, if TLS is spoken.
     pub(crate) fn own_key(&self) -> Option<Fingerprint> {
         self.handle.core.acceptor.get().and_then(|acceptor| acceptor.fingerprint())
     }

@@ -66,7 +66,7 @@ impl ServerTls {
 }
 
 impl Acceptor {
-    pub(crate) const fn new(_: Keys) -> Self {
+    pub(crate) const fn new(_: &ServerTls) -> Self {
         Self
     }
 

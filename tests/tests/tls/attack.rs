@@ -8,7 +8,7 @@ use pnet::{
 };
 use pnet_tests::{
     keys,
-    talk::{Book, TalkServer},
+    talk::{Book, TalkClient, TalkServer, Touch},
 };
 use tokio::{
     io::{AsyncReadExt, DuplexStream, duplex},
@@ -49,4 +49,15 @@ async fn nobody_far_away_is_spoken_to_in_plain_text_that_is_not_taken() {
         assert_eq!(read.is_ok_and(|len| len > 0), allowed, "it is spoken to in plain text");
         assert_eq!(server.hub().is_empty(), !allowed);
     }
+}
+
+#[tokio::test]
+async fn a_server_in_memory_with_tls_turned_off_is_reached_in_plain_text() {
+    let server = pnet::serve(TalkServer, Book::default()).identity(keys::server()).tls(TlsPolicy::Off).in_memory();
+    let client = server.connect(TalkClient, Book::default()).await.expect("connects");
+    client.call(Touch {}).await.expect("is answered");
+    assert_eq!(client.key(), None);
+    let server = pnet::serve(TalkServer, Book::default()).in_memory();
+    server.handle().set_identity(keys::server());
+    server.connect(TalkClient, Book::default()).await.expect("TLS stays off");
 }

@@ -70,6 +70,8 @@ impl Keys {
 /// Shakes hands with the clients of one server.
 #[derive(Debug)]
 pub(crate) struct Acceptor {
+    /// Whether there is TLS at all, which is settled for good.
+    speaks: bool,
     keys: Mutex<Keys>,
     /// What follows from the keys. Those who have begun keep what there was then.
     configs: RwLock<Arc<Configs>>,
@@ -92,12 +94,13 @@ struct Asking {
 
 impl Acceptor {
     /// Must be called in a tokio runtime.
-    pub(crate) fn new(keys: Keys) -> Self {
+    pub(crate) fn new(tls: &ServerTls) -> Self {
+        let (speaks, keys) = (tls.policy() != TlsPolicy::Off, tls.keys.clone());
         let configs = RwLock::new(Arc::new(Configs::new(&keys)));
         let current = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let at_once = if current { 1 } else { (cores / 2).max(1) };
-        Self { keys: Mutex::new(keys), configs, permits: Arc::new(Semaphore::new(at_once)) }
+        Self { speaks, keys: Mutex::new(keys), configs, permits: Arc::new(Semaphore::new(at_once)) }
     }
 
     /// Reads the files of the keys again. If one is bad, all stay as they were.
@@ -123,9 +126,9 @@ impl Acceptor {
         *self.configs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Configs::new(&keys));
     }
 
-    /// The first of what clients may pin, if there is any.
+    /// What clients may pin, if there is any.
     pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
-        self.keys().identity.as_ref().map(Identity::fingerprint)
+        self.keys().identity.as_ref().filter(|_| self.speaks).map(Identity::fingerprint)
     }
 
     fn keys(&self) -> MutexGuard<'_, Keys> {
