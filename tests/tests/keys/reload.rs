@@ -1,9 +1,9 @@
 //! Keys and certificates that are replaced while the server runs: who comes from then on sees the new ones, and what is bad
 //! changes nothing.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, thread, time::Duration};
 
-use pnet::{Certificates, Client, Identity, KeyError, memory::MemoryServer};
+use pnet::{Certificates, Client, Fingerprint, Identity, KeyError, memory::MemoryServer};
 use pnet_tests::talk::Talk;
 
 use super::support::{
@@ -21,6 +21,12 @@ async fn from_file(path: &Path) -> (MemoryServer<Talk>, Client<Talk>) {
 async fn shows(server: &MemoryServer<Talk>, number: usize) {
     let client = dial(server, client().pin(pin(number))).await.expect("connects");
     assert!(works(&client).await);
+}
+
+/// Which key newcomers are shown.
+async fn shown(server: &MemoryServer<Talk>) -> Fingerprint {
+    let client = dial(server, client().pin(pin(0)).pin(pin(1))).await.expect("connects");
+    client.key().expect("it has shown one")
 }
 
 /// Fails unless newcomers are shown the key of these certificates.
@@ -146,6 +152,29 @@ async fn what_came_from_no_file_stays_until_it_is_set() {
     shows(&server, 1).await;
     shows_chain(&server, &second).await;
     assert!(works(&old).await);
+}
+
+/// Of two that run at once, the one that began last has read what is there now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_reloads_at_once_the_last_one_counts() {
+    let folder = Folder::new();
+    let path = folder.write("server.key", rsa(0));
+    let (server, _old) = from_file(&path).await;
+    for turn in 1..=100 {
+        let number = turn % 2;
+        let first = tokio::spawn({
+            let handle = server.handle();
+            async move { handle.reload().await }
+        });
+        // Somewhere between its reading and its end.
+        thread::sleep(Duration::from_micros(turn as u64 % 20 * 100));
+        let beside = folder.write("new.key", rsa(number));
+        fs::rename(beside, &path).expect("it can be put in its place");
+        server.handle().reload().await.expect("it is a key");
+        assert_eq!(shown(&server).await, pin(number), "turn {turn}");
+        first.await.expect("no panic").expect("it was a key");
+        assert_eq!(shown(&server).await, pin(number), "turn {turn}, once the first one is done, too");
+    }
 }
 
 #[tokio::test]

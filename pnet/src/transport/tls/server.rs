@@ -73,6 +73,8 @@ pub(crate) struct Acceptor {
     /// Whether there is TLS at all, which is settled for good.
     speaks: bool,
     keys: Mutex<Keys>,
+    /// Held while files are read: who reads later has read what is newer, and must not end sooner.
+    reloading: Mutex<()>,
     /// What follows from the keys. Those who have begun keep what there was then.
     configs: RwLock<Arc<Configs>>,
     permits: Arc<Semaphore>,
@@ -100,11 +102,13 @@ impl Acceptor {
         let current = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let at_once = if current { 1 } else { (cores / 2).max(1) };
-        Self { speaks, keys: Mutex::new(keys), configs, permits: Arc::new(Semaphore::new(at_once)) }
+        let permits = Arc::new(Semaphore::new(at_once));
+        Self { speaks, keys: Mutex::new(keys), reloading: Mutex::default(), configs, permits }
     }
 
     /// Reads the files of the keys again. If one is bad, all stay as they were.
     pub(crate) fn reload(&self) -> Result<(), KeyError> {
+        let _turn = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.keys().clone();
         let after = before.reload()?;
         // What somebody has set while the files were read is newer.
