@@ -58,7 +58,7 @@ pub(crate) async fn open(
     let mut key = None;
     if let Some(connector) = &config.connector {
         // It is large, and those who speak plain text have no place for it.
-        let secured = timeout_at(deadline, Box::pin(connector.connect(io, &name))).await;
+        let secured = Box::pin(connector.connect(io, &name, deadline)).await;
         let secured = secured.map_err(|_| ConnectError::TimedOut { after })??;
         (io, key) = (secured.io, secured.key);
     } else if !(config.credentials.is_empty() || peer.is_local() || config.plaintext_credentials) {

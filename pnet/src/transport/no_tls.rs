@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pnet_protocol::key::Fingerprint;
+use tokio::time::{Instant, error::Elapsed};
 
 use super::{Transport, driven::Driven};
 use crate::{error::ConnectError, server::TlsPolicy};
@@ -48,7 +49,12 @@ impl ClientTls {
 
 impl Connector {
     #[expect(clippy::unused_async, reason = "with TLS it waits")]
-    pub(crate) async fn connect(&self, _: Box<dyn Transport>, _: &str) -> Result<Secured, ConnectError> {
+    pub(crate) async fn connect(
+        &self,
+        _: Box<dyn Transport>,
+        _: &str,
+        _: Instant,
+    ) -> Result<Result<Secured, ConnectError>, Elapsed> {
         match *self {}
     }
 }

@@ -3,18 +3,20 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use pnet::{
-    TlsPolicy,
+    ConnectError, TlsError, TlsPolicy,
     transport::{Listener, PeerAddr},
 };
 use pnet_tests::{
     keys,
-    talk::{Book, TalkClient, TalkServer, Touch},
+    talk::{Book, Talk, TalkClient, TalkServer, Touch},
 };
 use tokio::{
-    io::{AsyncReadExt, DuplexStream, duplex},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split},
     sync::mpsc,
-    time::timeout,
+    time::{sleep, timeout},
 };
+
+use super::support::{client, serve};
 
 /// Gives a server transports of peers that are wherever the test says.
 struct From(mpsc::Receiver<(DuplexStream, PeerAddr)>);
@@ -60,4 +62,24 @@ async fn a_server_in_memory_with_tls_turned_off_is_reached_in_plain_text() {
     let server = pnet::serve(TalkServer, Book::default()).in_memory();
     server.handle().set_identity(keys::server());
     server.connect(TalkClient, Book::default()).await.expect("TLS stays off");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_key_is_told_however_late_it_is_shown() {
+    let served = serve(|builder| builder.identity(keys::stranger()));
+    let ((here, near), there) = (duplex(64 * 1024), served.open().await);
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (split(near), split(there));
+    tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+    // Holds the answer back until the client's time is almost over, and does not end afterwards.
+    tokio::spawn(async move {
+        let mut answer = vec![0; 64 * 1024];
+        let len = from_server.read(&mut answer).await.expect("the server answers");
+        sleep(Duration::from_millis(4_500)).await;
+        to_client.write_all(&answer[..len]).await.expect("the client reads");
+        sleep(Duration::from_secs(60)).await;
+        drop((from_server, to_client));
+    });
+    let builder = client().pin(keys::server().fingerprint());
+    let error = builder.over::<Talk>(here, PeerAddr::Memory).await.expect_err("it is another key");
+    assert!(matches!(error, ConnectError::Tls(TlsError::Untrusted(_))), "{error:?}");
 }

@@ -11,6 +11,7 @@ use rustls::{
     client::{AlwaysResolvesClientRawPublicKeys, Resumption, WebPkiServerVerifier},
     pki_types::ServerName,
 };
+use tokio::time::{Instant, error::Elapsed, timeout_at};
 use tokio_rustls::{TlsConnector, TlsStream};
 
 use super::{
@@ -130,12 +131,33 @@ enum Trust {
 }
 
 impl Connector {
-    /// The handshake, with a server that was dialled as `server`.
+    /// The handshake, with a server that was dialled as `server`. What is wrong with the server is told even if there is no
+    /// time left for the last words to it.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the transport is gone.
-    pub(crate) async fn connect(&self, io: Box<dyn Transport>, server: &str) -> Result<Secured, TlsError> {
+    pub(crate) async fn connect(
+        &self,
+        io: Box<dyn Transport>,
+        server: &str,
+        deadline: Instant,
+    ) -> Result<Result<Secured, TlsError>, Elapsed> {
+        let mut left = None;
+        let shaken = timeout_at(deadline, self.shake(io, server, &mut left)).await;
+        if let Some(left) = left {
+            left.last_words().await;
+        }
+        shaken
+    }
+
+    /// After an error, what is left to be said to the server is in `left`.
+    async fn shake(
+        &self,
+        io: Box<dyn Transport>,
+        server: &str,
+        left: &mut Option<Moving>,
+    ) -> Result<Secured, TlsError> {
         let (config, name) = (self.config(server).await?, self.name(server)?);
         let raw = !matches!(self.trust, Trust::Roots(_));
         let broken = |error| TlsError::Broken { server: server.to_owned(), error };
@@ -158,9 +180,8 @@ impl Connector {
         let mut stream = match done.map_err(broken)? {
             Ok(stream) => stream,
             Err(error) => {
-                let error = TlsError::from_handshake(server, error, raw);
-                moving.last_words().await;
-                return Err(error);
+                *left = Some(moving);
+                return Err(TlsError::from_handshake(server, error, raw));
             }
         };
         moving.flush().await.map_err(broken)?;
