@@ -45,9 +45,11 @@ impl Records {
         Poll::Ready(Ok(()))
     }
 
-    /// What belongs behind the handshake.
+    /// What belongs behind the handshake, and none of the room that its longest record has taken: it lives on.
     pub(super) fn take_rest(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.came)
+        let mut rest = std::mem::take(&mut self.came);
+        rest.shrink_to_fit();
+        rest
     }
 }
 
@@ -260,5 +262,20 @@ mod tests {
         // Longer than any record may be: handed over, so that it is refused at once and not waited for.
         assert_eq!(whole_records(&[22, 3, 1, 0xff, 0xff]), 5);
         assert_eq!(whole_records(&[]), 0);
+    }
+
+    #[test]
+    fn no_room_of_the_handshake_is_kept_for_the_connection() {
+        for rest in [&[][..], &[23, 3, 3, 0, 9, 1]] {
+            let mut records = Records::default();
+            records.came.extend([22, 3, 3, 0x40, 0]);
+            records.came.resize(HEAD + (1 << 14), 0);
+            records.came.extend_from_slice(rest);
+            let mut bytes = vec![0; 1 << 16];
+            assert!(records.poll_read(&mut ReadBuf::new(&mut bytes)).is_ready());
+            let kept = records.take_rest();
+            assert_eq!(kept, rest);
+            assert!(kept.capacity() <= rest.len(), "{} bytes", kept.capacity());
+        }
     }
 }
