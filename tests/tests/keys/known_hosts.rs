@@ -501,6 +501,27 @@ async fn a_link_to_the_file_stays_one() {
     assert_eq!(mistrust.stored, Some((link, 2)));
 }
 
+/// A file that is kept somewhere else is made there, and not where only the link is.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_to_a_file_that_is_not_there_yet_stays_one() {
+    use std::os::unix::fs::symlink;
+
+    let folder = Folder::new();
+    fs::create_dir(folder.path("kept")).expect("a folder can be made");
+    let (file, link, second) = (folder.path("kept").join("known_hosts"), folder.path("link"), folder.path("second"));
+    symlink("kept/known_hosts", &link).expect("a link can be made");
+    symlink(&link, &second).expect("a link can be made");
+    meet(0, &second).await.expect("it is the first contact");
+    assert_eq!(text(&file), line(NAME, 0));
+    assert_eq!(folder.names(), ["kept", "link", "second"]);
+    untrusted(meet(1, &link).await);
+    // Those that lead nowhere are an error.
+    let round = folder.path("round");
+    symlink(&round, &round).expect("a link can be made");
+    reason(meet(0, &round).await, &round);
+}
+
 /// What a file is called matters nowhere but on disk.
 #[tokio::test]
 async fn a_file_in_the_current_folder_may_be_called_by_its_name_alone() {

@@ -153,9 +153,15 @@ impl KnownHosts {
         }
     }
 
-    /// The file itself, where its name is a link: the link stays, and whoever calls the file otherwise has the same lock.
+    /// The file itself, where its name is a link: the link stays, and whoever calls the file otherwise has the same lock. It
+    /// may not be there yet.
     fn behind_links(&self) -> PathBuf {
-        fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
+        let mut path = self.path.clone();
+        for _ in 0..MAX_LINKS {
+            let Ok(target) = fs::read_link(&path) else { break };
+            path = path.parent().unwrap_or_else(|| Path::new("")).join(target);
+        }
+        fs::canonicalize(&path).unwrap_or(path)
     }
 
     async fn off_thread<T: Send + 'static>(
@@ -190,5 +196,7 @@ fn name(server: &str) -> String {
 /// A file of known hosts that is longer is none.
 const MAX_LEN: u64 = 16 * 1024 * 1024;
 const SHOWN_LEN: usize = 100;
+/// As many as systems follow.
+const MAX_LINKS: usize = 40;
 const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
