@@ -522,6 +522,21 @@ async fn a_link_to_a_file_that_is_not_there_yet_stays_one() {
     reason(meet(0, &round).await, &round);
 }
 
+/// Else it would be met for the first time again and again, and any key be taken.
+#[tokio::test]
+async fn a_server_without_a_name_is_known_the_second_time() {
+    let folder = Folder::new();
+    let file = folder.path("known_hosts");
+    for name in ["", "\u{feff}", "\u{feff}host.example:1"] {
+        let _ = fs::remove_file(&file);
+        meet_as(0, name, &file).await.expect("it is the first contact");
+        let stored = text(&file);
+        meet_as(0, name, &file).await.expect("it is known");
+        assert_eq!(text(&file), stored, "{name:?}");
+        untrusted(meet_as(1, name, &file).await);
+    }
+}
+
 /// What a file is called matters nowhere but on disk.
 #[tokio::test]
 async fn a_file_in_the_current_folder_may_be_called_by_its_name_alone() {

@@ -181,9 +181,13 @@ impl KnownHosts {
 
 /// A server as it stands in the file: in one word, and in lower case, as names of hosts are compared.
 fn name(server: &str) -> String {
+    if server.is_empty() {
+        return NAMELESS.to_owned();
+    }
     let mut name = String::new();
     for char in server.chars() {
-        if char.is_whitespace() || char.is_control() || matches!(char, '%' | '#') {
+        // The byte order mark, too: in front of the first line it is none of the name.
+        if char.is_whitespace() || char.is_control() || matches!(char, '%' | '#' | '\u{feff}') {
             let mut bytes = [0; 4];
             char.encode_utf8(&mut bytes).bytes().for_each(|byte| name.push_str(&format!("%{byte:02x}")));
         } else {
@@ -193,6 +197,8 @@ fn name(server: &str) -> String {
     name
 }
 
+/// How a server without a name is called; no name is written like this.
+const NAMELESS: &str = "%";
 /// A file of known hosts that is longer is none.
 const MAX_LEN: u64 = 16 * 1024 * 1024;
 const SHOWN_LEN: usize = 100;
