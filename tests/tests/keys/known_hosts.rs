@@ -7,7 +7,7 @@ use std::{
 };
 
 use pnet::{Client, CloseCode, ConnectError, TlsError, memory::MemoryServer, transport::PeerAddr};
-use pnet_tests::talk::Talk;
+use pnet_tests::talk::{Book, Talk, TalkClient};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split},
     sync::Barrier,
@@ -535,6 +535,19 @@ async fn a_server_without_a_name_is_known_the_second_time() {
         assert_eq!(text(&file), stored, "{name:?}");
         untrusted(meet_as(1, name, &file).await);
     }
+}
+
+/// A program that hangs is told from a server that does.
+#[tokio::test]
+async fn a_file_that_stays_locked_is_named() {
+    let folder = Folder::new();
+    let (file, server) = (folder.path("known_hosts"), server_with(identity(0)));
+    let lock = fs::File::create(folder.path("known_hosts.lock")).expect("a file can be made");
+    lock.lock().expect("nobody else has it");
+    let builder = pnet::connect(TalkClient, Book::default()).known_hosts(&file);
+    let text = reason(dial(&server, builder).await, &file);
+    assert!(text.contains("another program has kept it locked"), "{text}");
+    assert!(!file.exists());
 }
 
 /// What a file is called matters nowhere but on disk.

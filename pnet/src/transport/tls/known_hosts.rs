@@ -204,5 +204,6 @@ const MAX_LEN: u64 = 16 * 1024 * 1024;
 const SHOWN_LEN: usize = 100;
 /// As many as systems follow.
 const MAX_LINKS: usize = 40;
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Less than a handshake may take, so that it is said what was waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
