@@ -183,7 +183,10 @@ impl TlsError {
                 let passing = match error {
                     Error::AlertReceived(alert) => matches!(
                         alert,
-                        AlertDescription::BadRecordMac
+                        // The first two say nothing but that the server has ended it (RFC 8446 §6.1).
+                        AlertDescription::CloseNotify
+                            | AlertDescription::UserCanceled
+                            | AlertDescription::BadRecordMac
                             | AlertDescription::DecodeError
                             | AlertDescription::DecryptError
                             | AlertDescription::InternalError
