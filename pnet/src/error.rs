@@ -334,7 +334,7 @@ impl ConnectError {
                 (code, ClosedBy::Here, reason)
             }
             #[cfg(feature = "tls")]
-            Self::Tls(error) if error.may_pass() => (CloseCode::Lost, ClosedBy::Transport, self.to_string()),
+            Self::Tls(error) if error.may_pass() => (CloseCode::Lost, ClosedBy::Transport, error.to_string()),
             #[cfg(feature = "tls")]
             Self::Tls(_) => return Closed::refused(&Refused::new(self.to_string()).for_good()),
             Self::PlaintextOnNetwork { .. } | Self::PlaintextCredentials | Self::Credentials => {

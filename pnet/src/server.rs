@@ -323,8 +323,9 @@ impl<S: Service> ServerBuilder<S> {
         Ok(self.listen(listener))
     }
 
-    /// Accepts from any listener, from here on. Must be called in a tokio runtime. Settings that [`bind`](Self::bind) would
-    /// refuse are logged as an error, and let nobody in.
+    /// Accepts from any listener, from here on. Must be called in a tokio runtime. What [`bind`](Self::bind) refuses as
+    /// contradictory lets nobody in here, unless the listener has keys of its own to tell
+    /// ([`Connected::with_key`](crate::transport::Connected::with_key)).
     ///
     /// # Panics
     ///
@@ -335,8 +336,8 @@ impl<S: Service> ServerBuilder<S> {
         P: Phase<Protocol = S::Protocol>,
         S::Protocol: Protocol<Start = P>,
     {
-        if let Some(what) = self.config.contradicts_itself() {
-            tracing::error!(what, "the settings of this server cannot be meant like this: nobody will be let in");
+        if self.config.tls.policy() != TlsPolicy::Off && self.config.tls.keys.are_none() {
+            tracing::error!("TLS is wanted and there is nothing to show: set `.identity` or `.certificates`");
         }
         let local_addr = listener.local_addr();
         let grace = self.config.grace;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
@@ -64,7 +64,7 @@ pub(crate) struct Waiting {
 impl WaitingRoom {
     /// Takes in a transport that has not sent a byte. `None` if too many from its address wait already.
     pub(crate) fn enter(self: &Arc<Self>, addr: &PeerAddr) -> Option<Waiting> {
-        let address = addr.ip().filter(|_| !addr.is_local());
+        let address = addr.ip().filter(|_| !addr.is_local()).map(neighbourhood);
         let exit = Arc::new(Exit::default());
         let (number, evicted) = {
             let mut inner = self.inner();
@@ -132,6 +132,14 @@ impl Drop for Waiting {
     }
 }
 
+/// What counts as one address: of IPv6 whoever has one has all with the same 64 bits in front.
+fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    }
+}
+
 /// Puts one more into a pool; the oldest come out if there are too many now. Those that came a moment ago are spared
 /// within reason: a crowd of honest clients is quickly served. What is left of a crowd goes with the next that comes.
 fn admit(pool: &mut Pool, number: u64, exit: &Arc<Exit>) -> Vec<Arc<Exit>> {
@@ -165,4 +173,22 @@ fn evict(exits: Vec<Arc<Exit>>) {
 
 fn had_to_go() -> Closed {
     Closed::new(CloseCode::Overloaded, "too many connections have never said anything", ClosedBy::Here)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_a_network_of_ipv6_has_one_address() {
+        for (one, other, same) in [
+            ("2001:db8::1", "2001:db8::ffff:1", true),
+            ("2001:db8::1", "2001:db8:0:1::1", false),
+            ("192.0.2.1", "::ffff:192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.2", false),
+        ] {
+            let of = |address: &str| neighbourhood(address.parse().expect("an address"));
+            assert_eq!(of(one) == of(other), same, "{one} and {other}");
+        }
+    }
 }

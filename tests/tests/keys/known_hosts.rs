@@ -185,6 +185,20 @@ async fn the_first_line_counts_whatever_an_editor_puts_in_front_of_it() {
     assert_eq!(Snapshot::of(&file), before);
 }
 
+/// None of its lines could be found, and every server would be new.
+#[tokio::test]
+async fn a_file_in_utf_16_is_an_error() {
+    let folder = Folder::new();
+    for (mark, bytes) in [([0xff, 0xfe], u16::to_le_bytes as fn(u16) -> [u8; 2]), ([0xfe, 0xff], u16::to_be_bytes)] {
+        let line = format!("{NAME} {}\n", pin(0));
+        let text: Vec<u8> = mark.into_iter().chain(line.encode_utf16().flat_map(bytes)).collect();
+        let path = folder.write("known_hosts", &text);
+        let reason = reason(meet(0, &path).await, &path);
+        assert!(reason.contains("is UTF-16"), "{reason}");
+        assert_eq!(fs::read(&path).expect("it is there"), text);
+    }
+}
+
 #[tokio::test]
 async fn a_line_for_this_server_that_cannot_be_read_is_an_error_that_names_it() {
     let folder = Folder::new();

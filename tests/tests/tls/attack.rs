@@ -83,22 +83,3 @@ async fn another_key_is_told_however_late_it_is_shown() {
     let error = builder.over::<Talk>(here, PeerAddr::Memory).await.expect_err("it is another key");
     assert!(matches!(error, ConnectError::Tls(TlsError::Untrusted(_))), "{error:?}");
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_server_that_has_ended_the_handshake_may_do_better_next_time() {
-    const ENDED: [u8; 2] = [0, 90];
-    const BROKEN: [u8; 4] = [20, 50, 51, 80];
-    for alert in [0, 10, 20, 40, 46, 47, 48, 49, 50, 51, 71, 80, 90, 109, 110, 116] {
-        let (here, mut near) = duplex(64 * 1024);
-        tokio::spawn(async move {
-            let mut bytes = vec![0; 4096];
-            let hello = near.read(&mut bytes).await;
-            near.write_all(&[21, 3, 3, 0, 2, 2, alert]).await.expect("the client reads");
-            (hello, near.read(&mut bytes).await)
-        });
-        let builder = client().pin(keys::server().fingerprint());
-        let error = builder.over::<Talk>(here, PeerAddr::Memory).await.expect_err("it has ended it");
-        let ConnectError::Tls(TlsError::Failed { passing, .. }) = error else { panic!("{alert}: {error:?}") };
-        assert_eq!(passing, ENDED.contains(&alert) || BROKEN.contains(&alert), "{alert}");
-    }
-}

@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use pnet::{Dialect, TlsPolicy, transport::PeerAddr};
+use pnet::{Backoff, Client, CloseCode, Dialect, Retry, TlsPolicy, transport::PeerAddr};
 use pnet_protocol::frame::PREFACE;
 use pnet_tests::{
     keys,
     log::Log,
-    talk::{Book, Flood, Note, Talk, TalkClient, TalkServer},
+    talk::{Book, Flood, Note, Talk, TalkClient, TalkServer, Touch},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split},
@@ -389,4 +389,67 @@ async fn what_tls_holds_of_a_record_counts_in_the_servers_memory() {
     }
     let used = served.server.memory_used();
     assert!((BEGUN..=20 * 1024).contains(&used), "{used} bytes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_in_hundreds_of_pieces_is_broken_off() {
+    let served = secure();
+    let (log, _guard) = Log::keep();
+    let mut io = served.open().await;
+    // A hello that is announced and comes a byte to a record.
+    let pieces: Vec<u8> = [1, 0, 4, 0].into_iter().chain(std::iter::repeat_n(3, 1020)).collect();
+    for piece in pieces {
+        if io.write_all(&[22, 3, 1, 0, 1, piece]).await.is_err() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let mut answer = Vec::new();
+    let _ = io.read_to_end(&mut answer).await;
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(why_not(&log), "the TLS handshake failed: the handshake comes in too many pieces");
+    works(&served).await;
+}
+
+/// What has no key, a network that wants its users to log in first for one, is tried again; a wrong key is the end.
+#[tokio::test(start_paused = true)]
+async fn what_anybody_on_the_way_can_say_ends_no_reconnecting_client() {
+    let (served, others) = (Arc::new(secure()), Arc::new(serve(|builder| builder.identity(keys::stranger()))));
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let made = Arc::clone(&attempts);
+    let honest = Arc::clone(&served);
+    let dial = move || {
+        let (honest, others, attempt) = (Arc::clone(&honest), Arc::clone(&others), made.fetch_add(1, Relaxed));
+        async move {
+            let io = match attempt {
+                0 | 4 => honest.open().await,
+                5.. => others.open().await,
+                _ => {
+                    let said = [
+                        &b""[..],
+                        b"\x15\x03\x03\x00\x02\x02\x46",
+                        b"HTTP/1.1 302 Found\r\n\r\n",
+                        b"\x15\x03\x03\x00\x02\x02\x2b",
+                    ];
+                    let (here, mut there) = duplex(64 * 1024);
+                    there.write_all(said[attempt]).await.expect("there is room");
+                    tokio::spawn(async move { tokio::io::copy(&mut there, &mut tokio::io::sink()).await });
+                    here
+                }
+            };
+            Ok((io, PeerAddr::Memory))
+        }
+    };
+    let builder = client().pin(keys::server().fingerprint()).reconnect(Backoff::default().seed(1));
+    let client: Client<Talk> = builder.via(dial).await.expect("connects");
+    let hub = served.server.hub();
+    hub.peers().pop().expect("it is there").close(CloseCode::GoingAway, "back soon");
+    client.call(Touch {}).await.expect("is made on the next connection");
+    assert_eq!(attempts.load(Relaxed), 5);
+    hub.peers().pop().expect("it is there").close(CloseCode::GoingAway, "and another is here now");
+    let closed = client.closed().await;
+    assert_eq!((closed.retry(), attempts.load(Relaxed)), (Retry::Never, 6), "{closed}");
+    assert!(closed.reason().contains("has shown another key"), "{closed}");
 }

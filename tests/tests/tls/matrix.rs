@@ -102,7 +102,8 @@ const ENDED_THERE: &str = "the connection ended in the middle of the handshake";
 const TOLD_TLS_ONLY: &str = "the server did not take the connection: connection closed by the peer: refused (this server takes TLS only: tell the client whom to trust, with `.pin`, `.known_hosts` or `.roots`)";
 const TLS_ONLY: &str = "the client speaks plain text, and this server takes TLS only";
 const A_CLOSE: &str = "nothing comes of it: a close frame (0xf5)";
-const TOLD_OFF: &str = "memory has TLS turned off: it has no key, or was told to take plain text only";
+const TOLD_OFF: &str =
+    "memory has TLS turned off: it has no key, or was told so; or it speaks older versions than TLS 1.3 only";
 const OFF: &str = "the client speaks TLS, which is turned off here: this server has no key, or was told so";
 const NOT_TLS: &str = "memory does not answer in TLS: it speaks pnet in plain text";
 const BROKE: &str = "the connection to memory broke during the TLS handshake: the server has ended it";

@@ -59,8 +59,11 @@ pub enum TlsError {
         /// What to do.
         hint: &'static str,
     },
-    /// The server is made with pnet, and does not take TLS.
-    #[error("{server} has TLS turned off: it has no key, or was told to take plain text only")]
+    /// The server does not take TLS 1.3: one made with pnet has no key or was told to take plain text only; others speak older
+    /// versions.
+    #[error(
+        "{server} has TLS turned off: it has no key, or was told so; or it speaks older versions than TLS 1.3 only"
+    )]
     Off {
         /// As it was dialled.
         server: String,
@@ -94,8 +97,6 @@ pub enum TlsError {
         server: String,
         /// Why.
         reason: String,
-        /// Whether that may be the line's fault, and another attempt may go better.
-        passing: bool,
     },
     /// The transport broke, or ended, in the middle of the handshake.
     #[error("the connection to {server} broke during the TLS handshake: {error}")]
@@ -142,13 +143,25 @@ impl fmt::Display for Untrusted {
 }
 
 impl TlsError {
-    /// Whether another attempt may go better by itself: the line broke, somebody has altered it, or a certificate's time has
-    /// not come or is over. After anything else somebody has to act.
+    /// Whether another attempt may go better by itself. What anybody on the way can say, who has no key, ends nothing for good:
+    /// a network that wants its users to log in first answers in plain text, too. A key or a certificate that is wrong does,
+    /// and so does what is wrong here.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Broken { .. } => true,
-            Self::Failed { passing, .. } | Self::Certificate { passing, .. } => *passing,
-            _ => false,
+            Self::Broken { .. }
+            | Self::Failed { .. }
+            | Self::NothingInCommon { .. }
+            | Self::NotPnet { .. }
+            | Self::NotTls { .. }
+            | Self::Off { .. } => true,
+            Self::Certificate { passing, .. } => *passing,
+            Self::KnownHosts { .. }
+            | Self::NoSystemRoots
+            | Self::Pin(_)
+            | Self::RawKey { .. }
+            | Self::Roots(_)
+            | Self::Settings { .. }
+            | Self::Untrusted(_) => false,
         }
     }
 
@@ -179,22 +192,7 @@ impl TlsError {
                     Self::Certificate { server, reason, passing }
                 }
             },
-            error => {
-                let passing = match error {
-                    Error::AlertReceived(alert) => matches!(
-                        alert,
-                        // The first two say nothing but that the server has ended it (RFC 8446 §6.1).
-                        AlertDescription::CloseNotify
-                            | AlertDescription::UserCanceled
-                            | AlertDescription::BadRecordMac
-                            | AlertDescription::DecodeError
-                            | AlertDescription::DecryptError
-                            | AlertDescription::InternalError
-                    ),
-                    error => matches!(error, Error::DecryptError | Error::InvalidMessage(_)),
-                };
-                Self::Failed { server, reason: words(error), passing }
-            }
+            error => Self::Failed { server, reason: words(error) },
         }
     }
 

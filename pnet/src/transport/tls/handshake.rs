@@ -20,13 +20,15 @@ use tokio::{
     time::timeout,
 };
 
-use super::stream::{HEAD, Underlay};
+use super::stream::{Framing, HEAD, Underlay};
 use crate::transport::Transport;
 
 /// What has come and was not handed over, and what is to go.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     came: Vec<u8>,
+    /// Of what was handed over.
+    framing: Framing,
     /// Nothing more will come.
     ended: bool,
     pub(super) going: Vec<u8>,
@@ -40,16 +42,19 @@ impl Records {
             return Poll::Pending;
         }
         let len = whole.min(buf.remaining());
-        buf.put_slice(self.came.get(..len).unwrap_or_default());
+        let part = self.came.get(..len).unwrap_or_default();
+        buf.put_slice(part);
+        self.framing.see(part);
         self.came.drain(..len);
         Poll::Ready(Ok(()))
     }
 
-    /// What belongs behind the handshake, and none of the room that its longest record has taken: it lives on.
-    pub(super) fn take_rest(&mut self) -> Vec<u8> {
+    /// What belongs behind the handshake, and none of the room that its longest record has taken: it lives on. And how much
+    /// of its first record was handed over already.
+    pub(super) fn take_rest(&mut self) -> (Vec<u8>, Framing) {
         let mut rest = std::mem::take(&mut self.came);
         rest.shrink_to_fit();
-        rest
+        (rest, std::mem::take(&mut self.framing))
     }
 }
 
@@ -61,13 +66,15 @@ pub(super) struct Moving {
     out: Vec<u8>,
     /// How many of these may compute at once; a client computes without asking.
     permits: Option<Arc<Semaphore>>,
+    /// How often TLS was given something.
+    turns: u32,
 }
 
 impl Moving {
     /// `came` was read before.
     pub(super) fn new(io: Box<dyn Transport>, came: Vec<u8>, permits: Option<Arc<Semaphore>>) -> Self {
         let records = Arc::new(Mutex::new(Records { came, ..Records::default() }));
-        Self { io, records, out: Vec::new(), permits }
+        Self { io, records, out: Vec::new(), permits, turns: 0 }
     }
 
     /// What TLS reads from and writes to.
@@ -141,6 +148,10 @@ impl Moving {
     /// Writes what TLS has to say, and reads until it has something to go on with. Both at once: the other side may not read
     /// before all is read that it writes.
     async fn move_on(&mut self) -> io::Result<()> {
+        self.turns += 1;
+        if self.turns > MAX_TURNS {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the handshake comes in too many pieces"));
+        }
         poll_fn(|task| {
             let _ = self.poll_flush(task)?;
             loop {
@@ -243,6 +254,9 @@ fn whole_records(bytes: &[u8]) -> usize {
 
 /// A record of TLS 1.3 is no longer (RFC 8446 §5.2).
 const MAX_RECORD: usize = (1 << 14) + 256;
+/// A handshake takes some five turns, each of which may be computed by a thread of its own. Whoever sends its records in
+/// pieces and one by one makes more of them, and keeps others waiting.
+const MAX_TURNS: u32 = 128;
 const READ_LEN: usize = 4096;
 const LINGER: Duration = Duration::from_secs(1);
 /// What is read on, at most.
@@ -273,8 +287,8 @@ mod tests {
             records.came.extend_from_slice(rest);
             let mut bytes = vec![0; 1 << 16];
             assert!(records.poll_read(&mut ReadBuf::new(&mut bytes)).is_ready());
-            let kept = records.take_rest();
-            assert_eq!(kept, rest);
+            let (kept, framing) = records.take_rest();
+            assert_eq!((&kept[..], framing.begun), (rest, 0));
             assert!(kept.capacity() <= rest.len(), "{} bytes", kept.capacity());
         }
     }

@@ -105,6 +105,10 @@ impl KnownHosts {
     fn entries(&self, text: &[u8], server: &str) -> Result<Vec<Entry>, TlsError> {
         let server = name(server);
         let mut entries = Vec::new();
+        // Some programs write a text like this that was ASCII before: each other byte is zero.
+        if matches!(text, [0xff, 0xfe, _, 0, ..] | [0xfe, 0xff, 0, ..]) {
+            return Err(self.error("is UTF-16, and has to be UTF-8: none of its lines can be read".to_owned()));
+        }
         // Some editors mark a text as UTF-8 like this, and the first line counts all the same.
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {

@@ -208,6 +208,7 @@ async fn failed(moving: Moving, error: &io::Error) -> String {
 fn broke(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::UnexpectedEof => "the client ended its stream during the TLS handshake".to_owned(),
+        ErrorKind::InvalidData => format!("the TLS handshake failed: {error}"),
         _ => format!("the transport broke during the TLS handshake: {error}"),
     }
 }

@@ -73,11 +73,11 @@ pub(super) struct Open {
 impl Underlay {
     /// The handshake is done.
     pub(super) fn open(&mut self, io: Box<dyn Transport>) {
-        let early = match self {
+        let (early, framing) = match self {
             Self::Handshake(records) => records.lock().unwrap_or_else(PoisonError::into_inner).take_rest(),
             Self::Open(_) => return,
         };
-        *self = Self::Open(Open { io, early, taken: 0, framing: Framing::default() });
+        *self = Self::Open(Open { io, early, taken: 0, framing });
     }
 }
 
@@ -171,15 +171,15 @@ impl Open {
 
 /// Follows the records that come, to know how much of one is held until the rest is there.
 #[derive(Debug, Default)]
-struct Framing {
+pub(super) struct Framing {
     /// Bytes of the current record that have come.
-    begun: usize,
+    pub(super) begun: usize,
     /// How long it is in all, once its head has come.
     len: usize,
 }
 
 impl Framing {
-    fn see(&mut self, mut bytes: &[u8]) {
+    pub(super) fn see(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let wanted = if self.begun < HEAD { HEAD - self.begun } else { self.len - self.begun };
             let (part, rest) = bytes.split_at(wanted.min(bytes.len()));
