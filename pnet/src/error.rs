@@ -409,6 +409,14 @@ impl Refused {
         self
     }
 
+    /// Also asks the client to come back, and no sooner than after so long: for what is no word about the client, such as a
+    /// database that cannot be asked now. Less than a millisecond is rounded up, more than 49 days are cut.
+    #[must_use]
+    pub fn come_back(mut self, after: Duration) -> Self {
+        self.retry = Retry::after(after);
+        self
+    }
+
     /// The reason.
     #[must_use]
     pub fn reason(&self) -> &str {

@@ -13,15 +13,15 @@ use crate::{connection::lanes::panicked, error::Refused};
 /// What a hook's function returns, whatever its type.
 pub(crate) type Hooked = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send>>;
 
-/// Runs a hook; `name` is what its user calls it.
+/// Runs a hook; `name` is what its user calls it, and `panicking` is what it refuses with if it panics.
 ///
 /// # Cancel safety
 ///
 /// Dropped before it is ready, the hook's future is dropped.
-pub(crate) async fn run(name: &str, hook: impl FnOnce() -> Hooked) -> Result<(), Refused> {
+pub(crate) async fn run(name: &str, panicking: Refused, hook: impl FnOnce() -> Hooked) -> Result<(), Refused> {
     let failed = |panic: Box<dyn Any + Send>| {
         tracing::error!(failure = %panicked(name, &*panic).log_text(), "a hook failed");
-        Refused::new("internal error")
+        panicking.clone()
     };
     let mut hooked = catch_unwind(AssertUnwindSafe(hook)).map_err(failed)?;
     let done = poll_fn(|task| match catch_unwind(AssertUnwindSafe(|| hooked.as_mut().poll(task))) {

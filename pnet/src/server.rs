@@ -274,7 +274,8 @@ impl<S: Service> ServerBuilder<S> {
     /// reason that it gives.
     ///
     /// It runs after the handshake of TLS and before anything else is read from the client, and has what is left of the
-    /// [`handshake_timeout`](Self::handshake_timeout). A panic in it is a refusal.
+    /// [`handshake_timeout`](Self::handshake_timeout). A client that reconnects does not come back after a refusal, unless that
+    /// [says so](Refused::come_back): a panic in the check, and one that takes too long, ask it to come back after 1 s.
     ///
     /// # Examples
     ///

@@ -190,7 +190,7 @@ where
 /// Runs the user's part of an attempt.
 async fn run_hook<P: Phase>(connected: Option<&Hook<P>>, client: &Client<P>) -> Result<(), Refused> {
     match connected {
-        Some(connected) => hook::run("connected", || connected(client.clone())).await,
+        Some(connected) => hook::run("connected", Refused::new("internal error"), || connected(client.clone())).await,
         None => Ok(()),
     }
 }

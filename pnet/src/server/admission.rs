@@ -1,6 +1,6 @@
 //! Who is let in before anything is read: by TLS or in plain text, and with which key.
 
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, time::Duration};
 
 use pnet_protocol::{
     close::{Close, CloseCode},
@@ -70,7 +70,11 @@ impl Clients {
             Self::Listed(_) => {
                 return Err(Refused::new(format!("this client's key {key} is not on the server's list")));
             }
-            Self::Checked(check) => Box::pin(hook::run("clients_by", || check(key, addr.clone()))).await?,
+            Self::Checked(check) => {
+                // A fault of this side is no word about the client.
+                let panicking = Refused::new("internal error").come_back(SOON);
+                Box::pin(hook::run("clients_by", panicking, || check(key, addr.clone()))).await?;
+            }
         }
         Ok(true)
     }
@@ -91,4 +95,6 @@ pub(super) const TLS_REQUIRED: Close<'_> = Close::new(
     CloseCode::Refused,
     "this server takes TLS only: tell the client whom to trust, with `.pin`, `.known_hosts` or `.roots`",
 );
+/// What went wrong here may go better in a moment.
+pub(super) const SOON: Duration = Duration::from_secs(1);
 const NO_KEY: &str = "the server wants a client key: set `.identity`";

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     accept::{Arrived, Guest, Serving},
-    admission::{TLS_REQUIRED, TlsPolicy},
+    admission::{SOON, TLS_REQUIRED, TlsPolicy},
     waiting::Waiting,
 };
 use crate::{
@@ -120,7 +120,10 @@ impl Serving {
                 Ok(Ok(()))
             }
             Ok(Err(refused)) => Ok(Err(refused)),
-            Err(_) => Ok(Err(Refused::new("the server's check of this client's key took too long"))),
+            Err(_) => {
+                let late = Refused::new("the server's check of this client's key took too long");
+                Ok(Err(late.come_back(SOON)))
+            }
         }
     }
 

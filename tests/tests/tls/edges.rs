@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use pnet::{Backoff, Client, CloseCode, Dialect, Retry, TlsPolicy, transport::PeerAddr};
+use pnet::{Backoff, Client, CloseCode, Dialect, LinkState, Refused, Retry, TlsPolicy, transport::PeerAddr};
 use pnet_protocol::frame::PREFACE;
 use pnet_tests::{
     keys,
@@ -413,6 +413,12 @@ async fn a_handshake_in_hundreds_of_pieces_is_broken_off() {
     works(&served).await;
 }
 
+/// Waits until the client has lost its connection.
+async fn down(client: &Client<Talk>) {
+    let mut states = client.states();
+    states.wait_for(|state| matches!(state, LinkState::Waiting { .. })).await.expect("the client is there");
+}
+
 /// What has no key, a network that wants its users to log in first for one, is tried again; a wrong key is the end.
 #[tokio::test(start_paused = true)]
 async fn what_anybody_on_the_way_can_say_ends_no_reconnecting_client() {
@@ -446,10 +452,47 @@ async fn what_anybody_on_the_way_can_say_ends_no_reconnecting_client() {
     let client: Client<Talk> = builder.via(dial).await.expect("connects");
     let hub = served.server.hub();
     hub.peers().pop().expect("it is there").close(CloseCode::GoingAway, "back soon");
-    client.call(Touch {}).await.expect("is made on the next connection");
+    down(&client).await;
+    client.call(Touch {}).without_timeout().await.expect("is made on the next connection");
     assert_eq!(attempts.load(Relaxed), 5);
     hub.peers().pop().expect("it is there").close(CloseCode::GoingAway, "and another is here now");
     let closed = client.closed().await;
     assert_eq!((closed.retry(), attempts.load(Relaxed)), (Retry::Never, 6), "{closed}");
     assert!(closed.reason().contains("has shown another key"), "{closed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_fails_itself_sends_no_client_away_for_good() {
+    let turn = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::clone(&turn);
+    let served = serve(|builder| {
+        builder.identity(keys::server()).clients_by(move |_, _| {
+            let turn = asked.fetch_add(1, Relaxed);
+            async move {
+                match turn {
+                    1 => panic!("the check panics, as the test wants"),
+                    2 => std::future::pending().await,
+                    3 => Err(Refused::new("the database is down").come_back(Duration::from_secs(5))),
+                    5 => Err(Refused::new("you are no member any more")),
+                    _ => Ok(()),
+                }
+            }
+        })
+    });
+    let served = Arc::new(served);
+    let dialed = Arc::clone(&served);
+    let dial = move || {
+        let served = Arc::clone(&dialed);
+        async move { Ok((served.open().await, PeerAddr::Memory)) }
+    };
+    let builder = client().pin(keys::server().fingerprint()).identity(keys::client());
+    let client: Client<Talk> = builder.reconnect(Backoff::default().seed(1)).via(dial).await.expect("connects");
+    let hub = served.server.hub();
+    hub.peers().pop().expect("it is there").close(CloseCode::GoingAway, "back soon");
+    down(&client).await;
+    client.call(Touch {}).without_timeout().await.expect("is made once the check works again");
+    assert_eq!(turn.load(Relaxed), 5);
+    hub.peers().pop().expect("it is there").close(CloseCode::GoingAway, "back soon");
+    let closed = client.closed().await;
+    assert_eq!((closed.code(), closed.reason()), (CloseCode::Unauthorized, "you are no member any more"));
 }
