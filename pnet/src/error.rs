@@ -302,8 +302,8 @@ pub enum ConnectError {
     #[error("the handshake failed")]
     Handshake(#[source] HandshakeError),
     /// The server closed the connection instead of welcoming it: refused, overloaded, going away.
-    #[error("the server did not take the connection")]
-    Refused(#[source] Closed),
+    #[error("the server did not take the connection: {0}")]
+    Refused(Closed),
     /// The transport broke, or ended, before the handshake was done.
     #[error("the connection broke during the handshake")]
     Broken(#[source] io::Error),

@@ -295,8 +295,11 @@ fn certificate_words(error: &CertificateError, raw: bool) -> (String, bool) {
         ),
         CertificateError::NotValidForName => ("the certificate is for another name".to_owned(), false),
         CertificateError::NotValidForNameContext { expected, presented } => {
-            let presented: Vec<_> = presented.iter().map(|name| pnet_protocol::text::escape(name, 100)).collect();
+            let presented: Vec<_> = presented.iter().map(|name| pnet_protocol::text::escape(bare(name), 100)).collect();
             let name = expected.to_str();
+            if presented.is_empty() {
+                return (format!("the certificate is for no name (no subjectAltName), and not for {name}"), false);
+            }
             (format!("the certificate is for another name: {}, and not {name}", presented.join(", ")), false)
         }
         CertificateError::BadSignature if raw => {
@@ -316,6 +319,12 @@ fn certificate_words(error: &CertificateError, raw: bool) -> (String, bool) {
         CertificateError::Revoked => ("the certificate was revoked".to_owned(), false),
         error => (format!("the certificate was not accepted ({error:?})"), false),
     }
+}
+
+/// `localhost` of the library's `DnsName("localhost")`.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')')).unwrap_or(name);
+    inner.trim_matches('"')
 }
 
 const ONLY_CERTIFICATES: &str = "the server has certificates only: use `.roots` or `.system_roots`";
