@@ -47,6 +47,7 @@
 //! - Declaring: [`Packet`], [`Schema`], [`protocol!`], [`action`], [`actions!`], [`Bytes`].
 //! - Handlers' arguments: [`Provide`], [`Extract`], [`Meta`].
 //! - Packets made at run time: [`Json`].
+//! - Who is at the other end: `Identity`, `Certificates`, [`Fingerprint`], [`TlsPolicy`].
 //! - Without sockets: [`memory`]. Other transports: [`transport`].
 //!
 //! A dependency with another name than `pnet` needs `extern crate the_name as pnet;` at the root of the crate that uses

@@ -555,7 +555,9 @@ impl ServerConfig {
     fn contradicts_itself(&self) -> Option<&'static str> {
         if self.tls.policy() == TlsPolicy::Off {
             let asks = !self.clients.are_anyone();
-            return asks.then_some("clients prove their keys by TLS, and this server has none: set `.identity`");
+            return asks.then_some(
+                "clients prove their keys by TLS, which this server has not: set `.identity`, and not `TlsPolicy::Off`",
+            );
         }
         self.tls.keys.are_none().then_some("TLS needs something to show: set `.identity` or `.certificates`")
     }

@@ -18,10 +18,10 @@ use crate::text::escape;
 /// of it. This prints the one that is meant here:
 ///
 /// ```text
-/// openssl pkey -in server.key -pubout -outform DER | openssl dgst -sha256 -binary | base64
+/// echo "SHA256:$(openssl pkey -in server.key -pubout -outform DER | openssl dgst -sha256 -binary | base64 | tr -d =)"
 /// ```
 ///
-/// (with `SHA256:` in front and without the `=` at its end). A fingerprint is public: show it, send it, write it down.
+/// A fingerprint is public: show it, send it, write it down.
 ///
 /// # Examples
 ///

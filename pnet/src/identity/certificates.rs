@@ -83,8 +83,10 @@ impl Certificates {
     ) -> Result<Self, KeyError> {
         let certs = certificates(chain, chain_name)?;
         if certs.first().is_none_or(|first| ParsedCertificate::try_from(first).is_err()) {
-            let (found, wanted) =
-                ("a certificate that cannot be read".to_owned(), "the server's own in the first place");
+            let (found, wanted) = (
+                "a certificate that cannot be read, or is of X.509 version 1".to_owned(),
+                "the server's own, with extensions, in the first place",
+            );
             return Err(KeyError::Kind { origin: chain_name.to_owned(), found, wanted });
         }
         let private = |label: &str| label.ends_with("PRIVATE KEY");

@@ -185,6 +185,17 @@ async fn the_first_line_counts_whatever_an_editor_puts_in_front_of_it() {
     assert_eq!(Snapshot::of(&file), before);
 }
 
+/// As one writes it for SSH: it would be found for no server.
+#[tokio::test]
+async fn a_line_without_a_port_is_an_error_and_no_first_contact() {
+    let folder = Folder::new();
+    let host = NAME.rsplit_once(':').expect("it has a port").0;
+    let file = folder.write("known_hosts", line(host, 1));
+    let reason = reason(meet(0, &file).await, &file);
+    assert!(reason.contains(&format!("line 1 names {host} without a port")), "{reason}");
+    assert_eq!(text(&file), line(host, 1));
+}
+
 /// None of its lines could be found, and every server would be new.
 #[tokio::test]
 async fn a_file_in_utf_16_is_an_error() {

@@ -111,7 +111,7 @@ async fn a_client_keeps_to_the_first_key_whatever_becomes_of_the_file() {
         assert_eq!(dial.count(), 2);
         server.handle().set_identity(identity(1));
         let reason = lose_and_give_up(&server.hub(), &client).await;
-        assert!(reason.contains("(seen by this client before)"), "{reason}");
+        assert!(reason.contains("(when this client met it first)"), "{reason}");
         assert_eq!(dial.count(), 3, "it has tried once and not again");
         assert_eq!(fs::read_to_string(&file).unwrap_or_default(), left);
     }
@@ -135,6 +135,18 @@ async fn a_client_with_both_pins_comes_back_to_the_new_key() {
     let dial = Dial::to(&server);
     let client = connect(client().pin(pin(0)).pin(pin(1)), &dial).await;
     assert_eq!(client.key(), Some(pin(0)));
+    server.handle().set_identity(identity(1));
+    lose_and_return(&server, &client).await;
+    assert_eq!(client.key(), Some(pin(1)));
+}
+
+#[tokio::test]
+async fn a_client_that_knew_both_keys_comes_back_to_the_new_one() {
+    let folder = Folder::new();
+    let file = folder.write("known_hosts", format!("{NAME} {}\n{NAME} {}\n", pin(0), pin(1)));
+    let server = server_with(identity(0));
+    let dial = Dial::to(&server);
+    let client = connect(client().known_hosts(&file), &dial).await;
     server.handle().set_identity(identity(1));
     lose_and_return(&server, &client).await;
     assert_eq!(client.key(), Some(pin(1)));

@@ -124,8 +124,9 @@ enum Trust {
     Pins(Vec<Fingerprint>),
     KnownHosts {
         file: KnownHosts,
-        /// The first key that this client has seen. It holds for as long as the client lives, whatever becomes of the file.
-        first: Mutex<Option<Fingerprint>>,
+        /// The keys that were stored for the server when this client met it first. They hold for as long as the client lives,
+        /// whatever becomes of the file.
+        first: Mutex<Vec<Fingerprint>>,
     },
     Roots(Arc<RootCertStore>),
 }
@@ -233,9 +234,9 @@ impl Connector {
         match &self.trust {
             Trust::Pins(pins) => Ok(mistrust(pins.clone(), None, true)),
             Trust::KnownHosts { file, first } => {
-                let first = *first.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(first) = first {
-                    return Ok(mistrust(vec![first], None, false));
+                let first = first.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                if !first.is_empty() {
+                    return Ok(mistrust(first, None, false));
                 }
                 let known = file.look_up(server).await?;
                 let Some(line) = known.first().map(|entry| entry.line) else { return Ok(Expected::Any) };
@@ -249,11 +250,15 @@ impl Connector {
     /// The handshake has succeeded: whom this client meets for the first time it knows from now on.
     async fn remember(&self, server: &str, key: Fingerprint) -> Result<(), TlsError> {
         let Trust::KnownHosts { file, first } = &self.trust else { return Ok(()) };
-        if first.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+        if !first.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
             return Ok(());
         }
         file.remember(server, key).await?;
-        *first.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
+        let mut known: Vec<_> = file.look_up(server).await?.iter().map(|entry| entry.key).collect();
+        if !known.contains(&key) {
+            known.push(key);
+        }
+        *first.lock().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(())
     }
 
@@ -264,7 +269,11 @@ impl Connector {
         }
         let name = self.server_name.as_deref().unwrap_or_else(|| host(server));
         ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Settings {
-            what: "the certificate is for a name, and the server was reached by none: set `.server_name`",
+            what: if self.server_name.is_some() {
+                "what was given to `.server_name` is no host name and no IP address: it has no port and no `https://`"
+            } else {
+                "the certificate is for a name, and the server was reached by none: set `.server_name`"
+            },
         })
     }
 }

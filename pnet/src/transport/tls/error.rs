@@ -133,7 +133,7 @@ impl fmt::Display for Untrusted {
         }
         match stored {
             Some((file, line)) => write!(f, " ({} line {line})", file.display())?,
-            None if !*pinned => f.write_str(" (seen by this client before)")?,
+            None if !*pinned => f.write_str(" (when this client met it first)")?,
             None => {}
         }
         write!(f, ", shown is {shown}; nothing was sent. Its key was replaced, or somebody stands between: ")?;

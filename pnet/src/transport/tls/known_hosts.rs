@@ -117,6 +117,10 @@ impl KnownHosts {
             let Some(host) = words.next().filter(|word| !word.starts_with('#')) else { continue };
             let key = words.next().and_then(|word| word.parse().ok()).filter(|_| words.next().is_none());
             let ours = host.eq_ignore_ascii_case(&server);
+            // Written as for SSH, it would be found for no server, and whoever answers would be trusted.
+            if key.is_some() && server.rsplit_once(':').is_some_and(|(name, _)| host.eq_ignore_ascii_case(name)) {
+                return Err(self.error(format!("line {number} names {host} without a port: it has to be {server}")));
+            }
             match key {
                 Some(key) if ours => entries.push(Entry { key, line: number }),
                 Some(_) => {}
