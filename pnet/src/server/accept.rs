@@ -89,6 +89,9 @@ pub(super) struct Guest {
     pub(super) trusted: bool,
 }
 
+/// The second step of an accepted transport, whatever its listener.
+type OwnHandshake = Pin<Box<dyn Future<Output = io::Result<(Box<dyn Driven>, Guest)>> + Send>>;
+
 /// A connection that is counted in until its driver has gone.
 struct Running {
     driver: Driver,
@@ -133,14 +136,24 @@ impl Serving {
         }
     }
 
-    /// Begins the handshake of a transport, in a task of its own.
+    /// Begins the handshake of a transport, in a task of its own. All but the transport's own part of it is compiled once, and
+    /// not for each listener anew.
     fn enter(self: &Arc<Self>, accepted: impl Connecting, addr: PeerAddr) {
-        let Some(place) = self.core.waiting.enter(&addr) else {
+        let there = addr.clone();
+        let connecting = Box::pin(async move {
+            let Connected { io, addr, key } = accepted.connect(there).await?;
+            Ok((Box::new(Plain(io)) as Box<dyn Driven>, Guest { addr, key, trusted: false }))
+        });
+        self.begin(connecting, &addr);
+    }
+
+    fn begin(self: &Arc<Self>, connecting: OwnHandshake, addr: &PeerAddr) {
+        let Some(place) = self.core.waiting.enter(addr) else {
             tracing::warn!(%addr, "too many connections have not finished their handshake");
             return;
         };
         let span = tracing::debug_span!("handshake", %addr);
-        self.core.tasks.spawn(Arc::clone(self).arrive(accepted, addr, place).instrument(span));
+        self.core.tasks.spawn(Arc::clone(self).arrive(connecting, place).instrument(span));
     }
 
     /// Nothing could be accepted: whether to try again, once some time has passed.
@@ -157,20 +170,20 @@ impl Serving {
     }
 
     /// A transport's own handshake, and what follows when it is done.
-    async fn arrive(self: Arc<Self>, accepted: impl Connecting, addr: PeerAddr, place: Waiting) {
+    async fn arrive(self: Arc<Self>, connecting: OwnHandshake, place: Waiting) {
         let deadline = config::after(self.config.handshake_timeout);
         let connected = tokio::select! {
             biased;
             () = place.has_to_go() => return,
             () = self.core.stop.cancelled() => return,
-            connected = tokio::time::timeout_at(deadline, accepted.connect(addr)) => connected,
+            connected = tokio::time::timeout_at(deadline, connecting) => connected,
         };
-        let Connected { io, addr, key } = match connected {
+        let (io, guest) = match connected {
             Ok(Ok(connected)) => connected,
             Ok(Err(error)) => return tracing::debug!(%error, "the transport broke during its own handshake"),
             Err(_) => return tracing::warn!("the transport's own handshake was not finished in time"),
         };
-        self.join(Box::new(Plain(io)), Guest { addr, key, trusted: false }, place, deadline).await;
+        self.join(io, guest, place, deadline).await;
     }
 
     /// From a transport to its connection; at the end the driver takes over, in a task of its own that is as small as
