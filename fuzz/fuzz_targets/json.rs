@@ -17,6 +17,7 @@ static INFO: ProtocolInfo = ProtocolInfo {
     },
     server: Direction { actions: &[] },
     fingerprint: 1,
+    credentials: None,
 };
 
 const FLOW: ReplyInfo = ReplyInfo::Stream {

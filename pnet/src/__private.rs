@@ -5,6 +5,7 @@ pub use pnet_protocol::{
         Coder, Decode, Decoder, Encode, Lendable, NotWritten, Serde, SerdeMissing, View, ViewCoder, action_of, field,
         is_serde, is_written, shows,
     },
+    credentials::{CredentialsOf, NoCredentials},
     failure::Failure,
     packet::{Codec, DecodeError, EncodeError, OwnedPacket, Packet, WhenFull},
     protocol::{
@@ -18,17 +19,22 @@ pub use pnet_protocol::{
 };
 
 pub use crate::{
+    authenticate::{
+        Authenticate, Authenticating, ExtractFirst, FirstCx, IntoUser, Knows, LendFirst, LetsIn, Listed, Nobody, User,
+        credentials, extract_first, user,
+    },
+    client::{Fallible, Plain},
     context::Cx,
-    error::Closed,
+    error::{Closed, Refused},
     extract::{
-        Connects, Extract, FromMember, FromRun, FromState, HasClient, HasPeers, IsState, Lend, LendEarly, LendLate,
-        Nameless, Serves, SpokenBy,
+        Connects, Extract, FromMember, FromRun, FromState, FromUser, HasClient, HasPeers, IsState, Lend, LendEarly,
+        LendLate, Nameless, Serves, SpokenBy,
     },
     handler::{
         Answer, Arg, Entry, EntryOf, Form, IntoEnd, IntoMember, MadeOf, MaybePacket, NONE, NotAnswered, NotReceived,
-        NotSender, Probe, Received, Sender, SenderOf, Task, action_is, bound_once, codec_override, complete, connect,
-        count, disconnect, end, entry, extract, fallback, finish, has_packet, is_handler, member, member_is_made, mode,
-        one_packet, pick, routes, takes_sender,
+        NotSender, Probe, Received, Sender, SenderOf, Task, action_is, authenticate, authenticates, bound_once,
+        codec_override, complete, connect, count, disconnect, end, entry, extract, fallback, finish, has_packet,
+        is_handler, member, member_is_made, mode, one_packet, pick, routes, takes_sender,
     },
     inbox::{Asked, Receive, Responder},
     service::{Connect, Disconnect, Route, Run, Service, Slot},

@@ -1,6 +1,7 @@
 //! The client's end of a connection, and how it comes about.
 
 mod builder;
+mod credentials;
 mod open;
 
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
@@ -14,10 +15,13 @@ use pnet_protocol::{
 };
 use tokio::sync::watch;
 
-pub use self::builder::{ClientBuilder, InboxBuilder, connect, connect_inbox};
 pub(crate) use self::{
     builder::ClientConfig,
     open::{Dialed, inbox_places, open, places},
+};
+pub use self::{
+    builder::{ClientBuilder, InboxBuilder, connect, connect_inbox},
+    credentials::{Fallible, IntoCredentials, Plain},
 };
 use crate::{
     call::{self, Calling, Sending},

@@ -12,6 +12,8 @@ pub const DEFAULT_ADDRESS: &str = "127.0.0.1:25565";
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// Handshake and connect handler together.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Runs of a handler that authenticates, of one server.
+pub(crate) const AUTHENTICATING: usize = 32;
 /// Clients of a server that shuts down are told to come back no sooner.
 pub(crate) const COME_BACK: Duration = Duration::from_secs(1);
 /// A call without an own timeout.

@@ -1,6 +1,7 @@
 //! What one run of a handler knows: the service's state, the connection's own state, the handles, the packet's metadata.
 
 use std::{
+    any::Any,
     fmt,
     sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
@@ -14,6 +15,7 @@ use pnet_protocol::{
 use tokio::time::Instant;
 
 use crate::{
+    authenticate::User,
     client::Client,
     connection::{Conn, lanes::Pool},
     hub::{Hub, HubCore},
@@ -45,6 +47,8 @@ pub struct Meta {
 pub(crate) struct Link<S: Service> {
     pub(crate) shared: Arc<Shared<S>>,
     pub(crate) conn: Arc<Conn>,
+    /// Who is there, if the service has a handler that finds out.
+    pub(crate) user: Option<User>,
     pub(crate) member: OnceLock<S::Member>,
 }
 
@@ -96,6 +100,15 @@ impl<S: Service> Cx<S> {
             .member
             .get()
             .expect("the connect handler has made the connection's state before anything is dispatched")
+    }
+
+    /// Who is there: what the handler under `#[action(authenticate)]` has made. `None` if the service has no such handler, or
+    /// one that makes something else than a `T`.
+    ///
+    /// Handlers take it as `&T`, which the compiler checks; this is for [`Extract`](crate::Extract).
+    #[must_use]
+    pub fn user<T: Any>(&self) -> Option<&T> {
+        self.link.user.as_ref()?.get()
     }
 
     /// The packet's metadata.

@@ -4,6 +4,7 @@ use std::{borrow::Cow, convert::Infallible, fmt, io, net::SocketAddr, sync::Arc,
 
 use pnet_protocol::{
     close::{Close, CloseCode, Retry, close_for},
+    credentials::CredentialsError,
     handshake::HandshakeError,
     packet::{DecodeError, EncodeError},
     text::escape,
@@ -295,9 +296,17 @@ pub enum ConnectError {
     #[cfg(feature = "tls")]
     #[error(transparent)]
     Tls(#[from] crate::transport::tls::TlsError),
-    /// In JSON credentials are text, and these are not UTF-8.
-    #[error("the credentials are not text, which they have to be in the JSON dialect")]
-    Credentials,
+    /// The credentials cannot be sent.
+    #[error(transparent)]
+    Credentials(CredentialsError),
+    /// The protocol wants credentials, and none were given. Nothing was connected to.
+    #[error("clients of `{protocol}` show credentials: call `.credentials(…)` with a `{credentials}`")]
+    NoCredentials {
+        /// The protocol.
+        protocol: &'static str,
+        /// What it declares.
+        credentials: &'static str,
+    },
     /// The two ends do not speak the same protocol, or the other end is no pnet server.
     #[error("the handshake failed")]
     Handshake(#[source] HandshakeError),
@@ -313,7 +322,8 @@ pub enum ConnectError {
         /// How long was waited.
         after: Duration,
     },
-    /// This side's own [`connected`](crate::ReconnectBuilder::connected) did not want the connection.
+    /// This side's own [`connected`](crate::ReconnectBuilder::connected) did not want the connection, or its
+    /// [`credentials_with`](crate::ClientBuilder::credentials_with) had nothing to show.
     #[error("the connection was not wanted")]
     Hook(#[source] Refused),
 }
@@ -337,7 +347,10 @@ impl ConnectError {
             Self::Tls(error) if error.may_pass() => (CloseCode::Lost, ClosedBy::Transport, error.to_string()),
             #[cfg(feature = "tls")]
             Self::Tls(_) => return Closed::refused(&Refused::new(self.to_string()).for_good()),
-            Self::PlaintextOnNetwork { .. } | Self::PlaintextCredentials | Self::Credentials => {
+            Self::PlaintextOnNetwork { .. }
+            | Self::PlaintextCredentials
+            | Self::Credentials(_)
+            | Self::NoCredentials { .. } => {
                 let closed = Closed::new(CloseCode::Refused, self.to_string(), ClosedBy::Here);
                 return Closed { retry: Retry::Never, ..closed };
             }
@@ -389,7 +402,7 @@ pub enum BindError {
     },
 }
 
-/// What a connect handler returns to turn a connection away; the client's `connect` fails with the reason.
+/// What a handler returns that authenticates, or that connects, to turn a client away; the client's `connect` fails with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     reason: Cow<'static, str>,
@@ -421,6 +434,10 @@ impl Refused {
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    pub(crate) const fn retry(&self) -> Retry {
+        self.retry
     }
 
     /// What the other side is told, with the code for it.

@@ -3,7 +3,7 @@
 //! `&T` lends a part of what surrounds the handler: the state (or a part of it by [`Provide`]), the connection's own state,
 //! the packet's metadata. Anything else is taken by value and implements [`Extract`].
 
-use std::{convert::Infallible, sync::Arc};
+use std::{any::Any, convert::Infallible, sync::Arc};
 
 use pnet_protocol::{
     failure::Failure,
@@ -11,6 +11,7 @@ use pnet_protocol::{
 };
 
 use crate::{
+    authenticate::Knows,
     client::Client,
     context::{Cx, Meta},
     error::Closed,
@@ -284,6 +285,10 @@ pub struct FromState(());
 #[derive(Debug)]
 pub struct FromMember(());
 
+/// Lent by the connection: who is there, as the `INDEX`th handler of the service has made it.
+#[derive(Debug)]
+pub struct FromUser<const INDEX: usize>(());
+
 /// Lent by the run itself: metadata, or why the connection ended.
 #[derive(Debug)]
 pub struct FromRun(());
@@ -302,6 +307,31 @@ impl<S: Service<Member = T>, T> Lend<S, S::State, T, FromMember> for T {
     fn lend(cx: &Cx<S>) -> &T {
         cx.member()
     }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Service + Knows<T, INDEX>, T: Any, const INDEX: usize> Lend<S, S::State, S::Member, FromUser<INDEX>> for T {
+    fn lend(cx: &Cx<S>) -> &T {
+        lend_user(cx)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Service + Knows<T, INDEX>, T: Any, const INDEX: usize> LendEarly<S, S::State, FromUser<INDEX>> for T {
+    fn lend(cx: &Cx<S>) -> &T {
+        lend_user(cx)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Service + Knows<T, INDEX>, T: Any, const INDEX: usize> LendLate<S, S::State, S::Member, FromUser<INDEX>> for T {
+    fn lend<'a>(cx: &'a Cx<S>, _: &'a Closed) -> &'a T {
+        lend_user(cx)
+    }
+}
+
+fn lend_user<S: Service, T: Any>(cx: &Cx<S>) -> &T {
+    cx.user().expect("the service's handler has made the user before the connection was opened")
 }
 
 impl<S: Service> Lend<S, S::State, S::Member, FromRun> for Meta {

@@ -10,7 +10,7 @@ use std::{fmt, future::Future, marker::PhantomData};
 use pnet_protocol::{
     failure::Failure,
     packet::{Codec, DecodeError, Packet},
-    protocol::{Protocol, ReplyInfo, Side},
+    protocol::{Protocol, ReplyInfo, Role, Side},
     reply::Verdict,
     table::has_doubles,
     words::Words,
@@ -21,6 +21,7 @@ pub use self::args::{
     one_packet, pick,
 };
 use crate::{
+    authenticate::{Authenticate, Listed, Nobody},
     context::Cx,
     error::Refused,
     extract::Extract,
@@ -33,7 +34,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "this is not a handler",
     label = "`{Self}` is not a function under `#[action(\"NAME\")]`",
-    note = "put `#[action(\"NAME\")]`, `#[action(connect)]` or `#[action(disconnect)]` on the function"
+    note = "put `#[action(\"NAME\")]`, `#[action(authenticate)]`, `#[action(connect)]` or `#[action(disconnect)]` on the function"
 )]
 pub trait Entry<S: Service, M> {
     /// What it is.
@@ -71,6 +72,8 @@ pub enum EntryOf<S: Service> {
         /// Whether it takes the producer's end of a stream.
         sender: bool,
     },
+    /// The handler that authenticates.
+    Authenticate(Authenticate<S>),
     /// The connect handler.
     Connect(Connect<S>),
     /// The disconnect handler.
@@ -93,6 +96,7 @@ impl<S: Service> fmt::Debug for EntryOf<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Action { .. } => "Action",
+            Self::Authenticate(_) => "Authenticate",
             Self::Connect(_) => "Connect",
             Self::Disconnect(_) => "Disconnect",
             Self::Plain => "Plain",
@@ -108,6 +112,10 @@ pub mod fallback {
     #[expect(non_camel_case_types, reason = "not a name anyone else uses")]
     #[derive(Debug)]
     pub struct __pnet_handler {}
+}
+
+impl Listed for fallback::__pnet_handler {
+    type User = Nobody;
 }
 
 impl<S: Service> Entry<S, ()> for fallback::__pnet_handler {
@@ -178,7 +186,9 @@ pub const fn bound_once<S: Service>(service: &str, entries: &[EntryOf<S>], names
     while i < index {
         let is_double = match (&entries[i], &entries[index]) {
             (EntryOf::Action { id: a, .. }, EntryOf::Action { id: b, .. }) => *a == *b,
-            (EntryOf::Connect(_), EntryOf::Connect(_)) | (EntryOf::Disconnect(_), EntryOf::Disconnect(_)) => true,
+            (EntryOf::Authenticate(_), EntryOf::Authenticate(_))
+            | (EntryOf::Connect(_), EntryOf::Connect(_))
+            | (EntryOf::Disconnect(_), EntryOf::Disconnect(_)) => true,
             _ => false,
         };
         if is_double {
@@ -197,6 +207,8 @@ const fn twice<S: Service>(service: &str, entries: &[EntryOf<S>], names: &[&str]
         EntryOf::Action { id, .. } if !has_broken(entries) => {
             text.add("action \"").add(arriving::<S>()[*id as usize].action).add("\" is bound twice, by `")
         }
+        // check: two-authenticate-handlers
+        EntryOf::Authenticate(_) => text.add("there are two handlers that authenticate, `"),
         // check: two-connect-handlers
         EntryOf::Connect(_) => text.add("there are two connect handlers, `"),
         // check: two-disconnect-handlers
@@ -269,6 +281,32 @@ pub const fn member_is_made<S: Service>(service: &str, member: &str, entries: &[
     }
 }
 
+/// Refuses, while compiling, a server's service without a handler that looks at what clients show.
+///
+/// # Panics
+///
+/// If it is one; the compiler shows the text.
+#[track_caller]
+pub const fn authenticates<S: Service>(service: &str, entries: &[EntryOf<S>]) {
+    let protocol = <S::Protocol as Protocol>::INFO;
+    let Some(credentials) = protocol.credentials else { return };
+    if !matches!(<S::Side as Side>::ROLE, Role::Server) || has_broken(entries) || authenticate(entries).is_some() {
+        return;
+    }
+    // check: credentials-without-authenticate
+    let text = Words::new()
+        .add("protocol `")
+        .add(protocol.name)
+        .add("` declares `credentials ")
+        .add(credentials)
+        .add("`, but service `")
+        .add(service)
+        .add("` lists no handler that looks at them: write one under `#[action(authenticate)]` that takes `")
+        .add(credentials)
+        .add("` and returns `Result<User, Refused>`");
+    panic!("{}", text.get())
+}
+
 /// Whether something about the service has been reported already, so that nothing can be said about the whole.
 const fn has_broken<S: Service>(entries: &[EntryOf<S>]) -> bool {
     if has_doubles(<S::Protocol as Protocol>::INFO.received_by(<S::Side as Side>::ROLE)) {
@@ -311,6 +349,19 @@ pub const fn routes<S: Service, const N: usize>(entries: &[EntryOf<S>], names: &
         i += 1;
     }
     routes
+}
+
+/// The handler that authenticates in a list.
+#[must_use]
+pub const fn authenticate<S: Service>(entries: &[EntryOf<S>]) -> Option<Authenticate<S>> {
+    let mut i = 0;
+    while i < entries.len() {
+        if let EntryOf::Authenticate(authenticate) = entries[i] {
+            return Some(authenticate);
+        }
+        i += 1;
+    }
+    None
 }
 
 /// The connect handler in a list.

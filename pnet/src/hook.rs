@@ -11,14 +11,14 @@ use std::{
 use crate::{connection::lanes::panicked, error::Refused};
 
 /// What a hook's function returns, whatever its type.
-pub(crate) type Hooked = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send>>;
+pub(crate) type Hooked<T = ()> = Pin<Box<dyn Future<Output = Result<T, Refused>> + Send>>;
 
 /// Runs a hook; `name` is what its user calls it, and `panicking` is what it refuses with if it panics.
 ///
 /// # Cancel safety
 ///
 /// Dropped before it is ready, the hook's future is dropped.
-pub(crate) async fn run(name: &str, panicking: Refused, hook: impl FnOnce() -> Hooked) -> Result<(), Refused> {
+pub(crate) async fn run<T>(name: &str, panicking: Refused, hook: impl FnOnce() -> Hooked<T>) -> Result<T, Refused> {
     let failed = |panic: Box<dyn Any + Send>| {
         tracing::error!(failure = %panicked(name, &*panic).log_text(), "a hook failed");
         panicking.clone()

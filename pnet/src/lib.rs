@@ -57,6 +57,7 @@
 pub mod __private;
 mod alarm;
 mod asking;
+mod authenticate;
 mod buffers;
 mod call;
 mod client;
@@ -217,6 +218,7 @@ pub use pnet_macros::{actions, protocol};
 pub use pnet_protocol::{
     bytes::{ByteBuf, Bytes},
     close::{CloseCode, Retry},
+    credentials::{Credentials, CredentialsError, CredentialsOf},
     dialect::Dialect,
     dynamic::{DecodeFault, Misfit, MisfitReason},
     failure::{Failure, code},
@@ -232,8 +234,9 @@ pub use pnet_protocol::{
 };
 
 pub use self::{
+    authenticate::Arrival,
     call::{CallView, Calling, Sending, Viewing},
-    client::{Client, ClientBuilder, InboxBuilder, connect, connect_inbox},
+    client::{Client, ClientBuilder, InboxBuilder, IntoCredentials, connect, connect_inbox},
     config::DEFAULT_ADDRESS,
     context::{Cx, Meta},
     error::{BindError, CallError, Closed, ClosedBy, ConnectError, Refused, SendError, TrySendError, TrySendReason},

@@ -2,9 +2,11 @@
 
 mod accept;
 mod admission;
+mod authentication;
 mod budget;
 mod ending;
 mod greet;
+mod penalties;
 #[cfg(feature = "tls")]
 mod tls;
 mod waiting;
@@ -91,7 +93,7 @@ struct ServerConfig {
     limits: Limits,
     dialects: Dialects,
     old_clients: bool,
-    authenticate: Option<Box<Authenticate>>,
+    max_authenticating: usize,
     call_timeout: Option<Duration>,
     handshake_timeout: Duration,
     grace: Duration,
@@ -110,8 +112,6 @@ struct Dialects {
     native: bool,
     json: bool,
 }
-
-type Authenticate = dyn Fn(&[u8], &PeerAddr) -> bool + Send + Sync;
 
 impl<S: Service> ServerBuilder<S> {
     /// Uses a hub that was made before, so that the state can hold it, too.
@@ -164,17 +164,13 @@ impl<S: Service> ServerBuilder<S> {
         self
     }
 
-    /// Lets only those clients in whose credentials `accept` says yes to. It runs before anything else is told or
-    /// dispatched; a panic in it is a no. Without it everybody is let in, whatever credentials they bring.
+    /// How many runs of the handler under `#[action(authenticate)]` there may be at once; 32 by default, at least 1. Others
+    /// wait for their turn, within the [`handshake_timeout`](Self::handshake_timeout).
     ///
-    /// A JSON client's credentials are the text of `credentials` in the data of its first packet, if that is a `handShake`;
-    /// if there is none, all of that data as it was sent, which is how the Python library's `username` and `password`
-    /// arrive.
-    ///
-    /// Without TLS credentials travel in plain text. Who was accepted here is told the fields of packets that its build has
-    /// differently; others learn that only on loopback.
-    pub fn authenticate(mut self, accept: impl Fn(&[u8], &PeerAddr) -> bool + Send + Sync + 'static) -> Self {
-        self.config.authenticate = Some(Box::new(accept));
+    /// So a crowd that logs in with slow password hashes leaves the machine some time for those who are in. A handler that
+    /// only asks a database may have more.
+    pub const fn max_authenticating(mut self, at_once: usize) -> Self {
+        self.config.max_authenticating = at_once;
         self
     }
 
@@ -185,7 +181,7 @@ impl<S: Service> ServerBuilder<S> {
         self
     }
 
-    /// How long handshake and connect handler may take together; 5 s by default.
+    /// How long handshake, finding out who the client is, and connect handler may take together; 5 s by default.
     pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.config.handshake_timeout = timeout;
         self
@@ -569,7 +565,7 @@ impl Default for ServerConfig {
             limits: Limits::default(),
             dialects: Dialects { native: true, json: true },
             old_clients: false,
-            authenticate: None,
+            max_authenticating: config::AUTHENTICATING,
             call_timeout: Some(config::CALL),
             handshake_timeout: config::HANDSHAKE,
             grace: config::GRACE,

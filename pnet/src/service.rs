@@ -18,6 +18,7 @@ use pnet_protocol::{
 };
 
 use crate::{
+    authenticate::Authenticate,
     context::Cx,
     error::{Closed, Refused},
     slot::Kit,
@@ -44,6 +45,9 @@ pub trait Service: Sized + Send + Sync + 'static {
 
     /// The handlers, by the number of the action that arrives.
     const ROUTES: &'static [Route<Self>];
+
+    /// Finds out who a client is, before it is let in.
+    const AUTHENTICATE: Option<Authenticate<Self>>;
 
     /// Runs before anything is dispatched on a connection, and makes its [`Member`](Self::Member).
     const CONNECT: Option<Connect<Self>>;

@@ -5,6 +5,7 @@
 
 // What users declare: packets, schemas, protocols.
 pub mod bytes;
+pub mod credentials;
 pub mod dynamic;
 pub mod failure;
 pub mod packet;

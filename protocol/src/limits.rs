@@ -130,8 +130,8 @@ pub const HANDSHAKE_FRAME_LEN: u32 = 4096;
 /// Longest frame of the mismatch exchange, and the longest text a mismatch report is shown as.
 pub const REPORT_LEN: u32 = 64 * 1024;
 
-/// Most bytes of credentials a client may present.
-pub const CREDENTIALS_LEN: usize = 1024;
+/// Most bytes of credentials a client may show, as JSON text.
+pub const CREDENTIALS_LEN: usize = 3072;
 
 /// Most bytes of text in a close reason or a failure's message.
 pub const TEXT_LEN: usize = 1024;

@@ -6,6 +6,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::{
+    credentials::Credentials,
     packet::{Codec, EncodeError, Packet, WhenFull},
     reply::Reply,
     schema::Ty,
@@ -75,6 +76,9 @@ impl Side for ClientSide {
 pub trait Protocol: Send + Sync + Sized + 'static {
     /// All that is sent, as the handshake compares it.
     const INFO: &'static ProtocolInfo;
+
+    /// What its clients show to be let in; [`NoCredentials`](crate::credentials::NoCredentials) unless declared.
+    type Credentials: Credentials;
 
     /// The phase in which a connection starts.
     type Start: Phase<Protocol = Self>;
@@ -306,8 +310,10 @@ pub struct ProtocolInfo {
     pub client: Direction,
     /// What servers send.
     pub server: Direction,
-    /// Hash over both directions; equal fingerprints mean that both sides mean the same.
+    /// Hash over both directions; equal fingerprints mean that both sides mean the same. Credentials are no part of it.
     pub fingerprint: u64,
+    /// What clients show to be let in, as the protocol names it; `None` if nothing.
+    pub credentials: Option<&'static str>,
 }
 
 impl ProtocolInfo {
@@ -315,7 +321,13 @@ impl ProtocolInfo {
     #[must_use]
     pub const fn new(name: &'static str, client: Direction, server: Direction) -> Self {
         let fingerprint = table::fingerprint(&client, &server);
-        Self { name, client, server, fingerprint }
+        Self { name, client, server, fingerprint, credentials: None }
+    }
+
+    /// Whose clients show a value of this type.
+    #[must_use]
+    pub const fn with_credentials(self, type_name: &'static str) -> Self {
+        Self { credentials: Some(type_name), ..self }
     }
 
     /// What `role` receives, so what the other side sends.

@@ -7,7 +7,7 @@ use syn::{
     visit::{self, Visit},
 };
 
-use super::model::{Arg, Kind, Model, is_sender};
+use super::model::{Arg, Kind, Model, is_kept, is_sender};
 use crate::{diagnostics::Errors, lifetimes::bare};
 
 pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
@@ -66,6 +66,9 @@ pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
         );
         return;
     }
+    if matches!(model.kind, Kind::Authenticate) {
+        authenticate(model, errors);
+    }
     for arg in &signature.inputs {
         let FnArg::Typed(arg) = arg else { continue };
         // check: conditional-argument
@@ -91,6 +94,36 @@ pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
                     "handlers share the state: take `&State`, and put what changes into a `Mutex` or an atomic",
                 );
             }
+        }
+    }
+}
+
+/// What a handler that authenticates takes and returns.
+fn authenticate(model: &Model<'_>, errors: &mut Errors) {
+    let mut credentials = model.values().filter(|ty| !is_kept(ty));
+    // check: no-credentials-argument
+    if credentials.next().is_none() {
+        errors.at(
+            model.ident.span(),
+            format!(
+                "handler `{}` takes no credentials: one argument must be what `credentials …;` in the protocol says, by value",
+                model.ident
+            ),
+        );
+    }
+    // check: two-credentials-arguments
+    if let Some(second) = credentials.next() {
+        errors.on(
+            second,
+            "beside the credentials a handler that authenticates takes `&Arrival`, `&State` or a part of it, `Arc<State>` and `Hub<Protocol>`",
+        );
+    }
+    // check: authenticate-returns
+    if model.user().is_none() {
+        const RETURNS: &str = "a handler that authenticates returns `Result<User, Refused>`, written out: who the client is, or why it is refused";
+        match &model.output {
+            Some(output) => errors.on(output, RETURNS),
+            None => errors.at(model.ident.span(), RETURNS),
         }
     }
 }

@@ -4,35 +4,38 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Ident, Lifetime, Type, spanned::Spanned};
 
-use super::model::{Arg, Kind, Model, RETURNED};
+use super::model::{Arg, Kind, Model, RETURNED, is_kept};
 use crate::lifetimes::with_lifetime;
 
 pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
     let marker = marker(model);
     let body = match &model.kind {
         Kind::Action { name, concurrent, finish } => {
-            let parts = Parts::of(model, "Lend", true);
+            let parts = Parts::of(model);
             let packet = packet(model, name);
             let entry = action(model, &parts, *concurrent, *finish);
             quote!(#packet #entry)
         }
+        Kind::Authenticate => authenticate(model),
         Kind::Connect => connect(model),
         Kind::Disconnect => disconnect(model),
         Kind::Broken => TokenStream::new(),
     };
-    let cfgs = &model.cfgs;
+    let (listed, cfgs) = (listed(model), &model.cfgs);
     quote! {
         #marker
         #(#cfgs)*
-        const _: () = { #body };
+        const _: () = { #listed #body };
     }
 }
 
 /// The type, with an entry that no service reports again.
 pub(crate) fn stub(model: &Model<'_>) -> TokenStream {
-    let (marker, ident, cfgs) = (marker(model), model.ident, &model.cfgs);
+    let (marker, listed, ident, cfgs) = (marker(model), listed(model), model.ident, &model.cfgs);
     quote! {
         #marker
+        #(#cfgs)*
+        #listed
         #(#cfgs)*
         #[automatically_derived]
         impl<__S: ::pnet::__private::Service> ::pnet::__private::Entry<__S, ()> for #ident {
@@ -62,6 +65,21 @@ fn marker(model: &Model<'_>) -> TokenStream {
         #[doc(hidden)]
         #[allow(missing_debug_implementations, non_camel_case_types, clippy::empty_structs_with_brackets)]
         #vis struct #ident {}
+    }
+}
+
+/// Whom it makes known to the other handlers of a service.
+fn listed(model: &Model<'_>) -> TokenStream {
+    let ident = model.ident;
+    let user = match model.user().filter(|_| matches!(model.kind, Kind::Authenticate)) {
+        Some(user) => user.to_token_stream(),
+        None => quote!(::pnet::__private::Nobody),
+    };
+    quote! {
+        #[automatically_derived]
+        impl ::pnet::__private::Listed for #ident {
+            type User = #user;
+        }
     }
 }
 
@@ -115,7 +133,8 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(model: &Model<'_>, lend: &str, has_packet: bool) -> Self {
+    fn of(model: &Model<'_>) -> Self {
+        let has_packet = matches!(model.kind, Kind::Action { .. });
         let mut parts = Self {
             markers: vec![],
             bounds: vec![],
@@ -132,16 +151,18 @@ impl Parts {
             _ => (output(model), output(model)),
         };
         let sender = model.senders().next().map_or_else(|| quote!(()), ToTokens::to_token_stream);
-        let lend = Ident::new(lend, Span::call_site());
         for arg in &model.args {
             match arg {
                 Arg::Lent { ty, reference } => {
                     let via = format_ident!("__W{}", parts.markers.len());
                     let span = reference.span();
-                    let (parameters, why) = match lend.to_string().as_str() {
-                        "LendEarly" => (quote!(__S, __S::State, #via), quote!()),
-                        "LendLate" => (quote!(__S, __S::State, __S::Member, #via), quote!(, &__why)),
-                        _ => (quote!(__S, __S::State, __S::Member, #via), quote!()),
+                    let (lend, parameters, why) = match &model.kind {
+                        Kind::Authenticate => (quote!(LendFirst), quote!(__S, __S::State, #via), quote!()),
+                        Kind::Connect => (quote!(LendEarly), quote!(__S, __S::State, #via), quote!()),
+                        Kind::Disconnect => {
+                            (quote!(LendLate), quote!(__S, __S::State, __S::Member, #via), quote!(, &__why))
+                        }
+                        _ => (quote!(Lend), quote!(__S, __S::State, __S::Member, #via), quote!()),
                     };
                     parts.bounds.push(quote_spanned!(span=> #ty: ::pnet::__private::#lend<#parameters>));
                     parts.bounds.push(quote!(#via: 'static));
@@ -174,6 +195,15 @@ impl Parts {
                         let bound = arg(&here);
                         parts.takes.push(quote!(<#ty as #bound>::take(&__cx, __frame)));
                         parts.packets.push(quote!(<#ty as #bound>));
+                    } else if matches!(model.kind, Kind::Authenticate) {
+                        let (bound, make) = if is_kept(ty) {
+                            (quote!(ExtractFirst<__S>), quote!(extract_first::<__S, #ty>))
+                        } else {
+                            let protocol = quote!(<__S as ::pnet::__private::Service>::Protocol);
+                            (quote!(CredentialsOf<#protocol>), quote!(credentials::<__S, #ty>))
+                        };
+                        parts.bounds.push(quote_spanned!(ty.span()=> #ty: ::pnet::__private::#bound));
+                        parts.takes.push(quote!(::pnet::__private::#make(&__cx)));
                     } else {
                         parts.bounds.push(quote_spanned!(ty.span()=> #ty: ::pnet::__private::Extract<__S>));
                         parts.takes.push(quote!(::pnet::__private::extract::<__S, #ty>(&__cx)));
@@ -200,9 +230,9 @@ impl Parts {
         quote!(#(#lends)* #made)
     }
 
-    /// As [`run`](Self::run), for `then` that waits. The arguments are locals that are moved as a whole: parts of a
-    /// `Result` would be kept while the handler runs.
-    fn run_later(&self, then: &TokenStream) -> TokenStream {
+    /// As [`run`](Self::run), for `then` that waits, with `error` if an argument cannot be made. The arguments are locals that
+    /// are moved as a whole: parts of a `Result` would be kept while the handler runs.
+    fn run_later(&self, then: &TokenStream, error: &TokenStream) -> TokenStream {
         let Self { lends, takes, names, .. } = self;
         quote! {
             '__pnet: {
@@ -211,7 +241,7 @@ impl Parts {
                     ::core::result::Result::Ok(__argument) => __argument,
                     ::core::result::Result::Err(__failure) => break '__pnet ::core::result::Result::Err(__failure),
                 };)*
-                ::core::result::Result::Ok::<_, ::pnet::__private::Failure>(#then)
+                ::core::result::Result::Ok::<_, #error>(#then)
             }
         }
     }
@@ -272,7 +302,7 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
         let future = quote_spanned!(place(ident)=>
             impl ::core::future::Future<Output = ::std::boxed::Box<::pnet::__private::Kit<__S>>> + ::core::marker::Send + 'static
         );
-        let run = parts.run_later(&call);
+        let run = parts.run_later(&call, &failure());
         let body = quote_spanned!(place(ident)=> async move {
             let mut __kit = __kit;
             let (__cx, __frame, __out) = ::pnet::__private::Kit::parts(&mut __kit);
@@ -317,10 +347,42 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
     }
 }
 
+/// Why an argument could not be made, of all handlers but one.
+fn failure() -> TokenStream {
+    quote!(::pnet::__private::Failure)
+}
+
+fn authenticate(model: &Model<'_>) -> TokenStream {
+    let (ident, output, user) = (model.ident, output(model), model.user());
+    let parts = Parts::of(model);
+    let run = parts.run_later(&call(model, &parts), &quote!(::pnet::__private::Refused));
+    let Parts { markers, bounds, .. } = &parts;
+    let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoUser<__S, #user>);
+    let body = quote_spanned! {place(ident)=>
+        ::std::boxed::Box::pin(async move {
+            let __returned = #run;
+            ::pnet::__private::user::<__S, #user, #output>(__returned)
+        })
+    };
+    quote! {
+        #[automatically_derived]
+        impl<__S, #(#markers),*> ::pnet::__private::Entry<__S, (#(#markers,)*)> for #ident
+        where
+            __S: ::pnet::__private::Service,
+            <__S as ::pnet::__private::Service>::Side: ::pnet::__private::LetsIn,
+            #returns,
+            #(#bounds,)*
+        {
+            const ENTRY: ::pnet::__private::EntryOf<__S> =
+                ::pnet::__private::EntryOf::Authenticate(|__cx: ::pnet::__private::FirstCx<__S>| #body);
+        }
+    }
+}
+
 fn connect(model: &Model<'_>) -> TokenStream {
     let (ident, output) = (model.ident, output(model));
-    let parts = Parts::of(model, "LendEarly", false);
-    let run = parts.run_later(&call(model, &parts));
+    let parts = Parts::of(model);
+    let run = parts.run_later(&call(model, &parts), &failure());
     let Parts { markers, bounds, .. } = &parts;
     let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoMember<__S::Member>);
     let body = quote_spanned! {place(ident)=>
@@ -345,8 +407,8 @@ fn connect(model: &Model<'_>) -> TokenStream {
 
 fn disconnect(model: &Model<'_>) -> TokenStream {
     let (ident, output) = (model.ident, output(model));
-    let parts = Parts::of(model, "LendLate", false);
-    let run = parts.run_later(&call(model, &parts));
+    let parts = Parts::of(model);
+    let run = parts.run_later(&call(model, &parts), &failure());
     let Parts { markers, bounds, .. } = &parts;
     let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoEnd<__S>);
     let body = quote_spanned! {place(ident)=>

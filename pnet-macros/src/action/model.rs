@@ -3,7 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{
-    Attribute, FnArg, Ident, LitStr, ReturnType, Signature, Token, Type, TypeReference, Visibility,
+    Attribute, FnArg, GenericArgument, Ident, LitStr, PathArguments, ReturnType, Signature, Token, Type, TypeReference,
+    Visibility,
     ext::IdentExt,
     parse::{Parse, ParseStream, Parser},
     token,
@@ -50,6 +51,7 @@ pub(crate) enum Kind {
         concurrent: bool,
         finish: bool,
     },
+    Authenticate,
     Connect,
     Disconnect,
     /// Something that has been reported.
@@ -91,6 +93,7 @@ impl Kind {
             if input.peek(Ident::peek_any) {
                 let word = input.call(Ident::parse_any)?;
                 let kind = match word.to_string().as_str() {
+                    "authenticate" => Self::Authenticate,
                     "connect" => Self::Connect,
                     "disconnect" => Self::Disconnect,
                     "concurrent" | "finish" => {
@@ -192,6 +195,17 @@ impl<'a> Model<'a> {
         })
     }
 
+    /// What a handler that authenticates makes: the `User` of the `Result<User, Refused>` that it returns.
+    pub(crate) fn user(&self) -> Option<&Type> {
+        let Type::Path(path) = bare(self.output.as_ref()?) else { return None };
+        let result = path.path.segments.last().filter(|segment| segment.ident == "Result")?;
+        let PathArguments::AngleBracketed(arguments) = &result.arguments else { return None };
+        match arguments.args.first()? {
+            GenericArgument::Type(ty) => Some(ty),
+            _ => None,
+        }
+    }
+
     /// The types of the arguments that are a stream's end, in order.
     pub(crate) fn senders(&self) -> impl Iterator<Item = &Type> {
         self.args.iter().filter_map(|arg| match arg {
@@ -199,6 +213,12 @@ impl<'a> Model<'a> {
             Arg::Lent { .. } | Arg::Value { .. } => None,
         })
     }
+}
+
+/// Whether a type is what a handler that authenticates may take beside the credentials; it goes by its name.
+pub(super) fn is_kept(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|segment| segment.ident == "Arc" || segment.ident == "Hub")
 }
 
 /// Whether a type is the producer's end of a stream; it goes by its name.
@@ -210,8 +230,7 @@ pub(super) fn is_sender(ty: &Type) -> bool {
 /// The lifetime for which a handler answers with something borrowed. Errors show it, and nothing else there has one.
 pub(super) const RETURNED: &str = "'a";
 
-const EXPECTED: &str =
-    "write `#[action(\"NAME\")]` with the action of the packet, `#[action(connect)]` or `#[action(disconnect)]`";
+const EXPECTED: &str = "write `#[action(\"NAME\")]` with the action of the packet, `#[action(authenticate)]`, `#[action(connect)]` or `#[action(disconnect)]`";
 
 #[cfg(test)]
 mod tests {
@@ -226,6 +245,7 @@ mod tests {
             let mut errors = Errors::default();
             let kind = match Kind::parse(tokens, &mut errors) {
                 Kind::Action { name, concurrent, finish } => format!("{} {concurrent} {finish}", name.value()),
+                Kind::Authenticate => "authenticate".to_owned(),
                 Kind::Connect => "connect".to_owned(),
                 Kind::Disconnect => "disconnect".to_owned(),
                 Kind::Broken => "broken".to_owned(),
@@ -235,6 +255,7 @@ mod tests {
         check(quote!("SAY"), "SAY false false");
         check(quote!("SAY", concurrent), "SAY true false");
         check(quote!("SAY", finish, concurrent,), "SAY true true");
+        check(quote!(authenticate), "authenticate");
         check(quote!(connect), "connect");
         check(quote!(disconnect), "disconnect");
         check(quote!(), "broken");

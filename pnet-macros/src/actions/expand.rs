@@ -25,10 +25,16 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     });
     let entries: Vec<_> = (0..model.handlers.len()).map(|index| format_ident!("__PNET_ENTRY_{index}")).collect();
     let names: Vec<_> = model.handlers.iter().map(text).collect();
-    let consts = model.handlers.iter().zip(&entries).map(|(path, entry)| {
+    let consts = model.handlers.iter().zip(&entries).enumerate().map(|(index, (path, entry))| {
         let span = path.segments.last().map_or_else(|| path.span(), |segment| segment.ident.span());
         let value = quote_spanned!(span=> ::pnet::__private::entry::<__pnet_handler, #ident, _>());
         let import = quote_spanned!(span=> __pnet_handler);
+        // The handler's type can be named in here only, and may be more private than the service.
+        let listed = quote_spanned!(span=> <__pnet_handler as ::pnet::__private::Listed>::User);
+        let user = quote! {
+            #[automatically_derived]
+            impl ::pnet::__private::Knows<#listed, #index> for #ident {}
+        };
         quote! {
             const #entry: ::pnet::__private::EntryOf<#ident> = {
                 // A function without `#[action]` brings no type of its name; then the glob's stands behind it.
@@ -39,6 +45,13 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
                 // A name that does not exist has been reported; this keeps it from being taken for such a function.
                 let _ = #import;
                 #value
+            };
+            const _: () = {
+                #[allow(unused_imports)]
+                use ::pnet::__private::fallback::*;
+                #[allow(unused_imports)]
+                use #path as #import;
+                #user
             };
         }
     });
@@ -53,6 +66,8 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         let sender = quote_spanned!(span=> ::pnet::__private::takes_sender::<#ident>(&#entry, #name_));
         quote!(const _: () = #is_handler; const _: () = #sender; #once)
     });
+    let authenticates =
+        quote_spanned!(protocol.span()=> ::pnet::__private::authenticates::<#ident>(#name, __PNET_ENTRIES));
     let complete = quote_spanned!(ident.span()=> ::pnet::__private::complete::<#ident>(#name, __PNET_ENTRIES));
     let member_is_made = model.member.as_ref().map(|member| {
         let text = text(member);
@@ -71,6 +86,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
             const __PNET_NAMES: &[&str] = &[#(#names),*];
             #(#checks)*
             const _: () = #complete;
+            const _: () = #authenticates;
             #member_is_made
             #[automatically_derived]
             impl ::pnet::__private::Service for #ident {
@@ -83,6 +99,8 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
                         __PNET_ENTRIES,
                         __PNET_NAMES,
                     );
+                const AUTHENTICATE: ::core::option::Option<::pnet::__private::Authenticate<Self>> =
+                    ::pnet::__private::authenticate(__PNET_ENTRIES);
                 const CONNECT: ::core::option::Option<::pnet::__private::Connect<Self>> =
                     ::pnet::__private::connect(__PNET_ENTRIES);
                 const DISCONNECT: ::core::option::Option<::pnet::__private::Disconnect<Self>> =

@@ -64,6 +64,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let inboxes = [&client, &server].map(|side| inbox(model, side));
     let traits = [&client, &server].map(|side| traits(ident, side));
     let (client, server) = (&client.sorted, &server.sorted);
+    let Credentials { ty: credentials, of: credentials_of, info } = credentials(model);
     quote! {
         #docs
         #(#attrs)*
@@ -78,9 +79,12 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
                     #name,
                     ::pnet::__private::Direction { actions: #client },
                     ::pnet::__private::Direction { actions: #server },
-                );
+                )
+                #info;
+                #credentials
                 type Start = Self;
             }
+            #credentials_of
             #[automatically_derived]
             impl ::pnet::__private::Phase for #ident {
                 type Protocol = Self;
@@ -88,6 +92,31 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
             }
         };
     }
+}
+
+/// What a protocol says of its credentials, in the words of the output.
+struct Credentials {
+    ty: TokenStream,
+    of: TokenStream,
+    info: TokenStream,
+}
+
+fn credentials(model: &Model) -> Credentials {
+    let protocol = &model.ident;
+    let Some(credentials) = &model.credentials else {
+        let ty = quote!(
+            type Credentials = ::pnet::__private::NoCredentials;
+        );
+        return Credentials { ty, of: TokenStream::new(), info: TokenStream::new() };
+    };
+    let name = text(credentials);
+    // Spanned where the type is, which may be more private than the protocol, or unknown to serde.
+    let ty = quote_spanned!(credentials.span()=> type Credentials = #credentials;);
+    let of = quote! {
+        #[automatically_derived]
+        impl ::pnet::__private::CredentialsOf<#protocol> for #credentials {}
+    };
+    Credentials { ty, of, info: quote!(.with_credentials(#name)) }
 }
 
 fn traits(protocol: &Ident, side: &Side<'_>) -> TokenStream {

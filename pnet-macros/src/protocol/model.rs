@@ -8,13 +8,18 @@ use syn::{
     token,
 };
 
-use crate::{diagnostics::Errors, lifetimes::bare};
+use crate::{
+    diagnostics::Errors,
+    lifetimes::{bare, first_lifetime},
+};
 
 /// The protocol.
 pub(crate) struct Model {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) ident: Ident,
+    /// What clients show to be let in.
+    pub(crate) credentials: Option<Type>,
     pub(crate) client: Vec<Entry>,
     pub(crate) server: Vec<Entry>,
 }
@@ -57,10 +62,10 @@ impl Model {
                     input.error("nothing follows the protocol: write another one into a `protocol!` of its own")
                 );
             }
-            let mut model = Self { attrs, vis, ident, client: Vec::new(), server: Vec::new() };
-            let (mut client, mut server) = (None, None);
+            let mut model = Self { attrs, vis, ident, credentials: None, client: Vec::new(), server: Vec::new() };
+            let mut seen = Seen::default();
             while !body.is_empty() {
-                section(&body, &mut model, (&mut client, &mut server), errors)?;
+                section(&body, &mut model, &mut seen, errors)?;
             }
             Ok(model)
         };
@@ -74,19 +79,23 @@ impl Model {
     }
 }
 
-fn section(
-    body: ParseStream<'_>,
-    model: &mut Model,
-    seen: (&mut Option<()>, &mut Option<()>),
-    errors: &mut Errors,
-) -> syn::Result<()> {
+/// Which parts of the protocol have stood there.
+#[derive(Default)]
+struct Seen {
+    credentials: bool,
+    client: bool,
+    server: bool,
+}
+
+fn section(body: ParseStream<'_>, model: &mut Model, seen: &mut Seen, errors: &mut Errors) -> syn::Result<()> {
     if !body.peek(Ident::peek_any) {
         return Err(body.error(EXPECTED));
     }
     let word = body.call(Ident::parse_any)?;
     let (list, seen) = match word.to_string().as_str() {
-        "client" => (&mut model.client, seen.0),
-        "server" => (&mut model.server, seen.1),
+        "client" => (&mut model.client, &mut seen.client),
+        "server" => (&mut model.server, &mut seen.server),
+        "credentials" => return credentials(body, &word, model, seen, errors),
         name => {
             // check: not-yet
             if matches!(name, "phase" | "all") {
@@ -108,7 +117,7 @@ fn section(
         ));
     }
     // check: list-twice
-    if seen.replace(()).is_some() {
+    if std::mem::replace(seen, true) {
         errors.at(word.span(), format!("there are two `{word}` lists: write all packets into one"));
     }
     let entries;
@@ -128,6 +137,37 @@ fn section(
         }
     }
     body.parse::<Option<Token![,]>>()?;
+    Ok(())
+}
+
+/// `credentials Login;`
+fn credentials(
+    body: ParseStream<'_>,
+    word: &Ident,
+    model: &mut Model,
+    seen: &mut Seen,
+    errors: &mut Errors,
+) -> syn::Result<()> {
+    // check: credentials-of-nothing
+    if body.is_empty() || body.peek(Token![;]) || body.peek(token::Brace) {
+        return Err(syn::Error::new(word.span(), CREDENTIALS));
+    }
+    let ty = bare(&ty(body, CREDENTIALS)?).clone();
+    // check: credentials-end
+    if body.parse::<Option<Token![;]>>()?.is_none() {
+        return Err(syn::Error::new_spanned(ty, "a semicolon ends it: `credentials Login;`"));
+    }
+    // check: credentials-twice
+    if std::mem::replace(&mut seen.credentials, true) {
+        errors.at(word.span(), "a protocol has one kind of credentials: put what may be shown into one enum");
+        return Ok(());
+    }
+    // check: credentials-lifetime
+    if let Some(lifetime) = first_lifetime(&ty) {
+        errors.at(lifetime, "credentials own what they hold, since they are looked at while the client waits: use a type without a lifetime");
+        return Ok(());
+    }
+    model.credentials = Some(ty);
     Ok(())
 }
 
@@ -274,7 +314,9 @@ const ANSWER: &str = "an answer is a packet, `()`, a result of two packets, or a
 const STREAM: &str =
     "`stream` is followed by the packet it is made of: `-> stream Tick`, `-> stream Result<Tick, Denied>`";
 
+const CREDENTIALS: &str =
+    "`credentials` is followed by the type of what clients show to be let in: `credentials Login;`";
+
 const WHOLE: &str = "`pub Chat { client { Say, Add -> Sum } server { Said } }`";
 
-const EXPECTED: &str =
-    "a protocol is made of `client { … }` and `server { … }`, each a list of packets: `Say, Add -> Sum`";
+const EXPECTED: &str = "a protocol is made of `client { … }` and `server { … }`, each a list of packets: `Say, Add -> Sum`; before them may stand `credentials Login;`";

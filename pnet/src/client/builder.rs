@@ -12,6 +12,7 @@ use std::{
 #[cfg(feature = "tls")]
 use pnet_protocol::key::FingerprintError;
 use pnet_protocol::{
+    credentials::CredentialsOf,
     dialect::Dialect,
     key::Fingerprint,
     limits::Limits,
@@ -21,7 +22,11 @@ use pnet_protocol::{
 #[cfg(feature = "tls")]
 use crate::identity::Identity;
 use crate::{
-    client::{Client, Dialed, inbox_places, open, places},
+    client::{
+        Client, Dialed,
+        credentials::{IntoCredentials, Offer},
+        inbox_places, open, places,
+    },
     config,
     connection::{driver::Dispatch, lanes::Pool, served::Served},
     context::{Link, Shared},
@@ -104,7 +109,7 @@ pub struct InboxBuilder<P> {
 pub(crate) struct ClientConfig {
     pub(crate) limits: Limits,
     pub(crate) dialect: Dialect,
-    pub(super) credentials: Vec<u8>,
+    pub(super) credentials: Offer,
     pub(super) call_timeout: Option<Duration>,
     pub(crate) handshake_timeout: Duration,
     pub(super) heartbeat_ms: u32,
@@ -120,7 +125,7 @@ impl Default for ClientConfig {
         Self {
             limits: Limits::default(),
             dialect: Dialect::Native,
-            credentials: Vec::new(),
+            credentials: Offer::default(),
             call_timeout: Some(config::CALL),
             handshake_timeout: config::HANDSHAKE,
             heartbeat_ms: 0,
@@ -133,13 +138,14 @@ impl Default for ClientConfig {
 }
 
 impl ClientConfig {
-    /// Settles whom to trust, before anything is connected to.
-    pub(crate) async fn settle_trust(&mut self) -> Result<(), ConnectError> {
+    /// Settles what is shown and whom to trust, before anything is connected to.
+    pub(crate) async fn settle<Pr: Protocol>(&mut self) -> Result<(), ConnectError> {
+        self.credentials.check::<Pr>()?;
         self.connector = self.tls.connector().await?;
         Ok(())
     }
 
-    /// Whether connections may leave this machine, once the trust is settled.
+    /// Whether connections may leave this machine, once that is settled.
     pub(crate) const fn may_go_beyond_loopback(&self) -> bool {
         self.plaintext_on_network || self.connector.is_some()
     }
@@ -147,7 +153,7 @@ impl ClientConfig {
 
 /// The settings that both builders have.
 macro_rules! settings {
-    () => {
+    ($protocol:ty) => {
         /// What this side takes from the server: frame length, open calls, unhandled packets. See [`Limits`]; more than
         /// 32,768 calls or packets are lowered to that.
         pub fn limits(mut self, limits: Limits) -> Self {
@@ -167,13 +173,78 @@ macro_rules! settings {
             self
         }
 
-        /// What the server's [`authenticate`](crate::ServerBuilder::authenticate) gets; at most 1 KiB, longer ones are
-        /// refused by the server. In JSON they are text: others are a [`ConnectError::Credentials`].
+        /// What this client shows to be let in: what `credentials …;` says in the protocol. The server's handler under
+        /// `#[action(authenticate)]` gets it. At most 3 KiB as JSON, or connecting is a [`ConnectError::Credentials`].
         ///
         /// Without TLS they would travel in plain text. Beyond this machine that is a
         /// [`ConnectError::PlaintextCredentials`], unless it is [allowed](Self::plaintext_credentials).
-        pub fn credentials(mut self, credentials: impl Into<Vec<u8>>) -> Self {
-            self.config.credentials = credentials.into();
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # use pnet::{Packet, protocol, actions};
+        /// # use serde::{Serialize, Deserialize};
+        /// # #[derive(Packet, Serialize, Deserialize)] pub struct Ask { n: u8 }
+        /// #[derive(Serialize, Deserialize)]
+        /// pub struct Login {
+        ///     name: String,
+        ///     password: String,
+        /// }
+        ///
+        /// protocol! {
+        ///     pub Quiz {
+        ///         credentials Login;
+        ///         client { Ask }
+        ///     }
+        /// }
+        /// # actions! { pub client Ui for Quiz: }
+        /// # async fn example(password: String) -> Result<(), Box<dyn std::error::Error>> {
+        /// let login = Login { name: "ada".to_owned(), password };
+        /// let quiz = pnet::connect(Ui, ()).credentials(&login).to(pnet::DEFAULT_ADDRESS).await?;
+        /// # drop(quiz);
+        /// # Ok(()) }
+        /// ```
+        pub fn credentials<C: CredentialsOf<$protocol>>(mut self, credentials: &C) -> Self {
+            self.config.credentials = Offer::settled(credentials);
+            self
+        }
+
+        /// The same for what may be another each time, such as a token that expires: `ask` is called for each connection that
+        /// is made, again when the client [reconnects](Self::reconnect). It gives the credentials, or a `Result` of them and of
+        /// what becomes a [`Refused`](crate::Refused).
+        ///
+        /// It runs once the server is known to be the right one, and has what is left of the
+        /// [`handshake_timeout`](Self::handshake_timeout). An error of it is a [`ConnectError::Hook`]: a client that reconnects
+        /// tries again later, unless it is [`for_good`](crate::Refused::for_good).
+        ///
+        /// A server that refuses the credentials sends the client away for good, unless it says when to
+        /// [come back](crate::Refused::come_back).
+        ///
+        /// # Examples
+        ///
+        /// ```no_run
+        /// # use pnet::{Backoff, Packet, Refused, protocol, actions};
+        /// # use serde::{Serialize, Deserialize};
+        /// # #[derive(Packet, Serialize, Deserialize)] pub struct Ask { n: u8 }
+        /// # #[derive(Serialize, Deserialize)] pub struct Ticket(String);
+        /// # protocol! { pub Quiz { credentials Ticket; client { Ask } } }
+        /// # actions! { pub client Ui for Quiz: }
+        /// # async fn fresh_ticket() -> Result<Ticket, std::io::Error> { Ok(Ticket(String::new())) }
+        /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+        /// let quiz = pnet::connect(Ui, ())
+        ///     .credentials_with(async || fresh_ticket().await.map_err(|error| Refused::new(error.to_string())))
+        ///     .reconnect(Backoff::default())
+        ///     .to(pnet::DEFAULT_ADDRESS)
+        ///     .await?;
+        /// # drop(quiz);
+        /// # Ok(()) }
+        /// ```
+        pub fn credentials_with<F, Fut, M>(mut self, ask: F) -> Self
+        where
+            F: Fn() -> Fut + Send + Sync + 'static,
+            Fut: Future<Output: IntoCredentials<$protocol, M>> + Send + 'static,
+        {
+            self.config.credentials = Offer::asked::<$protocol, _, _, _>(ask);
             self
         }
 
@@ -303,7 +374,7 @@ macro_rules! settings {
 }
 
 impl<S: Service> ClientBuilder<S> {
-    settings!();
+    settings!(S::Protocol);
 
     /// Connects over TCP.
     ///
@@ -322,7 +393,7 @@ impl<S: Service> ClientBuilder<S> {
         P: Phase<Protocol = S::Protocol>,
         S::Protocol: Protocol<Start = P>,
     {
-        self.config.settle_trust().await?;
+        self.config.settle::<S::Protocol>().await?;
         let name = address.to_name();
         let (io, peer) = tcp::connect(address, self.config.may_go_beyond_loopback()).await?;
         self.open(Dialed::new(io, peer, Some(name))).await
@@ -343,7 +414,7 @@ impl<S: Service> ClientBuilder<S> {
         P: Phase<Protocol = S::Protocol>,
         S::Protocol: Protocol<Start = P>,
     {
-        self.config.settle_trust().await?;
+        self.config.settle::<S::Protocol>().await?;
         self.open(Dialed::new(io, peer, None)).await
     }
 
@@ -357,7 +428,7 @@ impl<S: Service> ClientBuilder<S> {
         let mut dispatch = |conn| -> Box<dyn Dispatch> {
             let shared =
                 Arc::new(Shared { state: Arc::clone(&state), hub: Arc::new(HubCore::default()), pool: Pool::new() });
-            let link = Arc::new(Link { shared, conn, member: OnceLock::new() });
+            let link = Arc::new(Link { shared, conn, user: None, member: OnceLock::new() });
             Box::new(Served::<S>::new(link, places))
         };
         open(dialed, self.config, S::Protocol::INFO, &mut dispatch).await.map(Client::opened)
@@ -365,7 +436,7 @@ impl<S: Service> ClientBuilder<S> {
 }
 
 impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
-    settings!();
+    settings!(Pr);
 
     /// Connects over TCP.
     ///
@@ -381,7 +452,7 @@ impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
         P: Phase<Protocol = Pr>,
         Pr: Protocol<Start = P>,
     {
-        self.config.settle_trust().await?;
+        self.config.settle::<Pr>().await?;
         let name = address.to_name();
         let (io, peer) = tcp::connect(address, self.config.may_go_beyond_loopback()).await?;
         self.open(Dialed::new(io, peer, Some(name))).await
@@ -402,7 +473,7 @@ impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
         P: Phase<Protocol = Pr>,
         Pr: Protocol<Start = P>,
     {
-        self.config.settle_trust().await?;
+        self.config.settle::<Pr>().await?;
         self.open(Dialed::new(io, peer, None)).await
     }
 

@@ -61,16 +61,18 @@ pub(crate) async fn open(
         let secured = Box::pin(connector.connect(io, &name, deadline)).await;
         let secured = secured.map_err(|_| ConnectError::TimedOut { after })??;
         (io, key) = (secured.io, secured.key);
-    } else if !(config.credentials.is_empty() || peer.is_local() || config.plaintext_credentials) {
+    } else if !(config.credentials.is_nothing() || peer.is_local() || config.plaintext_credentials) {
         return Err(ConnectError::PlaintextCredentials);
     }
     // What the server's schema looks like is its own business; what this side's looks like is told on the same terms.
     let trusted = config.connector.is_some() || peer.is_local();
     let shapes = if trusted { ShapePolicy::Shapes } else { ShapePolicy::Names };
+    let credentials = timeout_at(deadline, config.credentials.json()).await;
+    let credentials = credentials.map_err(|_| ConnectError::TimedOut { after })??;
     let mut joining = Joining::new(io);
     let shaken = match config.dialect {
-        Dialect::Json => timeout_at(deadline, shake_json(&mut joining, info, &config)).await,
-        _ => timeout_at(deadline, shake(&mut joining, info, &config, shapes)).await,
+        Dialect::Json => timeout_at(deadline, shake_json(&mut joining, info, (&config, &credentials))).await,
+        _ => timeout_at(deadline, shake(&mut joining, info, (&config, &credentials), shapes)).await,
     };
     let (id, reader, writer, heartbeat_ms) = match shaken {
         Ok(Ok(shaken)) => shaken,
@@ -112,10 +114,10 @@ type Shaken = (ConnectionId, Reader, Writer, u32);
 async fn shake(
     joining: &mut Joining,
     info: &'static ProtocolInfo,
-    config: &ClientConfig,
+    (config, credentials): (&ClientConfig, &[u8]),
     shapes: ShapePolicy,
 ) -> Result<Shaken, ConnectError> {
-    let welcomed = joining.client(info, &config.credentials, &config.limits, shapes, config.heartbeat_ms).await?;
+    let welcomed = joining.client(info, credentials, &config.limits, shapes, config.heartbeat_ms).await?;
     let reader = Reader::native(&config.limits, &info.server);
     Ok((welcomed.connection_id, reader, Writer::native(&welcomed.limits), welcomed.heartbeat_ms))
 }
@@ -123,9 +125,8 @@ async fn shake(
 async fn shake_json(
     joining: &mut Joining,
     info: &'static ProtocolInfo,
-    config: &ClientConfig,
+    (config, credentials): (&ClientConfig, &[u8]),
 ) -> Result<Shaken, ConnectError> {
-    let credentials = str::from_utf8(&config.credentials).map_err(|_| ConnectError::Credentials)?;
     let welcome = joining.json_client(info, credentials, &config.limits, config.heartbeat_ms).await?;
     let reader = JsonReader::client(info, &config.limits, welcome.form);
     let writer = JsonWriter::client(info, &welcome);

@@ -19,6 +19,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
     time::timeout,
 };
+use zeroize::Zeroize as _;
 
 use super::micros_now;
 use crate::{
@@ -47,8 +48,8 @@ pub(crate) enum JoinError {
     Broken(#[from] io::Error),
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
-    #[error("the credentials were not accepted")]
-    Unauthorized,
+    #[error("the client was refused by its credentials: {0}")]
+    Unauthorized(String),
     #[error("the client speaks a dialect that this server was told not to speak")]
     Dialect,
     #[error("the client speaks plain text, and this server takes TLS only")]
@@ -103,7 +104,7 @@ impl Joining {
     pub(crate) async fn json_client(
         &mut self,
         info: &'static ProtocolInfo,
-        credentials: &str,
+        credentials: &[u8],
         limits: &Limits,
         heartbeat_ms: u32,
     ) -> Result<JsonWelcome, ConnectError> {
@@ -167,38 +168,13 @@ impl Joining {
         }
     }
 
-    /// The server's side, up to where the protocols are known to be the same and the client may be welcomed.
-    /// `authorize` judges the credentials, and says how much of the schema this peer may learn. After an error,
-    /// `last_words` is due.
-    pub(crate) async fn server(
-        &mut self,
-        machine: &mut ServerHandshake,
-        authorize: impl Fn(&[u8]) -> Result<ShapePolicy, (JoinError, Close<'static>)>,
-    ) -> Result<ClientHello, JoinError> {
+    /// The server's side, up to the client's whole hello. After an error, `last_words` is due.
+    pub(crate) async fn hello(&mut self, machine: &mut ServerHandshake) -> Result<ClientHello, JoinError> {
         loop {
-            let step = machine.handle(&self.tail, &mut self.out);
-            match step {
-                Ok((used, step)) => {
-                    self.tail.drain(..used);
-                    if let ServerStep::Hello(hello) = step {
-                        let shapes = match authorize(&hello.credentials) {
-                            Ok(shapes) => shapes,
-                            Err((error, close)) => {
-                                machine.refuse(close, &mut self.out);
-                                return Err(error);
-                            }
-                        };
-                        if hello.matches {
-                            return Ok(hello);
-                        }
-                        machine.differ(shapes, &mut self.out);
-                        self.write().await?;
-                        // The client may have sent the rest along already.
-                        continue;
-                    }
-                    self.write().await?;
-                }
-                Err(error) => return Err(error.into()),
+            let (used, step) = machine.handle(&self.tail, &mut self.out)?;
+            self.use_up(used);
+            if let ServerStep::Hello(hello) = step {
+                return Ok(hello);
             }
             if self.read().await? == 0 {
                 return Err(machine.ended().into());
@@ -206,11 +182,41 @@ impl Joining {
         }
     }
 
+    /// The server's side towards a client that means another protocol, up to where both know what differs: the error.
+    /// `last_words` is due then.
+    pub(crate) async fn differ(&mut self, machine: &mut ServerHandshake, shapes: ShapePolicy) -> JoinError {
+        machine.differ(shapes, &mut self.out);
+        loop {
+            if let Err(error) = self.write().await {
+                return error.into();
+            }
+            // The client may have sent the rest along already.
+            match machine.handle(&self.tail, &mut self.out) {
+                Ok((used, _)) => self.tail.drain(..used),
+                Err(error) => return error.into(),
+            };
+            match self.read().await {
+                Ok(0) => return machine.ended().into(),
+                Ok(_) => {}
+                Err(error) => return error.into(),
+            }
+        }
+    }
+
+    /// Takes what was read off the tail. It may have been credentials: nothing of it is left.
+    fn use_up(&mut self, used: usize) {
+        if used > 0 {
+            let rest = self.tail.get(used..).unwrap_or_default().to_vec();
+            self.tail.zeroize();
+            self.tail = rest;
+        }
+    }
+
     /// The server's side towards a client that speaks JSON, up to its first whole object.
     pub(crate) async fn greet_json(&mut self, machine: &mut Greeting) -> Result<JsonHello, JoinError> {
         loop {
             if let Some((used, hello)) = machine.handle(&self.tail)? {
-                self.tail.drain(..used);
+                self.use_up(used);
                 return Ok(hello);
             }
             if self.read().await? == 0 {
@@ -263,8 +269,10 @@ impl Joining {
     }
 
     async fn write(&mut self) -> io::Result<()> {
-        self.io.write_all(&self.out).await?;
-        self.out.clear();
+        let written = self.io.write_all(&self.out).await;
+        // There may have been credentials in it.
+        self.out.zeroize();
+        written?;
         self.io.flush().await
     }
 

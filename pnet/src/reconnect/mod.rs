@@ -100,7 +100,7 @@ impl<P: Phase> Plan<P> {
 
     /// Whom to trust is settled once, for all connections.
     async fn ready(mut self) -> Result<Self, ConnectError> {
-        self.config.settle_trust().await?;
+        self.config.settle::<P::Protocol>().await?;
         Ok(self)
     }
 }
@@ -291,7 +291,7 @@ fn serve<S: Service>(
     let places = places(&config.limits);
     let shared = Arc::new(Shared { state, hub: Arc::new(HubCore::default()), pool: Pool::<S>::new() });
     move |conn| {
-        let link = Link { shared: Arc::clone(&shared), conn, member: OnceLock::new() };
+        let link = Link { shared: Arc::clone(&shared), conn, user: None, member: OnceLock::new() };
         Box::new(Served::new(Arc::new(link), places))
     }
 }

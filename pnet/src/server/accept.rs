@@ -1,6 +1,7 @@
 //! From an accepted transport to a connection: its own handshake, what [`greet`](super::greet) asks of the client, the driver.
 
 use std::{
+    future::ready,
     io,
     pin::Pin,
     sync::{Arc, OnceLock},
@@ -10,20 +11,22 @@ use std::{
 
 use pnet_protocol::{
     close::{Close, CloseCode},
+    dialect::Dialect,
     frame::PREFACE,
     handshake::ServerHandshake,
     id::{ConnectionId, SessionToken},
     json::{Form, JsonHello, JsonReader, JsonWriter},
-    key::Fingerprint,
     limits::agreed_heartbeat_ms,
     protocol::{Protocol, ProtocolInfo, Role},
     wire::{Reader, Writer},
 };
 use tokio::time::Instant;
 use tracing::Instrument;
+use zeroize::Zeroizing;
 
-use super::{Core, ServerConfig, waiting::Waiting};
+use super::{Core, ServerConfig, authentication::Authentication, waiting::Waiting};
 use crate::{
+    authenticate::{Arrival, Authenticating, FirstCx, User},
     client::places,
     config,
     connection::{
@@ -34,6 +37,7 @@ use crate::{
         served::Served,
     },
     context::{Link, Shared},
+    error::Refused,
     service::Service,
     transport::{
         Connected, Connecting, Listener, PeerAddr,
@@ -45,29 +49,48 @@ use crate::{
 /// A server as its own tasks see it, whatever its service.
 pub(super) struct Serving {
     pub(super) info: &'static ProtocolInfo,
-    service: Box<dyn Serve>,
+    pub(super) service: Box<dyn Serve>,
     pub(super) config: ServerConfig,
     pub(super) acceptor: Arc<Acceptor>,
+    pub(super) authentication: Authentication,
     pub(super) core: Arc<Core>,
 }
 
 /// What a server runs on its connections.
-trait Serve: Send + Sync {
+pub(super) trait Serve: Send + Sync {
     /// What one connection's packets and calls become.
-    fn dispatch(&self, conn: Arc<Conn>, places: usize) -> Box<dyn Dispatch>;
+    fn dispatch(&self, conn: Arc<Conn>, user: Option<User>, places: usize) -> Box<dyn Dispatch>;
+
+    /// Whether it has a handler that finds out who a client is.
+    fn authenticates(&self) -> bool;
+
+    /// Runs that handler.
+    fn authenticate(&self, arrival: Arrival, credentials: Zeroizing<Vec<u8>>) -> Authenticating;
 }
 
 impl<S: Service> Serve for Arc<Shared<S>> {
-    fn dispatch(&self, conn: Arc<Conn>, places: usize) -> Box<dyn Dispatch> {
-        let link = Arc::new(Link { shared: Self::clone(self), conn, member: OnceLock::new() });
+    fn dispatch(&self, conn: Arc<Conn>, user: Option<User>, places: usize) -> Box<dyn Dispatch> {
+        let link = Arc::new(Link { shared: Self::clone(self), conn, user, member: OnceLock::new() });
         Box::new(Served::new(link, places))
+    }
+
+    fn authenticates(&self) -> bool {
+        S::AUTHENTICATE.is_some()
+    }
+
+    fn authenticate(&self, arrival: Arrival, credentials: Zeroizing<Vec<u8>>) -> Authenticating {
+        match S::AUTHENTICATE {
+            Some(authenticate) => authenticate(FirstCx { shared: Self::clone(self), arrival, credentials }),
+            None => Box::pin(ready(Err(Refused::new("nobody finds out who a client is")))),
+        }
     }
 }
 
 /// A client whose handshake is done, but for the server's answer.
-struct Arrival {
+struct Greeted {
     joining: Joining,
-    guest: Guest,
+    arrival: Arrival,
+    user: Option<User>,
     /// When the connect handler has to be done.
     deadline: Instant,
     id: ConnectionId,
@@ -80,17 +103,8 @@ pub(super) enum Arrived {
     Json(JsonHello),
 }
 
-/// Who a client is, as far as it has shown so far.
-pub(super) struct Guest {
-    pub(super) addr: PeerAddr,
-    /// The key that it has proved to hold.
-    pub(super) key: Option<Fingerprint>,
-    /// Whether the server lets it in because of its key.
-    pub(super) trusted: bool,
-}
-
 /// The second step of an accepted transport, whatever its listener.
-type OwnHandshake = Pin<Box<dyn Future<Output = io::Result<(Box<dyn Driven>, Guest)>> + Send>>;
+type OwnHandshake = Pin<Box<dyn Future<Output = io::Result<(Box<dyn Driven>, Arrival)>> + Send>>;
 
 /// A connection that is counted in until its driver has gone.
 struct Running {
@@ -113,7 +127,8 @@ impl Serving {
         acceptor: Arc<Acceptor>,
         core: Arc<Core>,
     ) -> Arc<Self> {
-        Arc::new(Self { info: S::Protocol::INFO, service: Box::new(shared), config, acceptor, core })
+        let authentication = Authentication::new(config.max_authenticating);
+        Arc::new(Self { info: S::Protocol::INFO, service: Box::new(shared), config, acceptor, authentication, core })
     }
 
     pub(super) async fn accept(self: Arc<Self>, mut listener: impl Listener) {
@@ -141,8 +156,11 @@ impl Serving {
     fn enter(self: &Arc<Self>, accepted: impl Connecting, addr: PeerAddr) {
         let there = addr.clone();
         let connecting = Box::pin(async move {
-            let Connected { io, addr, key } = accepted.connect(there).await?;
-            Ok((Box::new(Plain(io)) as Box<dyn Driven>, Guest { addr, key, trusted: false }))
+            let Connected { io, addr, key, detail } = accepted.connect(there).await?;
+            // Its dialect is what its first byte says.
+            let (encrypted, dialect) = (key.is_some(), Dialect::Native);
+            let arrival = Arrival { addr, key, trusted: false, encrypted, dialect, detail };
+            Ok((Box::new(Plain(io)) as Box<dyn Driven>, arrival))
         });
         self.begin(connecting, &addr);
     }
@@ -178,29 +196,29 @@ impl Serving {
             () = self.core.stop.cancelled() => return,
             connected = tokio::time::timeout_at(deadline, connecting) => connected,
         };
-        let (io, guest) = match connected {
+        let (io, arrival) = match connected {
             Ok(Ok(connected)) => connected,
             Ok(Err(error)) => return tracing::debug!(%error, "the transport broke during its own handshake"),
             Err(_) => return tracing::warn!("the transport's own handshake was not finished in time"),
         };
-        self.join(io, guest, place, deadline).await;
+        self.join(io, arrival, place, deadline).await;
     }
 
     /// From a transport to its connection; at the end the driver takes over, in a task of its own that is as small as
     /// possible.
-    async fn join(self: Arc<Self>, io: Box<dyn Driven>, mut guest: Guest, place: Waiting, deadline: Instant) {
+    async fn join(self: Arc<Self>, io: Box<dyn Driven>, mut arrival: Arrival, place: Waiting, deadline: Instant) {
         let mut joining = Joining::new(io);
         let arrived = tokio::select! {
             biased;
             () = place.has_to_go() => return,
-            arrived = self.greet(&mut joining, &mut guest, &place, deadline) => arrived,
+            arrived = self.greet(&mut joining, &mut arrival, &place, deadline) => arrived,
         };
         match arrived {
-            Ok(dialect) => {
+            Ok((dialect, user)) => {
                 let silent =
                     matches!(&dialect, Arrived::Json(hello) if hello.form == Form::Old && joining.tail.is_empty());
-                let arrival = Arrival { joining, guest, deadline, id: ConnectionId::random(), dialect };
-                if let Err(mut joining) = self.open(arrival, silent.then_some(place)) {
+                let greeted = Greeted { joining, arrival, user, deadline, id: ConnectionId::random(), dialect };
+                if let Err(mut joining) = self.open(greeted, silent.then_some(place)) {
                     self.last_words(&mut joining).await;
                 }
             }
@@ -226,8 +244,8 @@ impl Serving {
 
     /// Counts the connection in, and starts its driver. `silent`: the peer's place, if it has not sent a byte. If there are too
     /// many, the last words are prepared.
-    fn open(self: &Arc<Self>, arrival: Arrival, silent: Option<Waiting>) -> Result<(), Joining> {
-        let Arrival { mut joining, guest, deadline, id, dialect } = arrival;
+    fn open(self: &Arc<Self>, greeted: Greeted, silent: Option<Waiting>) -> Result<(), Joining> {
+        let Greeted { mut joining, arrival, user, deadline, id, dialect } = greeted;
         let (limits, info) = (&self.config.limits, self.info);
         let token = SessionToken::random();
         let mut welcome = Vec::new();
@@ -249,7 +267,9 @@ impl Serving {
             }
         };
         let budget = self.core.budget.clone();
-        let who = (guest.addr, guest.key);
+        // A token that others could have read proves nothing later.
+        let is_secret = arrival.encrypted || arrival.addr.is_local();
+        let who = (arrival.addr, arrival.key);
         let conn = Conn::new(id, who, (Role::Server, info), (writer, limits), self.config.call_timeout, budget);
         conn.counters.bytes_received.add(joining.read);
         let Some(listed) = self.enlist(&conn) else {
@@ -262,12 +282,12 @@ impl Serving {
             return Err(joining);
         };
         if let Some((machine, token)) = &mut machine {
-            machine.welcome(id, token, heartbeat_ms, &mut welcome);
+            machine.welcome(id, is_secret.then_some(&*token), heartbeat_ms, &mut welcome);
         }
         if let Some(silent) = &silent {
             silent.opened(&conn);
         }
-        let dispatch = self.service.dispatch(Arc::clone(&conn), places(limits));
+        let dispatch = self.service.dispatch(Arc::clone(&conn), user, places(limits));
         let span = tracing::debug_span!("connection", %id, peer = %conn.addr, dialect = %conn.dialect, role = "server");
         let opening = Opening {
             io: joining.io,

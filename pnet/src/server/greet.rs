@@ -1,21 +1,22 @@
 //! What a client has to get past before its connection is opened: TLS, its key, its dialect's hello, its credentials.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use pnet_protocol::{
     close::{Close, CloseCode, close_for},
-    handshake::{FirstByte, HandshakeError, ServerHandshake, ShapePolicy, first_byte},
+    dialect::Dialect,
+    handshake::{ClientHello, FirstByte, HandshakeError, ServerHandshake, first_byte},
     json::{Form, Greeting, JsonHello},
     wire::Writer,
 };
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    accept::{Arrived, Guest, Serving},
+    accept::{Arrived, Serving},
     admission::{SOON, TLS_REQUIRED, TlsPolicy},
+    authentication::LetIn,
     waiting::Waiting,
 };
 use crate::{
+    authenticate::{Arrival, User},
     config,
     connection::{
         join::{JoinError, Joining},
@@ -30,39 +31,42 @@ impl Serving {
     pub(super) async fn greet(
         &self,
         joining: &mut Joining,
-        guest: &mut Guest,
+        arrival: &mut Arrival,
         place: &Waiting,
         deadline: Instant,
-    ) -> Result<Arrived, JoinError> {
+    ) -> Result<(Arrived, Option<User>), JoinError> {
         // Who may not speak plain text is not spoken to in it either.
         let speaks_first = self.config.dialects.json
-            && self.takes_plain_text(guest)
-            && (self.config.old_clients || guest.addr.is_local());
+            && self.takes_plain_text(arrival)
+            && (self.config.old_clients || arrival.addr.is_local());
         let patience = if speaks_first { config::after(config::SILENCE).min(deadline) } else { deadline };
         let first = match self.first_byte(joining, patience).await {
             Err(JoinError::Handshake(HandshakeError::TimedOut)) if speaks_first && patience != deadline => {
-                return self.greet_silent(joining, guest, deadline).await;
+                return self.greet_silent(joining, arrival, deadline).await;
             }
             first => first?,
         };
         place.speaks();
         let first = if first_byte(first) == FirstByte::Tls {
-            self.secure(joining, guest, deadline).await?;
+            self.secure(joining, arrival, deadline).await?;
             self.first_byte(joining, deadline).await?
-        } else if self.takes_plain_text(guest) {
+        } else if self.takes_plain_text(arrival) {
             first
         } else {
             Box::pin(self.turn_away(joining, first, TLS_REQUIRED, deadline)).await?;
             return Err(JoinError::PlainText);
         };
-        if let Err(refused) = self.admit(guest, deadline).await? {
+        if let Err(refused) = self.admit(arrival, deadline).await? {
             Box::pin(self.turn_away(joining, first, refused.close(CloseCode::Unauthorized), deadline)).await?;
             return Err(JoinError::Unlisted(refused.reason().to_owned()));
         }
-        match first_byte(first) {
-            FirstByte::Json => self.greet_json(joining, guest, deadline).await,
+        if first_byte(first) == FirstByte::Json {
+            arrival.dialect = Dialect::Json;
+        }
+        match arrival.dialect {
+            Dialect::Json => self.greet_json(joining, arrival, deadline).await,
             // What is no dialect at all is told apart in there, too.
-            _ => self.greet_native(joining, guest, deadline).await,
+            _ => self.greet_native(joining, arrival, deadline).await,
         }
     }
 
@@ -80,7 +84,7 @@ impl Serving {
     }
 
     /// Does the handshake of TLS, which has begun. From then on all that is read and written is inside.
-    async fn secure(&self, joining: &mut Joining, guest: &mut Guest, deadline: Instant) -> Result<(), JoinError> {
+    async fn secure(&self, joining: &mut Joining, arrival: &mut Arrival, deadline: Instant) -> Result<(), JoinError> {
         if self.config.tls.policy() == TlsPolicy::Off {
             joining.say(&alert_record(NO_TLS));
             return Err(JoinError::TlsOff);
@@ -95,28 +99,29 @@ impl Serving {
         };
         let secured = accepted.map_err(|_| HandshakeError::TimedOut)?.map_err(JoinError::Tls)?;
         joining.give(secured.io);
-        guest.key = secured.key.or(guest.key);
+        arrival.key = secured.key.or(arrival.key);
+        arrival.encrypted = true;
         Ok(())
     }
 
-    fn takes_plain_text(&self, guest: &Guest) -> bool {
+    fn takes_plain_text(&self, arrival: &Arrival) -> bool {
         match self.config.tls.policy() {
             TlsPolicy::Required => false,
-            TlsPolicy::Optional => guest.addr.is_local() || self.config.plaintext_on_network,
+            TlsPolicy::Optional => arrival.addr.is_local() || self.config.plaintext_on_network,
             TlsPolicy::Off => true,
         }
     }
 
     /// Asks whether the client's key is one of those that are let in, before anything is decoded that it has sent.
-    async fn admit(&self, guest: &mut Guest, deadline: Instant) -> Result<Result<(), Refused>, JoinError> {
+    async fn admit(&self, arrival: &mut Arrival, deadline: Instant) -> Result<Result<(), Refused>, JoinError> {
         let admitted = tokio::select! {
             biased;
-            admitted = timeout_at(deadline, self.config.clients.admit(guest.key, &guest.addr)) => admitted,
+            admitted = timeout_at(deadline, self.config.clients.admit(arrival.key, &arrival.addr)) => admitted,
             () = self.core.stop.cancelled() => return Err(JoinError::GoingAway),
         };
         match admitted {
             Ok(Ok(trusted)) => {
-                guest.trusted = trusted;
+                arrival.trusted = trusted;
                 Ok(Ok(()))
             }
             Ok(Err(refused)) => Ok(Err(refused)),
@@ -158,90 +163,117 @@ impl Serving {
     async fn greet_silent(
         &self,
         joining: &mut Joining,
-        guest: &mut Guest,
+        arrival: &mut Arrival,
         deadline: Instant,
-    ) -> Result<Arrived, JoinError> {
-        if let Err(refused) = self.admit(guest, deadline).await? {
+    ) -> Result<(Arrived, Option<User>), JoinError> {
+        if let Err(refused) = self.admit(arrival, deadline).await? {
             joining.refuse_json(refused.close(CloseCode::Unauthorized));
             return Err(JoinError::Unlisted(refused.reason().to_owned()));
         }
-        let hello = JsonHello::silent(Form::Old);
-        self.authorize_json(joining, &hello, guest)?;
-        Ok(Arrived::Json(hello))
+        arrival.dialect = Dialect::Json;
+        self.let_in_json(joining, JsonHello::silent(Form::Old), arrival, deadline).await
     }
 
     async fn greet_native(
         &self,
         joining: &mut Joining,
-        guest: &Guest,
+        arrival: &Arrival,
         deadline: Instant,
-    ) -> Result<Arrived, JoinError> {
+    ) -> Result<(Arrived, Option<User>), JoinError> {
         let mut machine = ServerHandshake::new(self.info, &self.config.limits);
-        let authorize = |credentials: &[u8]| {
-            if !self.config.dialects.native {
-                return Err((JoinError::Dialect, Close::new(CloseCode::Refused, "this server speaks JSON only")));
+        match self.agree(joining, &mut machine, arrival, deadline).await {
+            Ok((hello, user)) => {
+                let writer = Writer::native(&hello.limits);
+                Ok((Arrived::Native(machine, writer, hello.heartbeat_ms), user))
             }
-            self.authorize(credentials, guest).ok_or((JoinError::Unauthorized, NOT_ACCEPTED))
-        };
-        let hello = tokio::select! {
-            biased;
-            hello = timeout_at(deadline, joining.server(&mut machine, authorize)) => hello,
-            () = self.core.stop.cancelled() => {
-                let closed = self.core.farewell();
-                joining.refuse(&mut machine, last_words(&closed));
-                return Err(JoinError::GoingAway);
+            Err(JoinError::GoingAway) => {
+                joining.refuse(&mut machine, last_words(&self.core.farewell()));
+                Err(JoinError::GoingAway)
             }
-        };
-        let Ok(hello) = hello else { return Err(joining.timed_out(&mut machine)) };
-        let hello = hello?;
-        Ok(Arrived::Native(machine, Writer::native(&hello.limits), hello.heartbeat_ms))
+            Err(JoinError::Handshake(HandshakeError::TimedOut)) => Err(joining.timed_out(&mut machine)),
+            Err(error) => Err(error),
+        }
     }
 
-    async fn greet_json(&self, joining: &mut Joining, guest: &Guest, deadline: Instant) -> Result<Arrived, JoinError> {
+    /// The hello, who has said it, and whether both mean the same protocol.
+    async fn agree(
+        &self,
+        joining: &mut Joining,
+        machine: &mut ServerHandshake,
+        arrival: &Arrival,
+        deadline: Instant,
+    ) -> Result<(ClientHello, Option<User>), JoinError> {
+        let mut hello = self.in_time(deadline, joining.hello(machine)).await??;
+        if !self.config.dialects.native {
+            joining.refuse(machine, Close::new(CloseCode::Refused, "this server speaks JSON only"));
+            return Err(JoinError::Dialect);
+        }
+        let credentials = std::mem::take(&mut hello.credentials);
+        match self.authenticate(arrival, credentials, deadline).await? {
+            Ok(LetIn { user, .. }) if hello.matches => Ok((hello, user)),
+            Ok(LetIn { shapes, .. }) => Err(self.in_time(deadline, joining.differ(machine, shapes)).await?),
+            Err(refused) => {
+                joining.refuse(machine, refused.close(CloseCode::Unauthorized));
+                Err(JoinError::Unauthorized(refused.reason().to_owned()))
+            }
+        }
+    }
+
+    async fn greet_json(
+        &self,
+        joining: &mut Joining,
+        arrival: &Arrival,
+        deadline: Instant,
+    ) -> Result<(Arrived, Option<User>), JoinError> {
         if !self.config.dialects.json {
             joining.refuse_json(Close::new(CloseCode::Refused, "this server does not speak JSON"));
             return Err(JoinError::Dialect);
         }
         let mut machine = Greeting::new(self.info);
-        let hello = tokio::select! {
-            biased;
-            hello = timeout_at(deadline, joining.greet_json(&mut machine)) => hello,
-            () = self.core.stop.cancelled() => {
-                let closed = self.core.farewell();
-                joining.refuse_json(last_words(&closed));
-                return Err(JoinError::GoingAway);
+        let hello = self.in_time(deadline, joining.greet_json(&mut machine)).await.and_then(|hello| hello);
+        match hello {
+            Ok(hello) => self.let_in_json(joining, hello, arrival, deadline).await,
+            Err(error) => {
+                match &error {
+                    JoinError::GoingAway => joining.refuse_json(last_words(&self.core.farewell())),
+                    JoinError::Handshake(error) => {
+                        let (code, reason) = close_for(error);
+                        joining.refuse_json(Close::new(code, &reason));
+                    }
+                    _ => {}
+                }
+                Err(error)
             }
-        };
-        let hello = hello.unwrap_or_else(|_| Err(HandshakeError::TimedOut.into()));
-        if let Err(JoinError::Handshake(error)) = &hello {
-            let (code, reason) = close_for(error);
-            joining.refuse_json(Close::new(code, &reason));
         }
-        let hello = hello?;
-        self.authorize_json(joining, &hello, guest)?;
-        Ok(Arrived::Json(hello))
     }
 
-    fn authorize_json(&self, joining: &mut Joining, hello: &JsonHello, guest: &Guest) -> Result<(), JoinError> {
-        if self.authorize(&hello.credentials, guest).is_some() {
-            return Ok(());
+    async fn let_in_json(
+        &self,
+        joining: &mut Joining,
+        mut hello: JsonHello,
+        arrival: &Arrival,
+        deadline: Instant,
+    ) -> Result<(Arrived, Option<User>), JoinError> {
+        let credentials = std::mem::take(&mut hello.credentials);
+        match self.authenticate(arrival, credentials, deadline).await {
+            Ok(Ok(LetIn { user, .. })) => Ok((Arrived::Json(hello), user)),
+            Ok(Err(refused)) => {
+                joining.refuse_json(refused.close(CloseCode::Unauthorized));
+                Err(JoinError::Unauthorized(refused.reason().to_owned()))
+            }
+            Err(error) => {
+                joining.refuse_json(last_words(&self.core.farewell()));
+                Err(error)
+            }
         }
-        joining.refuse_json(NOT_ACCEPTED);
-        Err(JoinError::Unauthorized)
     }
 
-    /// How much of the schema the peer may learn, or `None` if it is not let in at all.
-    fn authorize(&self, credentials: &[u8], guest: &Guest) -> Option<ShapePolicy> {
-        let Some(accept) = &self.config.authenticate else {
-            let told = guest.trusted || guest.addr.is_local();
-            return Some(if told { ShapePolicy::Shapes } else { ShapePolicy::Names });
-        };
-        let accepted = catch_unwind(AssertUnwindSafe(|| accept(credentials, &guest.addr))).unwrap_or_else(|_| {
-            tracing::error!("`authenticate` panicked");
-            false
-        });
-        accepted.then_some(ShapePolicy::Shapes)
+    /// What is waited for, unless it takes too long or the server shuts down.
+    async fn in_time<T>(&self, deadline: Instant, work: impl Future<Output = T>) -> Result<T, JoinError> {
+        tokio::select! {
+            biased;
+            done = timeout_at(deadline, work) => done.map_err(|_| HandshakeError::TimedOut.into()),
+            () = self.core.stop.cancelled() => Err(JoinError::GoingAway),
+        }
     }
 }
-
-const NOT_ACCEPTED: Close<'_> = Close::new(CloseCode::Unauthorized, "the credentials were not accepted");

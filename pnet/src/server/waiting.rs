@@ -133,7 +133,7 @@ impl Drop for Waiting {
 }
 
 /// What counts as one address: of IPv6 whoever has one has all with the same 64 bits in front.
-fn neighbourhood(address: IpAddr) -> IpAddr {
+pub(super) fn neighbourhood(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         address => address,

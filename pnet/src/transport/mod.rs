@@ -11,12 +11,16 @@ pub mod tcp;
 pub(crate) mod tls;
 
 use std::{
+    any::Any,
     fmt, io,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
 
 use pnet_protocol::key::Fingerprint;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::authenticate::Detail;
 
 /// An ordered byte pipe. Implemented for everything that fits.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -105,17 +109,27 @@ impl<T: Transport> Connecting for T {
 }
 
 /// A transport that is ready for a connection, and who is at its other end.
-#[derive(Debug)]
 pub struct Connected<Io> {
     pub(crate) io: Io,
     pub(crate) addr: PeerAddr,
     pub(crate) key: Option<Fingerprint>,
+    pub(crate) detail: Option<Detail>,
+}
+
+impl<Io: fmt::Debug> fmt::Debug for Connected<Io> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connected")
+            .field("io", &self.io)
+            .field("addr", &self.addr)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<Io> Connected<Io> {
     /// A transport whose other end has shown no key.
     pub const fn new(io: Io, addr: PeerAddr) -> Self {
-        Self { io, addr, key: None }
+        Self { io, addr, key: None, detail: None }
     }
 
     /// The other end has proved that it holds this key: what [`Peer::key`](crate::Peer::key) tells, and what the server's
@@ -123,6 +137,13 @@ impl<Io> Connected<Io> {
     #[must_use]
     pub fn with_key(self, key: Fingerprint) -> Self {
         Self { key: Some(key), ..self }
+    }
+
+    /// What else is known of the other end, such as the user id at a Unix socket: a handler under `#[action(authenticate)]`
+    /// asks for it by [`Arrival::transport`](crate::Arrival::transport). There is one; a second takes the first one's place.
+    #[must_use]
+    pub fn with_detail<T: Any + Send + Sync>(self, detail: T) -> Self {
+        Self { detail: Some(Arc::new(detail)), ..self }
     }
 }
 

@@ -56,8 +56,8 @@ enum State {
 impl ClientHandshake {
     /// Begins: writes the preface and HELLO.
     ///
-    /// A server refuses credentials above [`CREDENTIALS_LEN`](crate::limits::CREDENTIALS_LEN) bytes. `shapes` says how
-    /// much the server is told about this side's schema if the fingerprints differ.
+    /// `credentials` are JSON text, or nothing: [`Credentials::to_json`](crate::credentials::Credentials::to_json). A server
+    /// refuses more than [`CREDENTIALS_LEN`](crate::limits::CREDENTIALS_LEN) bytes of them. `shapes` says how much the server is told about this side's schema if the fingerprints differ.
     pub fn new(
         info: &'static ProtocolInfo,
         credentials: &[u8],
@@ -195,8 +195,8 @@ pub struct Welcomed {
     pub version: u16,
     /// The public name of this connection.
     pub connection_id: ConnectionId,
-    /// The secret of this connection.
-    pub token: SessionToken,
+    /// The secret of this connection; `None` if the server keeps it to itself, because others might read along.
+    pub token: Option<SessionToken>,
     /// What the server takes.
     pub limits: Limits,
     /// How long a side may be silent before it pings, in milliseconds; 0 for no pings.

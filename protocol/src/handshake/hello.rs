@@ -67,7 +67,8 @@ impl<'a> Hello<'a> {
 pub(super) struct Welcome {
     pub(super) version: u16,
     pub(super) connection_id: ConnectionId,
-    pub(super) token: SessionToken,
+    /// Left out where it would travel in plain text beyond loopback.
+    pub(super) token: Option<SessionToken>,
     pub(super) limits: Limits,
     pub(super) heartbeat_ms: u32,
 }
@@ -78,13 +79,15 @@ impl Welcome {
         body: &mut Vec<u8>,
         version: u16,
         id: &ConnectionId,
-        token: &SessionToken,
+        token: Option<&SessionToken>,
         limits: &Limits,
         heartbeat_ms: u32,
     ) {
         tlv::put(body, tlv::VERSION, &version.to_le_bytes());
         tlv::put(body, tlv::CONNECTION, id.as_bytes());
-        tlv::put(body, tlv::TOKEN, token.expose_bytes());
+        if let Some(token) = token {
+            tlv::put(body, tlv::TOKEN, token.expose_bytes());
+        }
         tlv::put(body, tlv::LIMITS, &limits.to_bytes());
         tlv::put(body, tlv::HEARTBEAT, &heartbeat_ms.to_le_bytes());
     }
@@ -106,7 +109,7 @@ impl Welcome {
         Ok(Self {
             version: version.required(&fields)?,
             connection_id: connection_id.required(&fields)?,
-            token: token.required(&fields)?,
+            token: token.get(),
             limits: limits.required(&fields)?,
             heartbeat_ms: heartbeat_ms.required(&fields)?,
         })
@@ -200,11 +203,14 @@ mod tests {
     #[test]
     fn a_welcome_comes_back() {
         let (id, token) = (ConnectionId::from_bytes([3; 16]), SessionToken::from_bytes([4; 16]));
-        let mut body = Vec::new();
-        Welcome::put(&mut body, 1, &id, &token, &Limits::default(), 15_000);
-        let welcome = Welcome::from_body(&body).unwrap();
-        assert_eq!((welcome.version, welcome.connection_id, welcome.heartbeat_ms), (1, id, 15_000));
-        assert!(welcome.token.ct_eq(&token));
+        for token in [Some(token), None] {
+            let mut body = Vec::new();
+            Welcome::put(&mut body, 1, &id, token.as_ref(), &Limits::default(), 15_000);
+            let welcome = Welcome::from_body(&body).unwrap();
+            assert_eq!((welcome.version, welcome.connection_id, welcome.heartbeat_ms), (1, id, 15_000));
+            assert_eq!(welcome.token.is_some(), token.is_some());
+            assert!(welcome.token.zip(token).is_none_or(|(read, token)| read.ct_eq(&token)));
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use crate::limits::{HANDSHAKE_FRAME_LEN, Limits, REPORT_LEN};
 use crate::protocol::ProtocolInfo;
 use crate::text::escape;
 
+use zeroize::{Zeroize as _, Zeroizing};
+
 use super::client::closed;
 use super::hello::{Differ, Hello, Welcome};
 use super::report::MismatchReport;
@@ -60,9 +62,10 @@ impl ServerHandshake {
         result
     }
 
-    /// Opens the connection: writes WELCOME. Only after [`ServerStep::Hello`] with a matching fingerprint; with another
+    /// Opens the connection: writes WELCOME. The token is left out where it would travel in plain text beyond loopback. Only
+    /// after [`ServerStep::Hello`] with a matching fingerprint; with another
     /// one it refuses the client, since the two sides would not understand each other.
-    pub fn welcome(&mut self, id: ConnectionId, token: &SessionToken, heartbeat_ms: u32, out: &mut Vec<u8>) {
+    pub fn welcome(&mut self, id: ConnectionId, token: Option<&SessionToken>, heartbeat_ms: u32, out: &mut Vec<u8>) {
         if !matches!(self.state, State::Decide { matches: true }) {
             debug_assert!(false, "`welcome` needs a hello that matches");
             let error = HandshakeError::Mismatch(Box::new(MismatchReport::new(self.info.name)));
@@ -74,7 +77,7 @@ impl ServerHandshake {
         Welcome::put(&mut body, self.version, &id, token, &self.limits, heartbeat_ms);
         self.preface(out);
         put_body(out, Kind::Welcome, &body);
-        zeroize::Zeroize::zeroize(&mut body);
+        body.zeroize();
         self.state = State::Over;
     }
 
@@ -189,7 +192,7 @@ impl ServerHandshake {
         self.version = version;
         self.state = State::Decide { matches };
         Ok(ClientHello {
-            credentials: hello.credentials.to_vec(),
+            credentials: Zeroizing::new(hello.credentials.to_vec()),
             limits: hello.limits,
             version,
             heartbeat_ms: hello.heartbeat_ms,
@@ -229,8 +232,8 @@ pub enum ServerStep {
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ClientHello {
-    /// What the client presents to be let in; empty if nothing. Secret.
-    pub credentials: Vec<u8>,
+    /// What the client shows to be let in: JSON text, or nothing. Secret.
+    pub credentials: Zeroizing<Vec<u8>>,
     /// What the client takes.
     pub limits: Limits,
     /// The wire version that both sides speak from here on.

@@ -6,7 +6,8 @@
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
-use zeroize::Zeroize as _;
+use serde_json::value::RawValue;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{
     Form, JsonFault, action,
@@ -40,9 +41,9 @@ pub struct JsonHello {
     pub form: Form,
     /// Whether it has said `handShake`, and so is owed one.
     pub greets: bool,
-    /// What it presents to be let in: the text of `credentials` in the data of its `handShake`, else that data as it was
-    /// sent. Empty if it says no `handShake`. Secret.
-    pub credentials: Vec<u8>,
+    /// What it shows to be let in, as JSON text: `credentials` in the data of its `handShake`; of a client that was not made
+    /// for pnet and has none there, that data. Empty if there is nothing. Secret.
+    pub credentials: Zeroizing<Vec<u8>>,
     /// What it takes.
     pub limits: Limits,
     /// How often it wishes each side to speak at least, in milliseconds; 0 is no wish.
@@ -55,7 +56,7 @@ impl JsonHello {
         Self {
             form,
             greets: form == Form::Old,
-            credentials: Vec::new(),
+            credentials: Zeroizing::default(),
             limits: LimitsData::default().to_limits(),
             heartbeat_ms: 0,
         }
@@ -111,9 +112,11 @@ impl Greeting {
             return Err(HandshakeError::ProtocolName { here, there });
         }
         let credentials = match said.credentials {
-            Some(credentials) => credentials.into_owned().into_bytes(),
-            None => data.as_bytes().to_vec(),
+            Some(credentials) => credentials.get(),
+            None if said.pnet || data == "null" => "",
+            None => data,
         };
+        let credentials = Zeroizing::new(credentials.as_bytes().to_vec());
         let hello = JsonHello {
             form: if said.pnet { Form::Pnet } else { Form::Old },
             greets: true,
@@ -236,13 +239,13 @@ impl JsonHandshake {
         Ok(Some((self.first.skipped + len, welcome)))
     }
 
-    /// The server does not speak first: writes this side's `handShake`. `credentials` are text in this dialect;
+    /// The server does not speak first: writes this side's `handShake`. `credentials` are JSON text, or nothing;
     /// `heartbeat` is the wish, in milliseconds, that each side speaks so often, and 0 is none.
-    pub fn greet(&mut self, credentials: &str, local: &Limits, heartbeat: u32, micros: i64, out: &mut Vec<u8>) {
+    pub fn greet(&mut self, credentials: &[u8], local: &Limits, heartbeat: u32, micros: i64, out: &mut Vec<u8>) {
         self.greeted = true;
         let data = HelloData {
             own: Own { pnet: 1, protocol: self.info.name, limits: LimitsData::of(local), heartbeat },
-            credentials: Some(credentials).filter(|credentials| !credentials.is_empty()),
+            credentials: serde_json::from_slice(credentials).ok(),
         };
         put_action(out, action::HANDSHAKE);
         put_json(out, &data);
@@ -344,7 +347,7 @@ struct HelloData<'a> {
     #[serde(flatten)]
     own: Own<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    credentials: Option<&'a str>,
+    credentials: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -423,8 +426,8 @@ struct HelloRead<'a> {
     pnet: bool,
     #[serde(borrow, deserialize_with = "if_it_fits")]
     protocol: Option<Cow<'a, str>>,
-    #[serde(borrow, deserialize_with = "if_it_fits")]
-    credentials: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    credentials: Option<&'a RawValue>,
     #[serde(deserialize_with = "limits")]
     limits: LimitsData,
     #[serde(deserialize_with = "limit")]

@@ -16,6 +16,7 @@ pub(crate) static OLD: ProtocolInfo = ProtocolInfo {
     },
     server: Direction { actions: &[action("TICK", &ROOM, ReplyInfo::None, 0x21)] },
     fingerprint: 0x0123_4567_89AB_CDEF,
+    credentials: None,
 };
 
 /// Today's server: `MOVE` has larger numbers, `SHOUT` is gone, `KICK` is new.
@@ -31,6 +32,7 @@ pub(crate) static NEW: ProtocolInfo = ProtocolInfo {
         actions: &[action("KICK", &NAME, ReplyInfo::None, 0x22), action("TICK", &ROOM, ReplyInfo::None, 0x21)],
     },
     fingerprint: 0xFEDC_BA98_7654_3210,
+    credentials: None,
 };
 
 /// Something else altogether.
@@ -39,6 +41,7 @@ pub(crate) static OTHER: ProtocolInfo = ProtocolInfo {
     client: Direction { actions: &[] },
     server: Direction { actions: &[] },
     fingerprint: 1,
+    credentials: None,
 };
 
 /// Names of fields and types that only shapes hold.

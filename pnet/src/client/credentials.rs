@@ -1,0 +1,126 @@
+//! What a client shows to be let in, as far as that is settled before it connects.
+
+use std::{fmt, pin::Pin, sync::Arc};
+
+use pnet_protocol::{
+    credentials::{Credentials, CredentialsError, CredentialsOf},
+    protocol::Protocol,
+};
+use zeroize::Zeroizing;
+
+use crate::error::{ConnectError, Refused};
+
+/// Where the credentials of a client come from.
+#[derive(Clone, Default)]
+pub(crate) enum Offer {
+    /// There are none.
+    #[default]
+    Nothing,
+    /// The same for each connection, as JSON; or why they cannot be sent.
+    Settled(Result<Arc<Zeroizing<Vec<u8>>>, CredentialsError>),
+    /// Asked for at each connection.
+    Asked(Arc<dyn Fn() -> Asking + Send + Sync>),
+}
+
+/// Credentials that were asked for, as JSON.
+pub(crate) type Asking = Pin<Box<dyn Future<Output = Result<Zeroizing<Vec<u8>>, ConnectError>> + Send>>;
+
+impl Offer {
+    pub(super) fn settled(credentials: &impl Credentials) -> Self {
+        Self::Settled(credentials.to_json().map(Arc::new))
+    }
+
+    pub(super) fn asked<Pr, F, Fut, M>(ask: F) -> Self
+    where
+        Pr: Protocol,
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoCredentials<Pr, M>> + Send + 'static,
+    {
+        Self::Asked(Arc::new(move || {
+            let asked = ask();
+            Box::pin(async move { asked.await.into_json() })
+        }))
+    }
+
+    pub(super) const fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
+    /// What is known to be wrong with it before anything is connected to.
+    pub(super) fn check<Pr: Protocol>(&self) -> Result<(), ConnectError> {
+        match (self, Pr::INFO.credentials) {
+            // Some types can be left out: they have a meaning for `null`.
+            (Self::Nothing, Some(credentials)) if Pr::Credentials::from_json(b"").is_err() => {
+                Err(ConnectError::NoCredentials { protocol: Pr::INFO.name, credentials })
+            }
+            (Self::Settled(Err(error)), _) => Err(ConnectError::Credentials(*error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is shown on the connection that is being made.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, the program's own future is dropped.
+    pub(super) async fn json(&self) -> Result<Arc<Zeroizing<Vec<u8>>>, ConnectError> {
+        match self {
+            Self::Nothing => Ok(Arc::default()),
+            Self::Settled(settled) => settled.clone().map_err(ConnectError::Credentials),
+            Self::Asked(ask) => ask().await.map(Arc::new),
+        }
+    }
+}
+
+/// Without the credentials.
+impl fmt::Debug for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::Settled(_) => "Settled(redacted)",
+            Self::Asked(_) => "Asked(redacted)",
+        })
+    }
+}
+
+/// What [`credentials_with`](crate::ClientBuilder::credentials_with) may get from the program: the credentials of `Pr`, or a
+/// `Result` of them. `M` says which, and is inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what clients of `{Pr}` show as credentials",
+    label = "neither the credentials of `{Pr}` nor a `Result` of them",
+    note = "give what `credentials Type;` says in the `protocol!` that declares `{Pr}`, or a `Result` of that and of what becomes `Refused`"
+)]
+pub trait IntoCredentials<Pr: Protocol, M> {
+    /// As JSON.
+    ///
+    /// # Errors
+    ///
+    /// The program's refusal, or why they cannot be sent.
+    #[doc(hidden)]
+    fn into_json(self) -> Result<Zeroizing<Vec<u8>>, ConnectError>;
+}
+
+/// The credentials themselves.
+#[derive(Debug)]
+pub struct Plain(());
+
+/// A `Result` of credentials.
+#[derive(Debug)]
+pub struct Fallible(());
+
+#[diagnostic::do_not_recommend]
+impl<Pr: Protocol, C: CredentialsOf<Pr>> IntoCredentials<Pr, Plain> for C {
+    fn into_json(self) -> Result<Zeroizing<Vec<u8>>, ConnectError> {
+        self.to_json().map_err(ConnectError::Credentials)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<Pr: Protocol, C: CredentialsOf<Pr>, X: Into<Refused>> IntoCredentials<Pr, Fallible> for Result<C, X> {
+    fn into_json(self) -> Result<Zeroizing<Vec<u8>>, ConnectError> {
+        match self {
+            Ok(credentials) => credentials.to_json().map_err(ConnectError::Credentials),
+            Err(refused) => Err(ConnectError::Hook(refused.into())),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Has the service find out who a client is: how many at a time, for how long, and what a failed try costs.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use pnet_protocol::{close::Retry, handshake::ShapePolicy};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep, timeout_at},
+};
+use zeroize::Zeroizing;
+
+use super::{accept::Serving, admission::SOON, penalties::Penalties};
+use crate::{
+    authenticate::{Arrival, User},
+    connection::join::JoinError,
+    error::Refused,
+    hook,
+};
+
+/// What the clients of a server share while it is found out who they are.
+#[derive(Debug)]
+pub(super) struct Authentication {
+    at_once: Semaphore,
+    penalties: Mutex<Penalties>,
+}
+
+/// A client that is let in.
+pub(super) struct LetIn {
+    pub(super) user: Option<User>,
+    /// How much of the schema it may learn.
+    pub(super) shapes: ShapePolicy,
+}
+
+impl Authentication {
+    pub(super) fn new(at_once: usize) -> Self {
+        Self { at_once: Semaphore::new(at_once.clamp(1, Semaphore::MAX_PERMITS)), penalties: Mutex::default() }
+    }
+
+    fn failed(&self, arrival: &Arrival) -> Duration {
+        let mut penalties = self.penalties.lock().unwrap_or_else(PoisonError::into_inner);
+        penalties.failed(&arrival.addr, Instant::now())
+    }
+}
+
+impl Serving {
+    /// Asks the service who the client is, if it has a handler for that. A refusal has been delayed as it deserves when this
+    /// returns it.
+    pub(super) async fn authenticate(
+        &self,
+        arrival: &Arrival,
+        credentials: Zeroizing<Vec<u8>>,
+        deadline: Instant,
+    ) -> Result<Result<LetIn, Refused>, JoinError> {
+        if !self.service.authenticates() {
+            let told = arrival.trusted || arrival.addr.is_local();
+            let shapes = if told { ShapePolicy::Shapes } else { ShapePolicy::Names };
+            return Ok(Ok(LetIn { user: None, shapes }));
+        }
+        // It is there for a moment only, and those who ask nobody have no place for it.
+        let refused = match Box::pin(self.find_out(arrival, credentials, deadline)).await? {
+            Ok(user) => return Ok(Ok(LetIn { user: Some(user), shapes: ShapePolicy::Shapes })),
+            Err(refused) => refused,
+        };
+        // What asks the client to come back is a fault of this side, and no failed try.
+        if !matches!(refused.retry(), Retry::After(_)) {
+            let delay = self.authentication.failed(arrival);
+            let until = (Instant::now() + delay).min(deadline);
+            tokio::select! {
+                biased;
+                () = self.core.stop.cancelled() => {}
+                () = sleep(until.saturating_duration_since(Instant::now())) => {}
+            }
+        }
+        Ok(Err(refused))
+    }
+
+    async fn find_out(
+        &self,
+        arrival: &Arrival,
+        credentials: Zeroizing<Vec<u8>>,
+        deadline: Instant,
+    ) -> Result<Result<User, Refused>, JoinError> {
+        let run = async {
+            // The semaphore is never closed.
+            let _permit = self.authentication.at_once.acquire().await;
+            // A fault of this side is no word about the client.
+            let panicking = Refused::new("internal error").come_back(SOON);
+            hook::run("authenticate", panicking, || self.service.authenticate(arrival.clone(), credentials)).await
+        };
+        tokio::select! {
+            biased;
+            done = timeout_at(deadline, run) => Ok(done.unwrap_or_else(|_| {
+                Err(Refused::new("finding out who this client is took too long").come_back(SOON))
+            })),
+            () = self.core.stop.cancelled() => Err(JoinError::GoingAway),
+        }
+    }
+}
