@@ -23,9 +23,7 @@ use std::{
     time::Duration,
 };
 
-use pnet::{
-    Arrival, Backoff, CloseCode, Closed, ConnectError, Hub, Packet, Refused, Retry, action, actions, protocol,
-};
+use pnet::{Arrival, Backoff, CloseCode, Closed, ConnectError, Hub, Packet, Refused, Retry, action, actions, protocol};
 use serde::{Deserialize, Serialize};
 
 /// What a client shows.

@@ -1,5 +1,6 @@
 //! Tests of behaviour across crates, and what they share.
 
+pub mod gate;
 pub mod keys;
 pub mod log;
 pub mod talk;

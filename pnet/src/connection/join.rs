@@ -187,14 +187,14 @@ impl Joining {
     pub(crate) async fn differ(&mut self, machine: &mut ServerHandshake, shapes: ShapePolicy) -> JoinError {
         machine.differ(shapes, &mut self.out);
         loop {
-            if let Err(error) = self.write().await {
-                return error.into();
-            }
             // The client may have sent the rest along already.
             match machine.handle(&self.tail, &mut self.out) {
                 Ok((used, _)) => self.tail.drain(..used),
                 Err(error) => return error.into(),
             };
+            if let Err(error) = self.write().await {
+                return error.into();
+            }
             match self.read().await {
                 Ok(0) => return machine.ended().into(),
                 Ok(_) => {}

@@ -88,7 +88,7 @@ impl Answerer {
         self.heard.drain(..used);
         if let ServerStep::Hello(_) = step {
             let token = SessionToken::from_bytes([1; 16]);
-            handshake.welcome(ConnectionId::from_bytes([2; 16]), &token, 0, answers);
+            handshake.welcome(ConnectionId::from_bytes([2; 16]), Some(&token), 0, answers);
             self.handshake = None;
         }
     }

@@ -6,7 +6,10 @@ use pnet::{
     CallError, CloseCode, ConnectError, HandshakeError, Hub, Packet, Peer, Refused, action, actions, protocol,
     transport::PeerAddr,
 };
-use pnet_tests::talk::{AskBack, Book, Hold, Pay, Talk, TalkClient, TalkServer, Touch};
+use pnet_tests::{
+    gate::{self, GateClient, GateServer, Pass, Porter},
+    talk::{AskBack, Book, Hold, Pay, Talk, TalkClient, TalkServer, Touch},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{net, support::pair};
@@ -129,6 +132,32 @@ mod newer {
     }
 }
 
+/// The club, for those who know the word.
+mod guarded {
+    use pnet::{Refused, action, actions, protocol};
+
+    use super::{Who, You};
+
+    protocol! {
+        pub(super) Club {
+            credentials String;
+            client { Who -> You }
+        }
+    }
+
+    #[action(authenticate)]
+    fn look(word: String) -> Result<(), Refused> {
+        if word == "let me in" { Ok(()) } else { Err("that is not the word".into()) }
+    }
+
+    #[action("WHO")]
+    fn who(_: Who) -> You {
+        You { number: 1 }
+    }
+
+    actions! { pub(super) server ClubServer for Club: look, who }
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_versions_that_meet_name_the_packet_and_the_field() {
     let server = net::serve(ClubServer, Book::default());
@@ -162,13 +191,14 @@ async fn a_distant_peer_learns_names_only() {
         fn local_addr(&self) {}
     }
 
-    for (credentials, told) in [(&b""[..], false), (b"let me in", true)] {
+    for (credentials, told) in [(&b""[..], false), (b"\"let me in\"", true)] {
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
-        let mut builder = pnet::serve(ClubServer, Book::default());
+        let (_anyone, _guarded);
         if told {
-            builder = builder.authenticate(|credentials, _| credentials == b"let me in");
+            _guarded = pnet::serve(guarded::ClubServer, ()).listen(Far(receiver));
+        } else {
+            _anyone = pnet::serve(ClubServer, Book::default()).listen(Far(receiver));
         }
-        let _server = builder.listen(Far(receiver));
         let (mut here, there) = tokio::io::duplex(1 << 16);
         sender.send(there).await.expect("the server accepts");
         let mut out = Vec::new();
@@ -210,12 +240,11 @@ async fn another_protocol_is_named() {
 
 #[tokio::test(start_paused = true)]
 async fn credentials_decide_who_is_let_in() {
-    let server = net::builder(TalkServer, Book::default())
-        .authenticate(|credentials, peer| credentials == b"swordfish" && peer.is_local())
-        .in_memory();
-    let client = net::connect(TalkClient, Book::default()).credentials("swordfish");
-    server.connect_with(client).await.expect("is let in").call(Touch {}).await.expect("is answered");
-    let client = net::connect(TalkClient, Book::default()).credentials("herring");
+    let server = net::serve(GateServer, Porter::wants("swordfish"));
+    let client = net::connect(GateClient, ()).credentials(&Pass::new("swordfish"));
+    let client = server.connect_with(client).await.expect("is let in");
+    assert_eq!(client.call(gate::Who {}).await.expect("is answered").name, "swordfish");
+    let client = net::connect(GateClient, ()).credentials(&Pass::new("herring"));
     let error = server.connect_with(client).await.expect_err("is not let in");
     let ConnectError::Refused(closed) = error else { panic!("{error:?}") };
     assert_eq!(closed.code(), CloseCode::Unauthorized);

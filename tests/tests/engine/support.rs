@@ -139,7 +139,7 @@ impl Raw {
                 break;
             }
         }
-        machine.welcome(id, &SessionToken::random(), 0, &mut out);
+        machine.welcome(id, Some(&SessionToken::random()), 0, &mut out);
         io.write_all(&out).await.expect("memory writes");
         Self { io, read }
     }

@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     objects::Received,
     table::{Row, Step},
-    talk::{Book, Echo, Half, Hold, Note, Table, TableClient, Touch, shown},
+    talk::{Book, Echo, Half, Hold, Note, Table, TableClient, Touch, pass, shown},
 };
 
 pub(crate) async fn run(row: &Row) -> Result<(), String> {
@@ -113,7 +113,7 @@ fn connect(
     let mut builder = pnet::connect(TableClient, book).dialect(Dialect::Json);
     for (name, value) in &row.with {
         match name.as_str() {
-            "credentials" => builder = builder.credentials(value.clone()),
+            "credentials" => builder = builder.credentials(&Some(pass(value))),
             _ => panic!("{}: no setting is called {name}", row.name),
         }
     }

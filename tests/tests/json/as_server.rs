@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     objects::Received,
     table::{Row, Step},
-    talk::{Book, Table, TableServer},
+    talk::{Book, Table, TableServer, pass},
 };
 
 /// Where the input is cut into writes, other than where a row waits.
@@ -30,7 +30,8 @@ pub(crate) async fn run(row: &Row, cut: Cut) -> Result<(), String> {
             joining = Duration::from_millis(value.parse().expect("milliseconds"));
         }
     }
-    let book = Arc::new(Book::joining(joining));
+    let wanted = row.with.iter().find(|(name, _)| name == "credentials").map(|(_, value)| pass(value));
+    let book = Arc::new(Book::new(joining, wanted));
     let server = serve(row, &book);
     let (other, dead) = strangers(row, &server).await;
     let strangers = (book.opened(), book.left().len());
@@ -101,10 +102,7 @@ fn serve(row: &Row, book: &Arc<Book>) -> MemoryServer<Table> {
             "calls" => drop(limits.calls(number())),
             "dialects" if value == "json" => builder = builder.dialects([Dialect::Json]),
             "dialects" => builder = builder.dialects([Dialect::Native]),
-            "credentials" => {
-                let wanted = value.clone().into_bytes();
-                builder = builder.authenticate(move |credentials, _| credentials == wanted);
-            }
+            "credentials" => {}
             "joining" => {}
             _ => panic!("{}: no setting is called {name}", row.name),
         }

@@ -5,8 +5,11 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use pnet::{Closed, Failure, Hub, Meta, Packet, Peer, Retry, SendError, StreamSender, action, actions, protocol};
+use pnet::{
+    Closed, Failure, Hub, Meta, Packet, Peer, Refused, Retry, SendError, StreamSender, action, actions, protocol,
+};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 #[derive(Debug, Packet, Serialize, Deserialize)]
 pub(crate) struct Echo {
@@ -111,6 +114,7 @@ pub(crate) struct Confirm {
 
 protocol! {
     pub(crate) Table {
+        credentials Option<Value>;
         client {
             Echo -> Echo,
             Note,
@@ -138,12 +142,14 @@ pub(crate) struct Book {
     left: Mutex<Vec<String>>,
     /// How long the connect handler takes.
     joining: Duration,
+    /// What clients have to show.
+    wanted: Option<Value>,
 }
 
 impl Book {
-    /// One whose connect handler takes so long.
-    pub(crate) fn joining(joining: Duration) -> Self {
-        Self { joining, ..Self::default() }
+    /// One whose connect handler takes so long, and whose clients have to show this.
+    pub(crate) fn new(joining: Duration, wanted: Option<Value>) -> Self {
+        Self { joining, wanted, ..Self::default() }
     }
 
     pub(crate) fn write(&self, line: String) {
@@ -225,6 +231,24 @@ fn maybe(p: Maybe) -> Maybe {
     p
 }
 
+/// Lets in who shows what the row says; anybody, if it says nothing.
+#[action(authenticate)]
+fn look(shown: Option<Value>, book: &Book) -> Result<Shown, Refused> {
+    if book.wanted.as_ref().is_none_or(|wanted| shown.as_ref() == Some(wanted)) {
+        Ok(Shown)
+    } else {
+        Err("that is something else".into())
+    }
+}
+
+/// Credentials as a row of the table writes them: JSON, or a text without quotes.
+pub(crate) fn pass(value: &str) -> Value {
+    serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()))
+}
+
+/// Nobody asks what it was.
+pub(crate) struct Shown;
+
 #[action("HOLD")]
 async fn hold(p: Hold, book: &Book) -> Held {
     book.write(format!("HOLD {}", p.n));
@@ -277,7 +301,7 @@ fn left_of(_: Left, meta: &Meta) -> Ms {
     Ms { ms: meta.remaining().and_then(|left| u64::try_from(left.as_millis()).ok()) }
 }
 
-actions! { pub(crate) server TableServer(Book) for Table: joined, left, echo, note, half, touch, when, maybe, hold, pause, shout, ask, boom, count, left_of }
+actions! { pub(crate) server TableServer(Book) for Table: look, joined, left, echo, note, half, touch, when, maybe, hold, pause, shout, ask, boom, count, left_of }
 
 #[action("NEWS")]
 fn news(p: News, book: &Book) {

@@ -1,9 +1,10 @@
 //! Pins, and what clients and servers cannot be told at the same time.
 
-use std::sync::Arc;
-
-use pnet::{BindError, Fingerprint, Identity, TlsError, TlsPolicy};
-use pnet_tests::talk::{Book, Divide, TalkServer};
+use pnet::{BindError, ConnectError, Fingerprint, Identity, TlsError, TlsPolicy, transport::PeerAddr};
+use pnet_tests::{
+    gate::{Gate, GateClient, GateServer, Pass, Porter},
+    talk::Divide,
+};
 
 use super::support::{
     Authority, Folder, NAME, PATIENCE, assert_keeps_secret, client, dial, identity, pin, rsa, server, server_with,
@@ -28,14 +29,17 @@ async fn of_several_pins_any_will_do_so_that_keys_can_be_replaced() {
 
 #[tokio::test]
 async fn who_shows_another_key_is_told_nothing() {
-    let book = Arc::new(Book::default());
-    let server = pnet::serve(TalkServer, Arc::clone(&book)).identity(identity(0)).handshake_timeout(PATIENCE);
-    let server = server.authenticate(|_, _| panic!("credentials have come")).in_memory();
-    let client = client().pin(pin(1)).credentials("secret").identity(identity(2));
-    let error = tls(dial(&server, client).await);
+    let (porter, mut events) = Porter::new(async |_, _| panic!("credentials have come")).telling();
+    let server = pnet::serve(GateServer, porter).identity(identity(0)).handshake_timeout(PATIENCE).in_memory();
+    let client = pnet::connect(GateClient, ()).pin(pin(1)).credentials(&Pass::new("secret")).identity(identity(2));
+    let io = server.connector().open().await.expect("the server listens");
+    let error = match client.over::<Gate>(io, PeerAddr::Other(NAME.to_owned())).await {
+        Err(ConnectError::Tls(error)) => error,
+        other => panic!("{other:?}"),
+    };
     assert!(error.to_string().contains("nothing was sent"), "{error}");
     assert!(server.hub().peers().is_empty());
-    assert!(book.lines().is_empty());
+    assert!(events.try_recv().is_err());
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use std::{
 use pnet::{Backoff, Client, CloseCode, Dialect, LinkState, Refused, Retry, TlsPolicy, transport::PeerAddr};
 use pnet_protocol::frame::PREFACE;
 use pnet_tests::{
+    gate::{Gate, GateClient, GateServer, Pass, Porter},
     keys,
     log::Log,
     talk::{Book, Flood, Note, Talk, TalkClient, TalkServer, Touch},
@@ -342,18 +343,19 @@ async fn a_reader_of_an_inbox_knows_the_key_of_its_server() {
 #[tokio::test(start_paused = true)]
 async fn credentials_do_not_travel_in_plain_text_by_accident() {
     let far = || PeerAddr::Other("the moon".to_owned());
-    let served = serve(|builder| builder);
-    let error = client().credentials("secret").over::<Talk>(served.open().await, far()).await.expect_err("refused");
+    let served = pnet::memory::serve(GateServer, Porter::wants("secret"));
+    let open = || async { served.connector().open().await.expect("the server listens") };
+    let client = || pnet::connect(GateClient, ()).credentials(&Pass::new("secret"));
+    let error = client().over::<Gate>(open().await, far()).await.expect_err("refused");
     assert!(matches!(error, pnet::ConnectError::PlaintextCredentials), "{error:?}");
     assert!(error.to_string().contains(".plaintext_credentials()"), "{error}");
-    // By name, on this machine, and inside TLS they may.
-    let builder = client().credentials("secret");
-    builder.over::<Talk>(served.open().await, PeerAddr::Memory).await.expect("stays here");
-    let builder = client().credentials("secret").plaintext_credentials();
-    builder.over::<Talk>(served.open().await, far()).await.expect("was allowed");
-    let served = secure();
-    let builder = client().credentials("secret").pin(keys::server().fingerprint());
-    builder.over::<Talk>(served.open().await, far()).await.expect("is not plain text");
+    // By name, and on this machine they may.
+    client().over::<Gate>(open().await, PeerAddr::Memory).await.expect("stays here");
+    client().plaintext_credentials().over::<Gate>(open().await, far()).await.expect("was allowed");
+    // Inside TLS, too.
+    let served = pnet::serve(GateServer, Porter::wants("secret")).identity(keys::server()).in_memory();
+    let io = served.connector().open().await.expect("the server listens");
+    client().pin(keys::server().fingerprint()).over::<Gate>(io, far()).await.expect("is not plain text");
 }
 
 #[tokio::test(start_paused = true)]

@@ -68,13 +68,13 @@ impl Server {
             return Ok(false);
         };
         end.log.push(format!("{hello:?}"));
-        if hello.credentials == WRONG {
+        if *hello.credentials == WRONG {
             let close = Close::new(CloseCode::Unauthorized, "wrong password").with_retry(Retry::Never);
             self.handshake.refuse(close, &mut end.out);
             end.over = true;
         } else if hello.matches {
             let token = SessionToken::from_bytes([0x7E; 16]);
-            self.handshake.welcome(ConnectionId::from_bytes([0xC0; 16]), &token, 15_000, &mut end.out);
+            self.handshake.welcome(ConnectionId::from_bytes([0xC0; 16]), Some(&token), 15_000, &mut end.out);
             self.open = Some(Open::new(server_limits(), &hello.limits, &self.info.client));
         } else {
             self.handshake.differ(self.shapes, &mut end.out);
