@@ -7,10 +7,10 @@
 use std::{any::Any, fmt, pin::Pin, sync::Arc};
 
 use pnet_protocol::{
-    credentials::{Credentials, CredentialsError},
+    credentials::{Credentials, CredentialsError, CredentialsOf},
     dialect::Dialect,
     key::Fingerprint,
-    protocol::{Phase, ServerSide, Side},
+    protocol::{Phase, Protocol, ServerSide, Side},
 };
 use zeroize::Zeroizing;
 
@@ -148,6 +148,10 @@ impl fmt::Debug for User {
 // ── What the output of the macros calls ──
 
 /// A function under `#[action]`, and whom it makes known.
+#[diagnostic::on_unimplemented(
+    message = "this is not a handler",
+    label = "`{Self}` is not a function under `#[action(\"NAME\")]`"
+)]
 pub trait Listed {
     /// The user, or [`Nobody`].
     type User;
@@ -197,8 +201,11 @@ pub fn user<S, U, T: IntoUser<S, U>>(returned: Result<T, Refused>) -> Result<Use
 /// # Errors
 ///
 /// The refusal, if they are not of this type. It says nothing of what was sent.
-pub fn credentials<S: Service, C: Credentials>(cx: &FirstCx<S>) -> Result<C, Refused> {
-    C::from_json(&cx.credentials).map_err(|error| unreadable(cx.credentials.is_empty(), error))
+pub fn credentials<S: Service, C: CredentialsOf<S::Protocol>>(cx: &FirstCx<S>) -> Result<C, Refused> {
+    match <S::Protocol as Protocol>::Credentials::from_json(&cx.credentials) {
+        Ok(credentials) => Ok(C::from_declared(credentials)),
+        Err(error) => Err(unreadable(cx.credentials.is_empty(), error)),
+    }
 }
 
 #[cold]

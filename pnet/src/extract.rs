@@ -248,7 +248,7 @@ impl HasClient for ClientSide {}
 #[diagnostic::on_unimplemented(
     message = "the service state `{State}` does not provide `{Self}`",
     label = "the handler takes `&{Self}`, but the state is `{State}` and a connection's own state `{Member}`",
-    note = "take `&{State}` or `&{Member}`, or write `impl Provide<{Self}> for {State}`"
+    note = "take `&{State}` or `&{Member}`, write `impl Provide<{Self}> for {State}`, or list a handler under `#[action(authenticate)]` that returns `Result<{Self}, Refused>`"
 )]
 pub trait Lend<S: Service, State, Member, Via> {
     /// Lends it.
@@ -259,7 +259,7 @@ pub trait Lend<S: Service, State, Member, Via> {
 #[diagnostic::on_unimplemented(
     message = "the service state `{State}` does not provide `{Self}`, and a connection's own state is not made yet",
     label = "the connect handler takes `&{Self}`, but the state is `{State}`",
-    note = "take `&{State}`, or write `impl Provide<{Self}> for {State}`; what the connect handler returns becomes the connection's own state"
+    note = "take `&{State}`, write `impl Provide<{Self}> for {State}`, or list a handler under `#[action(authenticate)]` that returns `Result<{Self}, Refused>`; what the connect handler returns becomes the connection's own state"
 )]
 pub trait LendEarly<S: Service, State, Via> {
     /// Lends it.
@@ -270,7 +270,7 @@ pub trait LendEarly<S: Service, State, Via> {
 #[diagnostic::on_unimplemented(
     message = "the service state `{State}` does not provide `{Self}`",
     label = "the disconnect handler takes `&{Self}`, but the state is `{State}` and a connection's own state `{Member}`",
-    note = "take `&{State}`, `&{Member}` or `&Closed`, or write `impl Provide<{Self}> for {State}`"
+    note = "take `&{State}`, `&{Member}` or `&Closed`, write `impl Provide<{Self}> for {State}`, or list a handler under `#[action(authenticate)]` that returns `Result<{Self}, Refused>`"
 )]
 pub trait LendLate<S: Service, State, Member, Via> {
     /// Lends it.

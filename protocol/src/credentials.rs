@@ -53,7 +53,13 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Credentials for T {
     label = "not the credentials of `{Pr}`",
     note = "`credentials Type;` in the `protocol!` that declares `{Pr}` says what its clients show"
 )]
-pub trait CredentialsOf<Pr: Protocol>: Credentials {}
+pub trait CredentialsOf<Pr: Protocol>: Sized {
+    /// The same, as the protocol's own type.
+    fn as_declared(&self) -> &Pr::Credentials;
+
+    /// The protocol's own type, as the same.
+    fn from_declared(credentials: Pr::Credentials) -> Self;
+}
 
 /// The credentials of a protocol that declares none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

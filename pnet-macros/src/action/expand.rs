@@ -71,7 +71,9 @@ fn marker(model: &Model<'_>) -> TokenStream {
 /// Whom it makes known to the other handlers of a service.
 fn listed(model: &Model<'_>) -> TokenStream {
     let ident = model.ident;
-    let user = match model.user().filter(|_| matches!(model.kind, Kind::Authenticate)) {
+    // What returns something else than a `Result` has been reported, and not those that take it.
+    let user = model.user().or(model.output.as_ref());
+    let user = match user.filter(|_| matches!(model.kind, Kind::Authenticate)) {
         Some(user) => user.to_token_stream(),
         None => quote!(::pnet::__private::Nobody),
     };

@@ -114,7 +114,14 @@ fn credentials(model: &Model) -> Credentials {
     let ty = quote_spanned!(credentials.span()=> type Credentials = #credentials;);
     let of = quote! {
         #[automatically_derived]
-        impl ::pnet::__private::CredentialsOf<#protocol> for #credentials {}
+        impl ::pnet::__private::CredentialsOf<#protocol> for #credentials {
+            fn as_declared(&self) -> &Self {
+                self
+            }
+            fn from_declared(credentials: Self) -> Self {
+                credentials
+            }
+        }
     };
     Credentials { ty, of, info: quote!(.with_credentials(#name)) }
 }

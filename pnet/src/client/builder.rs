@@ -205,7 +205,7 @@ macro_rules! settings {
         /// # Ok(()) }
         /// ```
         pub fn credentials<C: CredentialsOf<$protocol>>(mut self, credentials: &C) -> Self {
-            self.config.credentials = Offer::settled(credentials);
+            self.config.credentials = Offer::settled(credentials.as_declared());
             self
         }
 

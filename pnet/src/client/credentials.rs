@@ -111,7 +111,7 @@ pub struct Fallible(());
 #[diagnostic::do_not_recommend]
 impl<Pr: Protocol, C: CredentialsOf<Pr>> IntoCredentials<Pr, Plain> for C {
     fn into_json(self) -> Result<Zeroizing<Vec<u8>>, ConnectError> {
-        self.to_json().map_err(ConnectError::Credentials)
+        self.as_declared().to_json().map_err(ConnectError::Credentials)
     }
 }
 
@@ -119,7 +119,7 @@ impl<Pr: Protocol, C: CredentialsOf<Pr>> IntoCredentials<Pr, Plain> for C {
 impl<Pr: Protocol, C: CredentialsOf<Pr>, X: Into<Refused>> IntoCredentials<Pr, Fallible> for Result<C, X> {
     fn into_json(self) -> Result<Zeroizing<Vec<u8>>, ConnectError> {
         match self {
-            Ok(credentials) => credentials.to_json().map_err(ConnectError::Credentials),
+            Ok(credentials) => credentials.into_json(),
             Err(refused) => Err(ConnectError::Hook(refused.into())),
         }
     }

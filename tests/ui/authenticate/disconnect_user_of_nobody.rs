@@ -1,0 +1,25 @@
+//! A disconnect handler takes a user that nobody makes.
+
+use pnet::{Packet, action, actions, protocol};
+use serde::{Deserialize, Serialize};
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Ask {}
+
+pub struct User {
+    name: String,
+}
+
+protocol! {
+    pub Plain {
+        client { Ask }
+    }
+}
+
+#[action(disconnect)]
+fn left(_user: &User) {}
+
+#[action("ASK")]
+fn ask(_: Ask) {}
+
+actions! { pub server Server for Plain: left, ask }

@@ -1,0 +1,32 @@
+//! A handler looks at credentials that the protocol does not have.
+
+use pnet::{Arrival, Packet, Refused, action, actions, protocol};
+use serde::{Deserialize, Serialize};
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Ask {}
+
+#[derive(Serialize, Deserialize)]
+pub struct Login {
+    name: String,
+}
+
+pub struct User {
+    name: String,
+}
+
+protocol! {
+    pub Plain {
+        client { Ask }
+    }
+}
+
+#[action(authenticate)]
+async fn who(login: Login, _from: &Arrival) -> Result<User, Refused> {
+    Ok(User { name: login.name })
+}
+
+#[action("ASK")]
+fn ask(_: Ask) {}
+
+actions! { pub server Server for Plain: who, ask }

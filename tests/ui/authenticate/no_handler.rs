@@ -1,0 +1,24 @@
+//! Nobody looks at what clients show.
+
+use pnet::{Packet, action, actions, protocol};
+use serde::{Deserialize, Serialize};
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Ask {}
+
+#[derive(Serialize, Deserialize)]
+pub struct Login {
+    name: String,
+}
+
+protocol! {
+    pub Gate {
+        credentials Login;
+        client { Ask }
+    }
+}
+
+#[action("ASK")]
+fn ask(_: Ask) {}
+
+actions! { pub server Server for Gate: ask }

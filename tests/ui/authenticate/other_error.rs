@@ -1,0 +1,35 @@
+//! Its error is none that becomes a refusal.
+
+use pnet::{Packet, action, actions, protocol};
+use serde::{Deserialize, Serialize};
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Ask {}
+
+#[derive(Serialize, Deserialize)]
+pub struct Login {
+    name: String,
+}
+
+pub struct User {
+    name: String,
+}
+
+protocol! {
+    pub Gate {
+        credentials Login;
+        client { Ask }
+    }
+}
+
+#[action(authenticate)]
+async fn who(login: Login) -> Result<User, u32> {
+    Ok(User { name: login.name })
+}
+
+#[action("ASK")]
+fn ask(_: Ask, user: &User) {
+    let _ = &user.name;
+}
+
+actions! { pub server Server for Gate: who, ask }

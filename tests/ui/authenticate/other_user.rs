@@ -1,0 +1,35 @@
+//! A handler takes another user than the one that is made.
+
+use pnet::{Arrival, Packet, Refused, action, actions, protocol};
+use serde::{Deserialize, Serialize};
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Ask {}
+
+#[derive(Serialize, Deserialize)]
+pub struct Login {
+    name: String,
+}
+
+pub struct User {
+    name: String,
+}
+
+protocol! {
+    pub Gate {
+        credentials Login;
+        client { Ask }
+    }
+}
+
+#[action(authenticate)]
+async fn who(login: Login, _from: &Arrival) -> Result<User, Refused> {
+    Ok(User { name: login.name })
+}
+
+pub struct Admin;
+
+#[action("ASK")]
+fn ask(_: Ask, _admin: &Admin) {}
+
+actions! { pub server Server for Gate: who, ask }

@@ -1,0 +1,24 @@
+//! A handler takes a user that nobody makes.
+
+use pnet::{Packet, action, actions, protocol};
+use serde::{Deserialize, Serialize};
+
+#[derive(Packet, Serialize, Deserialize)]
+pub struct Ask {}
+
+pub struct User {
+    name: String,
+}
+
+protocol! {
+    pub Plain {
+        client { Ask }
+    }
+}
+
+#[action("ASK")]
+fn ask(_: Ask, user: &User) {
+    let _ = &user.name;
+}
+
+actions! { pub server Server for Plain: ask }
