@@ -114,6 +114,10 @@ impl Joining {
         }
         machine.greet(credentials, limits, heartbeat_ms, micros_now(), &mut self.out);
         self.write().await.map_err(ConnectError::Broken)?;
+        // Who has shown credentials is owed an answer, however long it takes to look at them.
+        if !credentials.is_empty() {
+            return self.json_welcome(&mut machine).await;
+        }
         match timeout(config::NO_HANDSHAKE, self.json_welcome(&mut machine)).await {
             Ok(welcome) => welcome,
             Err(_) => Ok(machine.give_up()),
