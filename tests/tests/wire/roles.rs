@@ -11,7 +11,7 @@ use pnet_protocol::limits::{Limits, REPORT_LEN};
 use pnet_protocol::protocol::{Direction, ProtocolInfo};
 
 /// Credentials that the server turns away.
-pub(crate) const WRONG: &[u8] = b"wrong";
+pub(crate) const WRONG: &[u8] = br#""wrong""#;
 
 /// The server's half.
 pub(crate) struct Server {

@@ -118,7 +118,7 @@ fn meet(mut client: Client, mut server: Server) -> Vec<Piece> {
 }
 
 fn opened() -> Vec<Piece> {
-    meet(Client::new(&OLD, b"letmein", ShapePolicy::Names), Server::new(&OLD, ShapePolicy::Names))
+    meet(Client::new(&OLD, br#""letmein""#, ShapePolicy::Names), Server::new(&OLD, ShapePolicy::Names))
 }
 
 fn then(mut pieces: Vec<Piece>, frames: &[(Sender, Frame<'_>)]) -> Vec<Piece> {
