@@ -29,6 +29,7 @@ pub mod id;
 pub mod json;
 pub mod key;
 pub mod limits;
+pub mod secret;
 pub mod text;
 mod utf8;
 pub mod wire;
