@@ -12,6 +12,7 @@ pub(crate) mod codec;
 mod finite;
 mod json;
 pub(crate) mod postcard;
+mod said;
 
 /// How the payload of a packet is written.
 #[non_exhaustive]
@@ -208,36 +209,39 @@ impl DecodeError {
     }
 }
 
-/// What serde, or the codec under it, said about a payload.
+/// What serde, the codec under it, or the type itself said about a payload.
+///
+/// Where serde would quote the value that it found, this names its kind only: `invalid type: string, expected u32`. So it may
+/// go to a log. A type's own words, of `#[serde(try_from)]` for one, stand here as they are.
 #[derive(Debug)]
 pub struct PayloadError(Box<Said>);
 
 #[derive(Debug)]
-enum Said {
-    Postcard(postcard::Error),
-    Json(serde_json::Error),
-}
+struct Said(String);
 
 impl From<postcard::Error> for PayloadError {
     #[cold]
     fn from(error: postcard::Error) -> Self {
-        Self(Box::new(Said::Postcard(error)))
+        Self::said(&error)
     }
 }
 
 impl From<serde_json::Error> for PayloadError {
     #[cold]
     fn from(error: serde_json::Error) -> Self {
-        Self(Box::new(Said::Json(error)))
+        Self::said(&error)
+    }
+}
+
+impl PayloadError {
+    fn said(error: &dyn Error) -> Self {
+        Self(Box::new(Said(said::without_values(&error.to_string()))))
     }
 }
 
 impl fmt::Display for PayloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
-            Said::Postcard(error) => error.fmt(f),
-            Said::Json(error) => error.fmt(f),
-        }
+        f.write_str(&self.0.0)
     }
 }
 

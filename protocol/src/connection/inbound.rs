@@ -26,7 +26,7 @@ pub struct Inbound {
 }
 
 /// A call in a frame.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Call<'a> {
     /// The caller's id for it.
@@ -42,7 +42,7 @@ pub struct Call<'a> {
 }
 
 /// A one-way packet in a frame.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Packet<'a> {
     /// Its numeric action.
@@ -288,7 +288,7 @@ impl Inbound {
 }
 
 /// What a frame or an object means in the open state.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// When what follows in the same batch was written.
@@ -405,7 +405,7 @@ pub enum Event<'a> {
 }
 
 /// How a call was answered.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Answer<'a> {
     /// With the reply packet; empty for a mere acknowledgement.

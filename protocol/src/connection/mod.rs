@@ -13,6 +13,7 @@
 
 mod calls;
 mod credit;
+mod debug;
 mod inbound;
 mod outbound;
 mod rate;

@@ -17,6 +17,7 @@
 
 use crate::close::Close;
 
+mod debug;
 pub(crate) mod read;
 mod write;
 
@@ -43,7 +44,7 @@ pub const CALL_OVERHEAD: usize = 11;
 pub const REPLY_OVERHEAD: usize = 5;
 
 /// One frame, borrowing from the bytes it was read from.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Frame<'a> {
     /// Who the client is and what it speaks: tagged fields (`docs/wire.md` §5.2).
@@ -205,7 +206,7 @@ impl Frame<'_> {
 }
 
 /// How a stream ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum StreamEnd<'a> {
     /// All items were sent.

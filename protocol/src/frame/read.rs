@@ -1,7 +1,10 @@
 //! Bytes to frames. Network bytes come in here, so nothing indexes, unwraps or reserves by what the peer says.
 
+use std::fmt;
+
 use crate::close::{Close, CloseCode, Retry};
 use crate::limits::{CODE_LEN, TEXT_LEN};
+use crate::secret::Hidden;
 
 use super::{Frame, FrameError, Kind, StreamEnd};
 
@@ -180,7 +183,7 @@ fn text(kind: Kind, bytes: &[u8]) -> Result<&str, FrameError> {
 }
 
 /// Takes fields off the front of some bytes; `None` when they run out.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -230,6 +233,12 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
+    }
+}
+
+impl fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reader").field(&Hidden::of(self.0)).finish()
     }
 }
 

@@ -7,7 +7,7 @@ use super::HandshakeError;
 use super::tlv::{self, Fields, Once};
 
 /// HELLO: who the client is and what it speaks (`docs/wire.md` §5.2).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub(super) struct Hello<'a> {
     pub(super) versions: (u16, u16),
     pub(super) protocol: &'a str,
@@ -59,6 +59,20 @@ impl<'a> Hello<'a> {
             limits: limits.required(&fields)?,
             heartbeat_ms: heartbeat_ms.get().unwrap_or_default(),
         })
+    }
+}
+
+/// Without the credentials.
+impl std::fmt::Debug for Hello<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hello")
+            .field("versions", &self.versions)
+            .field("protocol", &self.protocol)
+            .field("fingerprint", &self.fingerprint)
+            .field("credentials", &crate::secret::Hidden::of(self.credentials))
+            .field("limits", &self.limits)
+            .field("heartbeat_ms", &self.heartbeat_ms)
+            .finish()
     }
 }
 

@@ -65,7 +65,6 @@ impl<'a> Fields<'a> {
 }
 
 /// A value that may occur once in a body.
-#[derive(Clone, Debug)]
 pub(super) struct Once<T> {
     value: Option<T>,
 }

@@ -8,7 +8,7 @@ use super::{
     quick,
     scan::{MAX_DEPTH, MAX_FIELDS, Marks, Scanner},
 };
-use crate::{limits::CALL_ID_LEN, utf8};
+use crate::{limits::CALL_ID_LEN, secret::Hidden, utf8};
 
 /// An object of the JSON dialect: a packet whose `data` is still text (`docs/wire.md` §11.2).
 ///
@@ -21,7 +21,7 @@ use crate::{limits::CALL_ID_LEN, utf8};
 /// assert_eq!((envelope.action.as_ref(), envelope.data), ("ADD", Some(r#"{"a": 1}"#)));
 /// assert_eq!(envelope.id, Some(CallId::Number(7)));
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Envelope<'a> {
     /// What routes the packet.
@@ -38,6 +38,21 @@ pub struct Envelope<'a> {
     pub re: Option<CallId<'a>>,
     /// Of a call: how long its caller waits, in milliseconds; as long as there is a number for if it is more.
     pub timeout: Option<u32>,
+}
+
+/// The data is shown as its length, and the token not at all.
+impl std::fmt::Debug for Envelope<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Envelope")
+            .field("action", &self.action)
+            .field("data", &self.data.map(|data| Hidden(data.len())))
+            .field("created", &self.created)
+            .field("token", &self.token)
+            .field("id", &self.id)
+            .field("re", &self.re)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
 }
 
 /// The field `token`.

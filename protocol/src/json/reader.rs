@@ -24,6 +24,7 @@ use crate::{
     id::{ConnectionId, SessionToken},
     limits::{ACTION_LEN, Limits, TEXT_LEN, UNCREDITED_PACKETS, agreed_heartbeat_ms},
     protocol::{Direction, ProtocolInfo, ReplyInfo, Role},
+    secret::Hidden,
     text::cut,
     utf8,
     wire::ReadError,
@@ -486,7 +487,7 @@ impl fmt::Debug for WelcomeText<'_> {
 
 /// An object that may be the answer to a call: [`JsonWriter::answered`](super::JsonWriter::answered) tells. If it is
 /// none, and has no `re`, it is a packet like any other: [`JsonReader::packet`].
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Named<'a> {
     /// The id of the call, if the object says which; 0 is no call's.
@@ -497,6 +498,18 @@ pub struct Named<'a> {
     pub data: Option<&'a [u8]>,
     /// Its length in bytes.
     pub len: usize,
+}
+
+/// The data is shown as its length.
+impl fmt::Debug for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Named")
+            .field("re", &self.re)
+            .field("action", &self.action)
+            .field("data", &self.data.map(Hidden::of))
+            .field("len", &self.len)
+            .finish()
+    }
 }
 
 fn refused<'a>(id: Option<CallId<'_>>, code: &'static str, message: impl Into<Cow<'static, str>>) -> Event<'a> {

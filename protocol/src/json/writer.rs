@@ -24,6 +24,7 @@ use crate::{
     id::{ConnectionId, SessionToken},
     limits::{ACTION_LEN, CODE_LEN, Limits, MAX_LIMIT, OLD_OBJECT_LEN, TEXT_LEN},
     protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo, Role},
+    secret::Hidden,
     text::cut,
     utf8,
 };
@@ -474,7 +475,7 @@ impl JsonWriter {
 }
 
 /// How an object answers a call.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum NamedAnswer<'a> {
     /// With the reply packet.
@@ -507,6 +508,18 @@ impl NamedAnswer<'_> {
             Self::End => Answer::End,
             Self::Error(payload) => Answer::Error(payload),
             Self::Failure { code, message } => Answer::Failure { code, message },
+        }
+    }
+}
+
+/// Payloads are shown as their lengths.
+impl fmt::Debug for NamedAnswer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Item { payload, len } => {
+                f.debug_struct("Item").field("payload", &Hidden::of(payload)).field("len", len).finish()
+            }
+            _ => self.as_answer().fmt(f),
         }
     }
 }

@@ -15,7 +15,6 @@ use serde_json::Error;
 use crate::json::find_special;
 
 /// Appends values to a buffer.
-#[derive(Debug)]
 pub(crate) struct Writer<'a> {
     out: &'a mut Vec<u8>,
     /// The next text is JSON already.
@@ -67,7 +66,6 @@ impl<'a> Writer<'a> {
 }
 
 /// Several values between brackets.
-#[derive(Debug)]
 pub(crate) struct Inside<'w, 'a> {
     writer: &'w mut Writer<'a>,
     first: bool,

@@ -12,7 +12,6 @@ use super::{
 use crate::utf8;
 
 /// Reads values from the beginning of what is left. Texts and bytes are borrowed.
-#[derive(Debug)]
 pub(crate) struct Reader<'de>(&'de [u8]);
 
 impl<'de> Reader<'de> {

@@ -17,7 +17,6 @@ use super::{
 
 /// Appends values to a buffer of the caller's. What is there of a value that could not be written is the caller's to take
 /// away.
-#[derive(Debug)]
 pub(crate) struct Writer<'a>(&'a mut Vec<u8>);
 
 impl<'a> Writer<'a> {

@@ -1,0 +1,91 @@
+//! How frames look in `Debug`: without handshake bodies, which hold tokens and credentials, and without payloads.
+
+use std::fmt::{Debug, Formatter, Result};
+
+use super::{Frame, StreamEnd};
+use crate::secret::Hidden;
+
+/// Bodies and payloads are shown as their lengths.
+impl Debug for Frame<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Hello(body) => f.debug_tuple("Hello").field(&Hidden::of(body)).finish(),
+            Self::Welcome(body) => f.debug_tuple("Welcome").field(&Hidden::of(body)).finish(),
+            Self::Differ(body) => f.debug_tuple("Differ").field(&Hidden::of(body)).finish(),
+            Self::Offer(body) => f.debug_tuple("Offer").field(&Hidden::of(body)).finish(),
+            Self::Shapes(body) => f.debug_tuple("Shapes").field(&Hidden::of(body)).finish(),
+            Self::Time { micros } => f.debug_struct("Time").field("micros", micros).finish(),
+            Self::Packet { action, payload } => {
+                f.debug_struct("Packet").field("action", action).field("payload", &Hidden::of(payload)).finish()
+            }
+            Self::Call { id, action, timeout_ms, payload } => f
+                .debug_struct("Call")
+                .field("id", id)
+                .field("action", action)
+                .field("timeout_ms", timeout_ms)
+                .field("payload", &Hidden::of(payload))
+                .finish(),
+            Self::Reply { id, payload } => {
+                f.debug_struct("Reply").field("id", id).field("payload", &Hidden::of(payload)).finish()
+            }
+            Self::Error { id, payload } => {
+                f.debug_struct("Error").field("id", id).field("payload", &Hidden::of(payload)).finish()
+            }
+            Self::Failure { id, code, message } => {
+                f.debug_struct("Failure").field("id", id).field("code", code).field("message", message).finish()
+            }
+            Self::Item { id, payload } => {
+                f.debug_struct("Item").field("id", id).field("payload", &Hidden::of(payload)).finish()
+            }
+            Self::End { id, end } => f.debug_struct("End").field("id", id).field("end", end).finish(),
+            Self::Cancel { id } => f.debug_struct("Cancel").field("id", id).finish(),
+            Self::Credit { id, packets, bytes } => {
+                f.debug_struct("Credit").field("id", id).field("packets", packets).field("bytes", bytes).finish()
+            }
+            Self::Ping { nonce } => f.debug_struct("Ping").field("nonce", nonce).finish(),
+            Self::Pong { nonce } => f.debug_struct("Pong").field("nonce", nonce).finish(),
+            Self::Close(close) => f.debug_tuple("Close").field(close).finish(),
+        }
+    }
+}
+
+/// The payload of the declared error is shown as its length.
+impl Debug for StreamEnd<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Done => f.write_str("Done"),
+            Self::Error(payload) => f.debug_tuple("Error").field(&Hidden::of(payload)).finish(),
+            Self::Failure { code, message } => {
+                f.debug_struct("Failure").field("code", code).field("message", message).finish()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_and_payloads_are_shown_as_lengths() {
+        let payload = b"secret".as_slice();
+        let frames = [
+            Frame::Hello(payload),
+            Frame::Welcome(payload),
+            Frame::Differ(payload),
+            Frame::Offer(payload),
+            Frame::Shapes(payload),
+            Frame::Packet { action: 1, payload },
+            Frame::Call { id: 1, action: 2, timeout_ms: 3, payload },
+            Frame::Reply { id: 1, payload },
+            Frame::Error { id: 1, payload },
+            Frame::Item { id: 1, payload },
+            Frame::End { id: 1, end: StreamEnd::Error(payload) },
+        ];
+        // As text, as a list of numbers, and as one of numbers on lines of their own.
+        let shown = format!("{frames:?}{frames:#?}").replace([' ', '\n'], "");
+        assert!(!shown.contains("secret") && !shown.contains("115,101"), "{shown}");
+        assert_eq!(format!("{:?}", frames[6]), "Call { id: 1, action: 2, timeout_ms: 3, payload: 6 bytes }");
+        assert_eq!(format!("{:?}", frames[10]), "End { id: 1, end: Error(6 bytes) }");
+    }
+}
