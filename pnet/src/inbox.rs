@@ -14,6 +14,7 @@ use pnet_protocol::{
     packet::{Codec, DecodeError},
     protocol::{ClientSide, Protocol, Side},
     reply::{IntoReply, Reply, StreamOf, Streamable, Verdict},
+    secret::Hidden,
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
 
@@ -211,11 +212,20 @@ pub(crate) struct Feed<P> {
 pub(crate) type Queue = mpsc::Sender<Item>;
 
 /// What an inbox holds; of which connection, as there may be another by the time it is read.
-#[derive(Debug)]
 pub(crate) struct Item {
     conn: Arc<Conn>,
     job: Job,
     payload: Vec<u8>,
+}
+
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Item")
+            .field("connection", &self.conn.id)
+            .field("action", &self.job.meta.action)
+            .field("payload", &Hidden::of(&self.payload))
+            .finish_non_exhaustive()
+    }
 }
 
 /// `places`: as many packets and calls as the limits let the server have unfinished, so the queue is never full.

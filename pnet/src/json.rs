@@ -1,6 +1,6 @@
 //! [`Json`]: a packet whose action and data are made at run time.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use pnet_protocol::{
     dialect::Dialect,
@@ -66,7 +66,7 @@ use crate::{
 /// assert_eq!(why.as_deref(), Some("`data.b`: an integer is wanted, and this is a string"));
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Json {
     action: String,
     data: Value,
@@ -94,6 +94,21 @@ impl Json {
     #[must_use]
     pub fn into_data(self) -> Value {
         self.data
+    }
+}
+
+/// The data is shown as its kind and size. [`data`](Json::data) has all of it.
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let data = match &self.data {
+            Value::Null => format_args!("null"),
+            Value::Bool(_) => format_args!("a boolean"),
+            Value::Number(_) => format_args!("a number"),
+            Value::String(text) => format_args!("a text of {} bytes", text.len()),
+            Value::Array(items) => format_args!("an array of {}", items.len()),
+            Value::Object(fields) => format_args!("an object of {}", fields.len()),
+        };
+        f.debug_struct("Json").field("action", &self.action).field("data", &data).finish()
     }
 }
 

@@ -230,6 +230,7 @@ pub use pnet_protocol::{
     protocol::{Phase, Protocol},
     reply::{IntoReply, NoReply, StreamOf},
     schema::Schema,
+    secret::Secret,
     view::ReadView,
 };
 

@@ -68,7 +68,7 @@ impl FromStr for Fingerprint {
     type Err = FingerprintError;
 
     fn from_str(text: &str) -> Result<Self, FingerprintError> {
-        let error = || FingerprintError { text: escape(text, SHOWN_LEN) };
+        let error = || FingerprintError::of(text);
         let hash = text.strip_prefix(PREFIX).ok_or_else(error)?;
         let bytes = STANDARD_NO_PAD.decode(hash).map_err(|_| error())?;
         bytes.try_into().map(Self).map_err(|_| error())
@@ -107,10 +107,18 @@ impl From<&Self> for Fingerprint {
 
 /// A text that is no fingerprint.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{text}` is no fingerprint: it has the form `SHA256:` and {CHARS} characters of base64")]
+#[error("{text} is no fingerprint: it has the form `SHA256:` and {CHARS} characters of base64")]
 pub struct FingerprintError {
-    /// What was there instead, escaped.
+    /// What was there instead: escaped, or what is known of it if it is far too long, as a key would be.
     text: String,
+}
+
+impl FingerprintError {
+    fn of(text: &str) -> Self {
+        let len = text.len();
+        let shown = len <= SHOWN_LEN && !text.contains('\n');
+        Self { text: if shown { format!("`{}`", escape(text, SHOWN_LEN)) } else { format!("a text of {len} bytes") } }
+    }
 }
 
 /// A fingerprint needs no reading.
@@ -124,7 +132,8 @@ const PREFIX: &str = "SHA256:";
 const LEN: usize = 32;
 /// Of the hash in base64.
 const CHARS: usize = 43;
-const SHOWN_LEN: usize = 100;
+/// More than a fingerprint has, and less than a line of a key in PEM.
+const SHOWN_LEN: usize = 60;
 
 #[cfg(test)]
 mod tests {
@@ -139,6 +148,17 @@ mod tests {
             assert_eq!(text.parse(), Ok(fingerprint));
             assert_eq!(format!("{fingerprint:?}"), text);
         }
+    }
+
+    #[test]
+    fn what_may_be_a_key_is_not_shown() {
+        let pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----\n";
+        for key in [pem, &pem[28..50], &"MIIEvQ".repeat(11)] {
+            let error = key.parse::<Fingerprint>().unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("MIIEvQ"), "{error:?}");
+        }
+        let error = "SHA256:MIIEvQ".parse::<Fingerprint>().unwrap_err().to_string();
+        assert!(error.starts_with("`SHA256:MIIEvQ` is no fingerprint"), "{error}");
     }
 
     #[test]

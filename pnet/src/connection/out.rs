@@ -7,6 +7,7 @@ mod rare;
 mod streams;
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -23,6 +24,7 @@ use pnet_protocol::{
     json::{Form, JsonWelcome, Replies},
     limits::Limits,
     reply::Verdict,
+    secret::Hidden,
     wire::{Reader, Writer},
 };
 use tokio::time::Instant;
@@ -50,7 +52,6 @@ pub(crate) enum Done {
 }
 
 /// The sending half of a connection.
-#[derive(Debug)]
 pub(crate) struct Out {
     /// Frames that go with the next write.
     pub(crate) buf: Vec<u8>,
@@ -95,11 +96,30 @@ pub(crate) struct Out {
     pings: Pings,
 }
 
+/// Without what is sent.
+impl fmt::Debug for Out {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Out")
+            .field("buf", &Hidden::of(&self.buf))
+            .field("gone", &self.gone)
+            .field("suspended", &self.suspended)
+            .field("blocked", &self.blocked)
+            .field("writer", &self.writer)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A frame for many connections. One of them has to keep it before it is made to be shared.
-#[derive(Debug)]
 pub(crate) struct SharedFrame {
     frame: Vec<u8>,
     kept: Option<Bytes>,
+}
+
+/// Without the frame.
+impl fmt::Debug for SharedFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SharedFrame").field(&Hidden::of(&self.frame)).finish()
+    }
 }
 
 /// What became of a packet.

@@ -4,17 +4,19 @@
 //! to where the out-buffer ended when the driver looked last, and the driver looks again as soon as anybody else has had the
 //! lock.
 
+use std::fmt;
+
 use pnet_protocol::{
     frame::{self, Mark, REPLY_OVERHEAD},
     json::Replies,
     reply::Verdict,
+    secret::Hidden,
 };
 
 use super::super::{Conn, Out};
 use crate::buffers;
 
 /// What was answered since the out-buffer was looked at.
-#[derive(Debug)]
 pub(super) struct Answers {
     frames: Vec<u8>,
     /// The longest frame of an answer that the peer takes. `None`: not in frames.
@@ -146,6 +148,12 @@ impl Answers {
         if self.frames.capacity() != 0 {
             buffers::give(std::mem::take(&mut self.frames));
         }
+    }
+}
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Answers").field(&Hidden::of(&self.frames)).finish()
     }
 }
 

@@ -149,7 +149,6 @@ pub(crate) struct Driver {
 }
 
 /// What belongs to the beginning, or to peers that are slow or mistaken.
-#[derive(Debug)]
 struct Odd {
     /// What precedes the first batch: the handshake's last words, held back until the connect handler is done.
     welcome: Vec<u8>,

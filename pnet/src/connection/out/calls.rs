@@ -1,6 +1,6 @@
 //! The calls this side has open: how they are queued, given up, answered, and how they end without an answer.
 
-use std::{sync::Arc, task::Waker, time::Duration};
+use std::{fmt, sync::Arc, task::Waker, time::Duration};
 
 use pnet_protocol::{
     close::CloseCode,
@@ -8,6 +8,7 @@ use pnet_protocol::{
     failure::code,
     json::{CallText, Named, NamedAnswer},
     protocol::ActionInfo,
+    secret::Hidden,
 };
 use tokio::time::Instant;
 
@@ -115,7 +116,6 @@ pub(crate) enum AnswerBytes {
 }
 
 /// The payload of an answer.
-#[derive(Debug)]
 pub(crate) enum Payload {
     /// So many bytes in the slot's place among the [`Shorts`].
     Short(u8),
@@ -130,7 +130,6 @@ pub(crate) struct Told {
 }
 
 /// Payloads of short answers, a place for each slot: used again and again, and moved twice only.
-#[derive(Debug)]
 pub(super) struct Shorts(Vec<Short>);
 
 /// A short payload.
@@ -184,6 +183,22 @@ impl AnswerBytes {
             Answer::Failure { code, message } => told(code, message),
             _ => told(code::UNSUPPORTED, ""),
         }
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Hidden(match self {
+            Self::Short(len) => usize::from(*len),
+            Self::Long(payload) => payload.len(),
+        })
+        .fmt(f)
+    }
+}
+
+impl fmt::Debug for Shorts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shorts").finish_non_exhaustive()
     }
 }
 

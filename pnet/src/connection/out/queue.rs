@@ -1,9 +1,10 @@
 //! What cannot go into the out-buffer yet: frames without credit, without a call's place or without room, in order, and the
 //! senders that wait for a place among them.
 
-use std::{collections::VecDeque, task::Waker};
+use std::{collections::VecDeque, fmt, task::Waker};
 
 use bytes::Bytes;
+use pnet_protocol::secret::Hidden;
 use tokio::time::Instant;
 
 use super::{HIGH_WATER, Out, calls::CallState, next};
@@ -28,13 +29,22 @@ impl Empty for Queue {
 }
 
 /// A frame that waits.
-#[derive(Debug)]
 pub(super) struct Parked {
     pub(super) frame: Bytes,
     /// Whether other connections have the same frame; then it is not counted here.
     pub(super) shared: bool,
     /// The call's id and action; `None` for a one-way packet.
     pub(super) call: Option<(u32, u16)>,
+}
+
+impl fmt::Debug for Parked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parked")
+            .field("frame", &Hidden::of(&self.frame))
+            .field("shared", &self.shared)
+            .field("call", &self.call)
+            .finish()
+    }
 }
 
 impl Parked {

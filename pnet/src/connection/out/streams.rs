@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -42,7 +43,6 @@ struct Producer {
 }
 
 /// A stream that this side consumes.
-#[derive(Debug)]
 pub(crate) struct Consumer {
     /// What has come and was not taken, each with what it occupies of the window.
     items: VecDeque<(Vec<u8>, u32)>,
@@ -78,6 +78,12 @@ impl Consumer {
 impl Drop for Consumer {
     fn drop(&mut self) {
         self.hold(0);
+    }
+}
+
+impl fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer").field("items", &self.items.len()).field("held", &self.held).finish_non_exhaustive()
     }
 }
 

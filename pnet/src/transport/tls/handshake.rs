@@ -24,7 +24,7 @@ use super::stream::{Framing, HEAD, Underlay};
 use crate::transport::Transport;
 
 /// What has come and was not handed over, and what is to go.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Records {
     came: Vec<u8>,
     /// Of what was handed over.
