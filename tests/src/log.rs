@@ -1,6 +1,7 @@
 //! What a program logs, for tests that read it.
 
 use std::{
+    error::Error,
     fmt::{Debug, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -23,6 +24,17 @@ impl Log {
         let log = Self::default();
         let guard = tracing::subscriber::set_default(log.clone());
         (log, guard)
+    }
+
+    /// Keeps what the whole program logs from now on, on all threads. Once in a program, before anything is logged.
+    ///
+    /// # Panics
+    ///
+    /// If the program has a log already.
+    pub fn keep_everywhere() -> Self {
+        let log = Self::default();
+        tracing::subscriber::set_global_default(log.clone()).expect("the program has no other log");
+        log
     }
 
     /// All of it so far.
@@ -69,5 +81,14 @@ struct Fields<'a>(&'a mut String);
 impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let _ = write!(self.0, " {field}={value:?} {value:#?}");
+    }
+
+    /// With all that it was caused by.
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        let mut cause = Some(value);
+        while let Some(error) = cause {
+            let _ = write!(self.0, " {field}={error} {error:?} {error:#?}");
+            cause = error.source();
+        }
     }
 }

@@ -41,7 +41,7 @@ pub struct JsonReader {
     form: Form,
     /// What a server gives its client, and compares with what comes back. A client compares nothing, since nobody sends
     /// it its own.
-    secret: Option<Secret>,
+    secret: Option<Issued>,
     /// A server's own heartbeat, and the one that is agreed on; in milliseconds.
     heartbeat_ms: (u32, u32),
     scanner: Scanner,
@@ -65,7 +65,7 @@ impl JsonReader {
         token: SessionToken,
         form: Form,
     ) -> Self {
-        Self::new(Role::Server, info, local, Some(Secret { id, token, told: false }), form)
+        Self::new(Role::Server, info, local, Some(Issued { id, token, told: false }), form)
     }
 
     /// A client's.
@@ -73,7 +73,7 @@ impl JsonReader {
         Self::new(Role::Client, info, local, None, form)
     }
 
-    const fn new(role: Role, info: &'static ProtocolInfo, local: &Limits, secret: Option<Secret>, form: Form) -> Self {
+    const fn new(role: Role, info: &'static ProtocolInfo, local: &Limits, secret: Option<Issued>, form: Form) -> Self {
         Self {
             role,
             info,
@@ -276,7 +276,7 @@ impl JsonReader {
     }
 
     fn check_token(&self, token: &Token<'_>) -> Result<(), ReadError> {
-        let Some(Secret { token: own, .. }) = &self.secret else { return Ok(()) };
+        let Some(Issued { token: own, .. }) = &self.secret else { return Ok(()) };
         let fits = match token {
             Token::None => true,
             Token::Text(text) => SessionToken::from_text(text).is_some_and(|token| token.ct_eq(own)),
@@ -461,7 +461,7 @@ fn with_line_end(input: &[u8], len: usize) -> usize {
 
 /// The secret of a connection, and its public name.
 #[derive(Debug)]
-struct Secret {
+struct Issued {
     id: ConnectionId,
     token: SessionToken,
     /// Whether the client was told.

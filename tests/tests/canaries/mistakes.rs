@@ -1,0 +1,508 @@
+//! Peers that are mistaken, or mean no good: what they sent is shown to nobody, and neither is what was meant for them.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use pnet::{
+    Client, Codec, Dialect, Packet as _, Protocol as _, connect_inbox, memory::MemoryServer, transport::PeerAddr,
+};
+use pnet_protocol::{
+    frame::{self, Frame, StreamEnd},
+    handshake::{ClientHandshake, ServerHandshake, ServerStep, ShapePolicy},
+    id::{ConnectionId, SessionToken},
+    limits::Limits,
+};
+use serde::{Serialize, Serializer};
+use serde_json::json;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex},
+    time::timeout,
+};
+
+use super::{
+    house::{self, House, HouseClient, Keep, LETMEIN, List, Login, Talk, Way},
+    replay, tls,
+    watch::{By, Recorded, Watch, lock},
+};
+
+/// A protocol of the same name, of which another version is spoken.
+mod newer {
+    use pnet::{Packet, actions, protocol};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Packet, Serialize, Deserialize)]
+    pub(crate) struct Keep {
+        pub(crate) texts: Vec<String>,
+    }
+
+    protocol! {
+        pub(crate) Talk {
+            client { Keep }
+        }
+    }
+
+    actions! { pub(crate) client NewerClient for Talk: }
+}
+
+/// Another protocol.
+mod other {
+    use pnet::{Packet, actions, protocol};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Packet, Serialize, Deserialize)]
+    pub(crate) struct Anything {
+        pub(crate) text: String,
+    }
+
+    protocol! {
+        pub(crate) Other {
+            client { Anything }
+        }
+    }
+
+    actions! { pub(crate) client OtherClient for Other: }
+}
+
+/// A transport to a server: plain, or with TLS around it and what is inside on a tape.
+async fn open(way: &Way) -> Box<dyn Io> {
+    if !way.tls {
+        return Box::new(way.open().await.expect("opens"));
+    }
+    let (io, _) = way.watch.record(way.connector.open().await.expect("opens"), By::Client);
+    let (inside, tape) = way.watch.record(tls::foreign(io).await, By::Client);
+    way.keep(tape);
+    Box::new(inside)
+}
+
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+async fn read_away(io: &mut (impl AsyncRead + Unpin + ?Sized)) {
+    let mut bytes = Vec::new();
+    // Whatever it was that ended it.
+    let _ = timeout(Duration::from_secs(60), io.read_to_end(&mut bytes)).await;
+}
+
+/// Objects with secrets in wrong places. Each line is a connection.
+fn objects(way: &Way) -> Vec<String> {
+    let secret = |name: &str| way.secret(name);
+    let [text, key, number] = ["text", "key", "number"].map(secret);
+    let digits = way.digits("digits");
+    vec![
+        format!(r#"{{"action":"STRICT","id":1,"data":{{"number":"{number}","kind":"One"}}}}"#),
+        format!(r#"{{"action":"STRICT","id":1,"data":{{"number":1,"kind":"{text}"}}}}"#),
+        format!(r#"{{"action":"STRICT","id":1,"data":{{"number":1,"kind":"One","{key}":1}}}}"#),
+        format!(r#"{{"action":"STRICT","id":1,"data":{{"number":{digits},"kind":"One"}}}}"#),
+        format!(r#"{{"action":"STRICT","id":1,"data":"{text}"}}"#),
+        format!(r#"{{"action":"LOGIN","id":1,"data":{{"user":"ada","password":["{text}"]}}}}"#),
+        format!(r#"{{"action":"LOGIN","id":1,"data":{{"user":"ada","password":{digits}}}}}"#),
+        format!(r#"{{"action":"WHISPER","data":{{"text":{{"{text}":null}}}}}}"#),
+        format!(r#"{{"action":"WHISPER","data":["{text}"}}"#),
+        format!(r#"{{"action":"KEEP","data":{{"text":"{text}"}},"token":"{}"}}"#, way.secret("a-wrong-token")),
+        format!(r#"{{"action":"KEEP","data":{{"text":"{text}"}},"id":[1]}}"#),
+        format!(r#"{{"action":"KEEP","data":{{"text":"{text}"}},"data":{{"text":"{text}"}}}}"#),
+        format!(r#"{{"action":"KEEP","data":{{"text":"{text}"}},{text}}}"#),
+        format!(r#"{{"action":"NEWS","data":{{"text":"{text}"}},"id":7}}"#),
+        format!(r#"{{"action":"handShake","data":{{"pnet":1,"credentials":"{text}","protocol":"Elsewhere"}}}}"#),
+        format!(r#"{{"action":"pnet.ping","data":"{text}"}}{{"action":"pnet.credit","data":{{"id":"{text}"}}}}"#),
+        format!(r#"{{"action":"KEEP","data":{{"text":"{text}"#),
+        format!(r#"]{text}"#),
+    ]
+}
+
+async fn badly_in_json(way: &Way, server: &MemoryServer<Talk>) {
+    for mistake in objects(way) {
+        let mut io = open(way).await;
+        let credentials = way.secret(LETMEIN);
+        let hello = json!({"action": "handShake", "data": {"pnet": 1, "credentials": credentials}});
+        write(&mut io, hello.to_string().as_bytes()).await;
+        read_line(&mut io).await;
+        let peer = server.hub().latest().expect("is there");
+        write(&mut io, mistake.as_bytes()).await;
+        let _ = io.shutdown().await;
+        read_away(&mut io).await;
+        way.watch.reason(&*peer.closed().await);
+        way.watch.show(&peer);
+    }
+    // As the first object, too.
+    for mistake in objects(way) {
+        let mut io = open(way).await;
+        write(&mut io, mistake.as_bytes()).await;
+        let _ = io.shutdown().await;
+        read_away(&mut io).await;
+    }
+}
+
+async fn write(io: &mut (impl AsyncWrite + Unpin + ?Sized), bytes: &[u8]) {
+    io.write_all(bytes).await.expect("memory writes");
+    io.flush().await.expect("memory writes");
+}
+
+async fn read_line(io: &mut (impl AsyncRead + Unpin + ?Sized)) {
+    while io.read_u8().await.expect("there is a line") != b'\n' {}
+}
+
+/// A payload of `Strict` as a text would be.
+fn text_payload(text: &str) -> Vec<u8> {
+    let mut payload = Vec::new();
+    Keep { text: text.to_owned() }.encode(Codec::Postcard, &mut payload).expect("encodes");
+    payload
+}
+
+async fn badly_in_frames(way: &Way, server: &MemoryServer<Talk>) {
+    let text = way.secret("text");
+    let payload = text_payload(&text);
+    let action = |name: &str| Talk::INFO.client.find(name).expect("is declared");
+    let call = |action| Frame::Call { id: 1, action, timeout_ms: 0, payload: &payload };
+    let cut = Frame::Call { id: 1, action: action("KEEP"), timeout_ms: 0, payload: &payload[..payload.len() - 1] };
+    let not_utf8 = [payload.as_slice(), &[0xFF]].concat();
+    let frames = [
+        call(action("STRICT")),
+        call(action("LOGIN")),
+        call(action("FAIL")),
+        call(99),
+        cut,
+        Frame::Call { id: 1, action: action("KEEP"), timeout_ms: 0, payload: &not_utf8 },
+        Frame::Packet { action: action("KEEP"), payload: &payload },
+        Frame::Packet { action: 99, payload: &payload },
+        Frame::Call { id: 0, action: action("KEEP"), timeout_ms: 0, payload: &payload },
+        Frame::Reply { id: 77, payload: &payload },
+        Frame::Item { id: 77, payload: &payload },
+        Frame::Hello(&payload),
+    ];
+    for mistake in frames {
+        let mut io = open(way).await;
+        let mut out = Vec::new();
+        let credentials = way.secret(LETMEIN);
+        let names = ShapePolicy::Names;
+        let mut machine = ClientHandshake::new(Talk::INFO, credentials.as_bytes(), &Limits::default(), names, &mut out);
+        write(&mut io, &out).await;
+        let mut read = Vec::new();
+        loop {
+            assert_ne!(io.read_buf(&mut read).await.expect("memory reads"), 0);
+            let (used, welcomed) = machine.handle(&read, &mut out).expect("is let in");
+            read.drain(..used);
+            way.watch.show(&welcomed);
+            if welcomed.is_some() {
+                break;
+            }
+        }
+        way.watch.show(&machine);
+        let peer = server.hub().latest().expect("is there");
+        out.clear();
+        mistake.encode(&mut out);
+        write(&mut io, &out).await;
+        write(&mut io, &[9, 0, 0, 0, 0xEE]).await;
+        write(&mut io, text.as_bytes()).await;
+        let _ = io.shutdown().await;
+        read_away(&mut io).await;
+        way.watch.reason(&*peer.closed().await);
+    }
+    // In the handshake itself.
+    for hello in [[frame::PREFACE.as_slice(), &[200, 0, 0, 0, 1]].concat(), b"SSH-2.0-".to_vec()] {
+        let mut io = open(way).await;
+        write(&mut io, &[&hello, text.as_bytes(), text.as_bytes(), text.as_bytes(), text.as_bytes()].concat()).await;
+        let _ = io.shutdown().await;
+        read_away(&mut io).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn mistaken_clients_show_no_secret() {
+    let watch = Arc::new(Watch::new());
+    let house = Arc::new(House::default());
+    let pem = tls::key();
+    tls::watch_key(&watch, "the server's key", &pem);
+    let plain = house::builder(&house).in_memory();
+    let secure = house::with_key(&house, pnet::Identity::from_pem(&pem).expect("it is a key"));
+    let mut ways = Vec::new();
+    for (server, tls) in [(&plain, false), (&secure, true)] {
+        let way = Way::new(&watch, server, tls);
+        badly_in_json(&way, server).await;
+        badly_in_frames(&way, server).await;
+        ways.push(way);
+    }
+
+    // Clients of pnet that are not let in.
+    for dialect in [Dialect::Native, Dialect::Json] {
+        let way = Way::new(&watch, &plain, false);
+        let credentials = way.secret(LETMEIN);
+        let io = || async { way.open().await.expect("opens") };
+        let newer = pnet::connect(newer::NewerClient, ()).dialect(dialect).credentials(credentials.as_str());
+        // In objects there is no fingerprint: there it is let in.
+        match newer.over::<newer::Talk>(io().await, PeerAddr::Memory).await {
+            Err(error) => watch.show_error(&error),
+            Ok(client) => watch.reason(&*client.close().await),
+        }
+        let other = pnet::connect(other::OtherClient, ()).dialect(dialect).credentials(credentials.as_str());
+        watch.show_error(&other.over::<other::Other>(io().await, PeerAddr::Memory).await.expect_err("differs"));
+        house.shut.store(true, Ordering::SeqCst);
+        let refused = pnet::connect(HouseClient, ()).dialect(dialect).credentials(credentials.as_str());
+        watch.show_error(&refused.over::<Talk>(io().await, PeerAddr::Memory).await.expect_err("is refused"));
+        house.shut.store(false, Ordering::SeqCst);
+        // A server that says nothing, and credentials that must not go out.
+        let (here, mut there) = duplex(1 << 16);
+        let (here, tape) = watch.record(here, By::Client);
+        watch.allow(&credentials, tape);
+        let silent = pnet::connect(HouseClient, ()).dialect(dialect).credentials(credentials.as_str());
+        let silent = silent.handshake_timeout(Duration::from_secs(1)).over::<Talk>(here, PeerAddr::Memory).await;
+        // A JSON server may have no handshake.
+        match silent {
+            Err(error) => watch.show_error(&error),
+            Ok(client) => watch.reason(&*client.close().await),
+        }
+        read_away(&mut there).await;
+        let far = pnet::connect(HouseClient, ()).dialect(dialect).credentials(credentials.as_str());
+        let far = far.over::<Talk>(io().await, PeerAddr::Other("far away".to_owned())).await;
+        watch.show_error(&far.expect_err("would be sent in plain text"));
+        ways.push(way);
+    }
+    if let Err(error) = pnet::connect(HouseClient, ())
+        .dialect(Dialect::Json)
+        .credentials([watch.text("no-text", &[]).into_bytes(), vec![0xFF]].concat())
+        .over::<Talk>(duplex(64).0, PeerAddr::Memory)
+        .await
+    {
+        watch.show_error(&error);
+    }
+
+    for way in &ways {
+        for number in lock(&way.tapes).clone() {
+            for token in replay::tokens(&watch.tape(number)) {
+                watch.secret(format!("the token on tape {number}"), token, &[number]);
+            }
+            replay::show(&watch, &watch.tape(number));
+        }
+    }
+    watch.assert_kept();
+    let (log, shown) = (watch.log(), watch.shown());
+    for word in ["malformed packet", "breaks the protocol", "cannot be read"] {
+        assert!(log.contains(word), "{word} is not in the log");
+    }
+    for word in ["not the same on both sides", "not today", "`Other`", "no handshake within", "plain text", "not text"]
+    {
+        assert!(shown.contains(word), "{word} is not shown");
+    }
+}
+
+/// Encodes text where something else is declared.
+struct Wrong<'a>(&'a str);
+
+impl Serialize for Wrong<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0)
+    }
+}
+
+/// A server of frames that lets everybody in, and then says this.
+async fn frames_server(mut io: DuplexStream, token: [u8; 16], say: Vec<u8>) {
+    let (mut read, mut out) = (Vec::new(), Vec::new());
+    let mut machine = ServerHandshake::new(Talk::INFO, &Limits::default());
+    loop {
+        assert_ne!(io.read_buf(&mut read).await.expect("memory reads"), 0);
+        let (used, step) = machine.handle(&read, &mut out).expect("the handshake is fine");
+        read.drain(..used);
+        if let ServerStep::Hello(_) = step {
+            break;
+        }
+    }
+    machine.welcome(ConnectionId::random(), &SessionToken::from_bytes(token), 0, &mut out);
+    let said = io.write_all(&out).await;
+    // What is answered must have been asked.
+    if said.is_ok() && io.read_buf(&mut read).await.is_ok_and(|len| len > 0) {
+        let _ = io.write_all(&say).await;
+    }
+    read_away(&mut io).await;
+}
+
+/// One of objects.
+async fn objects_server(mut io: DuplexStream, token: [u8; 16], say: String) {
+    let uuid = uuid::Uuid::from_bytes(token);
+    let data = json!({"status": "success", "uuid": uuid, "remoteToken": uuid::Uuid::new_v4(), "pnet": 1});
+    let hello = json!({"action": "handShake", "data": data, "token": null}).to_string() + "\n";
+    if io.write_all(hello.as_bytes()).await.is_ok() && io.read_u8().await.is_ok() {
+        let _ = io.write_all(say.as_bytes()).await;
+    }
+    read_away(&mut io).await;
+}
+
+/// A client's end, and the server's, with the token that it will give.
+fn pipe(watch: &Arc<Watch>, secrets: &[&str]) -> (Recorded<DuplexStream>, DuplexStream, [u8; 16]) {
+    let (here, there) = duplex(1 << 16);
+    let (here, tape) = watch.record(here, By::Client);
+    for secret in secrets {
+        watch.allow(secret, tape);
+    }
+    let token = uuid::Uuid::new_v4().into_bytes();
+    watch.secret("a bad server's token", token, &[tape]);
+    (here, there, token)
+}
+
+#[tokio::test(start_paused = true)]
+async fn mistaken_servers_show_no_secret() {
+    let watch = Arc::new(Watch::new());
+    let text = watch.text("text", &[]);
+    let digits = watch.digits("digits");
+    let payload = text_payload(&text);
+    let reply = |payload| vec![Frame::Reply { id: 0, payload }];
+    let action = |name: &str| Talk::INFO.server.find(name).expect("is declared");
+    let error = [Frame::Error { id: 0, payload: &payload }, Frame::End { id: 0, end: StreamEnd::Error(&payload) }];
+    let cases: Vec<Vec<Frame<'_>>> = vec![
+        reply(&payload),
+        reply(&payload[1..]),
+        reply(&[]),
+        error.to_vec(),
+        vec![Frame::Packet { action: action("NEWS"), payload: &payload }],
+        vec![Frame::Packet { action: 99, payload: &payload }],
+        vec![Frame::Call { id: 3, action: action("STRICT"), timeout_ms: 0, payload: &payload }],
+        vec![Frame::Item { id: 0, payload: &payload }],
+        vec![Frame::Welcome(&payload)],
+    ];
+    let id = first_call_id().await;
+    for case in &cases {
+        for inbox in [false, true] {
+            let (here, there, token) = pipe(&watch, &[&text]);
+            let mut say = Vec::new();
+            case.iter().for_each(|frame| with_id(*frame, id).encode(&mut say));
+            tokio::spawn(frames_server(there, token, say));
+            if inbox {
+                in_inbox(&watch, connect_inbox::<Talk>().over(here, PeerAddr::Memory).await).await;
+            } else {
+                let client = pnet::connect(HouseClient, ()).over::<Talk>(here, PeerAddr::Memory).await;
+                ask(&watch, &client.expect("is let in")).await;
+            }
+        }
+    }
+
+    let datas = [
+        format!(r#"{{"text":{digits}}}"#),
+        format!(r#"{{"text":["{text}"]}}"#),
+        format!(r#"{{"key":"{text}","tried":{digits}}}"#),
+        format!(r#""{text}""#),
+        format!(r#"{{"{text}":1}}"#),
+        format!(r#"["{text}"}}"#),
+        serde_json::to_string(&Wrong(&text)).expect("a text"),
+    ];
+    for data in &datas {
+        // Of the three calls, the first may be answered with an error, and the last is answered with a stream.
+        for (action, with) in [
+            ("WELCOME", format!(r#","re":{id}"#)),
+            ("DENIED", format!(r#","re":{id}"#)),
+            ("KEPT", format!(r#","re":{}"#, id + 1)),
+            ("KEPT", format!(r#","re":{}"#, id + 2)),
+            ("pnet.end", format!(r#","re":{}"#, id + 2)),
+            ("STRICT", r#","id":"x""#.to_owned()),
+            ("NEWS", String::new()),
+            ("pnet.credit", String::new()),
+        ] {
+            let (here, there, token) = pipe(&watch, &[&text, &digits]);
+            let say = format!(r#"{{"action":"{action}","data":{data}{with}}}"#) + "\n";
+            tokio::spawn(objects_server(there, token, say));
+            let builder = pnet::connect(HouseClient, ()).dialect(Dialect::Json);
+            let client = builder.over::<Talk>(here, PeerAddr::Memory).await.expect("is let in");
+            ask(&watch, &client).await;
+        }
+    }
+    watch.assert_kept();
+    let shown = watch.shown();
+    for word in ["the answer cannot be decoded", "malformed payload for action", "invalid type: integer", "Inbox"] {
+        assert!(shown.contains(word), "{word} is not shown");
+    }
+}
+
+/// What the first call of a client is called, in both dialects.
+async fn first_call_id() -> u32 {
+    let (here, mut there) = duplex(1 << 16);
+    let (mut read, mut out) = (Vec::new(), Vec::new());
+    let connecting = tokio::spawn(async move {
+        let client = pnet::connect(HouseClient, ()).over::<Talk>(here, PeerAddr::Memory).await.expect("is let in");
+        let _ = client.call(Keep { text: String::new() }).await;
+    });
+    let mut machine = ServerHandshake::new(Talk::INFO, &Limits::default());
+    loop {
+        there.read_buf(&mut read).await.expect("memory reads");
+        let (used, step) = machine.handle(&read, &mut out).expect("the handshake is fine");
+        read.drain(..used);
+        if let ServerStep::Hello(_) = step {
+            break;
+        }
+    }
+    machine.welcome(ConnectionId::random(), &SessionToken::random(), 0, &mut out);
+    there.write_all(&out).await.expect("memory writes");
+    let id = loop {
+        there.read_buf(&mut read).await.expect("memory reads");
+        let mut rest = read.as_slice();
+        let mut called = None;
+        while let Ok(Some((frame, len))) = frame::decode(rest, 1 << 20) {
+            if let Frame::Call { id, .. } = frame {
+                called = Some(id);
+            }
+            rest = &rest[len..];
+        }
+        if let Some(id) = called {
+            break id;
+        }
+    };
+    drop(there);
+    connecting.await.expect("no panic");
+    id
+}
+
+/// The frame, as the answer to that call if it answers one.
+fn with_id(frame: Frame<'_>, id: u32) -> Frame<'_> {
+    match frame {
+        Frame::Reply { payload, .. } => Frame::Reply { id, payload },
+        Frame::Error { payload, .. } => Frame::Error { id, payload },
+        Frame::Item { payload, .. } => Frame::Item { id, payload },
+        Frame::End { end, .. } => Frame::End { id, end },
+        other => other,
+    }
+}
+
+/// Asks a server that will not answer as declared, and shows what comes of it.
+async fn ask(watch: &Watch, client: &Client<Talk>) {
+    let wait = Duration::from_millis(20);
+    let login = Login { user: "ada".to_owned(), password: watch.text("password", &all(watch)).into() };
+    let errors = tokio::join!(
+        client.call(login).timeout(wait),
+        async { client.call(Keep { text: String::new() }).timeout(wait).await.map(drop) },
+        async {
+            let mut items = client.stream(List { count: 1, text: String::new() });
+            let next = timeout(wait, items.next()).await;
+            watch.show(&items);
+            next.ok().flatten().map(|item| item.map(drop))
+        },
+    );
+    if let Err(error) = errors.0 {
+        watch.show_error(&error);
+    }
+    if let Err(error) = errors.1 {
+        watch.show_error(&error);
+    }
+    if let Some(Err(error)) = errors.2 {
+        watch.show_error(&error);
+    }
+    watch.show(client);
+    watch.reason(&*client.close().await);
+}
+
+/// The tapes of all connections so far.
+fn all(watch: &Watch) -> Vec<usize> {
+    (0..watch.tapes().len()).collect()
+}
+
+async fn in_inbox(watch: &Watch, connected: Result<(Client<Talk>, pnet::Inbox<Talk>), pnet::ConnectError>) {
+    let (client, mut inbox) = connected.expect("is let in");
+    let asking = ask(watch, &client);
+    let reading = async {
+        while let Some(packet) = inbox.recv().await {
+            drop(packet);
+            watch.show(&inbox);
+        }
+    };
+    tokio::join!(asking, reading);
+    watch.show(&inbox);
+}
