@@ -111,6 +111,9 @@ pub fn derive_schema(input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
+/// `credentials Login;` before the lists says what clients show to be let in: a type that serde can write and read, which is no
+/// packet. `.credentials(&Login { .. })` of clients takes it, and a handler under `#[action(authenticate)]` of servers.
+///
 /// Either list may be empty or absent. A packet may stand in both, with different answers, and in several protocols.
 /// Beside the type `Chat` it makes the enums of what each side may receive, `ChatFromClient` and `ChatFromServer`: a variant
 /// for each packet, named after it, with a `Responder` where an answer is due. Doc comments are kept.
@@ -129,8 +132,11 @@ pub fn protocol(input: TokenStream) -> TokenStream {
 /// Makes a free function, `async` or not, the handler of an action. It stays a function that tests can call.
 ///
 /// ```text
+/// #[action(authenticate)]
+/// async fn who(login: Login, from: &Arrival, app: &App) -> Result<User, Refused> { … }
+///
 /// #[action(connect)]
-/// async fn joined(peer: Peer<Chat>, app: &App) -> Result<Member, Refused> { … }
+/// async fn joined(peer: Peer<Chat>, user: &User, app: &App) -> Result<Member, Refused> { … }
 ///
 /// #[action("SAY")]
 /// async fn say(p: Say<'_>, member: &Member, hub: Hub<Chat>) { … }
@@ -148,12 +154,15 @@ pub fn protocol(input: TokenStream) -> TokenStream {
 /// - `#[action("NAME")]`: the action of the packet it takes. `concurrent` beside the name lets packets after a one-way one
 ///   start before its handler is done; `finish` runs the handler to its end although the caller is gone; only the end of a
 ///   shutdown's grace drops it.
+/// - `#[action(authenticate)]` finds out who a client is, before its connection is opened: for protocols with `credentials`. It
+///   takes them by value, and if it wants to `&Arrival`, `&State` or a part of it, `Arc<State>` and `Hub<P>`; it returns
+///   `Result<User, Refused>`, written out. Other handlers take `&User`.
 /// - `#[action(connect)]` runs before anything else on a connection. What it returns (or its `Ok`) is the connection's own
 ///   state, declared as `for Chat(Member)` in `actions!`; an error turns the connection away.
 /// - `#[action(disconnect)]` runs last, once.
 ///
-/// Arguments in any order: the packet by value; `&State`, or a part of it by `Provide`; the connection's own `&Member`
-/// (not in connect handlers); `&Meta`; `&Closed` (in disconnect handlers); by value `Arc<State>`, `Peer<P>` and `Hub<P>` on
+/// Arguments in any order: the packet by value; `&State`, or a part of it by `Provide`; the `&User`; the connection's own
+/// `&Member` (not in connect handlers); `&Meta`; `&Closed` (in disconnect handlers); by value `Arc<State>`, `Peer<P>` and `Hub<P>` on
 /// servers, `Client<P>` on clients, `Meta`, and what implements `Extract`. If `&T` could come from the state and from the
 /// connection, because both are the same type, the compiler asks for type annotations: give one of them a type of its own.
 ///

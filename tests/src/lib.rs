@@ -10,6 +10,11 @@ pub mod talk;
 #[doc = include_str!("../../docs/guide/tls.md")]
 pub struct TlsGuide;
 
+/// The programs of the guide to logging in.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide/login.md")]
+pub struct LoginGuide;
+
 /// The README's programs, which are compiled and run as this crate's doctests; they would not be found from a published
 /// package.
 #[cfg(doctest)]
