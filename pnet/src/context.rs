@@ -48,7 +48,7 @@ pub(crate) struct Link<S: Service> {
     pub(crate) shared: Arc<Shared<S>>,
     pub(crate) conn: Arc<Conn>,
     /// Who is there, if the service has a handler that finds out.
-    pub(crate) user: Option<User>,
+    pub(crate) user: Option<Box<User>>,
     pub(crate) member: OnceLock<S::Member>,
 }
 

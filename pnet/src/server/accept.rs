@@ -70,6 +70,7 @@ pub(super) trait Serve: Send + Sync {
 
 impl<S: Service> Serve for Arc<Shared<S>> {
     fn dispatch(&self, conn: Arc<Conn>, user: Option<User>, places: usize) -> Box<dyn Dispatch> {
+        let user = user.map(Box::new);
         let link = Arc::new(Link { shared: Self::clone(self), conn, user, member: OnceLock::new() });
         Box::new(Served::new(link, places))
     }

@@ -60,7 +60,17 @@ impl Serving {
             return Ok(Ok(LetIn { user: None, shapes }));
         }
         // It is there for a moment only, and those who ask nobody have no place for it.
-        let refused = match Box::pin(self.find_out(arrival, credentials, deadline)).await? {
+        Box::pin(self.ask(arrival, credentials, deadline)).await
+    }
+
+    /// Asks, and delays a refusal.
+    async fn ask(
+        &self,
+        arrival: &Arrival,
+        credentials: Zeroizing<Vec<u8>>,
+        deadline: Instant,
+    ) -> Result<Result<LetIn, Refused>, JoinError> {
+        let refused = match self.find_out(arrival, credentials, deadline).await? {
             Ok(user) => return Ok(Ok(LetIn { user: Some(user), shapes: ShapePolicy::Shapes })),
             Err(refused) => refused,
         };

@@ -3,7 +3,7 @@
 use pnet_protocol::{
     close::{Close, CloseCode, close_for},
     dialect::Dialect,
-    handshake::{ClientHello, FirstByte, HandshakeError, ServerHandshake, first_byte},
+    handshake::{ClientHello, FirstByte, HandshakeError, ServerHandshake, ShapePolicy, first_byte},
     json::{Form, Greeting, JsonHello},
     wire::Writer,
 };
@@ -25,6 +25,17 @@ use crate::{
     error::Refused,
     transport::driven::{NO_TLS, alert_record},
 };
+
+/// What is waited for, unless it takes too long or the server shuts down. A function would hold what it waits for twice.
+macro_rules! in_time {
+    ($serving:ident, $deadline:expr, $work:expr) => {
+        tokio::select! {
+            biased;
+            done = timeout_at($deadline, $work) => done.map_err(|_| JoinError::from(HandshakeError::TimedOut)),
+            () = $serving.core.stop.cancelled() => Err(JoinError::GoingAway),
+        }
+    };
+}
 
 impl Serving {
     /// Waits for the first byte, and does what it asks for, up to the whole hello of the dialect that was chosen.
@@ -73,14 +84,7 @@ impl Serving {
     /// The first byte of whatever comes. Who has said nothing yet when the server shuts down cannot be told so: its dialect is
     /// not known.
     async fn first_byte(&self, joining: &mut Joining, until: Instant) -> Result<u8, JoinError> {
-        tokio::select! {
-            biased;
-            first = timeout_at(until, joining.first_byte()) => match first {
-                Ok(first) => Ok(first?),
-                Err(_) => Err(HandshakeError::TimedOut.into()),
-            },
-            () = self.core.stop.cancelled() => Err(JoinError::GoingAway),
-        }
+        Ok(in_time!(self, until, joining.first_byte())??)
     }
 
     /// Does the handshake of TLS, which has begun. From then on all that is read and written is inside.
@@ -92,12 +96,7 @@ impl Serving {
         let (io, came) = joining.take();
         // It is large, and those who come in plain text have no place for it.
         let accepting = Box::pin(self.acceptor.accept(io, came));
-        let accepted = tokio::select! {
-            biased;
-            accepted = timeout_at(deadline, accepting) => accepted,
-            () = self.core.stop.cancelled() => return Err(JoinError::GoingAway),
-        };
-        let secured = accepted.map_err(|_| HandshakeError::TimedOut)?.map_err(JoinError::Tls)?;
+        let secured = in_time!(self, deadline, accepting)?.map_err(JoinError::Tls)?;
         joining.give(secured.io);
         arrival.key = secured.key.or(arrival.key);
         arrival.encrypted = true;
@@ -114,17 +113,13 @@ impl Serving {
 
     /// Asks whether the client's key is one of those that are let in, before anything is decoded that it has sent.
     async fn admit(&self, arrival: &mut Arrival, deadline: Instant) -> Result<Result<(), Refused>, JoinError> {
-        let admitted = tokio::select! {
-            biased;
-            admitted = timeout_at(deadline, self.config.clients.admit(arrival.key, &arrival.addr)) => admitted,
-            () = self.core.stop.cancelled() => return Err(JoinError::GoingAway),
-        };
-        match admitted {
+        match in_time!(self, deadline, self.config.clients.admit(arrival.key, &arrival.addr)) {
             Ok(Ok(trusted)) => {
                 arrival.trusted = trusted;
                 Ok(Ok(()))
             }
             Ok(Err(refused)) => Ok(Err(refused)),
+            Err(JoinError::GoingAway) => Err(JoinError::GoingAway),
             Err(_) => {
                 let late = Refused::new("the server's check of this client's key took too long");
                 Ok(Err(late.come_back(SOON)))
@@ -145,12 +140,7 @@ impl Serving {
             FirstByte::Json => joining.refuse_json(close),
             FirstByte::Native => {
                 let mut machine = ServerHandshake::new(self.info, &self.config.limits);
-                let preface = tokio::select! {
-                    biased;
-                    preface = timeout_at(deadline, joining.preface(&mut machine)) => preface,
-                    () = self.core.stop.cancelled() => return Err(JoinError::GoingAway),
-                };
-                preface.map_err(|_| HandshakeError::TimedOut)??;
+                in_time!(self, deadline, joining.preface(&mut machine))??;
                 joining.refuse(&mut machine, close);
             }
             // It speaks nothing in which it could be told.
@@ -203,7 +193,7 @@ impl Serving {
         arrival: &Arrival,
         deadline: Instant,
     ) -> Result<(ClientHello, Option<User>), JoinError> {
-        let mut hello = self.in_time(deadline, joining.hello(machine)).await??;
+        let mut hello = in_time!(self, deadline, joining.hello(machine))??;
         if !self.config.dialects.native {
             joining.refuse(machine, Close::new(CloseCode::Refused, "this server speaks JSON only"));
             return Err(JoinError::Dialect);
@@ -211,12 +201,24 @@ impl Serving {
         let credentials = std::mem::take(&mut hello.credentials);
         match self.authenticate(arrival, credentials, deadline).await? {
             Ok(LetIn { user, .. }) if hello.matches => Ok((hello, user)),
-            Ok(LetIn { shapes, .. }) => Err(self.in_time(deadline, joining.differ(machine, shapes)).await?),
+            // Few do, so what this needs is given a place of its own.
+            Ok(LetIn { shapes, .. }) => Err(Box::pin(self.part(joining, machine, shapes, deadline)).await),
             Err(refused) => {
                 joining.refuse(machine, refused.close(CloseCode::Unauthorized));
                 Err(JoinError::Unauthorized(refused.reason().to_owned()))
             }
         }
+    }
+
+    /// Finds out with a client in what they differ: the error.
+    async fn part(
+        &self,
+        joining: &mut Joining,
+        machine: &mut ServerHandshake,
+        shapes: ShapePolicy,
+        deadline: Instant,
+    ) -> JoinError {
+        in_time!(self, deadline, joining.differ(machine, shapes)).unwrap_or_else(|error| error)
     }
 
     async fn greet_json(
@@ -230,7 +232,7 @@ impl Serving {
             return Err(JoinError::Dialect);
         }
         let mut machine = Greeting::new(self.info);
-        let hello = self.in_time(deadline, joining.greet_json(&mut machine)).await.and_then(|hello| hello);
+        let hello = in_time!(self, deadline, joining.greet_json(&mut machine)).and_then(|hello| hello);
         match hello {
             Ok(hello) => self.let_in_json(joining, hello, arrival, deadline).await,
             Err(error) => {
@@ -265,15 +267,6 @@ impl Serving {
                 joining.refuse_json(last_words(&self.core.farewell()));
                 Err(error)
             }
-        }
-    }
-
-    /// What is waited for, unless it takes too long or the server shuts down.
-    async fn in_time<T>(&self, deadline: Instant, work: impl Future<Output = T>) -> Result<T, JoinError> {
-        tokio::select! {
-            biased;
-            done = timeout_at(deadline, work) => done.map_err(|_| HandshakeError::TimedOut.into()),
-            () = self.core.stop.cancelled() => Err(JoinError::GoingAway),
         }
     }
 }
