@@ -356,6 +356,8 @@ async fn mistaken_servers_show_no_secret() {
         reply(&[]),
         error.to_vec(),
         vec![Frame::Packet { action: action("NEWS"), payload: &payload }],
+        // Well-formed: the secret is for whoever reads it.
+        vec![Frame::Packet { action: action("TOLD"), payload: &payload }],
         vec![Frame::Packet { action: 99, payload: &payload }],
         vec![Frame::Call { id: 3, action: action("STRICT"), timeout_ms: 0, payload: &payload }],
         vec![Frame::Item { id: 0, payload: &payload }],

@@ -148,7 +148,8 @@ pub(crate) fn key() -> String {
     make.join().expect("no panic")
 }
 
-/// All that is secret about a key in PEM: the lines of its text, and the numbers of its DER in pieces.
+/// All that is secret about a key in PEM: the lines of its text, and the numbers of its DER in pieces, so that a part of a line
+/// is found, too.
 pub(crate) fn watch_key(watch: &Watch, name: &str, pem: &str) {
     let key = PrivateKey::from_pkcs8_pem(pem).expect("it is an RSA key");
     let der = key.to_pkcs8_der().expect("it can be written");
@@ -156,7 +157,7 @@ pub(crate) fn watch_key(watch: &Watch, name: &str, pem: &str) {
     let d = key.d().to_be_bytes_trimmed_vartime();
     let start = der.as_bytes().windows(d.len()).position(|window| window == &*d).expect("it is part of the DER");
     let private = &der.as_bytes()[start..];
-    for (number, piece) in private.as_chunks::<32>().0.iter().enumerate() {
+    for (number, piece) in private.as_chunks::<16>().0.iter().enumerate() {
         watch.secret(format!("{name}, piece {number}"), piece, &[]);
     }
     let lines: Vec<_> = pem.lines().filter(|line| !line.starts_with("-----")).collect();
