@@ -65,7 +65,8 @@ struct Parts {
 enum Cause {
     None,
     /// The packet could not be decoded: the sender's mistake, and counted as one. Behind the first `named` bytes of its
-    /// message the decoder quotes what it found, which is the sender's business and nothing for a log.
+    /// message stands what was wrong, and a type's own words may quote what it found: that is the sender's business, and
+    /// nothing for a log.
     Malformed {
         named: usize,
     },

@@ -203,7 +203,7 @@ pub enum DecodeFault {
     Malformed {
         /// The part, as in [`Misfit::path`].
         path: String,
-        /// What serde said. It may hold text of the sender's.
+        /// What serde said, without the value.
         #[source]
         source: PayloadError,
     },

@@ -11,21 +11,9 @@ use std::{
 
 use pnet::{
     Client, Failure, Identity, Packet, Peer, Refused, Schema, Secret, SendError, ServerBuilder, StreamSender, action,
-    actions,
-    memory::MemoryServer,
-    protocol,
-    transport::{
-        Connect, PeerAddr,
-        memory::{Connector, PIPE_LEN},
-    },
+    actions, memory::MemoryServer, protocol,
 };
 use serde::{Deserialize, Serialize};
-use tokio::io::{DuplexStream, duplex};
-
-use super::{
-    tls,
-    watch::{By, Recorded, Watch, lock},
-};
 
 /// A packet that is shown by its `Debug`, with a field that is secret.
 #[derive(Debug, Packet, Serialize, Deserialize)]
@@ -206,70 +194,6 @@ pub(crate) const LETMEIN: &str = "letmein";
 pub(crate) fn builder(house: &Arc<House>) -> ServerBuilder<HouseServer> {
     pnet::serve(HouseServer, Arc::clone(house))
         .authenticate(|credentials, _| String::from_utf8_lossy(credentials).starts_with(LETMEIN))
-}
-
-/// How clients reach a server, so that all is recorded.
-#[derive(Clone)]
-pub(crate) struct Way {
-    pub(crate) watch: Arc<Watch>,
-    pub(crate) connector: Connector,
-    pub(crate) tls: bool,
-    /// The tapes with what was said on the connections of this client, TLS taken off.
-    pub(crate) tapes: Arc<std::sync::Mutex<Vec<usize>>>,
-    /// What has its place on them.
-    pub(crate) own: Arc<std::sync::Mutex<Vec<String>>>,
-}
-
-impl Way {
-    pub(crate) fn new(watch: &Arc<Watch>, server: &MemoryServer<Talk>, tls: bool) -> Self {
-        let (watch, connector) = (Arc::clone(watch), server.connector());
-        Self { watch, connector, tls, tapes: Arc::default(), own: Arc::default() }
-    }
-
-    /// A new secret that may be seen on this client's own connections, whatever TLS they have around them.
-    pub(crate) fn secret(&self, name: &str) -> String {
-        let text = self.watch.text(name, &lock(&self.tapes));
-        lock(&self.own).push(text.clone());
-        text
-    }
-
-    /// The same as a number of JSON, which is longer than any counter.
-    pub(crate) fn digits(&self, name: &str) -> String {
-        let digits = self.watch.digits(name);
-        lock(&self.tapes).iter().for_each(|tape| self.watch.allow(&digits, *tape));
-        lock(&self.own).push(digits.clone());
-        digits
-    }
-
-    /// Opens a transport. Over TLS, three tapes record it: the records on either side of a gate, where nothing may be seen at
-    /// all, and what the gate sees.
-    pub(crate) async fn open(&self) -> io::Result<Recorded<DuplexStream>> {
-        let io = self.connector.open().await?;
-        let (io, tape) = self.watch.record(io, By::Client);
-        if !self.tls {
-            self.keep(tape);
-            return Ok(io);
-        }
-        let (here, there) = duplex(PIPE_LEN);
-        let gate = tls::gate(Arc::clone(&self.watch), there, io);
-        self.keep(gate);
-        Ok(self.watch.record(here, By::Client).0)
-    }
-
-    pub(crate) fn keep(&self, tape: usize) {
-        lock(&self.tapes).push(tape);
-        for own in lock(&self.own).iter() {
-            self.watch.allow(own, tape);
-        }
-    }
-}
-
-impl Connect for Way {
-    type Io = Recorded<DuplexStream>;
-
-    async fn connect(&self) -> io::Result<(Self::Io, PeerAddr)> {
-        Ok((self.open().await?, PeerAddr::Memory))
-    }
 }
 
 /// The same server, with a key.

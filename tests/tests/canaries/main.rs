@@ -3,12 +3,14 @@
 //!
 //! `PNET_CANARIES` is the number of connections; 60 unless set.
 
+mod clients;
 mod house;
 mod keys;
-mod mistakes;
 mod replay;
 mod search;
+mod servers;
 mod sinks;
 mod tls;
 mod visits;
 mod watch;
+mod way;

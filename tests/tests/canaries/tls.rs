@@ -42,8 +42,8 @@ pub(crate) static AUTHORITY: std::sync::LazyLock<Authority> = std::sync::LazyLoc
 
 /// Stands before a server that has a raw key, and shows clients a certificate. The tape of what goes through it.
 pub(crate) fn gate(watch: Arc<Watch>, client: DuplexStream, server: Recorded<DuplexStream>) -> usize {
-    // Its own end of what the client has.
-    let (through, tape) = watch.record(Slot::default(), By::Server);
+    // The transport comes in once TLS is done.
+    let (through, tape) = watch.record((), By::Server);
     tokio::spawn(async move {
         let acceptor = TlsAcceptor::from(Arc::new(accepting()));
         let Ok(client) = acceptor.accept(client).await else { return };
@@ -55,10 +55,6 @@ pub(crate) fn gate(watch: Arc<Watch>, client: DuplexStream, server: Recorded<Dup
     });
     tape
 }
-
-/// Where the transport comes in once TLS is done.
-#[derive(Default)]
-pub(crate) struct Slot;
 
 fn accepting() -> ServerConfig {
     let chain = CertificateDer::pem_slice_iter(AUTHORITY.chain.as_bytes()).map(|read| read.expect("a certificate"));

@@ -9,12 +9,11 @@ use serde_json::json;
 
 use super::{
     house,
-    house::{
-        Ask, Fail, House, HouseClient, How, Keep, Kind, LETMEIN, List, Login, News, Strict, Talk, Told, Way, Whisper,
-    },
+    house::{Ask, Fail, House, HouseClient, How, Keep, Kind, LETMEIN, List, Login, News, Strict, Talk, Told, Whisper},
     replay,
     tls::{AUTHORITY, key, watch_key},
     watch::{Watch, lock},
+    way::Way,
 };
 
 /// How many connections there are.
@@ -117,7 +116,8 @@ async fn visit(way: Way, hub: pnet::Hub<Talk>, dialect: Dialect, number: usize) 
     watch.show_error(&refused.expect_err("has the wrong credentials"));
 
     let credentials = way.secret(LETMEIN);
-    let client: Client<Talk> = if number % 3 == 0 {
+    let comes_back = number.is_multiple_of(3);
+    let client: Client<Talk> = if comes_back {
         let again = builder(&credentials).reconnect(Backoff::new(Duration::from_millis(5), Duration::from_millis(9)));
         watch.show(&again);
         again.via(way.clone()).await.expect("is let in")
@@ -126,7 +126,7 @@ async fn visit(way: Way, hub: pnet::Hub<Talk>, dialect: Dialect, number: usize) 
         builder(&credentials).over(io, PeerAddr::Memory).await.expect("is let in")
     };
     talk(&way, &client, number).await;
-    if number % 3 == 0 {
+    if comes_back {
         let mut states = client.states();
         hub.close(client.id(), CloseCode::Internal, "as the test wants it");
         let waiting = states.wait_for(|state| matches!(state, LinkState::Waiting { .. })).await;
@@ -137,7 +137,7 @@ async fn visit(way: Way, hub: pnet::Hub<Talk>, dialect: Dialect, number: usize) 
     }
     let peer = hub.get(client.id()).expect("is there");
     converse(&way, &client, &peer).await;
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         watch.reason(&*client.close().await);
     } else {
         peer.close(CloseCode::Normal, "enough");
