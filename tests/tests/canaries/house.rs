@@ -10,8 +10,8 @@ use std::{
 };
 
 use pnet::{
-    Client, Failure, Identity, Packet, Peer, Refused, Schema, Secret, SendError, ServerBuilder, StreamSender, action,
-    actions, memory::MemoryServer, protocol,
+    Arrival, Client, Failure, Identity, Packet, Peer, Refused, Schema, Secret, SendError, ServerBuilder, StreamSender,
+    action, actions, memory::MemoryServer, protocol,
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,7 @@ pub(crate) struct Ask {
 protocol! {
     /// What the visits speak.
     pub(crate) Talk {
+        credentials String;
         client {
             Login -> Result<Welcome, Denied>,
             Keep -> Kept,
@@ -125,6 +126,16 @@ pub(crate) struct House {
     pub(crate) shut: AtomicBool,
 }
 
+/// Who has shown this.
+pub(crate) struct Guest {
+    shown: String,
+}
+
+#[action(authenticate)]
+async fn look(shown: String, _from: &Arrival) -> Result<Guest, Refused> {
+    if shown.starts_with(LETMEIN) { Ok(Guest { shown }) } else { Err("nobody is let in with that".into()) }
+}
+
 #[action(connect)]
 fn arrive(house: &House) -> Result<(), Refused> {
     if house.shut.load(Ordering::SeqCst) { Err("not today".into()) } else { Ok(()) }
@@ -136,7 +147,8 @@ fn login(p: Login) -> Result<Welcome, Denied> {
 }
 
 #[action("KEEP")]
-fn keep(p: Keep) -> Kept {
+fn keep(p: Keep, guest: &Guest) -> Kept {
+    assert!(guest.shown.starts_with(LETMEIN), "is let in");
     Kept { text: p.text }
 }
 
@@ -169,7 +181,7 @@ async fn list(p: List, out: StreamSender<Kept>) -> Result<(), SendError> {
 #[action("STRICT")]
 fn strict(_: Strict) {}
 
-actions! { pub(crate) server HouseServer(House) for Talk: arrive, login, keep, fail, whisper, list, strict }
+actions! { pub(crate) server HouseServer(House) for Talk: look, arrive, login, keep, fail, whisper, list, strict }
 
 #[action("TOLD")]
 fn told(_: Told) {}
@@ -193,7 +205,6 @@ pub(crate) const LETMEIN: &str = "letmein";
 /// A server that wants credentials.
 pub(crate) fn builder(house: &Arc<House>) -> ServerBuilder<HouseServer> {
     pnet::serve(HouseServer, Arc::clone(house))
-        .authenticate(|credentials, _| String::from_utf8_lossy(credentials).starts_with(LETMEIN))
 }
 
 /// The same server, with a key.

@@ -85,7 +85,7 @@ async fn private_keys_are_shown_nowhere() {
 
     // A key where something else is wanted.
     let file = File::new(&client_key);
-    let connect = || pnet::connect(HouseClient, ()).credentials(house::LETMEIN).identity(client.clone());
+    let connect = || pnet::connect(HouseClient, ()).credentials(&house::LETMEIN.to_owned()).identity(client.clone());
     let mut talked = 0;
     for (builder, works) in [
         (connect().pin(fingerprint), true),

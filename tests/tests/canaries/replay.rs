@@ -25,7 +25,8 @@ pub(crate) fn tokens(tape: &Tape) -> Vec<[u8; 16]> {
     let received = lock(&tape.to_client).clone();
     if dialect(&received) == Dialect::Native {
         let welcomed = client().handle(&received, &mut Vec::new()).ok().and_then(|(_, welcomed)| welcomed);
-        return welcomed.map(|welcomed| *welcomed.token.expose_bytes()).into_iter().collect();
+        let token = welcomed.and_then(|welcomed| welcomed.token);
+        return token.map(|token| *token.expose_bytes()).into_iter().collect();
     }
     let objects = serde_json::Deserializer::from_slice(&received).into_iter::<Value>();
     objects

@@ -33,7 +33,7 @@ async fn frames_server(mut io: DuplexStream, token: [u8; 16], say: Vec<u8>) {
             break;
         }
     }
-    machine.welcome(ConnectionId::random(), &SessionToken::from_bytes(token), 0, &mut out);
+    machine.welcome(ConnectionId::random(), Some(&SessionToken::from_bytes(token)), 0, &mut out);
     let said = io.write_all(&out).await;
     // What is answered must have been asked.
     if said.is_ok() && io.read_buf(&mut read).await.is_ok_and(|len| len > 0) {
@@ -155,7 +155,7 @@ async fn first_call_id() -> u32 {
             break;
         }
     }
-    machine.welcome(ConnectionId::random(), &SessionToken::random(), 0, &mut out);
+    machine.welcome(ConnectionId::random(), Some(&SessionToken::random()), 0, &mut out);
     there.write_all(&out).await.expect("memory writes");
     let id = loop {
         there.read_buf(&mut read).await.expect("memory reads");

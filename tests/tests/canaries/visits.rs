@@ -106,7 +106,14 @@ fn show_server(watch: &Watch, server: &MemoryServer<Talk>) {
 async fn visit(way: Way, hub: pnet::Hub<Talk>, dialect: Dialect, number: usize) {
     let watch = Arc::clone(&way.watch);
     let builder = |credentials: &str| {
-        let builder = pnet::connect(HouseClient, ()).dialect(dialect).credentials(credentials);
+        let builder = pnet::connect(HouseClient, ()).dialect(dialect);
+        // Clients that come back are asked each time.
+        let builder = if number.is_multiple_of(3) {
+            let credentials = credentials.to_owned();
+            builder.credentials_with(move || std::future::ready(credentials.clone()))
+        } else {
+            builder.credentials(&credentials.to_owned())
+        };
         if way.tls { builder.roots(&AUTHORITY.root).server_name("localhost") } else { builder }
     };
     let wrong = way.secret("wrong");
