@@ -3,6 +3,7 @@
 pub mod gate;
 pub mod keys;
 pub mod log;
+pub mod shown;
 pub mod talk;
 
 /// The programs of the guide to TLS.

@@ -8,7 +8,7 @@ use pnet_protocol::{
     limits::Limits,
     protocol::ReplyInfo,
 };
-use pnet_tests::talk::Talk;
+use pnet_tests::{shown, talk::Talk};
 
 /// What the reader says of `pieces`, as text, and how many objects were read in the shorter way. `short`: as the driver
 /// reads. `ends`: every other call ends at once.
@@ -41,7 +41,7 @@ fn said(mut reader: JsonReader, pieces: &[&[u8]], short: bool, ends: bool) -> (V
                 Ok(Some((event, len))) => {
                     used += len;
                     if event != Event::Ignored {
-                        said.push(format!("{event:?} {:?} {:?}", reader.created(), reader.form()));
+                        said.push(format!("{} {:?} {:?}", shown::event(&event), reader.created(), reader.form()));
                     }
                     if let Event::Call { id, .. } = event
                         && ends

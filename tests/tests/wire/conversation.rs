@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use pnet_protocol::frame::{Frame, PREFACE, decode};
 use pnet_protocol::limits::REPORT_LEN;
+use pnet_tests::shown;
 
 /// Who sent a piece.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,7 +82,7 @@ pub(crate) fn meaning(frame: &Frame<'_>) -> String {
         Frame::Hello(body) | Frame::Welcome(body) | Frame::Differ(body) | Frame::Offer(body) | Frame::Shapes(body) => {
             format!("{} {}", frame.name(), fields(body))
         }
-        frame => format!("{frame:?}"),
+        frame => shown::frame(frame),
     }
 }
 

@@ -10,6 +10,7 @@ use pnet_protocol::{
     json::{CallId, Envelope, Form, Greeting, JsonHandshake, JsonReader, Token},
     limits::Limits,
 };
+use pnet_tests::shown;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -75,7 +76,7 @@ fn hear(server: bool, form: Form, pieces: &[&[u8]]) -> Vec<String> {
                 Ok(Some((event, len))) => {
                     assert!(0 < len && used + len <= held.len());
                     used += len;
-                    let event = format!("{event:?}");
+                    let event = shown::event(&event);
                     // How whitespace is cut up is nobody's business.
                     if event != "Ignored" {
                         log.push(event);

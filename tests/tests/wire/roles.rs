@@ -9,6 +9,7 @@ use pnet_protocol::handshake::{ClientHandshake, HandshakeError, ServerHandshake,
 use pnet_protocol::id::{ConnectionId, SessionToken};
 use pnet_protocol::limits::{Limits, REPORT_LEN};
 use pnet_protocol::protocol::{Direction, ProtocolInfo};
+use pnet_tests::shown;
 
 /// Credentials that the server turns away.
 pub(crate) const WRONG: &[u8] = br#""wrong""#;
@@ -177,7 +178,7 @@ impl End {
             used += len;
             match open.inbound.handle(frame) {
                 Ok(event) => {
-                    self.log.push(format!("{event:?}"));
+                    self.log.push(shown::event(&event));
                     self.over |= answer(open, event, &mut self.out);
                 }
                 Err(violation) => {
