@@ -284,7 +284,8 @@ async fn mistaken_clients_show_no_secret() {
     for word in ["malformed packet", "breaks the protocol", "cannot be read"] {
         assert!(log.contains(word), "{word} is not in the log");
     }
-    for word in ["not the same on both sides", "not today", "`Other`", "no handshake within", "plain text", "not text"]
+    for word in
+        ["not the same on both sides", "not today", "`Other`", "no handshake within", "plain text", "of at most 3072"]
     {
         assert!(shown.contains(word), "{word} is not shown");
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use pnet::{Client, Dialect, Protocol as _, connect_inbox, transport::PeerAddr};
+use pnet::{Client, ClientBuilder, Dialect, Protocol as _, connect_inbox, transport::PeerAddr};
 use pnet_protocol::{
     frame::{self, Frame, StreamEnd},
     handshake::{ServerHandshake, ServerStep},
@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     clients::{read_away, text_payload},
-    house::{HouseClient, Keep, List, Login, Talk},
+    house::{HouseClient, Keep, LETMEIN, List, Login, Talk},
     watch::{By, Recorded, Watch},
 };
 
@@ -95,9 +95,13 @@ async fn mistaken_servers_show_no_secret() {
             case.iter().for_each(|frame| with_id(*frame, id).encode(&mut say));
             tokio::spawn(frames_server(there, token, say));
             if inbox {
-                in_inbox(&watch, connect_inbox::<Talk>().over(here, PeerAddr::Memory).await).await;
+                in_inbox(
+                    &watch,
+                    connect_inbox::<Talk>().credentials(&LETMEIN.to_owned()).over(here, PeerAddr::Memory).await,
+                )
+                .await;
             } else {
-                let client = pnet::connect(HouseClient, ()).over::<Talk>(here, PeerAddr::Memory).await;
+                let client = client().over::<Talk>(here, PeerAddr::Memory).await;
                 ask(&watch, &client.expect("is let in")).await;
             }
         }
@@ -126,7 +130,7 @@ async fn mistaken_servers_show_no_secret() {
             let (here, there, token) = pipe(&watch, &[&text, &digits]);
             let say = format!(r#"{{"action":"{action}","data":{data}{with}}}"#) + "\n";
             tokio::spawn(objects_server(there, token, say));
-            let builder = pnet::connect(HouseClient, ()).dialect(Dialect::Json);
+            let builder = client().dialect(Dialect::Json);
             let client = builder.over::<Talk>(here, PeerAddr::Memory).await.expect("is let in");
             ask(&watch, &client).await;
         }
@@ -138,17 +142,21 @@ async fn mistaken_servers_show_no_secret() {
     }
 }
 
+fn client() -> ClientBuilder<HouseClient> {
+    pnet::connect(HouseClient, ()).credentials(&LETMEIN.to_owned())
+}
+
 /// What the first call of a client is called, in both dialects.
 async fn first_call_id() -> u32 {
     let (here, mut there) = duplex(1 << 16);
     let (mut read, mut out) = (Vec::new(), Vec::new());
     let connecting = tokio::spawn(async move {
-        let client = pnet::connect(HouseClient, ()).over::<Talk>(here, PeerAddr::Memory).await.expect("is let in");
+        let client = client().over::<Talk>(here, PeerAddr::Memory).await.expect("is let in");
         let _ = client.call(Keep { text: String::new() }).await;
     });
     let mut machine = ServerHandshake::new(Talk::INFO, &Limits::default());
     loop {
-        there.read_buf(&mut read).await.expect("memory reads");
+        assert_ne!(there.read_buf(&mut read).await.expect("memory reads"), 0);
         let (used, step) = machine.handle(&read, &mut out).expect("the handshake is fine");
         read.drain(..used);
         if let ServerStep::Hello(_) = step {
@@ -158,7 +166,7 @@ async fn first_call_id() -> u32 {
     machine.welcome(ConnectionId::random(), Some(&SessionToken::random()), 0, &mut out);
     there.write_all(&out).await.expect("memory writes");
     let id = loop {
-        there.read_buf(&mut read).await.expect("memory reads");
+        assert_ne!(there.read_buf(&mut read).await.expect("memory reads"), 0);
         let mut rest = read.as_slice();
         let mut called = None;
         while let Ok(Some((frame, len))) = frame::decode(rest, 1 << 20) {
