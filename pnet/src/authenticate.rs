@@ -11,8 +11,8 @@ use pnet_protocol::{
     dialect::Dialect,
     key::Fingerprint,
     protocol::{Phase, Protocol, ServerSide, Side},
+    secret::SecretBytes,
 };
-use zeroize::Zeroizing;
 
 use crate::{
     context::Shared,
@@ -112,7 +112,7 @@ impl fmt::Debug for Arrival {
 pub struct FirstCx<S: Service> {
     pub(crate) shared: Arc<Shared<S>>,
     pub(crate) arrival: Arrival,
-    pub(crate) credentials: Zeroizing<Vec<u8>>,
+    pub(crate) credentials: SecretBytes,
 }
 
 impl<S: Service> fmt::Debug for FirstCx<S> {
@@ -202,7 +202,7 @@ pub fn user<S, U, T: IntoUser<S, U>>(returned: Result<T, Refused>) -> Result<Use
 ///
 /// The refusal, if they are not of this type. It says nothing of what was sent.
 pub fn credentials<S: Service, C: CredentialsOf<S::Protocol>>(cx: &FirstCx<S>) -> Result<C, Refused> {
-    match <S::Protocol as Protocol>::Credentials::from_json(&cx.credentials) {
+    match <S::Protocol as Protocol>::Credentials::from_json(cx.credentials.as_bytes()) {
         Ok(credentials) => Ok(C::from_declared(credentials)),
         Err(error) => Err(unreadable(cx.credentials.is_empty(), error)),
     }

@@ -3,7 +3,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
-use crate::{limits::CREDENTIALS_LEN, protocol::Protocol};
+use crate::{limits::CREDENTIALS_LEN, protocol::Protocol, secret::SecretBytes};
 
 /// A type that can be a protocol's credentials: any that owns what it holds and that serde can write and read.
 #[diagnostic::on_unimplemented(
@@ -12,12 +12,12 @@ use crate::{limits::CREDENTIALS_LEN, protocol::Protocol};
     note = "put `#[derive(Serialize, Deserialize)]` on the type; it may not borrow, and has to be `Send` and `'static`"
 )]
 pub trait Credentials: Send + Sized + 'static {
-    /// The value as JSON text, as it travels; zeroed on drop.
+    /// The value as JSON text, as it travels.
     ///
     /// # Errors
     ///
     /// [`CredentialsError`] if serde cannot write it, or it is longer than [`CREDENTIALS_LEN`].
-    fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, CredentialsError>;
+    fn to_json(&self) -> Result<SecretBytes, CredentialsError>;
 
     /// Reads the value from JSON text. Nothing at all counts as `null`, so that types which have a meaning for that, such as
     /// `Option`, need not be shown.
@@ -30,14 +30,14 @@ pub trait Credentials: Send + Sized + 'static {
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + 'static> Credentials for T {
-    fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, CredentialsError> {
+    fn to_json(&self) -> Result<SecretBytes, CredentialsError> {
         // With room for all that may be sent, so that nothing is left behind where it would have grown.
         let mut json = Zeroizing::new(Vec::with_capacity(CREDENTIALS_LEN));
         serde_json::to_writer(&mut *json, self).map_err(|_| CredentialsError::Unwritable)?;
         if json.len() > CREDENTIALS_LEN {
             return Err(CredentialsError::TooLong { len: json.len() });
         }
-        Ok(json)
+        Ok(std::mem::take(&mut *json).into())
     }
 
     fn from_json(json: &[u8]) -> Result<Self, CredentialsError> {
@@ -109,8 +109,8 @@ mod tests {
     fn comes_back() {
         let shown = ("ada".to_owned(), Some(5_u32));
         let json = shown.to_json().unwrap();
-        assert_eq!(&*json, br#"["ada",5]"#);
-        assert_eq!(<(String, Option<u32>)>::from_json(&json), Ok(shown));
+        assert_eq!(json.as_bytes(), br#"["ada",5]"#);
+        assert_eq!(<(String, Option<u32>)>::from_json(json.as_bytes()), Ok(shown));
     }
 
     #[test]

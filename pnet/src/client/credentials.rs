@@ -5,8 +5,8 @@ use std::{fmt, pin::Pin, sync::Arc};
 use pnet_protocol::{
     credentials::{Credentials, CredentialsError, CredentialsOf},
     protocol::Protocol,
+    secret::SecretBytes,
 };
-use zeroize::Zeroizing;
 
 use crate::error::{ConnectError, Refused};
 
@@ -17,13 +17,13 @@ pub(crate) enum Offer {
     #[default]
     Nothing,
     /// The same for each connection, as JSON; or why they cannot be sent.
-    Settled(Result<Arc<Zeroizing<Vec<u8>>>, CredentialsError>),
+    Settled(Result<Arc<SecretBytes>, CredentialsError>),
     /// Asked for at each connection.
     Asked(Arc<dyn Fn() -> Asking + Send + Sync>),
 }
 
 /// Credentials that were asked for, as JSON.
-pub(crate) type Asking = Pin<Box<dyn Future<Output = Result<Zeroizing<Vec<u8>>, ConnectError>> + Send>>;
+pub(crate) type Asking = Pin<Box<dyn Future<Output = Result<SecretBytes, ConnectError>> + Send>>;
 
 impl Offer {
     pub(super) fn settled(credentials: &impl Credentials) -> Self {
@@ -63,7 +63,7 @@ impl Offer {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the program's own future is dropped.
-    pub(super) async fn json(&self) -> Result<Arc<Zeroizing<Vec<u8>>>, ConnectError> {
+    pub(super) async fn json(&self) -> Result<Arc<SecretBytes>, ConnectError> {
         match self {
             Self::Nothing => Ok(Arc::default()),
             Self::Settled(settled) => settled.clone().map_err(ConnectError::Credentials),
@@ -97,7 +97,7 @@ pub trait IntoCredentials<Pr: Protocol, M> {
     ///
     /// The program's refusal, or why they cannot be sent.
     #[doc(hidden)]
-    fn into_json(self) -> Result<Zeroizing<Vec<u8>>, ConnectError>;
+    fn into_json(self) -> Result<SecretBytes, ConnectError>;
 }
 
 /// The credentials themselves.
@@ -110,14 +110,14 @@ pub struct Fallible(());
 
 #[diagnostic::do_not_recommend]
 impl<Pr: Protocol, C: CredentialsOf<Pr>> IntoCredentials<Pr, Plain> for C {
-    fn into_json(self) -> Result<Zeroizing<Vec<u8>>, ConnectError> {
+    fn into_json(self) -> Result<SecretBytes, ConnectError> {
         self.as_declared().to_json().map_err(ConnectError::Credentials)
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<Pr: Protocol, C: CredentialsOf<Pr>, X: Into<Refused>> IntoCredentials<Pr, Fallible> for Result<C, X> {
-    fn into_json(self) -> Result<Zeroizing<Vec<u8>>, ConnectError> {
+    fn into_json(self) -> Result<SecretBytes, ConnectError> {
         match self {
             Ok(credentials) => credentials.into_json(),
             Err(refused) => Err(ConnectError::Hook(refused.into())),

@@ -71,8 +71,8 @@ pub(crate) async fn open(
     let credentials = credentials.map_err(|_| ConnectError::TimedOut { after })??;
     let mut joining = Joining::new(io);
     let shaken = match config.dialect {
-        Dialect::Json => timeout_at(deadline, shake_json(&mut joining, info, (&config, &credentials))).await,
-        _ => timeout_at(deadline, shake(&mut joining, info, (&config, &credentials), shapes)).await,
+        Dialect::Json => timeout_at(deadline, shake_json(&mut joining, info, (&config, credentials.as_bytes()))).await,
+        _ => timeout_at(deadline, shake(&mut joining, info, (&config, credentials.as_bytes()), shapes)).await,
     };
     let (id, reader, writer, heartbeat_ms) = match shaken {
         Ok(Ok(shaken)) => shaken,

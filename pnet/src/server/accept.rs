@@ -18,11 +18,11 @@ use pnet_protocol::{
     json::{Form, JsonHello, JsonReader, JsonWriter},
     limits::agreed_heartbeat_ms,
     protocol::{Protocol, ProtocolInfo, Role},
+    secret::SecretBytes,
     wire::{Reader, Writer},
 };
 use tokio::time::Instant;
 use tracing::Instrument;
-use zeroize::Zeroizing;
 
 use super::{Core, ServerConfig, authentication::Authentication, waiting::Waiting};
 use crate::{
@@ -65,7 +65,7 @@ pub(super) trait Serve: Send + Sync {
     fn authenticates(&self) -> bool;
 
     /// Runs that handler.
-    fn authenticate(&self, arrival: Arrival, credentials: Zeroizing<Vec<u8>>) -> Authenticating;
+    fn authenticate(&self, arrival: Arrival, credentials: SecretBytes) -> Authenticating;
 }
 
 impl<S: Service> Serve for Arc<Shared<S>> {
@@ -79,7 +79,7 @@ impl<S: Service> Serve for Arc<Shared<S>> {
         S::AUTHENTICATE.is_some()
     }
 
-    fn authenticate(&self, arrival: Arrival, credentials: Zeroizing<Vec<u8>>) -> Authenticating {
+    fn authenticate(&self, arrival: Arrival, credentials: SecretBytes) -> Authenticating {
         match S::AUTHENTICATE {
             Some(authenticate) => authenticate(FirstCx { shared: Self::clone(self), arrival, credentials }),
             None => Box::pin(ready(Err(Refused::new("nobody finds out who a client is")))),

@@ -5,12 +5,11 @@ use std::{
     time::Duration,
 };
 
-use pnet_protocol::{close::Retry, handshake::ShapePolicy};
+use pnet_protocol::{close::Retry, handshake::ShapePolicy, secret::SecretBytes};
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep, timeout_at},
 };
-use zeroize::Zeroizing;
 
 use super::{accept::Serving, admission::SOON, penalties::Penalties};
 use crate::{
@@ -51,7 +50,7 @@ impl Serving {
     pub(super) async fn authenticate(
         &self,
         arrival: &Arrival,
-        credentials: Zeroizing<Vec<u8>>,
+        credentials: SecretBytes,
         deadline: Instant,
     ) -> Result<Result<LetIn, Refused>, JoinError> {
         if !self.service.authenticates() {
@@ -67,7 +66,7 @@ impl Serving {
     async fn ask(
         &self,
         arrival: &Arrival,
-        credentials: Zeroizing<Vec<u8>>,
+        credentials: SecretBytes,
         deadline: Instant,
     ) -> Result<Result<LetIn, Refused>, JoinError> {
         let refused = match self.find_out(arrival, credentials, deadline).await? {
@@ -90,7 +89,7 @@ impl Serving {
     async fn find_out(
         &self,
         arrival: &Arrival,
-        credentials: Zeroizing<Vec<u8>>,
+        credentials: SecretBytes,
         deadline: Instant,
     ) -> Result<Result<User, Refused>, JoinError> {
         let run = async {

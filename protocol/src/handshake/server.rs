@@ -5,9 +5,10 @@ use crate::frame::{Frame, Kind, PREFACE, decode, put_body, put_close};
 use crate::id::{ConnectionId, SessionToken};
 use crate::limits::{HANDSHAKE_FRAME_LEN, Limits, REPORT_LEN};
 use crate::protocol::ProtocolInfo;
+use crate::secret::SecretBytes;
 use crate::text::escape;
 
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroize as _;
 
 use super::client::closed;
 use super::hello::{Differ, Hello, Welcome};
@@ -192,7 +193,7 @@ impl ServerHandshake {
         self.version = version;
         self.state = State::Decide { matches };
         Ok(ClientHello {
-            credentials: Zeroizing::new(hello.credentials.to_vec()),
+            credentials: SecretBytes::from(hello.credentials),
             limits: hello.limits,
             version,
             heartbeat_ms: hello.heartbeat_ms,
@@ -233,7 +234,7 @@ pub enum ServerStep {
 #[non_exhaustive]
 pub struct ClientHello {
     /// What the client shows to be let in: JSON text, or nothing. Secret.
-    pub credentials: Zeroizing<Vec<u8>>,
+    pub credentials: SecretBytes,
     /// What the client takes.
     pub limits: Limits,
     /// The wire version that both sides speak from here on.

@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroize as _;
 
 use super::{
     Form, JsonFault, action,
@@ -23,6 +23,7 @@ use crate::{
     id::{ConnectionId, SessionToken},
     limits::{FIRST_OBJECT_LEN, Limits, MAX_LIMIT, TEXT_LEN},
     protocol::ProtocolInfo,
+    secret::SecretBytes,
     text::escape,
 };
 
@@ -43,7 +44,7 @@ pub struct JsonHello {
     pub greets: bool,
     /// What it shows to be let in, as JSON text: `credentials` in the data of its `handShake`; of a client that was not made
     /// for pnet and has none there, that data. Empty if there is nothing. Secret.
-    pub credentials: Zeroizing<Vec<u8>>,
+    pub credentials: SecretBytes,
     /// What it takes.
     pub limits: Limits,
     /// How often it wishes each side to speak at least, in milliseconds; 0 is no wish.
@@ -56,7 +57,7 @@ impl JsonHello {
         Self {
             form,
             greets: form == Form::Old,
-            credentials: Zeroizing::default(),
+            credentials: SecretBytes::default(),
             limits: LimitsData::default().to_limits(),
             heartbeat_ms: 0,
         }
@@ -116,7 +117,7 @@ impl Greeting {
             None if said.pnet || data == "null" => "",
             None => data,
         };
-        let credentials = Zeroizing::new(credentials.as_bytes().to_vec());
+        let credentials = SecretBytes::from(credentials.as_bytes());
         let hello = JsonHello {
             form: if said.pnet { Form::Pnet } else { Form::Old },
             greets: true,

@@ -69,7 +69,7 @@ impl Server {
             return Ok(false);
         };
         end.log.push(format!("{hello:?}"));
-        if *hello.credentials == WRONG {
+        if hello.credentials.as_bytes() == WRONG {
             let close = Close::new(CloseCode::Unauthorized, "wrong password").with_retry(Retry::Never);
             self.handshake.refuse(close, &mut end.out);
             end.over = true;

@@ -114,7 +114,7 @@ proptest! {
         let (used, step) = server.handle(&to_server, &mut to_client).unwrap();
         prop_assert_eq!(used, to_server.len());
         let ServerStep::Hello(hello) = step else { panic!("{step:?}") };
-        prop_assert_eq!((&*hello.credentials, hello.limits, hello.matches), (&credentials, limits, true));
+        prop_assert_eq!((hello.credentials.as_bytes(), hello.limits, hello.matches), (credentials.as_slice(), limits, true));
 
         let token = SessionToken::from_bytes(token);
         server.welcome(ConnectionId::from_bytes(id), Some(&token), heartbeat_ms, &mut to_client);
