@@ -84,6 +84,9 @@ pub enum KeyError {
         /// Where the key is.
         key: String,
     },
+    /// The sealing key is the identity's key, which may only sign.
+    #[error("the sealing key is the identity's own key: make a second one, in a file of its own")]
+    SameKey,
     /// The system gave no random numbers.
     #[error("no key could be made: the system gives no random numbers")]
     Random,

@@ -6,7 +6,7 @@
 mod certificates;
 mod error;
 mod file;
-mod pem;
+pub(crate) mod pem;
 
 use std::{
     fmt,
@@ -93,13 +93,8 @@ impl Identity {
         pem::check_bits(bits, "a new key")?;
         let path = path.as_ref().to_owned();
         off_thread(move || {
-            if let Some(identity) = Self::read(&path)? {
-                return Ok(identity);
-            }
-            let pem = make(bits)?;
-            file::create(&path, pem.as_bytes())?;
-            // Whoever came first has won.
-            Self::read(&path)?.ok_or_else(|| KeyError::io(&path, "read", ErrorKind::NotFound.into()))
+            let pem = read_or_create(&path, bits)?;
+            Self::parse(&pem, &path.display().to_string(), Some(&path))
         })
         .await
     }
@@ -148,6 +143,19 @@ impl Identity {
         self.0.fingerprint
     }
 
+    /// The public key in DER, whose hash the fingerprint is.
+    #[cfg(feature = "sealed")]
+    pub(crate) fn spki(&self) -> &[u8] {
+        &self.0.spki
+    }
+
+    /// Signs with PSS, SHA-256 and a salt of 32 bytes (RFC 8017 §8.1). Takes as long as TLS does for a handshake.
+    #[cfg(feature = "sealed")]
+    pub(crate) fn sign_pss(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let signer = self.0.signing.choose_scheme(&[rustls::SignatureScheme::RSA_PSS_SHA256])?;
+        signer.sign(message).ok()
+    }
+
     /// Whether this is that very value, and not one that was read anew.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -182,6 +190,13 @@ impl Identity {
     }
 }
 
+/// Where what is meant is the identity's name.
+impl From<&Identity> for Fingerprint {
+    fn from(identity: &Identity) -> Self {
+        identity.fingerprint()
+    }
+}
+
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Identity").field(&self.0.fingerprint).finish()
@@ -195,10 +210,21 @@ pub(crate) fn fingerprint(spki: &[u8]) -> Fingerprint {
 
 /// Checks a public key that the other side shows as its raw key: RSA of 2048 to 4096 bits, or what it is instead.
 pub(crate) fn check_raw_key(spki: &[u8]) -> Result<Fingerprint, String> {
-    pem::check_public_key(spki).map(|()| fingerprint(spki))
+    pem::public_key(spki).map(|_| fingerprint(spki))
 }
 
-fn make(bits: u32) -> Result<Zeroizing<String>, KeyError> {
+/// The PEM text in a file, which is put there with a new key if there is none.
+pub(crate) fn read_or_create(path: &Path, bits: u32) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    if let Some(pem) = file::read_secret(path)? {
+        return Ok(pem);
+    }
+    let pem = make(bits)?;
+    file::create(path, pem.as_bytes())?;
+    // Whoever came first has won.
+    file::read_secret(path)?.ok_or_else(|| KeyError::io(path, "read", ErrorKind::NotFound.into()))
+}
+
+pub(crate) fn make(bits: u32) -> Result<Zeroizing<String>, KeyError> {
     let key = rsa::PrivateKey::new(&mut SysRng, bits as usize).map_err(|_| KeyError::Random)?;
     pem::larger_prime_first(key)
         .and_then(|key| key.to_pkcs8_pem(LineEnding::LF).map_err(|_| ()))
@@ -212,4 +238,4 @@ pub(crate) async fn off_thread<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(KeyError::Interrupted))
 }
 
-const DEFAULT_BITS: u32 = 3072;
+pub(crate) const DEFAULT_BITS: u32 = 3072;

@@ -14,15 +14,15 @@ use zeroize::{Zeroize, Zeroizing};
 use super::KeyError;
 
 /// A private key that was found to be good.
-pub(super) struct RsaKey {
+pub(crate) struct RsaKey {
     /// The private key in DER.
-    pub(super) pkcs8: Zeroizing<Vec<u8>>,
+    pub(crate) pkcs8: Zeroizing<Vec<u8>>,
     /// The public key in DER.
-    pub(super) spki: Vec<u8>,
+    pub(crate) spki: Vec<u8>,
 }
 
 /// The RSA key in a PEM text. `origin` is how errors call the text.
-pub(super) fn rsa_key(pem: &[u8], origin: &str) -> Result<RsaKey, KeyError> {
+pub(crate) fn rsa_key(pem: &[u8], origin: &str) -> Result<RsaKey, KeyError> {
     let kind = |found: String| KeyError::Kind { origin: origin.to_owned(), found, wanted: WANTED };
     let broken = || KeyError::Broken { origin: origin.to_owned() };
     let label = label(pem, origin)?;
@@ -72,12 +72,12 @@ pub(super) fn larger_prime_first(key: PrivateKey) -> Result<PrivateKey, ()> {
 }
 
 /// Whether RSA keys of this length are taken.
-pub(super) fn check_bits(bits: u32, origin: &str) -> Result<(), KeyError> {
+pub(crate) fn check_bits(bits: u32, origin: &str) -> Result<(), KeyError> {
     if (MIN_BITS..=MAX_BITS).contains(&bits) { Ok(()) } else { Err(KeyError::Bits { origin: origin.to_owned(), bits }) }
 }
 
-/// Checks a public key that came from the other side; says what is wrong with it.
-pub(super) fn check_public_key(spki: &[u8]) -> Result<(), String> {
+/// Reads a public key that came from the other side; says what is wrong with it.
+pub(crate) fn public_key(spki: &[u8]) -> Result<PublicKey, String> {
     let info = SubjectPublicKeyInfoRef::try_from(spki).map_err(|_| "a key that cannot be read".to_owned())?;
     if info.algorithm.oid != RSA {
         return Err(algorithm(info.algorithm.oid));
@@ -89,7 +89,7 @@ pub(super) fn check_public_key(spki: &[u8]) -> Result<(), String> {
     let key = PublicKey::from_public_key_der(spki)
         .map_err(|_| "an RSA key that is far too short, or whose numbers are none".to_owned())?;
     let bits = key.n().bit_width();
-    if (MIN_BITS..=MAX_BITS).contains(&bits) { Ok(()) } else { Err(format!("an RSA key of {bits} bits")) }
+    if (MIN_BITS..=MAX_BITS).contains(&bits) { Ok(key) } else { Err(format!("an RSA key of {bits} bits")) }
 }
 
 /// What the first section of a PEM text calls itself, if the section has an end.
