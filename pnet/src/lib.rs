@@ -48,10 +48,15 @@
 //! - Handlers' arguments: [`Provide`], [`Extract`], [`Meta`].
 //! - Packets made at run time: [`Json`].
 //! - Who is at the other end: `Identity`, `Certificates`, [`Fingerprint`], [`TlsPolicy`].
+//! - Packets that relays cannot read, with the feature `sealed`: `Sealed`, `SealingKey`, `Announcement`, `Opener`.
 //! - Without sockets: [`memory`]. Other transports: [`transport`].
 //!
 //! A dependency with another name than `pnet` needs `extern crate the_name as pnet;` at the root of the crate that uses
 //! the macros.
+
+// What the macros write names the crate as its users do.
+#[cfg(all(test, feature = "sealed"))]
+extern crate self as pnet;
 
 #[doc(hidden)]
 pub mod __private;
@@ -77,6 +82,8 @@ mod json;
 pub mod memory;
 mod peer;
 mod reconnect;
+#[cfg(feature = "sealed")]
+mod sealed;
 mod seldom;
 mod server;
 mod service;
@@ -234,6 +241,10 @@ pub use pnet_protocol::{
     view::ReadView,
 };
 
+#[cfg(feature = "sealed")]
+pub use self::sealed::{
+    Announcement, AnnouncementError, OpenError, Opened, Opener, SealError, Sealed, SealingKey, VerifiedSealingKey,
+};
 pub use self::{
     authenticate::Arrival,
     call::{CallView, Calling, Sending, Viewing},

@@ -1,0 +1,180 @@
+//! What is inside: a packet with all that says what it is, for whom, and by whom.
+
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use pnet_protocol::{
+    key::Fingerprint,
+    packet::{Codec, EncodeError, OwnedPacket, Packet},
+    protocol::Protocol,
+};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::{
+    jws::Jws,
+    public::Public,
+    text::{decode, decode_array, encode, encoded_len, object},
+};
+use crate::identity::Identity;
+
+/// The JSON object. If it is signed, `from` and `from_key` are there, and the signature covers all of it.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Letter<'a> {
+    #[serde(borrow)]
+    action: Cow<'a, str>,
+    #[serde(borrow)]
+    protocol: Cow<'a, str>,
+    /// Fingerprint of the recipient's identity.
+    #[serde(borrow)]
+    to: Cow<'a, str>,
+    /// Fingerprint of the recipient's sealing key.
+    #[serde(borrow)]
+    key: Cow<'a, str>,
+    /// Fingerprint of the sender's identity.
+    #[serde(borrow, default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    from: Option<Cow<'a, str>>,
+    /// The sender's public key.
+    #[serde(borrow, default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    from_key: Option<Cow<'a, str>>,
+    /// In milliseconds since 1970.
+    created: u64,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+/// A member that may be left out, and is something if it is there.
+fn some<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'a, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    Text::deserialize(deserializer).map(|Text(text)| Some(text))
+}
+
+/// What a packet is sealed with beside itself.
+#[derive(Clone, Copy)]
+pub(super) struct Envelope {
+    /// The recipient's identity.
+    pub(super) to: Fingerprint,
+    /// The recipient's sealing key.
+    pub(super) key: Fingerprint,
+    pub(super) created: SystemTime,
+    pub(super) id: [u8; ID_LEN],
+}
+
+/// A packet on its way in or out, as JSON.
+pub(super) struct Unsealed {
+    action: &'static str,
+    protocol: &'static str,
+    data: Zeroizing<Vec<u8>>,
+}
+
+impl Unsealed {
+    /// Writes a packet as it would be written in an object of the JSON dialect.
+    pub(super) fn new<P: Protocol, T: Packet>(packet: &T) -> Result<Self, EncodeError> {
+        // With room from the start: what a buffer leaves behind when it grows is not wiped.
+        let mut data = Zeroizing::new(Vec::with_capacity(DATA_ROOM));
+        packet.encode(Codec::Json, &mut data)?;
+        Ok(Self { action: T::ACTION, protocol: P::INFO.name, data })
+    }
+
+    /// The text to seal. `None` if the system gives no random numbers.
+    pub(super) fn into_text(self, envelope: Envelope, signer: Option<&Identity>) -> Option<Zeroizing<Vec<u8>>> {
+        let letter = Letter {
+            action: self.action.into(),
+            protocol: self.protocol.into(),
+            to: envelope.to.to_string().into(),
+            key: envelope.key.to_string().into(),
+            from: signer.map(|signer| signer.fingerprint().to_string().into()),
+            from_key: signer.map(|signer| encode(signer.spki()).into()),
+            created: super::millis(envelope.created),
+            id: encode(&envelope.id).into(),
+            data: serde_json::from_slice(&self.data).ok()?,
+        };
+        // A name may need six bytes for each of its own.
+        let names = (self.action.len() + self.protocol.len()) * 6;
+        let mut text = Zeroizing::new(Vec::with_capacity(self.data.len() + names + LETTER_LEN));
+        serde_json::to_writer(&mut *text, &letter).ok()?;
+        let Some(signer) = signer else { return Some(text) };
+        Some(Jws::sign(signer, TYP, &text)?.into_secret_json())
+    }
+}
+
+/// What was in a sealed text, and is what it should be.
+pub(super) struct Read<T> {
+    pub(super) packet: T,
+    pub(super) sender: Option<Fingerprint>,
+    /// In milliseconds since 1970.
+    pub(super) created: u64,
+    pub(super) id: [u8; ID_LEN],
+}
+
+impl<T: OwnedPacket> Read<T> {
+    /// Reads a text that was sealed for the sealing key `key` of `to`. `from` is who must have signed it, if it matters.
+    pub(super) fn from_text<P: Protocol>(
+        text: &[u8],
+        to: Fingerprint,
+        key: Fingerprint,
+        from: Option<Fingerprint>,
+    ) -> Option<Self> {
+        match object::<Jws<&str>>(text) {
+            None => Self::of_letter::<P>(&object(text)?, to, key, None).filter(|_| from.is_none()),
+            Some(jws) => {
+                let said = jws.said_signer(TYP)?;
+                if from.is_some_and(|from| from != said) {
+                    return None;
+                }
+                let payload = jws.payload()?;
+                let letter: Letter<'_> = object(&payload)?;
+                let from_key = letter.from_key.as_ref()?;
+                if from_key.len() > encoded_len(Public::MAX_LEN) {
+                    return None;
+                }
+                let signer = Public::read(&decode(from_key)?).ok()?;
+                if signer.fingerprint() != said || !jws.is_by(&signer) {
+                    return None;
+                }
+                Self::of_letter::<P>(&letter, to, key, Some(said))
+            }
+        }
+    }
+
+    /// `sender` is who has signed it.
+    fn of_letter<P: Protocol>(
+        letter: &Letter<'_>,
+        to: Fingerprint,
+        key: Fingerprint,
+        sender: Option<Fingerprint>,
+    ) -> Option<Self> {
+        let is = |text: &str, fingerprint| text.parse() == Ok(fingerprint);
+        let is_by_sender = match (sender, &letter.from) {
+            (Some(sender), Some(from)) => is(from, sender),
+            (None, None) => letter.from_key.is_none(),
+            _ => false,
+        };
+        let is_meant = letter.action == T::ACTION
+            && letter.protocol == P::INFO.name
+            && is(&letter.to, to)
+            && is(&letter.key, key)
+            && is_by_sender;
+        if !is_meant {
+            return None;
+        }
+        UNIX_EPOCH.checked_add(Duration::from_millis(letter.created))?;
+        let id = decode_array(&letter.id)?;
+        let packet = T::decode_owned(Codec::Json, letter.data.get().as_bytes()).ok()?;
+        Some(Self { packet, sender, created: letter.created, id })
+    }
+}
+
+pub(super) const ID_LEN: usize = 16;
+const TYP: &str = "pnet-letter";
+/// All but names and data, with a key of 4096 bits.
+const LETTER_LEN: usize = 2048;
+/// Most packets are shorter.
+const DATA_ROOM: usize = 16 * 1024;

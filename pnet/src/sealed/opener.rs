@@ -1,0 +1,265 @@
+//! Opening: what the recipient does.
+
+use std::{
+    fmt,
+    hash::Hash,
+    marker::PhantomData,
+    sync::Arc,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use pnet_protocol::{
+    key::Fingerprint,
+    packet::{OwnedPacket, Packet},
+    protocol::Protocol,
+};
+use tokio::{
+    sync::Semaphore,
+    task::spawn_blocking,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    Sealed, SealingKey,
+    letter::{ID_LEN, Read},
+    limits::{Limits, Source},
+    replay::Replay,
+};
+
+/// Opens what was sealed for one sealing key, and remembers what it has opened.
+///
+/// Keep one for as long as the program runs, in its state: a second one of the same key would open signed packets a second time.
+///
+/// - **Opening is work**, about two milliseconds each. It is done on blocking threads, at half the processor's cores at once, and
+///   64 more may wait: [`OpenError::Busy`].
+/// - **A source may try** 32 times a second, and fail 100 times an hour: [`OpenError::TooMany`]. 4,096 sources are remembered,
+///   after which the one that was quiet for longest is forgotten.
+/// - **Why it failed is told to nobody**, neither by the error nor by the time that it takes: an error comes a tenth of a
+///   second after the work began. Do not tell the sender either.
+/// - **A signed packet is opened once.** Of each sender the ids of the newest 4,096 are kept, and older ones are refused; of
+///   1,024 senders, after which the quietest is forgotten and all that is not newer than its newest is refused of any unknown
+///   sender. Packets that were made more than 60 s in the future are refused, and those that were made before the
+///   opener was, since nobody remembers what was opened then: [`accepting_since`](Self::accepting_since). So clocks must agree to
+///   some seconds. Of packets without a signature none of this holds.
+///
+/// # Examples
+///
+/// See [`Sealed::seal_signed`].
+pub struct Opener<P> {
+    to: Fingerprint,
+    key: SealingKey,
+    limits: Arc<Limits>,
+    replay: Replay,
+    /// Who works.
+    pool: Arc<Semaphore>,
+    /// Who works or waits.
+    places: Arc<Semaphore>,
+    of: PhantomData<fn() -> P>,
+}
+
+impl<P: Protocol> Opener<P> {
+    /// Opens what was sealed for this key as that of this identity, which is given itself or by its fingerprint. `P` is the
+    /// protocol that senders name.
+    #[must_use]
+    pub fn new(identity: impl Into<Fingerprint>, key: SealingKey) -> Self {
+        let workers = thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
+        Self {
+            to: identity.into(),
+            key,
+            limits: Arc::new(Limits::new(MAX_SOURCES)),
+            replay: Replay::new(SystemTime::now()),
+            pool: Arc::new(Semaphore::new(workers)),
+            places: Arc::new(Semaphore::new(workers + MAX_WAITING)),
+            of: PhantomData,
+        }
+    }
+
+    /// Opens signed packets that were made since then, instead of since this opener was made: those that a relay has kept while
+    /// the program was not running.
+    ///
+    /// What an earlier run has opened since then can be **opened again**, once: remember ids yourself if that does harm.
+    #[must_use]
+    pub fn accepting_since(mut self, time: SystemTime) -> Self {
+        self.replay = Replay::new(time);
+        self
+    }
+
+    /// Opens a packet that must be signed by the identity with this fingerprint, which is also the source that is counted.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::NotOpened`], whatever is wrong with the packet; [`OpenError::TooMany`] and [`OpenError::Busy`] before
+    /// anything of it was looked at.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, nothing is remembered but the try: the same packet can still be opened.
+    pub async fn open_from<T: OwnedPacket>(&self, sealed: Sealed<T>, from: &Fingerprint) -> Result<T, OpenError> {
+        let source = self.limits.source(from);
+        self.open_as(sealed, source, Some(*from)).await.map(Opened::into_packet)
+    }
+
+    /// Opens a packet of anybody, signed or not: [`Opened::sender`] says who has signed it.
+    ///
+    /// `source` is whatever the program knows of where it came from: the connection, or who the relay says it is from. It is
+    /// used for nothing but to count tries and failures.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_from`](Self::open_from).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`open_from`](Self::open_from).
+    pub async fn open<T: OwnedPacket>(
+        &self,
+        sealed: Sealed<T>,
+        source: &(impl Hash + ?Sized),
+    ) -> Result<Opened<T>, OpenError> {
+        let source = self.limits.source(source);
+        self.open_as(sealed, source, None).await
+    }
+
+    async fn open_as<T: OwnedPacket>(
+        &self,
+        sealed: Sealed<T>,
+        source: Source,
+        from: Option<Fingerprint>,
+    ) -> Result<Opened<T>, OpenError> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| OpenError::Busy)?;
+        if !self.limits.tries(source, Instant::now()) {
+            return Err(OpenError::TooMany);
+        }
+        let worker = Arc::clone(&self.pool).acquire_owned().await.map_err(|_| OpenError::Busy)?;
+        let begun = Instant::now();
+        let (key, to) = (self.key.clone(), self.to);
+        let mut failure = Failure { limits: Arc::clone(&self.limits), source, is_one: true };
+        // It goes on if the future is dropped: so does what bounds it, and so is its failure counted.
+        let work = move || {
+            let _bounds = (place, worker);
+            let text = sealed.jwe.open(&key)?;
+            let read = Read::<T>::from_text::<P>(&text, to, key.fingerprint(), from)?;
+            failure.take_back();
+            Some(read)
+        };
+        let read = spawn_blocking(work).await.ok().flatten();
+        if let Some(read) = read {
+            let is_new =
+                read.sender.is_none_or(|sender| self.replay.is_new(sender, (read.created, read.id), SystemTime::now()));
+            if is_new {
+                return Ok(Opened::new(read));
+            }
+            self.limits.failed(source, Instant::now());
+        }
+        // How long the work took shows how far it came.
+        let steps = begun.elapsed().as_millis() / STEP.as_millis() + 1;
+        sleep_until(begun + STEP * u32::try_from(steps).unwrap_or(u32::MAX)).await;
+        tracing::debug!("a sealed packet was not opened");
+        Err(OpenError::NotOpened)
+    }
+}
+
+impl<P> fmt::Debug for Opener<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener").field("identity", &self.to).field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// A try that has failed unless it says otherwise, also where the packet's own code panics.
+struct Failure {
+    limits: Arc<Limits>,
+    source: Source,
+    is_one: bool,
+}
+
+impl Failure {
+    const fn take_back(&mut self) {
+        self.is_one = false;
+    }
+}
+
+impl Drop for Failure {
+    fn drop(&mut self) {
+        if self.is_one {
+            self.limits.failed(self.source, Instant::now());
+        }
+    }
+}
+
+/// A packet that was opened, and what is known about it.
+pub struct Opened<T> {
+    packet: T,
+    sender: Option<Fingerprint>,
+    created: SystemTime,
+    id: [u8; ID_LEN],
+}
+
+impl<T> Opened<T> {
+    fn new(read: Read<T>) -> Self {
+        let Read { packet, sender, created, id } = read;
+        Self { packet, sender, created: UNIX_EPOCH + Duration::from_millis(created), id }
+    }
+
+    /// The packet.
+    #[must_use]
+    pub const fn packet(&self) -> &T {
+        &self.packet
+    }
+
+    /// The packet, and nothing of the rest.
+    #[must_use]
+    pub fn into_packet(self) -> T {
+        self.packet
+    }
+
+    /// The identity that has signed it. `None`: anybody may have written it, and it may have been opened before.
+    #[must_use]
+    pub const fn sender(&self) -> Option<Fingerprint> {
+        self.sender
+    }
+
+    /// When it was sealed, by its sender's clock, to a millisecond. Without a sender it is what anybody has written there.
+    #[must_use]
+    pub const fn created(&self) -> SystemTime {
+        self.created
+    }
+
+    /// The random id that it was given by its sender.
+    #[must_use]
+    pub const fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+}
+
+/// Shows nothing of the packet but its type.
+impl<T: Packet> fmt::Debug for Opened<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opened<{}>", T::TYPE)?;
+        f.debug_struct("").field("sender", &self.sender).field("created", &self.created).finish_non_exhaustive()
+    }
+}
+
+/// Why a sealed packet was not opened.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum OpenError {
+    /// It is not for this recipient, not of this type or protocol, not by that sender, was changed, was opened before, is too
+    /// old, or is none at all. Which of these it is is not known to anybody.
+    #[error("the sealed packet could not be opened")]
+    NotOpened,
+    /// Nothing was looked at: as much as may wait is waiting to be opened. The packet may be opened later.
+    #[error("the sealed packet was not opened: too many others are waiting")]
+    Busy,
+    /// Nothing was looked at: its source has tried too often, or failed too often. The packet may be opened later.
+    #[error("the sealed packet was not opened: there were too many from its source")]
+    TooMany,
+}
+
+/// Errors come at whole steps after the work began.
+const STEP: Duration = Duration::from_millis(100);
+const MAX_WAITING: usize = 64;
+const MAX_SOURCES: usize = 4096;
+
+#[cfg(test)]
+mod tests;
