@@ -116,7 +116,7 @@ const TYP: &str = "pnet-sealed";
 const KEY_LEN: usize = 32;
 const IV_LEN: usize = 12;
 const TAG_LEN: usize = 16;
-/// A header has 115 bytes in base64url 154, but may have white space.
+/// A header of ours has 117 bytes, 156 in base64url; others may have white space in it.
 const MAX_HEADER: usize = 512;
 
 #[cfg(test)]

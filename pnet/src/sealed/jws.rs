@@ -98,7 +98,7 @@ impl<S: AsRef<str>> Jws<S> {
 }
 
 const ALG: &str = "PS256";
-/// A header has 106 bytes and its `typ`, but may have white space.
+/// A header of ours has less than 120 bytes; others may have white space in it.
 const MAX_HEADER: usize = 512;
 /// Of a key of 4096 bits.
 const MAX_SIGNATURE: usize = 512;
