@@ -142,11 +142,9 @@ impl Crates {
                     let end = usize::try_from(span["byte_end"].as_u64().unwrap()).unwrap();
                     let token = source.get(start..end).filter(|_| is_here).unwrap_or("(elsewhere)");
                     let token = token.lines().next().unwrap_or_default().to_owned();
-                    (
-                        span["line_start"].as_u64().unwrap(),
-                        span["column_start"].as_u64().unwrap(),
-                        format!("`{token}` {text}"),
-                    )
+                    // The place in another file moves with that file.
+                    let place = |name: &str| if is_here { span[name].as_u64().unwrap() } else { 0 };
+                    (place("line_start"), place("column_start"), format!("`{token}` {text}"))
                 }
                 None => (0, 0, text.to_owned()),
             });
