@@ -15,6 +15,10 @@ pub struct TlsGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guide/login.md")]
 pub struct LoginGuide;
+/// The program of the page about sealed packets.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/sealed.md")]
+pub struct SealedPackets;
 
 /// The README's programs, which are compiled and run as this crate's doctests; they would not be found from a published
 /// package.
