@@ -31,11 +31,11 @@ use super::{
 ///
 /// Keep one for as long as the program runs, in its state: a second one of the same key would open signed packets a second time.
 ///
-/// - **Opening is work**, about two milliseconds each. It is done on blocking threads, at half the processor's cores at once, and
-///   64 more may wait: [`OpenError::Busy`].
+/// - **Opening is work**, about ten milliseconds with a key of 3072 bits. It is done on blocking threads, by half of the cores at
+///   most, and 64 more may wait: [`OpenError::Busy`].
 /// - **A source may try** 32 times a second, and fail 100 times an hour: [`OpenError::TooMany`]. 4,096 sources are remembered,
 ///   after which the one that was quiet for longest is forgotten.
-/// - **Why it failed is told to nobody**, neither by the error nor by the time that it takes: an error comes a tenth of a
+/// - **Why it failed is told to nobody**, neither by the error nor by the time that it takes: an error comes a quarter of a
 ///   second after the work began. Do not tell the sender either.
 /// - **A signed packet is opened once.** Of each sender the ids of the newest 4,096 are kept, and older ones are refused; of
 ///   1,024 senders, after which the quietest is forgotten and all that is not newer than its newest is refused of any unknown
@@ -256,8 +256,8 @@ pub enum OpenError {
     TooMany,
 }
 
-/// Errors come at whole steps after the work began.
-const STEP: Duration = Duration::from_millis(100);
+/// Errors come at whole steps after the work began. Opening with a key of 4096 bits takes a tenth of one.
+const STEP: Duration = Duration::from_millis(250);
 const MAX_WAITING: usize = 64;
 const MAX_SOURCES: usize = 4096;
 

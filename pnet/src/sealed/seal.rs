@@ -21,7 +21,7 @@ impl<T: OwnedPacket> Sealed<T> {
     /// **Anybody could have written it**, since the key is public: the recipient learns nothing about who did, and whoever
     /// passes it on may pass it on again. Where one of the two matters, use [`seal_signed`](Self::seal_signed).
     ///
-    /// Takes about a tenth of a millisecond.
+    /// Takes about a quarter of a millisecond.
     ///
     /// # Errors
     ///
@@ -61,8 +61,8 @@ impl<T: OwnedPacket> Sealed<T> {
     /// Seals a packet, and signs inside that it is from this identity, for this recipient, made now: the recipient can check
     /// who wrote it, cannot pass it on to others as signed, and opens it only once.
     ///
-    /// The packet is written before this returns; signing and sealing, about two milliseconds, is done on a blocking thread
-    /// when the future is polled.
+    /// The packet is written before this returns; signing and sealing, some milliseconds, is done on a blocking thread once the
+    /// future is polled.
     ///
     /// # Errors
     ///

@@ -85,7 +85,7 @@ async fn assert_not_opened(opener: &Opener<Post>, what: &str, sealed: SealedNote
     let begun = Instant::now();
     // Each is from a source of its own, so that none is refused as one too many.
     let error = opener.open(sealed, what).await.expect_err(what);
-    assert_eq!(begun.elapsed(), Duration::from_millis(100), "{what}");
+    assert_eq!(begun.elapsed(), Duration::from_millis(250), "{what}");
     assert_eq!(error, OpenError::NotOpened, "{what}");
     assert_eq!(format!("{error:?} {error}"), "NotOpened the sealed packet could not be opened", "{what}");
     assert!(error.source().is_none());

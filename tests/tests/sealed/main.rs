@@ -2,6 +2,7 @@
 //! in both dialects; files of sealing keys.
 
 mod announcements;
+mod canaries;
 mod files;
 mod letters;
 mod relay;

@@ -6,8 +6,10 @@ use std::{
 };
 
 use pnet::{
-    Client, Dialect, Hub, Inbox, OpenError, Opener, Peer, Sealed, action, actions, connect_inbox, memory::MemoryServer,
+    CallError, Client, Dialect, Hub, Inbox, OpenError, Opener, Packet, Peer, Sealed, SendError, StreamSender, action,
+    actions, connect_inbox, memory::MemoryServer, protocol,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::support::{
@@ -23,7 +25,11 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    fn sees(&self, packet: &impl serde::Serialize) {
+    pub(crate) fn seen(&self) -> Vec<String> {
+        self.seen.lock().expect("nothing has panicked").clone()
+    }
+
+    fn sees(&self, packet: &impl Serialize) {
         let seen = serde_json::to_string(packet).expect("it can be written");
         self.seen.lock().expect("nothing has panicked").push(seen);
     }
@@ -102,7 +108,7 @@ async fn a_relay_passes_on_what_it_cannot_read() {
         let order = opener.open(order.expect("it was sent"), "the relay").await.expect("nothing is wrong");
         assert_eq!((order.sender(), &*order.packet().text), (None, secret));
 
-        let seen = state.seen.lock().expect("nothing has panicked").join("\n");
+        let seen = state.seen().join("\n");
         assert!(seen.contains("Bob"), "what is not sealed is seen");
         for part in ["canary", "noon", &hex("the canary"), &super::support::base64url("the canary sings")] {
             assert!(!seen.contains(part), "{part} is in {seen}");
@@ -113,6 +119,79 @@ async fn a_relay_passes_on_what_it_cannot_read() {
 
 fn hex(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+pub(crate) struct Fetch {
+    count: u32,
+}
+
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub(crate) struct Empty {}
+
+/// Another number than [`Fetch`], and answered with a stream.
+#[derive(Packet, Serialize, Deserialize)]
+pub(crate) struct FetchAll {}
+
+protocol! {
+    /// Where sealed packets are answers.
+    pub(crate) Locker {
+        client { SealedNote -> (), Fetch -> Result<SealedNote, Empty>, FetchAll -> stream SealedNote }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Kept(Mutex<Vec<SealedNote>>);
+
+impl Kept {
+    fn all(&self) -> Vec<SealedNote> {
+        self.0.lock().expect("nothing has panicked").clone()
+    }
+}
+
+#[action("SEALED_NOTE")]
+fn keep(p: SealedNote, kept: &Kept) {
+    kept.0.lock().expect("nothing has panicked").push(p);
+}
+
+#[action("FETCH")]
+fn fetch(p: Fetch, kept: &Kept) -> Result<SealedNote, Empty> {
+    kept.all().get(p.count as usize).cloned().ok_or(Empty {})
+}
+
+#[action("FETCH_ALL")]
+async fn fetch_all(_p: FetchAll, kept: &Kept, to: StreamSender<SealedNote>) -> Result<(), SendError> {
+    for note in kept.all() {
+        to.send(note).await?;
+    }
+    Ok(())
+}
+
+actions! { pub(crate) server LockerServer(Kept) for Locker: keep, fetch, fetch_all }
+actions! { pub(crate) client LockerClient for Locker: }
+
+#[tokio::test]
+async fn sealed_packets_are_asked_answered_and_streamed() {
+    for dialect in [Dialect::Native, Dialect::Json] {
+        let server = pnet::memory::serve(LockerServer, Kept::default());
+        let client = pnet::connect(LockerClient, ()).dialect(dialect);
+        let client = server.connect_with(client).await.expect("memory connects");
+        let opener = Opener::<Locker>::new(&identity(BOB), sealing_key(BOB_SEALING));
+        let to_bob = verified(BOB_SEALING, BOB).await;
+        for text in ["one", "two"] {
+            let letter =
+                Sealed::seal_signed::<Locker>(&note(text), &to_bob, &identity(ADA)).await.expect("can be sealed");
+            client.call(letter).await.expect("it is kept");
+        }
+        let one = client.call(Fetch { count: 0 }).await.expect("it is there");
+        assert_eq!(opener.open_from(one.clone(), &fingerprint(ADA)).await, Ok(note("one")));
+        assert!(matches!(client.call(Fetch { count: 2 }).await, Err(CallError::Declared(Empty {}))));
+        let mut all = client.stream(FetchAll {});
+        assert_eq!(all.next().await.expect("there are two").expect("it is read"), one);
+        let two = all.next().await.expect("there are two").expect("it is read");
+        assert_eq!(opener.open_from(two, &fingerprint(ADA)).await, Ok(note("two")));
+        assert!(all.next().await.is_none());
+    }
 }
 
 #[tokio::test]
