@@ -11,6 +11,7 @@ mod jws;
 mod key;
 mod letter;
 mod limits;
+mod opened;
 mod opener;
 mod packet;
 mod public;
@@ -27,7 +28,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use self::{
     announcement::{Announcement, AnnouncementError, VerifiedSealingKey},
     key::SealingKey,
-    opener::{OpenError, Opened, Opener},
+    opened::Opened,
+    opener::{OpenError, Opener},
     packet::Sealed,
     seal::SealError,
 };

@@ -6,14 +6,10 @@ use std::{
     marker::PhantomData,
     sync::Arc,
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
-use pnet_protocol::{
-    key::Fingerprint,
-    packet::{OwnedPacket, Packet},
-    protocol::Protocol,
-};
+use pnet_protocol::{key::Fingerprint, packet::OwnedPacket, protocol::Protocol};
 use tokio::{
     sync::Semaphore,
     task::spawn_blocking,
@@ -21,8 +17,8 @@ use tokio::{
 };
 
 use super::{
-    Sealed, SealingKey,
-    letter::{ID_LEN, Read},
+    Opened, Sealed, SealingKey,
+    letter::Read,
     limits::{Limits, Source},
     replay::Replay,
 };
@@ -45,7 +41,49 @@ use super::{
 ///
 /// # Examples
 ///
-/// See [`Sealed::seal_signed`].
+/// One in the state of a client, whose handler opens what the relay passes on:
+///
+/// ```
+/// use pnet::{Announcement, Fingerprint, Identity, Opener, Packet, Sealed, SealingKey, action, actions, protocol};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Packet, Serialize, Deserialize)]
+/// struct Note {
+///     text: String,
+/// }
+///
+/// type SealedNote = Sealed<Note>;
+///
+/// protocol! {
+///     Post {
+///         client { SealedNote }
+///         server { SealedNote }
+///     }
+/// }
+///
+/// struct App {
+///     opener: Opener<Post>,
+///     friend: Fingerprint,
+/// }
+///
+/// #[action("SEALED_NOTE", concurrent)]
+/// async fn letter(p: SealedNote, app: &App) {
+///     match app.opener.open_from(p, &app.friend).await {
+///         Ok(note) => println!("{}", note.text),
+///         // What was wrong is not known. Nobody is answered.
+///         Err(error) => eprintln!("{error}"),
+///     }
+/// }
+///
+/// actions! { client Mailbox(App) for Post: letter }
+///
+/// async fn open_mailbox(friend: Fingerprint) -> Result<(App, Announcement), pnet::KeyError> {
+///     let me = Identity::load_or_create("me.key").await?;
+///     let key = SealingKey::load_or_create("me.sealing.key").await?;
+///     let announcement = key.announce(&me).await?;
+///     Ok((App { opener: Opener::new(&me, key), friend }, announcement))
+/// }
+/// ```
 pub struct Opener<P> {
     to: Fingerprint,
     key: SealingKey,
@@ -79,6 +117,19 @@ impl<P: Protocol> Opener<P> {
     /// the program was not running.
     ///
     /// What an earlier run has opened since then can be **opened again**, once: remember ids yourself if that does harm.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use pnet::{Fingerprint, Opener, Protocol, SealingKey};
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// # fn example<Post: Protocol>(me: Fingerprint, key: SealingKey) -> Opener<Post> {
+    /// // The relay keeps letters for a week.
+    /// let week = Duration::from_secs(7 * 24 * 3600);
+    /// Opener::<Post>::new(me, key).accepting_since(SystemTime::now() - week)
+    /// # }
+    /// ```
     #[must_use]
     pub fn accepting_since(mut self, time: SystemTime) -> Self {
         self.replay = Replay::new(time);
@@ -184,59 +235,6 @@ impl Drop for Failure {
         if self.is_one {
             self.limits.failed(self.source, Instant::now());
         }
-    }
-}
-
-/// A packet that was opened, and what is known about it.
-pub struct Opened<T> {
-    packet: T,
-    sender: Option<Fingerprint>,
-    created: SystemTime,
-    id: [u8; ID_LEN],
-}
-
-impl<T> Opened<T> {
-    fn new(read: Read<T>) -> Self {
-        let Read { packet, sender, created, id } = read;
-        Self { packet, sender, created: UNIX_EPOCH + Duration::from_millis(created), id }
-    }
-
-    /// The packet.
-    #[must_use]
-    pub const fn packet(&self) -> &T {
-        &self.packet
-    }
-
-    /// The packet, and nothing of the rest.
-    #[must_use]
-    pub fn into_packet(self) -> T {
-        self.packet
-    }
-
-    /// The identity that has signed it. `None`: anybody may have written it, and it may have been opened before.
-    #[must_use]
-    pub const fn sender(&self) -> Option<Fingerprint> {
-        self.sender
-    }
-
-    /// When it was sealed, by its sender's clock, to a millisecond. Without a sender it is what anybody has written there.
-    #[must_use]
-    pub const fn created(&self) -> SystemTime {
-        self.created
-    }
-
-    /// The random id that it was given by its sender.
-    #[must_use]
-    pub const fn id(&self) -> &[u8; 16] {
-        &self.id
-    }
-}
-
-/// Shows nothing of the packet but its type.
-impl<T: Packet> fmt::Debug for Opened<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Opened<{}>", T::TYPE)?;
-        f.debug_struct("").field("sender", &self.sender).field("created", &self.created).finish_non_exhaustive()
     }
 }
 
