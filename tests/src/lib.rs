@@ -15,6 +15,7 @@ pub struct TlsGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guide/login.md")]
 pub struct LoginGuide;
+
 /// The program of the page about sealed packets.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/sealed.md")]

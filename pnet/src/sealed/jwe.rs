@@ -47,16 +47,16 @@ impl Jwe {
         let header = Header { alg: ALG.into(), enc: ENC.into(), typ: TYP.into(), kid: kid.into() };
         let protected = encode(&serde_json::to_vec(&header).ok()?);
         // A new key for each text, so the IV could be anything.
-        let key = random::<KEY_LEN>()?;
-        let iv = random::<IV_LEN>()?;
+        let (mut key, mut iv) = (Zeroizing::new([0; KEY_LEN]), [0; IV_LEN]);
+        fill_random(&mut *key)?;
+        fill_random(&mut iv)?;
         let encrypted_key = to.encrypt(&mut SysRng, &*key)?;
         let cipher = Aes256Gcm::new((&*key).into());
-        let tag =
-            cipher.encrypt_inout_detached((&*iv).into(), protected.as_bytes(), text.as_mut_slice().into()).ok()?;
+        let tag = cipher.encrypt_inout_detached((&iv).into(), protected.as_bytes(), text.as_mut_slice().into()).ok()?;
         Some(Self {
             protected,
             encrypted_key: encode(&encrypted_key),
-            iv: encode(&*iv),
+            iv: encode(&iv),
             ciphertext: encode(&text),
             tag: encode(&tag),
         })
@@ -75,7 +75,8 @@ impl Jwe {
         let mut text = Zeroizing::new(decode(&self.ciphertext)?);
         // RFC 7516 §11.5: where the key is none, another one takes its place, and the tag tells. The padding's own verdict, of which
         // a few thousand would be enough to decrypt anything, is seen nowhere.
-        let mut content_key = random::<KEY_LEN>()?;
+        let mut content_key = Zeroizing::new([0; KEY_LEN]);
+        fill_random(&mut *content_key)?;
         if let Some(decrypted) = key.decrypt(&mut SysRng, &encrypted_key)
             && decrypted.len() == KEY_LEN
         {
@@ -103,11 +104,9 @@ impl Jwe {
     }
 }
 
-/// Random bytes from the system.
-pub(super) fn random<const N: usize>() -> Option<Zeroizing<[u8; N]>> {
-    let mut bytes = Zeroizing::new([0; N]);
-    SysRng.try_fill_bytes(&mut *bytes).ok()?;
-    Some(bytes)
+/// Fills a place with random bytes from the system: where they are to stay, since what is moved leaves a copy behind.
+pub(super) fn fill_random(bytes: &mut [u8]) -> Option<()> {
+    SysRng.try_fill_bytes(bytes).ok()
 }
 
 const ALG: &str = "RSA-OAEP-256";

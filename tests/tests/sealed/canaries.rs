@@ -23,6 +23,9 @@ use super::{
     },
 };
 
+/// How all begins that is sealed here.
+const CANARY: &str = "the canary that is sealed in round";
+
 /// What all threads log that have no log of their own.
 static LOG: LazyLock<Log> = LazyLock::new(|| {
     let log = Log::default();
@@ -128,12 +131,12 @@ fn body(pem: &str) -> String {
 #[tokio::test(start_paused = true)]
 async fn nobody_sees_what_is_sealed() {
     let log = LazyLock::force(&LOG).clone();
-    let rounds: usize = std::env::var("PNET_CANARIES").map_or(8, |text| text.parse().expect("it is a number"));
+    let rounds: usize = std::env::var("PNET_CANARIES").map_or(20, |text| text.parse().expect("it is a number"));
     let (tape, mut shown) = (Arc::new(Mutex::new(Vec::new())), Shown::default());
     let me = identity(ADA);
     let to_bob = verified(BOB_SEALING, BOB).await;
     let opener = Opener::<Post>::new(&identity(BOB), sealing_key(BOB_SEALING));
-    let mut secrets: Vec<Vec<u8>> = Vec::new();
+    let mut secrets: Vec<Vec<u8>> = vec![CANARY.as_bytes().to_vec()];
 
     let state = Arc::new(Relay::default());
     let server = pnet::memory::serve(PostOffice, Arc::clone(&state));
@@ -148,8 +151,7 @@ async fn nobody_sees_what_is_sealed() {
         }
         let (bob, mut inbox) = joined.pop().expect("there are two");
         let (ada, _others) = joined.pop().expect("there are two");
-        let canary = format!("canary {round} {}", base64url(format!("of round {round}").repeat(3)));
-        secrets.push(canary.clone().into_bytes());
+        let canary = format!("{CANARY} {round}");
 
         let signed = Sealed::seal_signed::<Post>(&note(&canary), &to_bob, &me).await.expect("it can be sealed");
         let plain = Sealed::seal::<Post>(&note(&canary), &to_bob).expect("it can be sealed");

@@ -4,9 +4,9 @@ use super::{
     super::{
         VerifiedSealingKey,
         fixtures::{Note, Post, ada, announced, bob, bobs_key, eve, eves_key, note, verified},
-        jwe::{Jwe, random},
+        jwe::{Jwe, fill_random},
         key::DECRYPTED,
-        letter::{Envelope, Unsealed},
+        letter::{Envelope, ID_LEN, Unsealed},
     },
     *,
 };
@@ -29,16 +29,21 @@ fn sealed_at(created: SystemTime, from: Option<&Identity>) -> Sealed<Note> {
 
 fn sealed_with(created: SystemTime, to: Fingerprint, key: Fingerprint, from: Option<&Identity>) -> Sealed<Note> {
     let unsealed = Unsealed::new::<Post, Note>(&note("at noon")).expect("it is JSON");
-    let id = *random().expect("there are random numbers");
+    let id = random_id();
     let text = unsealed.into_text(Envelope { to, key, created, id }, from).expect("it can be signed");
     Sealed::new(Jwe::seal(bobs().key(), text).expect("it can be sealed"))
+}
+
+fn random_id() -> [u8; ID_LEN] {
+    let mut id = [0; ID_LEN];
+    fill_random(&mut id).expect("there are random numbers");
+    id
 }
 
 /// Its error, and after how long it came.
 async fn refused(opener: &Opener<Post>, sealed: Sealed<Note>) -> (OpenError, Duration) {
     let begun = Instant::now();
-    let error =
-        opener.open(sealed, &random::<8>().expect("there are random numbers")[..]).await.expect_err("it is refused");
+    let error = opener.open(sealed, &random_id()).await.expect_err("it is refused");
     (error, begun.elapsed())
 }
 
