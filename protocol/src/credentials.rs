@@ -24,7 +24,8 @@ pub trait Credentials: Send + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// [`CredentialsError::Unreadable`] if the text is no such value.
+    /// [`CredentialsError::Unreadable`] if the text is no such value, [`CredentialsError::TooLong`] if it is longer than
+    /// [`CREDENTIALS_LEN`], in which case it is not looked at.
     fn from_json(json: &[u8]) -> Result<Self, CredentialsError>;
 }
 
@@ -41,6 +42,9 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Credentials for T {
     }
 
     fn from_json(json: &[u8]) -> Result<Self, CredentialsError> {
+        if json.len() > CREDENTIALS_LEN {
+            return Err(CredentialsError::TooLong { len: json.len() });
+        }
         let json = if json.is_empty() { b"null" } else { json };
         serde_json::from_slice(json)
             .map_err(|error| CredentialsError::Unreadable { line: error.line(), column: error.column() })
@@ -85,7 +89,7 @@ pub enum CredentialsError {
     /// serde refused to write them: the caller's fault.
     #[error("the credentials cannot be written as JSON")]
     Unwritable,
-    /// They are longer than [`CREDENTIALS_LEN`]: the caller's fault.
+    /// They are longer than [`CREDENTIALS_LEN`]: the fault of who writes them.
     #[error("the credentials are {len} bytes of JSON, of at most {CREDENTIALS_LEN}")]
     TooLong {
         /// How long they are, in bytes.
@@ -131,6 +135,9 @@ mod tests {
     fn has_a_greatest_length() {
         let fits = "x".repeat(CREDENTIALS_LEN - 2);
         assert_eq!(fits.to_json().unwrap().len(), CREDENTIALS_LEN);
-        assert_eq!(format!("{fits}x").to_json(), Err(CredentialsError::TooLong { len: CREDENTIALS_LEN + 1 }));
+        let error = CredentialsError::TooLong { len: CREDENTIALS_LEN + 1 };
+        assert_eq!(format!("{fits}x").to_json(), Err(error));
+        assert_eq!(String::from_json(format!("\"{fits}\"").as_bytes()), Ok(fits.clone()));
+        assert_eq!(String::from_json(format!("\"{fits}x\"").as_bytes()), Err(error));
     }
 }
