@@ -8,25 +8,58 @@ use std::{
     task::Poll,
 };
 
-use crate::{connection::lanes::panicked, error::Refused};
+use crate::{
+    connection::lanes::{drop_quietly, panicked},
+    error::Refused,
+};
 
 /// What a hook's function returns, whatever its type.
-pub(crate) type Hooked<T = ()> = Pin<Box<dyn Future<Output = Result<T, Refused>> + Send>>;
+pub(crate) type Hooked<T = (), E = Refused> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
-/// Runs a hook; `name` is what its user calls it, and `panicking` is what it refuses with if it panics.
+/// Runs a hook; `name` is what its user calls it, and `panicking` is what comes of it if it panics.
 ///
 /// # Cancel safety
 ///
 /// Dropped before it is ready, the hook's future is dropped.
-pub(crate) async fn run<T>(name: &str, panicking: Refused, hook: impl FnOnce() -> Hooked<T>) -> Result<T, Refused> {
-    let failed = |panic: Box<dyn Any + Send>| {
-        tracing::error!(failure = %panicked(name, &*panic).log_text(), "a hook failed");
-        panicking.clone()
+pub(crate) async fn run<T, E>(name: &str, panicking: E, hook: impl FnOnce() -> Hooked<T, E>) -> Result<T, E> {
+    let done = match catch_unwind(AssertUnwindSafe(hook)) {
+        Ok(hooked) => {
+            let mut running = Running { name, hooked: Some(hooked) };
+            poll_fn(|task| {
+                let Some(hooked) = &mut running.hooked else { return Poll::Pending };
+                match catch_unwind(AssertUnwindSafe(|| hooked.as_mut().poll(task))) {
+                    Ok(polled) => polled.map(Ok),
+                    Err(panic) => Poll::Ready(Err(panic)),
+                }
+            })
+            .await
+        }
+        Err(panic) => Err(panic),
     };
-    let mut hooked = catch_unwind(AssertUnwindSafe(hook)).map_err(failed)?;
-    let done = poll_fn(|task| match catch_unwind(AssertUnwindSafe(|| hooked.as_mut().poll(task))) {
-        Ok(polled) => polled.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
-    });
-    done.await.map_err(failed)?
+    done.unwrap_or_else(|panic| {
+        failed(name, panic);
+        Err(panicking)
+    })
+}
+
+/// A hook's future, which may panic when it is dropped, too.
+struct Running<'a, T, E> {
+    name: &'a str,
+    hooked: Option<Hooked<T, E>>,
+}
+
+impl<T, E> Drop for Running<'_, T, E> {
+    fn drop(&mut self) {
+        let hooked = self.hooked.take();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(hooked))) {
+            failed(self.name, panic);
+        }
+    }
+}
+
+#[cold]
+fn failed(name: &str, panic: Box<dyn Any + Send>) {
+    tracing::error!(failure = %panicked(name, &*panic).log_text(), "a hook failed");
+    // It may be anything.
+    drop_quietly(panic);
 }
