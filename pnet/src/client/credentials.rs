@@ -1,6 +1,6 @@
 //! What a client shows to be let in, as far as that is settled before it connects.
 
-use std::{fmt, pin::Pin, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use pnet_protocol::{
     credentials::{Credentials, CredentialsError, CredentialsOf},
@@ -8,7 +8,10 @@ use pnet_protocol::{
     secret::SecretBytes,
 };
 
-use crate::error::{ConnectError, Refused};
+use crate::{
+    error::{ConnectError, Refused},
+    hook::{self, Hooked},
+};
 
 /// Where the credentials of a client come from.
 #[derive(Clone, Default)]
@@ -23,7 +26,7 @@ pub(crate) enum Offer {
 }
 
 /// Credentials that were asked for, as JSON.
-pub(crate) type Asking = Pin<Box<dyn Future<Output = Result<SecretBytes, ConnectError>> + Send>>;
+pub(crate) type Asking = Hooked<SecretBytes, ConnectError>;
 
 impl Offer {
     pub(super) fn settled(credentials: &impl Credentials) -> Self {
@@ -67,7 +70,10 @@ impl Offer {
         match self {
             Self::Nothing => Ok(Arc::default()),
             Self::Settled(settled) => settled.clone().map_err(ConnectError::Credentials),
-            Self::Asked(ask) => ask().await.map(Arc::new),
+            Self::Asked(ask) => {
+                let panicking = ConnectError::Hook(Refused::new("internal error"));
+                hook::run("credentials_with", panicking, || ask()).await.map(Arc::new)
+            }
         }
     }
 }
