@@ -166,7 +166,8 @@ macro_rules! settings {
         ///
         /// [`Dialect::Json`] is for servers that are not made with pnet, and for reading along. Such a client listens for
         /// 0.2 s whether the server speaks first, as the Python library's does; then it says `handShake`, and after 2 s
-        /// without an answer takes the server for one that has no handshake, unless it has shown credentials. Answers without `re` are told by their
+        /// without an answer takes the server for one that has no handshake, unless the protocol has credentials, which a
+        /// server may look at for longer. Answers without `re` are told by their
         /// action, and a server of the old form is sent one packet at a time: `docs/wire.md` §11.7.
         pub const fn dialect(mut self, dialect: Dialect) -> Self {
             self.config.dialect = dialect;
@@ -214,8 +215,8 @@ macro_rules! settings {
         /// what becomes a [`Refused`](crate::Refused).
         ///
         /// It runs once the server is known to be the right one, and has what is left of the
-        /// [`handshake_timeout`](Self::handshake_timeout). An error of it is a [`ConnectError::Hook`]: a client that reconnects
-        /// tries again later, unless it is [`for_good`](crate::Refused::for_good).
+        /// [`handshake_timeout`](Self::handshake_timeout). An error of it is a [`ConnectError::Hook`], and so is a panic: a client
+        /// that reconnects tries again later, unless the error is [`for_good`](crate::Refused::for_good).
         ///
         /// A server that refuses the credentials sends the client away for good, unless it says when to
         /// [come back](crate::Refused::come_back).

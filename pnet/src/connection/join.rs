@@ -100,7 +100,7 @@ impl Joining {
         self.out.extend_from_slice(bytes);
     }
 
-    /// The client's side towards a JSON server, until its handshake or the lack of one.
+    /// The client's side towards a JSON server, until its handshake or the lack of one. The caller bounds it in time.
     pub(crate) async fn json_client(
         &mut self,
         info: &'static ProtocolInfo,
@@ -114,11 +114,9 @@ impl Joining {
         }
         machine.greet(credentials, limits, heartbeat_ms, micros_now(), &mut self.out);
         self.write().await.map_err(ConnectError::Broken)?;
-        // Who has shown credentials is owed an answer, however long it takes to look at them.
-        if !credentials.is_empty() {
-            return self.json_welcome(&mut machine).await;
-        }
-        match timeout(config::NO_HANDSHAKE, self.json_welcome(&mut machine)).await {
+        // A server that looks at credentials has a handshake, and may take its time for it.
+        let patience = if info.credentials.is_some() { Duration::MAX } else { config::NO_HANDSHAKE };
+        match timeout(patience, self.json_welcome(&mut machine)).await {
             Ok(welcome) => welcome,
             Err(_) => Ok(machine.give_up()),
         }
