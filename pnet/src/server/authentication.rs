@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{accept::Serving, admission::SOON, penalties::Penalties};
+use super::{accept::Serving, admission::SOON, penalties::Penalties, waiting::Waiting};
 use crate::{
     authenticate::{Arrival, User},
     connection::join::JoinError,
@@ -51,6 +51,7 @@ impl Serving {
         &self,
         arrival: &Arrival,
         credentials: SecretBytes,
+        place: &Waiting,
         deadline: Instant,
     ) -> Result<Result<LetIn, Refused>, JoinError> {
         if !self.service.authenticates() {
@@ -59,7 +60,7 @@ impl Serving {
             return Ok(Ok(LetIn { user: None, shapes }));
         }
         // It is there for a moment only, and those who ask nobody have no place for it.
-        Box::pin(self.ask(arrival, credentials, deadline)).await
+        Box::pin(self.ask(arrival, credentials, place, deadline)).await
     }
 
     /// Asks, and delays a refusal.
@@ -67,9 +68,10 @@ impl Serving {
         &self,
         arrival: &Arrival,
         credentials: SecretBytes,
+        place: &Waiting,
         deadline: Instant,
     ) -> Result<Result<LetIn, Refused>, JoinError> {
-        let refused = match self.find_out(arrival, credentials, deadline).await? {
+        let refused = match self.find_out(arrival, credentials, place, deadline).await? {
             Ok(user) => return Ok(Ok(LetIn { user: Some(user), shapes: ShapePolicy::Shapes })),
             Err(refused) => refused,
         };
@@ -90,11 +92,15 @@ impl Serving {
         &self,
         arrival: &Arrival,
         credentials: SecretBytes,
+        place: &Waiting,
         deadline: Instant,
     ) -> Result<Result<User, Refused>, JoinError> {
         let run = async {
             // The semaphore is never closed.
             let _permit = self.authentication.at_once.acquire().await;
+            // Beyond this, a crowd does not make the server begin with everybody and be done with nobody: what a handler has
+            // others do, on threads for blocking work for one, goes on when the handler is dropped.
+            let _stays = place.is_looked_at();
             // A fault of this side is no word about the client.
             let panicking = Refused::new("internal error").come_back(SOON);
             hook::run("authenticate", panicking, || self.service.authenticate(arrival.clone(), credentials)).await

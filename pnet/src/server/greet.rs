@@ -53,7 +53,7 @@ impl Serving {
         let patience = if speaks_first { config::after(config::SILENCE).min(deadline) } else { deadline };
         let first = match self.first_byte(joining, patience).await {
             Err(JoinError::Handshake(HandshakeError::TimedOut)) if speaks_first && patience != deadline => {
-                return self.greet_silent(joining, arrival, deadline).await;
+                return self.greet_silent(joining, arrival, place, deadline).await;
             }
             first => first?,
         };
@@ -75,9 +75,9 @@ impl Serving {
             arrival.dialect = Dialect::Json;
         }
         match arrival.dialect {
-            Dialect::Json => self.greet_json(joining, arrival, deadline).await,
+            Dialect::Json => self.greet_json(joining, arrival, place, deadline).await,
             // What is no dialect at all is told apart in there, too.
-            _ => self.greet_native(joining, arrival, deadline).await,
+            _ => self.greet_native(joining, arrival, place, deadline).await,
         }
     }
 
@@ -154,6 +154,7 @@ impl Serving {
         &self,
         joining: &mut Joining,
         arrival: &mut Arrival,
+        place: &Waiting,
         deadline: Instant,
     ) -> Result<(Arrived, Option<User>), JoinError> {
         if let Err(refused) = self.admit(arrival, deadline).await? {
@@ -161,17 +162,18 @@ impl Serving {
             return Err(JoinError::Unlisted(refused.reason().to_owned()));
         }
         arrival.dialect = Dialect::Json;
-        self.let_in_json(joining, JsonHello::silent(Form::Old), arrival, deadline).await
+        self.let_in_json(joining, JsonHello::silent(Form::Old), arrival, place, deadline).await
     }
 
     async fn greet_native(
         &self,
         joining: &mut Joining,
         arrival: &Arrival,
+        place: &Waiting,
         deadline: Instant,
     ) -> Result<(Arrived, Option<User>), JoinError> {
         let mut machine = ServerHandshake::new(self.info, &self.config.limits);
-        match self.agree(joining, &mut machine, arrival, deadline).await {
+        match self.agree(joining, &mut machine, arrival, place, deadline).await {
             Ok((hello, user)) => {
                 let writer = Writer::native(&hello.limits);
                 Ok((Arrived::Native(machine, writer, hello.heartbeat_ms), user))
@@ -191,6 +193,7 @@ impl Serving {
         joining: &mut Joining,
         machine: &mut ServerHandshake,
         arrival: &Arrival,
+        place: &Waiting,
         deadline: Instant,
     ) -> Result<(ClientHello, Option<User>), JoinError> {
         let mut hello = in_time!(self, deadline, joining.hello(machine))??;
@@ -199,7 +202,7 @@ impl Serving {
             return Err(JoinError::Dialect);
         }
         let credentials = std::mem::take(&mut hello.credentials);
-        match self.authenticate(arrival, credentials, deadline).await? {
+        match self.authenticate(arrival, credentials, place, deadline).await? {
             Ok(LetIn { user, .. }) if hello.matches => Ok((hello, user)),
             // Few do, so what this needs is given a place of its own.
             Ok(LetIn { shapes, .. }) => Err(Box::pin(self.part(joining, machine, shapes, deadline)).await),
@@ -225,6 +228,7 @@ impl Serving {
         &self,
         joining: &mut Joining,
         arrival: &Arrival,
+        place: &Waiting,
         deadline: Instant,
     ) -> Result<(Arrived, Option<User>), JoinError> {
         if !self.config.dialects.json {
@@ -234,7 +238,7 @@ impl Serving {
         let mut machine = Greeting::new(self.info);
         let hello = in_time!(self, deadline, joining.greet_json(&mut machine)).and_then(|hello| hello);
         match hello {
-            Ok(hello) => self.let_in_json(joining, hello, arrival, deadline).await,
+            Ok(hello) => self.let_in_json(joining, hello, arrival, place, deadline).await,
             Err(error) => {
                 match &error {
                     JoinError::GoingAway => joining.refuse_json(last_words(&self.core.farewell())),
@@ -254,10 +258,11 @@ impl Serving {
         joining: &mut Joining,
         mut hello: JsonHello,
         arrival: &Arrival,
+        place: &Waiting,
         deadline: Instant,
     ) -> Result<(Arrived, Option<User>), JoinError> {
         let credentials = std::mem::take(&mut hello.credentials);
-        match self.authenticate(arrival, credentials, deadline).await {
+        match self.authenticate(arrival, credentials, place, deadline).await {
             Ok(Ok(LetIn { user, .. })) => Ok((Arrived::Json(hello), user)),
             Ok(Err(refused)) => {
                 joining.refuse_json(refused.close(CloseCode::Unauthorized));

@@ -102,6 +102,13 @@ impl Waiting {
         evict(evicted);
     }
 
+    /// The server has begun to find out who it is, which is not done half and then anew with the next: until the guard is
+    /// dropped it has not to go, but for those who were told so already. The caller bounds how many there are.
+    pub(crate) fn is_looked_at(&self) -> LookedAt<'_> {
+        let entry = self.room.inner().speaking.remove(&self.number);
+        LookedAt { waiting: self, entry }
+    }
+
     /// The silent one is a connection now.
     pub(crate) fn opened(&self, conn: &Arc<Conn>) {
         let _ = self.exit.conn.set(Arc::clone(conn));
@@ -113,6 +120,21 @@ impl Waiting {
     /// Ready when it has to go.
     pub(crate) async fn has_to_go(&self) {
         self.exit.told.cancelled().await;
+    }
+}
+
+/// A place whose owner has not to go; as before when this is dropped.
+#[derive(Debug)]
+pub(crate) struct LookedAt<'a> {
+    waiting: &'a Waiting,
+    entry: Option<Entry>,
+}
+
+impl Drop for LookedAt<'_> {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            self.waiting.room.inner().speaking.insert(self.waiting.number, entry);
+        }
     }
 }
 
