@@ -166,8 +166,8 @@ macro_rules! settings {
         ///
         /// [`Dialect::Json`] is for servers that are not made with pnet, and for reading along. Such a client listens for
         /// 0.2 s whether the server speaks first, as the Python library's does; then it says `handShake`, and after 2 s
-        /// without an answer takes the server for one that has no handshake, unless the protocol has credentials, which a
-        /// server may look at for longer. Answers without `re` are told by their
+        /// without an answer takes the server for one that has no handshake, unless it was shown credentials, which it may
+        /// look at for longer. Answers without `re` are told by their
         /// action, and a server of the old form is sent one packet at a time: `docs/wire.md` §11.7.
         pub const fn dialect(mut self, dialect: Dialect) -> Self {
             self.config.dialect = dialect;

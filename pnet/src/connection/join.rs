@@ -114,8 +114,8 @@ impl Joining {
         }
         machine.greet(credentials, limits, heartbeat_ms, micros_now(), &mut self.out);
         self.write().await.map_err(ConnectError::Broken)?;
-        // A server that looks at credentials has a handshake, and may take its time for it.
-        let patience = if info.credentials.is_some() { Duration::MAX } else { config::NO_HANDSHAKE };
+        // Who has shown credentials is owed an answer, however long it takes to look at them.
+        let patience = if credentials.is_empty() { config::NO_HANDSHAKE } else { Duration::MAX };
         match timeout(patience, self.json_welcome(&mut machine)).await {
             Ok(welcome) => welcome,
             Err(_) => Ok(machine.give_up()),
