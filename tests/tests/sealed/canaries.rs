@@ -8,6 +8,7 @@ use std::{
     pin::Pin,
     sync::{Arc, LazyLock, Mutex, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
@@ -18,13 +19,16 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use super::{
     relay::{PostOffice, Relay},
     support::{
-        ADA, Arrived, BOB, BOB_SEALING, Post, PostFromServer, SealedNote, base64url, fingerprint, identity, note, pem,
-        rsa, sealing_key, verified,
+        ADA, Arrived, BOB, BOB_SEALING, EVE, Post, PostFromServer, SealedNote, base64url, fingerprint, identity, note,
+        pem, rsa, sealing_key, verified,
     },
 };
 
 /// How all begins that is sealed here.
 const CANARY: &str = "the canary that is sealed in round";
+
+/// Longer than any handshake takes.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What all threads log that have no log of their own.
 static LOG: LazyLock<Log> = LazyLock::new(|| {
@@ -139,15 +143,19 @@ async fn nobody_sees_what_is_sealed() {
     let mut secrets: Vec<Vec<u8>> = vec![CANARY.as_bytes().to_vec()];
 
     let state = Arc::new(Relay::default());
-    let server = pnet::memory::serve(PostOffice, Arc::clone(&state));
+    let relay = || pnet::serve(PostOffice, Arc::clone(&state)).handshake_timeout(PATIENCE);
+    let (in_plain_text, in_tls) = (relay().in_memory(), relay().identity(identity(EVE)).in_memory());
     for round in 0..rounds {
+        let is_tls = round % 4 >= 2;
+        let server = if is_tls { &in_tls } else { &in_plain_text };
         let dialect = if round % 2 == 0 { Dialect::Native } else { Dialect::Json };
         let mut joined = Vec::new();
         for _ in 0..2 {
             let io = server.connector().open().await.expect("the relay is there");
             let io = Recorded { io, tape: Arc::clone(&tape) };
-            let client = connect_inbox::<Post>().dialect(dialect).over(io, PeerAddr::Memory).await;
-            joined.push(client.expect("memory connects"));
+            let builder = connect_inbox::<Post>().dialect(dialect).handshake_timeout(PATIENCE);
+            let builder = if is_tls { builder.pin(fingerprint(EVE)) } else { builder };
+            joined.push(builder.over(io, PeerAddr::Memory).await.expect("memory connects"));
         }
         let (bob, mut inbox) = joined.pop().expect("there are two");
         let (ada, _others) = joined.pop().expect("there are two");
@@ -181,7 +189,7 @@ async fn nobody_sees_what_is_sealed() {
     }
 
     // Keys, and what is said of them where they cannot be read.
-    let keys = [pem(rsa(ADA)), pem(rsa(BOB)), pem(rsa(BOB_SEALING))];
+    let keys = [pem(rsa(ADA)), pem(rsa(BOB)), pem(rsa(BOB_SEALING)), pem(rsa(EVE))];
     for pem in &keys {
         let body = body(pem);
         let der = base64::engine::general_purpose::STANDARD.decode(&body).expect("it is base64");
