@@ -23,7 +23,7 @@ impl Public {
         if !is_taken_exponent(&key.e_bytes()) {
             return Err("an RSA key with another exponent than an odd one of 65537 to 2^33".to_owned());
         }
-        // One key, one fingerprint: the numbers could be written in other ways, or something could follow them.
+        // One key, one fingerprint. The library refuses other forms by now; this does not rest on it.
         match key.to_public_key_der() {
             Ok(der) if der.as_bytes() == spki => Ok(Self { key, fingerprint: fingerprint(spki) }),
             _ => Err("an RSA key that is not written as DER wants it".to_owned()),
@@ -165,5 +165,11 @@ mod tests {
         Public::read(&[&der[..], &[0]].concat()).expect_err("something follows");
         Public::read(&der[..der.len() - 1]).expect_err("its end is missing");
         Public::read(b"").expect_err("there is nothing");
+        // Without the `NULL` behind the algorithm, which some programs leave out.
+        assert_eq!((&der[..2], &der[4..6], &der[17..19]), (&[0x30, 0x82][..], &[0x30, 0x0d][..], &[5, 0][..]));
+        let mut bare = der.clone();
+        bare.drain(17..19);
+        (bare[3], bare[5]) = (der[3] - 2, 0x0b);
+        Public::read(&bare).expect_err("it is another form of the same key");
     }
 }
