@@ -1,6 +1,6 @@
 //! Defaults that are this crate's own; what goes over the wire is in [`Limits`](pnet_protocol::limits::Limits).
 
-use std::time::Duration;
+use std::{num::NonZero, time::Duration};
 
 use pnet_protocol::limits::Limits;
 use tokio::time::Instant;
@@ -12,8 +12,6 @@ pub const DEFAULT_ADDRESS: &str = "127.0.0.1:25565";
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// Handshake and connect handler together.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Runs of a handler that authenticates, of one server.
-pub(crate) const AUTHENTICATING: usize = 32;
 /// Clients of a server that shuts down are told to come back no sooner.
 pub(crate) const COME_BACK: Duration = Duration::from_secs(1);
 /// A call without an own timeout.
@@ -39,6 +37,13 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(2);
 pub(crate) const LISTEN: Duration = Duration::from_millis(200);
 /// So long it waits for the answer to its own handshake, before it takes the server for one that has none.
 pub(crate) const NO_HANDSHAKE: Duration = Duration::from_secs(2);
+
+/// Runs of a handler that authenticates, of one server: twice as many as there are cores, so that those who hash passwords use
+/// all of them and leave each connection's task its turn.
+pub(crate) fn authenticating() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    cores.saturating_mul(2).max(MIN_AUTHENTICATING)
+}
 
 /// A heartbeat in milliseconds: none, or from 1 s to 1 h.
 pub(crate) fn heartbeat_ms(every: Duration) -> u32 {
@@ -67,6 +72,7 @@ pub(crate) fn bounded(mut limits: Limits) -> Limits {
     limits
 }
 
+const MIN_AUTHENTICATING: usize = 4;
 const MIN_HEARTBEAT_MS: u32 = pnet_protocol::limits::MIN_HEARTBEAT_MS;
 const MAX_HEARTBEAT_MS: u32 = 3_600_000;
 const MAX_PLACES: u32 = 32_768;

@@ -164,11 +164,16 @@ impl<S: Service> ServerBuilder<S> {
         self
     }
 
-    /// How many runs of the handler under `#[action(authenticate)]` there may be at once; 32 by default, at least 1. Others
-    /// wait for their turn, within the [`handshake_timeout`](Self::handshake_timeout).
+    /// How many runs of the handler under `#[action(authenticate)]` there may be at once; by default twice as many as the
+    /// machine has cores, and at least 4. 0 is taken as 1. Others wait for their turn, within the
+    /// [`handshake_timeout`](Self::handshake_timeout); where many wait, the oldest are closed.
     ///
-    /// So a crowd that logs in with slow password hashes leaves the machine some time for those who are in. A handler that
-    /// only asks a database may have more.
+    /// So a crowd that logs in with slow password hashes leaves the machine some time for those who are in. A hash belongs on
+    /// [`spawn_blocking`](tokio::task::spawn_blocking): on the threads that move packets it keeps all others waiting. Each run
+    /// is one thread that computes then, and the more there are beside those of the connections, the later these have their
+    /// turn. A handler that only asks a database may have many more.
+    ///
+    /// A run that takes too long is dropped and does not count any more. A hash that it has begun on another thread goes on.
     pub const fn max_authenticating(mut self, at_once: usize) -> Self {
         self.config.max_authenticating = at_once;
         self
@@ -565,7 +570,7 @@ impl Default for ServerConfig {
             limits: Limits::default(),
             dialects: Dialects { native: true, json: true },
             old_clients: false,
-            max_authenticating: config::AUTHENTICATING,
+            max_authenticating: config::authenticating(),
             call_timeout: Some(config::CALL),
             handshake_timeout: config::HANDSHAKE,
             grace: config::GRACE,
