@@ -19,35 +19,17 @@
 //! done in 35.3 s
 //! ```
 
-use std::{
-    error::Error,
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
-use pnet::{Client, ConnectError, Fingerprint, Identity, Packet, Server, action, actions, protocol};
-use serde::{Deserialize, Serialize};
+use pnet::{Client, ConnectError, Fingerprint, Identity, Server, action, actions, protocol};
+use pnet_examples::calls::{Calls, Square, Squared, millis, squared};
 use tokio::{
     runtime::Runtime,
     sync::Semaphore,
     task::JoinSet,
-    time::{Instant, interval_at, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Square {
-    n: u64,
-}
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Squared {
-    n: u64,
-}
 
 protocol! {
     pub Squares {
@@ -57,7 +39,7 @@ protocol! {
 
 #[action("SQUARE")]
 fn square(p: Square) -> Squared {
-    Squared { n: p.n.wrapping_mul(p.n) }
+    squared(&p)
 }
 
 actions! { pub server SquaresServer for Squares: square }
@@ -93,25 +75,29 @@ async fn run(size: Size, server: Server<Squares>, pin: Fingerprint, newcomers: &
     let clients = try_join_all((0..CONNECTIONS).map(|_| connect(address, pin))).await?;
     println!("server: a key of {BITS} bits, {} connections open", clients.len());
 
-    let seen = Arc::new(Seen::default());
+    let calls = Arc::new(Calls::default());
     let mut calling = JoinSet::new();
     for (index, client) in (0..).zip(clients) {
-        calling.spawn(call(client, EVERY * index / CONNECTIONS, Arc::clone(&seen)));
+        let calls = Arc::clone(&calls);
+        calling.spawn(async move {
+            calls.make(index, CONNECTIONS, |square| client.call(square)).await;
+            client
+        });
     }
     sleep(ALONE).await;
-    seen.beside.store(true, Relaxed);
+    calls.go_beside();
     let made = newcomers.spawn(shake(size, address, pin)).await?;
-    seen.ended.store(true, Relaxed);
+    calls.end();
     while let Some(ended) = calling.join_next().await {
         ended?.close().await;
     }
 
-    let (alone, beside) = (Delays::of(&seen.alone), Delays::of(&seen.meanwhile));
+    let (alone, beside) = (calls.alone(), calls.beside());
     println!("alone: {alone}");
     println!("beside: {beside}");
     let seconds = made.time.as_secs_f64();
     println!("beside: {} handshakes in {seconds:.1} s, {:.0} a second", made.count, f64::from(made.count) / seconds);
-    let failed = seen.failed.load(Relaxed);
+    let failed = calls.failed();
     println!(
         "promise: every call is answered, and every new client welcomed; measured: {failed} calls failed, {} clients failed",
         made.failed
@@ -131,42 +117,6 @@ async fn run(size: Size, server: Server<Squares>, pin: Fingerprint, newcomers: &
 
 async fn connect(address: SocketAddr, pin: Fingerprint) -> Result<Client<Squares>, ConnectError> {
     pnet::connect(SquaresClient, ()).pin(pin).to(address).await
-}
-
-// Those that are connected.
-
-/// What became of their calls.
-#[derive(Default)]
-struct Seen {
-    /// Whether new clients are coming.
-    beside: AtomicBool,
-    ended: AtomicBool,
-    alone: Mutex<Vec<Duration>>,
-    meanwhile: Mutex<Vec<Duration>>,
-    failed: AtomicU64,
-}
-
-/// Makes calls on one connection until that is to end.
-async fn call(client: Client<Squares>, first: Duration, seen: Arc<Seen>) -> Client<Squares> {
-    let mut ticks = interval_at(Instant::now() + first, EVERY);
-    let mut n = 0;
-    loop {
-        let due = ticks.tick().await;
-        if seen.ended.load(Relaxed) {
-            return client;
-        }
-        let delays = if seen.beside.load(Relaxed) { &seen.meanwhile } else { &seen.alone };
-        match client.call(Square { n }).await {
-            Ok(answer) if answer.n == n.wrapping_mul(n) => locked(delays).push(due.elapsed()),
-            answer => {
-                // The first one tells enough.
-                if seen.failed.fetch_add(1, Relaxed) == 0 {
-                    println!("a call failed: {:?}", answer.map(|answer| answer.n));
-                }
-            }
-        }
-        n += 1;
-    }
 }
 
 // Those that come new.
@@ -238,44 +188,11 @@ impl Size {
     }
 }
 
-/// How long calls took.
-struct Delays {
-    calls: usize,
-    p50: Duration,
-    p99: Duration,
-}
-
-impl Delays {
-    fn of(delays: &Mutex<Vec<Duration>>) -> Self {
-        let mut delays = locked(delays);
-        delays.sort_unstable();
-        let at = |percent: usize| delays.get(delays.len() * percent / 100).copied().unwrap_or_default();
-        Self { calls: delays.len(), p50: at(50), p99: at(99) }
-    }
-}
-
-impl std::fmt::Display for Delays {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (p50, p99) = (millis(self.p50), millis(self.p99));
-        write!(f, "{} calls answered, half of them within {p50:.1} ms, 99 of 100 within {p99:.1} ms", self.calls)
-    }
-}
-
-fn millis(delay: Duration) -> f64 {
-    delay.as_secs_f64() * 1000.0
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Beside the seconds that were asked for.
 const LIMIT: Duration = Duration::from_secs(60);
 const BITS: u32 = 2048;
 /// That make calls.
 const CONNECTIONS: u32 = 100;
-/// Between two calls of one of them.
-const EVERY: Duration = Duration::from_millis(100);
 /// How long they are alone.
 const ALONE: Duration = Duration::from_secs(5);
 /// Handshakes that are under way; the server takes 256.

@@ -1,4 +1,6 @@
-//! Runnable programs, one per idea: see the files beside this package's manifest.
+//! Runnable programs, one per idea: see the files beside this package's manifest. What some of them share is in here.
+
+pub mod calls;
 
 /// The programs of `docs/migration.md`, compiled.
 #[cfg(doctest)]
