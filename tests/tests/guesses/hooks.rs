@@ -51,6 +51,8 @@ fn fragile<F: Future>(future: F) -> Fragile<F> {
 
 type Outcome = Result<Visitor, Refused>;
 
+type MakePorter = fn() -> Porter;
+
 fn panics() -> Outcome {
     panic!("looked at")
 }
@@ -71,7 +73,7 @@ async fn told(porter: impl Fn() -> Porter) -> Vec<(CloseCode, String, Retry)> {
 
 #[tokio::test(start_paused = true)]
 async fn panics_refuse_wherever_they_are() {
-    let porters: [(&str, fn() -> Porter); 6] = [
+    let porters: [(&str, MakePorter); 6] = [
         ("at once", || Porter::new(|_, _| -> std::future::Ready<Outcome> { panic!("asked") })),
         ("when polled", || Porter::new(|_, _| async { panics() })),
         ("when polled again", || {

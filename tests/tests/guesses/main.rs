@@ -112,7 +112,7 @@ async fn none_of_many_guesses_is_let_in() {
     assert_eq!(all_told.len(), 1, "all are told the same: {all_told:?}");
     assert!(most < MEMORY, "{most} bytes more than before");
     let left = HEAP.current_usage().saturating_sub(before);
-    let expected: Vec<_> = (0..delays.len()).map(|n| delay(n)).collect();
+    let expected: Vec<_> = (0..delays.len()).map(delay).collect();
     assert_eq!(delays, expected, "who goes on is never forgotten");
     assert!(delays.len() >= 3, "{} tries", delays.len());
     eprintln!(
