@@ -436,10 +436,6 @@ impl Refused {
         &self.reason
     }
 
-    pub(crate) const fn retry(&self) -> Retry {
-        self.retry
-    }
-
     /// What the other side is told, with the code for it.
     pub(crate) fn close(&self, code: CloseCode) -> Close<'_> {
         Close::new(code, &self.reason).with_retry(self.retry)

@@ -16,12 +16,16 @@ use crate::{
 /// What a hook's function returns, whatever its type.
 pub(crate) type Hooked<T = (), E = Refused> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
-/// Runs a hook; `name` is what its user calls it, and `panicking` is what comes of it if it panics.
+/// A hook has panicked, which is in the log. What comes of that is for its caller to say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Panicked;
+
+/// Runs a hook; `name` is what its user calls it.
 ///
 /// # Cancel safety
 ///
 /// Dropped before it is ready, the hook's future is dropped.
-pub(crate) async fn run<T, E>(name: &str, panicking: E, hook: impl FnOnce() -> Hooked<T, E>) -> Result<T, E> {
+pub(crate) async fn run<T, E>(name: &str, hook: impl FnOnce() -> Hooked<T, E>) -> Result<Result<T, E>, Panicked> {
     let done = match catch_unwind(AssertUnwindSafe(hook)) {
         Ok(hooked) => {
             let mut running = Running { name, hooked: Some(hooked) };
@@ -36,9 +40,9 @@ pub(crate) async fn run<T, E>(name: &str, panicking: E, hook: impl FnOnce() -> H
         }
         Err(panic) => Err(panic),
     };
-    done.unwrap_or_else(|panic| {
+    done.map_err(|panic| {
         failed(name, panic);
-        Err(panicking)
+        Panicked
     })
 }
 

@@ -10,7 +10,7 @@ use pnet_protocol::{
 
 use crate::{
     error::{ConnectError, Refused},
-    hook::{self, Hooked},
+    hook::{self, Hooked, Panicked},
 };
 
 /// Where the credentials of a client come from.
@@ -71,8 +71,8 @@ impl Offer {
             Self::Nothing => Ok(Arc::default()),
             Self::Settled(settled) => settled.clone().map_err(ConnectError::Credentials),
             Self::Asked(ask) => {
-                let panicking = ConnectError::Hook(Refused::new("internal error"));
-                hook::run("credentials_with", panicking, || ask()).await.map(Arc::new)
+                let asked = hook::run("credentials_with", || ask()).await;
+                asked.unwrap_or_else(|Panicked| Err(ConnectError::Hook(Refused::new("internal error")))).map(Arc::new)
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     config,
     connection::{Conn, driver::Dispatch},
     error::{Closed, ClosedBy, ConnectError, Refused},
-    hook,
+    hook::{self, Panicked},
     transport::{PeerAddr, Transport},
 };
 
@@ -190,7 +190,10 @@ where
 /// Runs the user's part of an attempt.
 async fn run_hook<P: Phase>(connected: Option<&Hook<P>>, client: &Client<P>) -> Result<(), Refused> {
     match connected {
-        Some(connected) => hook::run("connected", Refused::new("internal error"), || connected(client.clone())).await,
+        Some(connected) => {
+            let done = hook::run("connected", || connected(client.clone())).await;
+            done.unwrap_or_else(|Panicked| Err(Refused::new("internal error")))
+        }
         None => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use pnet_protocol::{
 
 use crate::{
     error::Refused,
-    hook::{self, Hooked},
+    hook::{self, Hooked, Panicked},
     transport::PeerAddr,
 };
 
@@ -71,9 +71,9 @@ impl Clients {
                 return Err(Refused::new(format!("this client's key {key} is not on the server's list")));
             }
             Self::Checked(check) => {
+                let checked = Box::pin(hook::run("clients_by", || check(key, addr.clone()))).await;
                 // A fault of this side is no word about the client.
-                let panicking = Refused::new("internal error").come_back(SOON);
-                Box::pin(hook::run("clients_by", panicking, || check(key, addr.clone()))).await?;
+                checked.unwrap_or_else(|Panicked| Err(Refused::new("internal error").come_back(SOON)))?;
             }
         }
         Ok(true)

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use pnet_protocol::{close::Retry, handshake::ShapePolicy, secret::SecretBytes};
+use pnet_protocol::{handshake::ShapePolicy, secret::SecretBytes};
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep, timeout_at},
@@ -16,7 +16,7 @@ use crate::{
     authenticate::{Arrival, User},
     connection::join::JoinError,
     error::Refused,
-    hook,
+    hook::{self, Panicked},
 };
 
 /// What the clients of a server share while it is found out who they are.
@@ -31,6 +31,15 @@ pub(super) struct LetIn {
     pub(super) user: Option<User>,
     /// How much of the schema it may learn.
     pub(super) shapes: ShapePolicy,
+}
+
+/// What a look at a client has come to.
+enum Found {
+    User(User),
+    /// By the program.
+    Refused(Refused),
+    /// The program's handler has failed itself.
+    Fault(&'static str),
 }
 
 impl Authentication {
@@ -72,18 +81,17 @@ impl Serving {
         deadline: Instant,
     ) -> Result<Result<LetIn, Refused>, JoinError> {
         let refused = match self.find_out(arrival, credentials, place, deadline).await? {
-            Ok(user) => return Ok(Ok(LetIn { user: Some(user), shapes: ShapePolicy::Shapes })),
-            Err(refused) => refused,
+            Found::User(user) => return Ok(Ok(LetIn { user: Some(user), shapes: ShapePolicy::Shapes })),
+            // That is no word about the client, and no failed try.
+            Found::Fault(reason) => return Ok(Err(Refused::new(reason).come_back(SOON))),
+            Found::Refused(refused) => refused,
         };
-        // What asks the client to come back is a fault of this side, and no failed try.
-        if !matches!(refused.retry(), Retry::After(_)) {
-            let delay = self.authentication.failed(arrival);
-            let until = (Instant::now() + delay).min(deadline);
-            tokio::select! {
-                biased;
-                () = self.core.stop.cancelled() => {}
-                () = sleep(until.saturating_duration_since(Instant::now())) => {}
-            }
+        let delay = self.authentication.failed(arrival);
+        let until = (Instant::now() + delay).min(deadline);
+        tokio::select! {
+            biased;
+            () = self.core.stop.cancelled() => {}
+            () = sleep(until.saturating_duration_since(Instant::now())) => {}
         }
         Ok(Err(refused))
     }
@@ -94,22 +102,23 @@ impl Serving {
         credentials: SecretBytes,
         place: &Waiting,
         deadline: Instant,
-    ) -> Result<Result<User, Refused>, JoinError> {
+    ) -> Result<Found, JoinError> {
         let run = async {
             // The semaphore is never closed.
             let _permit = self.authentication.at_once.acquire().await;
             // Beyond this, a crowd does not make the server begin with everybody and be done with nobody: what a handler has
             // others do, on threads for blocking work for one, goes on when the handler is dropped.
             let _stays = place.is_looked_at();
-            // A fault of this side is no word about the client.
-            let panicking = Refused::new("internal error").come_back(SOON);
-            hook::run("authenticate", panicking, || self.service.authenticate(arrival.clone(), credentials)).await
+            hook::run("authenticate", || self.service.authenticate(arrival.clone(), credentials)).await
         };
         tokio::select! {
             biased;
-            done = timeout_at(deadline, run) => Ok(done.unwrap_or_else(|_| {
-                Err(Refused::new("finding out who this client is took too long").come_back(SOON))
-            })),
+            done = timeout_at(deadline, run) => Ok(match done {
+                Ok(Ok(Ok(user))) => Found::User(user),
+                Ok(Ok(Err(refused))) => Found::Refused(refused),
+                Ok(Err(Panicked)) => Found::Fault("internal error"),
+                Err(_) => Found::Fault("finding out who this client is took too long"),
+            }),
             () = self.core.stop.cancelled() => Err(JoinError::GoingAway),
         }
     }
