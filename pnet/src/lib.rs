@@ -47,7 +47,8 @@
 //! - Declaring: [`Packet`], [`Schema`], [`protocol!`], [`action`], [`actions!`], [`Bytes`].
 //! - Handlers' arguments: [`Provide`], [`Extract`], [`Meta`].
 //! - Packets made at run time: [`Json`].
-//! - Who is at the other end: `Identity`, `Certificates`, [`Fingerprint`], [`TlsPolicy`].
+//! - Who is at the other end: `Identity`, `Certificates`, [`Fingerprint`], [`TlsPolicy`]; as a person: [`Credentials`],
+//!   [`Arrival`], [`Refused`], [`Secret`].
 //! - Packets that relays cannot read, with the feature `sealed`: `Sealed`, `SealingKey`, `Announcement`, `Opener`.
 //! - Without sockets: [`memory`]. Other transports: [`transport`].
 //!
