@@ -23,13 +23,15 @@ use std::{
     time::Duration,
 };
 
-use pnet::{Arrival, Backoff, CloseCode, Closed, ConnectError, Hub, Packet, Refused, Retry, action, actions, protocol};
+use pnet::{
+    Arrival, Backoff, CloseCode, Closed, ConnectError, Hub, Packet, Refused, Retry, Secret, action, actions, protocol,
+};
 use serde::{Deserialize, Serialize};
 
 /// What a client shows.
 #[derive(Serialize, Deserialize)]
 enum Login {
-    Password { name: String, password: String },
+    Password { name: String, password: Secret },
     Ticket(u32),
 }
 
@@ -56,16 +58,22 @@ struct User {
 }
 
 struct App {
-    passwords: HashMap<&'static str, &'static str>,
+    passwords: HashMap<&'static str, Secret>,
     tickets: AtomicU32,
+}
+
+impl App {
+    fn knows(&self, name: &str, password: &Secret) -> bool {
+        // `==` would tell by its duration how much of a guess is right.
+        self.passwords.get(name).is_some_and(|known| known.ct_eq(password.expose()))
+    }
 }
 
 #[action(authenticate)]
 async fn who(login: Login, from: &Arrival, app: &App) -> Result<User, Refused> {
     match login {
-        Login::Password { name, password } if app.passwords.get(&*name).is_some_and(|known| *known == password) => {
-            Ok(User { name })
-        }
+        // A real one compares hashes that are made for passwords.
+        Login::Password { name, password } if app.knows(&name, &password) => Ok(User { name }),
         Login::Ticket(ticket) if ticket == app.tickets.load(Ordering::Relaxed) && from.addr().is_local() => {
             Ok(User { name: "ada".to_owned() })
         }
@@ -90,16 +98,16 @@ actions! { client ChatClient for Chat: }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let app = Arc::new(App { passwords: HashMap::from([("ada", "lovelace")]), tickets: AtomicU32::new(7) });
+    let app = Arc::new(App { passwords: HashMap::from([("ada", "lovelace".into())]), tickets: AtomicU32::new(7) });
     let server = pnet::serve(ChatServer, Arc::clone(&app)).bind("127.0.0.1:0").await?;
     let address = server.local_addr();
 
-    let ada = Login::Password { name: "ada".to_owned(), password: "lovelace".to_owned() };
+    let ada = Login::Password { name: "ada".to_owned(), password: "lovelace".into() };
     let chat = pnet::connect(ChatClient, ()).credentials(&ada).to(address).await?;
     println!("{}", chat.call(Say { text: "hello".to_owned() }).await?.text);
     chat.close().await;
 
-    let eve = Login::Password { name: "ada".to_owned(), password: "swordfish".to_owned() };
+    let eve = Login::Password { name: "ada".to_owned(), password: "swordfish".into() };
     match pnet::connect(ChatClient, ()).credentials(&eve).to(address).await {
         Err(ConnectError::Refused(closed)) => println!("eve: {closed}"),
         _ => return Err("eve was let in".into()),
