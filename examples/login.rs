@@ -78,8 +78,8 @@ async fn who(login: Login, from: &Arrival, app: &App) -> Result<User, Refused> {
             Ok(User { name: "ada".to_owned() })
         }
         Login::Password { .. } => Err("wrong name or password".into()),
-        // A client that connects again shows another one then.
-        Login::Ticket(_) => Err(Refused::new("this ticket has expired").come_back(Duration::from_millis(10))),
+        // A client that connects again asks for another one, and shows that.
+        Login::Ticket(_) => Err("this ticket has expired".into()),
     }
 }
 

@@ -65,6 +65,27 @@ pub struct Arrival {
 pub(crate) type Detail = Arc<dyn Any + Send + Sync>;
 
 impl Arrival {
+    /// A client at this address, which has shown no key: for tests of handlers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use pnet::{Arrival, Dialect, transport::PeerAddr};
+    ///
+    /// let from = Arrival::new(PeerAddr::Memory, Dialect::Native);
+    /// assert!(from.addr().is_local() && from.key().is_none() && !from.is_encrypted());
+    /// ```
+    #[must_use]
+    pub const fn new(addr: PeerAddr, dialect: Dialect) -> Self {
+        Self { addr, key: None, trusted: false, encrypted: false, dialect, detail: None }
+    }
+
+    /// The same, with a key that it has proved to hold: nobody else can read along.
+    #[must_use]
+    pub fn with_key(self, key: Fingerprint) -> Self {
+        Self { key: Some(key), encrypted: true, ..self }
+    }
+
     /// Who is there.
     #[must_use]
     pub const fn addr(&self) -> &PeerAddr {

@@ -81,6 +81,13 @@ impl Closed {
     }
 }
 
+impl Closed {
+    /// Whether the other side would not have what this side has shown, and says nothing about coming back with something else.
+    pub(crate) fn refuses_credentials(&self) -> bool {
+        self.code == CloseCode::Unauthorized && self.by == ClosedBy::Peer && self.retry == Retry::Unspecified
+    }
+}
+
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by = match self.by {
@@ -307,6 +314,9 @@ pub enum ConnectError {
         /// What it declares.
         credentials: &'static str,
     },
+    /// This side's own [`credentials_with`](crate::ClientBuilder::credentials_with) had nothing to show, or panicked.
+    #[error("there are no credentials to show: {}", .0.reason())]
+    NothingToShow(Refused),
     /// The two ends do not speak the same protocol, or the other end is no pnet server.
     #[error("the handshake failed")]
     Handshake(#[source] HandshakeError),
@@ -322,10 +332,9 @@ pub enum ConnectError {
         /// How long was waited.
         after: Duration,
     },
-    /// This side's own [`connected`](crate::ReconnectBuilder::connected) did not want the connection, or its
-    /// [`credentials_with`](crate::ClientBuilder::credentials_with) had nothing to show.
-    #[error("the connection was not wanted")]
-    Hook(#[source] Refused),
+    /// This side's own [`connected`](crate::ReconnectBuilder::connected) did not want the connection.
+    #[error("the connection was not wanted: {}", .0.reason())]
+    Hook(Refused),
 }
 
 impl ConnectError {
@@ -333,7 +342,7 @@ impl ConnectError {
     pub(crate) fn to_closed(&self) -> Closed {
         let (code, by, reason) = match self {
             Self::Refused(closed) => return closed.clone(),
-            Self::Hook(refused) => return Closed::refused(refused),
+            Self::Hook(refused) | Self::NothingToShow(refused) => return Closed::refused(refused),
             Self::Io { source, .. } | Self::Broken(source) => {
                 (CloseCode::Lost, ClosedBy::Transport, format!("{self}: {source}"))
             }

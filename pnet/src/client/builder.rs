@@ -109,7 +109,7 @@ pub struct InboxBuilder<P> {
 pub(crate) struct ClientConfig {
     pub(crate) limits: Limits,
     pub(crate) dialect: Dialect,
-    pub(super) credentials: Offer,
+    pub(crate) credentials: Offer,
     pub(super) call_timeout: Option<Duration>,
     pub(crate) handshake_timeout: Duration,
     pub(super) heartbeat_ms: u32,
@@ -215,11 +215,11 @@ macro_rules! settings {
         /// what becomes a [`Refused`](crate::Refused).
         ///
         /// It runs once the server is known to be the right one, and has what is left of the
-        /// [`handshake_timeout`](Self::handshake_timeout). An error of it is a [`ConnectError::Hook`], and so is a panic: a client
-        /// that reconnects tries again later, unless the error is [`for_good`](crate::Refused::for_good).
+        /// [`handshake_timeout`](Self::handshake_timeout). An error of it, and a panic, is a [`ConnectError::NothingToShow`]: a
+        /// client that reconnects tries again later, unless it is [`for_good`](crate::Refused::for_good).
         ///
-        /// A server that refuses the credentials sends the client away for good, unless it says when to
-        /// [come back](crate::Refused::come_back).
+        /// A client that reconnects and whose credentials are refused asks once more. If it is given something else, it
+        /// tries again, as after any lost connection; if it is given the same, it ends with the server's reason.
         ///
         /// # Examples
         ///
@@ -230,10 +230,13 @@ macro_rules! settings {
         /// # #[derive(Serialize, Deserialize)] pub struct Ticket(String);
         /// # protocol! { pub Quiz { credentials Ticket; client { Ask } } }
         /// # actions! { pub client Ui for Quiz: }
-        /// # async fn fresh_ticket() -> Result<Ticket, std::io::Error> { Ok(Ticket(String::new())) }
-        /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+        /// # struct Office; impl Office { async fn fresh_ticket(&self) -> Result<Ticket, std::io::Error> { Ok(Ticket(String::new())) } }
+        /// # async fn example(office: std::sync::Arc<Office>) -> Result<(), Box<dyn std::error::Error>> {
         /// let quiz = pnet::connect(Ui, ())
-        ///     .credentials_with(async || fresh_ticket().await.map_err(|error| Refused::new(error.to_string())))
+        ///     .credentials_with(move || {
+        ///         let office = office.clone();
+        ///         async move { office.fresh_ticket().await.map_err(|error| Refused::new(error.to_string())) }
+        ///     })
         ///     .reconnect(Backoff::default())
         ///     .to(pnet::DEFAULT_ADDRESS)
         ///     .await?;

@@ -1,15 +1,19 @@
 //! What a client shows to be let in, as far as that is settled before it connects.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use pnet_protocol::{
+    close::Retry,
     credentials::{Credentials, CredentialsError, CredentialsOf},
     protocol::Protocol,
     secret::SecretBytes,
 };
 
 use crate::{
-    error::{ConnectError, Refused},
+    error::{Closed, ConnectError, Refused},
     hook::{self, Hooked, Panicked},
 };
 
@@ -22,11 +26,24 @@ pub(crate) enum Offer {
     /// The same for each connection, as JSON; or why they cannot be sent.
     Settled(Result<Arc<SecretBytes>, CredentialsError>),
     /// Asked for at each connection.
-    Asked(Arc<dyn Fn() -> Asking + Send + Sync>),
+    Asked(Arc<Asked>),
 }
 
-/// Credentials that were asked for, as JSON.
-pub(crate) type Asking = Hooked<SecretBytes, ConnectError>;
+/// Credentials that the program is asked for.
+pub(crate) struct Asked {
+    ask: Box<dyn Fn() -> Asking + Send + Sync>,
+    last: Mutex<Last>,
+}
+
+/// As JSON.
+type Asking = Hooked<SecretBytes, ConnectError>;
+
+#[derive(Default)]
+struct Last {
+    shown: Arc<SecretBytes>,
+    /// What the server said to that, if it would not have it.
+    refusal: Option<Closed>,
+}
 
 impl Offer {
     pub(super) fn settled(credentials: &impl Credentials) -> Self {
@@ -39,10 +56,11 @@ impl Offer {
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoCredentials<Pr, M>> + Send + 'static,
     {
-        Self::Asked(Arc::new(move || {
+        let ask = Box::new(move || -> Asking {
             let asked = ask();
             Box::pin(async move { asked.await.into_json() })
-        }))
+        });
+        Self::Asked(Arc::new(Asked { ask, last: Mutex::default() }))
     }
 
     pub(super) const fn is_nothing(&self) -> bool {
@@ -70,11 +88,36 @@ impl Offer {
         match self {
             Self::Nothing => Ok(Arc::default()),
             Self::Settled(settled) => settled.clone().map_err(ConnectError::Credentials),
-            Self::Asked(ask) => {
-                let asked = hook::run("credentials_with", || ask()).await;
-                asked.unwrap_or_else(|Panicked| Err(ConnectError::Hook(Refused::new("internal error")))).map(Arc::new)
-            }
+            Self::Asked(asked) => asked.json().await,
         }
+    }
+
+    /// The server would not have what was shown: whether something else may be shown next time.
+    pub(crate) fn refused(&self, closed: &Closed) -> bool {
+        let Self::Asked(asked) = self else { return false };
+        asked.last().refusal = Some(closed.clone());
+        true
+    }
+}
+
+impl Asked {
+    async fn json(&self) -> Result<Arc<SecretBytes>, ConnectError> {
+        let asked = hook::run("credentials_with", || (self.ask)()).await;
+        let none = |Panicked| Err(ConnectError::NothingToShow(Refused::new("internal error")));
+        let json = Arc::new(asked.unwrap_or_else(none)?);
+        let mut last = self.last();
+        // What was refused is not shown again.
+        if let Some(refusal) = last.refusal.take()
+            && last.shown == json
+        {
+            return Err(ConnectError::Refused(refusal.with_retry(Retry::Never)));
+        }
+        last.shown = Arc::clone(&json);
+        Ok(json)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,7 +169,7 @@ impl<Pr: Protocol, C: CredentialsOf<Pr>, X: Into<Refused>> IntoCredentials<Pr, F
     fn into_json(self) -> Result<SecretBytes, ConnectError> {
         match self {
             Ok(credentials) => credentials.into_json(),
-            Err(refused) => Err(ConnectError::Hook(refused.into())),
+            Err(refused) => Err(ConnectError::NothingToShow(refused.into())),
         }
     }
 }

@@ -101,7 +101,12 @@ where
     /// The next connection, or why there is none.
     async fn come_back(&mut self, mut why: Arc<Closed>) -> Result<Client<P>, Arc<Closed>> {
         loop {
-            let Some(asked) = why.comes_back() else { return Err(why) };
+            let asked = match why.comes_back() {
+                Some(asked) => asked,
+                // Other credentials may do.
+                None if why.refuses_credentials() && self.attempts.plan.config.credentials.refused(&why) => None,
+                None => return Err(why),
+            };
             let Some((attempt, delay)) = self.delays.next(asked) else { return Err(why) };
             let retry_at = config::after(delay);
             tracing::debug!(closed = %why, attempt, ?delay, "the client connects again later");

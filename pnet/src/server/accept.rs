@@ -159,8 +159,7 @@ impl Serving {
         let connecting = Box::pin(async move {
             let Connected { io, addr, key, detail } = accepted.connect(there).await?;
             // Its dialect is what its first byte says.
-            let (encrypted, dialect) = (key.is_some(), Dialect::Native);
-            let arrival = Arrival { addr, key, trusted: false, encrypted, dialect, detail };
+            let arrival = Arrival { key, encrypted: key.is_some(), detail, ..Arrival::new(addr, Dialect::Native) };
             Ok((Box::new(Plain(io)) as Box<dyn Driven>, arrival))
         });
         self.begin(connecting, &addr);

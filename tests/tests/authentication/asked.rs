@@ -53,7 +53,7 @@ async fn async_closures_give_them_or_say_why_not() {
     served.connect(given, PeerAddr::Memory).await.expect("is let in");
     let none = pnet::connect(GateClient, ()).credentials_with(async || Err::<Pass, _>("the safe is locked"));
     let error = served.connect(none, PeerAddr::Memory).await.expect_err("has nothing to show");
-    let ConnectError::Hook(refused) = error else { panic!("{error:?}") };
+    let ConnectError::NothingToShow(refused) = error else { panic!("{error:?}") };
     assert_eq!(refused.reason(), "the safe is locked");
 }
 
@@ -70,8 +70,9 @@ async fn it_has_no_more_time_than_the_handshake() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_for_good_unless_it_says_when_to_come_back() {
-    for comes_back in [false, true] {
+async fn who_is_refused_shows_something_else_or_nothing_more() {
+    // What is refused is the second; whether there is a third, and whether the server says when to come back.
+    for (changes, comes_back) in [(false, false), (true, false), (true, true)] {
         let asked = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&asked);
         let porter = Porter::new(move |pass, _| {
@@ -80,11 +81,11 @@ async fn a_refusal_is_for_good_unless_it_says_when_to_come_back() {
             std::future::ready(if pass.word == "2" { Err(expired) } else { visitor(&pass.word) })
         });
         let server = pnet::memory::serve(pnet_tests::gate::GateServer, porter);
-        let next = rising(1);
         let client: Client<Gate> = pnet::connect(GateClient, ())
             .credentials_with(move || {
-                count.fetch_add(1, Relaxed);
-                next()
+                let number = count.fetch_add(1, Relaxed) + 1;
+                let number = if changes { number } else { number.min(2) };
+                std::future::ready(Pass::new(&number.to_string()))
             })
             .reconnect(backoff())
             .via(server.connector())
@@ -93,14 +94,14 @@ async fn a_refusal_is_for_good_unless_it_says_when_to_come_back() {
         let peer = server.hub().peers().pop().expect("is there");
         peer.close_with(CloseCode::GoingAway, "", Retry::after(Duration::from_millis(1)));
         peer.closed().await;
-        if comes_back {
+        if changes {
             client.states().wait_for(|state| !matches!(state, LinkState::Up)).await.expect("the client is there");
             assert_eq!(client.call(Who {}).await.expect("is answered").name, "3");
         } else {
             let closed = client.closed().await;
             assert_eq!((closed.code(), closed.reason()), (CloseCode::Unauthorized, "expired"));
         }
-        assert_eq!(asked.load(Relaxed), if comes_back { 3 } else { 2 });
+        assert_eq!(asked.load(Relaxed), 3);
     }
 }
 

@@ -91,10 +91,13 @@ async fn trouble_with_the_first_credentials_is_an_error() {
         server.connect_with(builder).await.expect_err("is not let in")
     };
     let error = connect(|| Box::pin(ready(Err("no ticket yet".into())))).await;
-    assert!(matches!(&error, ConnectError::Hook(refused) if refused.reason() == "no ticket yet"), "{error:?}");
+    assert!(matches!(&error, ConnectError::NothingToShow(refused) if refused.reason() == "no ticket yet"), "{error:?}");
     for panics in [(|| panic!("asked")) as Odd, || Box::pin(async { panic!("polled") })] {
         let error = connect(panics).await;
-        assert!(matches!(&error, ConnectError::Hook(refused) if refused.reason() == "internal error"), "{error:?}");
+        assert!(
+            matches!(&error, ConnectError::NothingToShow(refused) if refused.reason() == "internal error"),
+            "{error:?}"
+        );
     }
     let since = Instant::now();
     let error = connect(|| Box::pin(pending())).await;
