@@ -7,6 +7,8 @@ use crate::limits::{HANDSHAKE_FRAME_LEN, Limits, REPORT_LEN, TEXT_LEN};
 use crate::protocol::ProtocolInfo;
 use crate::text::escape;
 
+use zeroize::Zeroizing;
+
 use super::hello::{Differ, Hello, Welcome};
 use super::report::MismatchReport;
 use super::{HandshakeError, MAX_VERSION, MIN_VERSION, ShapePolicy, exchange, take_preface};
@@ -57,7 +59,8 @@ impl ClientHandshake {
     /// Begins: writes the preface and HELLO.
     ///
     /// `credentials` are JSON text, or nothing: [`Credentials::to_json`](crate::credentials::Credentials::to_json). A server
-    /// refuses more than [`CREDENTIALS_LEN`](crate::limits::CREDENTIALS_LEN) bytes of them. `shapes` says how much the server is told about this side's schema if the fingerprints differ.
+    /// refuses more than [`CREDENTIALS_LEN`](crate::limits::CREDENTIALS_LEN) bytes of them. `shapes` says how much the server is
+    /// told about this side's schema if the fingerprints differ.
     pub fn new(
         info: &'static ProtocolInfo,
         credentials: &[u8],
@@ -86,7 +89,8 @@ impl ClientHandshake {
             heartbeat_ms,
         };
         out.extend_from_slice(&PREFACE);
-        put_body(out, Kind::Hello, &hello.to_body());
+        // Credentials are in it.
+        put_body(out, Kind::Hello, &Zeroizing::new(hello.to_body()));
         Self { info, shapes, native: false, state: State::Answer }
     }
 

@@ -1,7 +1,7 @@
 //! The bodies of HELLO, WELCOME and DIFFER.
 
 use crate::id::{ConnectionId, SessionToken};
-use crate::limits::{CREDENTIALS_LEN, Limits, PROTOCOL_NAME_LEN};
+use crate::limits::{CREDENTIALS_LEN, HANDSHAKE_FRAME_LEN, Limits, PROTOCOL_NAME_LEN};
 
 use super::HandshakeError;
 use super::tlv::{self, Fields, Once};
@@ -19,7 +19,8 @@ pub(super) struct Hello<'a> {
 
 impl<'a> Hello<'a> {
     pub(super) fn to_body(&self) -> Vec<u8> {
-        let mut body = Vec::new();
+        // With room from the start: what a buffer leaves behind when it grows is not wiped.
+        let mut body = Vec::with_capacity(HANDSHAKE_FRAME_LEN as usize);
         let (min, max) = self.versions;
         tlv::put(&mut body, tlv::VERSIONS, &[min.to_le_bytes(), max.to_le_bytes()].concat());
         tlv::put(&mut body, tlv::PROTOCOL, self.protocol.as_bytes());

@@ -63,9 +63,10 @@ impl ServerHandshake {
         result
     }
 
-    /// Opens the connection: writes WELCOME. The token is left out where it would travel in plain text beyond loopback. Only
-    /// after [`ServerStep::Hello`] with a matching fingerprint; with another
-    /// one it refuses the client, since the two sides would not understand each other.
+    /// Opens the connection: writes WELCOME. Leave the `token` out where it would travel in plain text beyond loopback.
+    ///
+    /// Only after [`ServerStep::Hello`] with a matching fingerprint; with another one it refuses the client, since the two sides
+    /// would not understand each other.
     pub fn welcome(&mut self, id: ConnectionId, token: Option<&SessionToken>, heartbeat_ms: u32, out: &mut Vec<u8>) {
         if !matches!(self.state, State::Decide { matches: true }) {
             debug_assert!(false, "`welcome` needs a hello that matches");
@@ -74,7 +75,8 @@ impl ServerHandshake {
             self.refuse(Close::new(code, &reason), out);
             return;
         }
-        let mut body = Vec::new();
+        // With room from the start: what a buffer leaves behind when it grows is not wiped.
+        let mut body = Vec::with_capacity(WELCOME_LEN);
         Welcome::put(&mut body, self.version, &id, token, &self.limits, heartbeat_ms);
         self.preface(out);
         put_body(out, Kind::Welcome, &body);
@@ -259,3 +261,5 @@ impl std::fmt::Debug for ClientHello {
 }
 
 const SHOWN_NAME_LEN: usize = 300;
+/// More than the body of a WELCOME has.
+const WELCOME_LEN: usize = 128;
