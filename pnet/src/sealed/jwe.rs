@@ -29,7 +29,7 @@ pub(super) struct Jwe {
 /// All that the protected header may say, and must say.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Header<'a> {
+struct JweHeader<'a> {
     #[serde(borrow)]
     alg: Cow<'a, str>,
     #[serde(borrow)]
@@ -44,7 +44,7 @@ impl Jwe {
     /// Seals a text, which is encrypted where it lies. `None` if the system gives no random numbers.
     pub(super) fn seal(to: &Public, mut text: Zeroizing<Vec<u8>>) -> Option<Self> {
         let kid = to.fingerprint().to_string();
-        let header = Header { alg: ALG.into(), enc: ENC.into(), typ: TYP.into(), kid: kid.into() };
+        let header = JweHeader { alg: ALG.into(), enc: ENC.into(), typ: TYP.into(), kid: kid.into() };
         let protected = encode(&serde_json::to_vec(&header).ok()?);
         // A new key for each text, so the IV could be anything.
         let (mut key, mut iv) = (Zeroizing::new([0; KEY_LEN]), [0; IV_LEN]);
@@ -98,7 +98,7 @@ impl Jwe {
             return None;
         }
         let header = decode(&self.protected)?;
-        let header: Header<'_> = object(&header)?;
+        let header: JweHeader<'_> = object(&header)?;
         let is_ours = header.alg == ALG && header.enc == ENC && header.typ == TYP && header.kid.parse() == Ok(key);
         is_ours.then_some(())
     }

@@ -24,7 +24,7 @@ pub(super) struct Jws<S> {
 /// All that the protected header may say, and must say.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Header<'a> {
+struct JwsHeader<'a> {
     #[serde(borrow)]
     alg: Cow<'a, str>,
     #[serde(borrow)]
@@ -37,7 +37,7 @@ impl Jws<String> {
     /// Signs with an identity. Takes about a millisecond; `None` if the system gives no random numbers.
     pub(super) fn sign(identity: &Identity, typ: &str, payload: &[u8]) -> Option<Self> {
         let kid = identity.fingerprint().to_string();
-        let header = Header { alg: ALG.into(), typ: typ.into(), kid: kid.into() };
+        let header = JwsHeader { alg: ALG.into(), typ: typ.into(), kid: kid.into() };
         let mut jws = Self {
             payload: encode(payload),
             protected: encode(&serde_json::to_vec(&header).ok()?),
@@ -65,7 +65,7 @@ impl<S: AsRef<str>> Jws<S> {
             return None;
         }
         let header = decode(protected)?;
-        let header: Header<'_> = object(&header)?;
+        let header: JwsHeader<'_> = object(&header)?;
         if header.alg != ALG || header.typ != typ {
             return None;
         }

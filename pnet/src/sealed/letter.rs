@@ -58,7 +58,7 @@ fn some<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow
 
 /// What a packet is sealed with beside itself.
 #[derive(Clone, Copy)]
-pub(super) struct Envelope {
+pub(super) struct Heading {
     /// The recipient's identity.
     pub(super) to: Fingerprint,
     /// The recipient's sealing key.
@@ -84,16 +84,16 @@ impl Unsealed {
     }
 
     /// The text to seal. `None` if the system gives no random numbers.
-    pub(super) fn into_text(self, envelope: Envelope, signer: Option<&Identity>) -> Option<Zeroizing<Vec<u8>>> {
+    pub(super) fn into_text(self, heading: Heading, signer: Option<&Identity>) -> Option<Zeroizing<Vec<u8>>> {
         let letter = Letter {
             action: self.action.into(),
             protocol: self.protocol.into(),
-            to: envelope.to.to_string().into(),
-            key: envelope.key.to_string().into(),
+            to: heading.to.to_string().into(),
+            key: heading.key.to_string().into(),
             from: signer.map(|signer| signer.fingerprint().to_string().into()),
             from_key: signer.map(|signer| encode(signer.spki()).into()),
-            created: super::millis(envelope.created),
-            id: encode(&envelope.id).into(),
+            created: super::millis(heading.created),
+            id: encode(&heading.id).into(),
             data: serde_json::from_slice(&self.data).ok()?,
         };
         // A name may need six bytes for each of its own.
@@ -187,14 +187,14 @@ mod tests {
     };
 
     fn text(signer: Option<&Identity>) -> Zeroizing<Vec<u8>> {
-        let envelope = Envelope {
+        let heading = Heading {
             to: bob().fingerprint(),
             key: bobs_key().fingerprint(),
             created: SystemTime::now(),
             id: [7; ID_LEN],
         };
         let unsealed = Unsealed::new::<Post, Note>(&note("at noon")).expect("it is JSON");
-        unsealed.into_text(envelope, signer).expect("it can be signed")
+        unsealed.into_text(heading, signer).expect("it can be signed")
     }
 
     fn read(text: &[u8]) -> Option<Read<Note>> {

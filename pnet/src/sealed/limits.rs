@@ -14,7 +14,7 @@ use super::recent::Recent;
 pub(super) type Source = u64;
 
 /// What is known of those that packets are said to be from.
-pub(super) struct Limits {
+pub(super) struct Sources {
     hasher: RandomState,
     sources: Mutex<Recent<Source, Tries>>,
 }
@@ -29,7 +29,7 @@ struct Tries {
     since: Instant,
 }
 
-impl Limits {
+impl Sources {
     pub(super) fn new(max_sources: usize) -> Self {
         Self { hasher: RandomState::new(), sources: Mutex::new(Recent::new(max_sources)) }
     }
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_source_has_32_tries_a_second() {
-        let (limits, start) = (Limits::new(10), Instant::now());
+        let (limits, start) = (Sources::new(10), Instant::now());
         let (ada, bob) = (limits.source("ada"), limits.source("bob"));
         let taken = |source, at| (0..100).filter(|_| limits.tries(source, start + at)).count();
         assert_eq!(taken(ada, Duration::ZERO), 32);
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_source_has_100_failures_an_hour() {
-        let (limits, start) = (Limits::new(10), Instant::now());
+        let (limits, start) = (Sources::new(10), Instant::now());
         let (ada, bob) = (limits.source(&1), limits.source(&2));
         let at = |secs| start + Duration::from_secs(secs);
         for n in 0..99 {
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn sources_are_bounded() {
-        let (limits, now) = (Limits::new(4), Instant::now());
+        let (limits, now) = (Sources::new(4), Instant::now());
         for n in 0..1000 {
             assert!(limits.tries(limits.source(&n), now));
         }

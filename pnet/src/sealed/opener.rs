@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     Opened, Sealed, SealingKey,
     letter::Read,
-    limits::{Limits, Source},
+    limits::{Source, Sources},
     replay::Replay,
 };
 
@@ -87,7 +87,7 @@ use super::{
 pub struct Opener<P> {
     to: Fingerprint,
     key: SealingKey,
-    limits: Arc<Limits>,
+    limits: Arc<Sources>,
     replay: Replay,
     /// Who works.
     pool: Arc<Semaphore>,
@@ -105,7 +105,7 @@ impl<P: Protocol> Opener<P> {
         Self {
             to: identity.into(),
             key,
-            limits: Arc::new(Limits::new(MAX_SOURCES)),
+            limits: Arc::new(Sources::new(MAX_SOURCES)),
             replay: Replay::new(SystemTime::now()),
             pool: Arc::new(Semaphore::new(workers)),
             places: Arc::new(Semaphore::new(workers + MAX_WAITING)),
@@ -185,7 +185,7 @@ impl<P: Protocol> Opener<P> {
         let worker = Arc::clone(&self.pool).acquire_owned().await.map_err(|_| OpenError::Busy)?;
         let begun = Instant::now();
         let (key, to) = (self.key.clone(), self.to);
-        let mut failure = Failure { limits: Arc::clone(&self.limits), source, is_one: true };
+        let mut failure = FailedTry { limits: Arc::clone(&self.limits), source, is_one: true };
         // It goes on if the future is dropped: so does what bounds it, and so is its failure counted.
         let work = move || {
             let _bounds = (place, worker);
@@ -218,19 +218,19 @@ impl<P> fmt::Debug for Opener<P> {
 }
 
 /// A try that has failed unless it says otherwise, also where the packet's own code panics.
-struct Failure {
-    limits: Arc<Limits>,
+struct FailedTry {
+    limits: Arc<Sources>,
     source: Source,
     is_one: bool,
 }
 
-impl Failure {
+impl FailedTry {
     const fn take_back(&mut self) {
         self.is_one = false;
     }
 }
 
-impl Drop for Failure {
+impl Drop for FailedTry {
     fn drop(&mut self) {
         if self.is_one {
             self.limits.failed(self.source, Instant::now());

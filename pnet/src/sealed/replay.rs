@@ -18,13 +18,13 @@ pub(super) struct Replay {
 }
 
 struct Senders {
-    known: Recent<Fingerprint, Sender>,
+    known: Recent<Fingerprint, Known>,
     /// Of a sender that is not known, what is not newer may have been opened before.
     floor: Option<u64>,
 }
 
 #[derive(Default)]
-struct Sender {
+struct Known {
     stamps: BTreeSet<Stamp>,
     /// Whether some are not kept any more.
     is_cut: bool,
@@ -58,7 +58,7 @@ impl Replay {
         if senders.known.get(&sender).is_some_and(|sender| sender.has(&stamp)) {
             return false;
         }
-        let (sender, gone) = senders.known.entry(&sender, || Sender { floor, ..Sender::default() });
+        let (sender, gone) = senders.known.entry(&sender, || Known { floor, ..Known::default() });
         sender.stamps.insert(stamp);
         if sender.stamps.len() > self.max_ids {
             sender.stamps.pop_first();
@@ -71,7 +71,7 @@ impl Replay {
     }
 }
 
-impl Sender {
+impl Known {
     /// Whether this was there, or may have been.
     fn has(&self, stamp: &Stamp) -> bool {
         self.stamps.contains(stamp) || self.is_cut && self.stamps.first().is_some_and(|oldest| stamp < oldest)

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use super::{
     Sealed, VerifiedSealingKey,
     jwe::{Jwe, fill_random},
-    letter::{Envelope, ID_LEN, Unsealed},
+    letter::{Heading, ID_LEN, Unsealed},
 };
 use crate::identity::Identity;
 
@@ -117,8 +117,8 @@ impl<T: OwnedPacket> Sealed<T> {
 fn seal(unsealed: Unsealed, to: &VerifiedSealingKey, from: Option<&Identity>) -> Result<Jwe, SealError> {
     let mut id = [0; ID_LEN];
     fill_random(&mut id).ok_or(SealError::Random)?;
-    let envelope = Envelope { to: to.identity(), key: to.fingerprint(), created: SystemTime::now(), id };
-    let text = unsealed.into_text(envelope, from).ok_or(SealError::Random)?;
+    let heading = Heading { to: to.identity(), key: to.fingerprint(), created: SystemTime::now(), id };
+    let text = unsealed.into_text(heading, from).ok_or(SealError::Random)?;
     Jwe::seal(to.key(), text).ok_or(SealError::Random)
 }
 

@@ -6,7 +6,7 @@ use super::{
         fixtures::{Note, Post, ada, announced, bob, bobs_key, eve, eves_key, note, verified},
         jwe::{Jwe, fill_random},
         key::DECRYPTED,
-        letter::{Envelope, ID_LEN, Unsealed},
+        letter::{Heading, ID_LEN, Unsealed},
     },
     *,
 };
@@ -30,7 +30,7 @@ fn sealed_at(created: SystemTime, from: Option<&Identity>) -> Sealed<Note> {
 fn sealed_with(created: SystemTime, to: Fingerprint, key: Fingerprint, from: Option<&Identity>) -> Sealed<Note> {
     let unsealed = Unsealed::new::<Post, Note>(&note("at noon")).expect("it is JSON");
     let id = random_id();
-    let text = unsealed.into_text(Envelope { to, key, created, id }, from).expect("it can be signed");
+    let text = unsealed.into_text(Heading { to, key, created, id }, from).expect("it can be signed");
     Sealed::new(Jwe::seal(bobs().key(), text).expect("it can be sealed"))
 }
 
