@@ -20,10 +20,10 @@ pub use pnet_protocol::{
 
 pub use crate::{
     authenticate::{
-        Authenticate, Authenticating, ExtractFirst, FirstCx, IntoUser, Knows, LendFirst, LetsIn, Listed, Nobody, User,
-        credentials, extract_first, user,
+        Authenticate, Authenticates, Authenticating, ExtractFirst, FirstCx, IntoUser, Knows, LendFirst, Listed, Nobody,
+        User, credentials, extract_first, user,
     },
-    client::{Fallible, Plain},
+    client::{Bare, Fallible},
     context::Cx,
     error::{Closed, Refused},
     extract::{

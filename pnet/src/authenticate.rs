@@ -247,9 +247,9 @@ const MISSING: &str = "this server wants credentials";
     label = "listed in a service of `{Self}`",
     note = "what a client shows is said where it connects: `.credentials(…)`"
 )]
-pub trait LetsIn: Side {}
+pub trait Authenticates: Side {}
 
-impl LetsIn for ServerSide {}
+impl Authenticates for ServerSide {}
 
 /// What a handler that authenticates may take by value beside the credentials.
 #[diagnostic::on_unimplemented(

@@ -21,7 +21,7 @@ pub(crate) use self::{
 };
 pub use self::{
     builder::{ClientBuilder, InboxBuilder, connect, connect_inbox},
-    credentials::{Fallible, IntoCredentials, Plain},
+    credentials::{Bare, Fallible, IntoCredentials},
 };
 use crate::{
     call::{self, Calling, Sending},

@@ -28,7 +28,7 @@ pub(crate) struct Panicked;
 pub(crate) async fn run<T, E>(name: &str, hook: impl FnOnce() -> Hooked<T, E>) -> Result<Result<T, E>, Panicked> {
     let done = match catch_unwind(AssertUnwindSafe(hook)) {
         Ok(hooked) => {
-            let mut running = Running { name, hooked: Some(hooked) };
+            let mut running = RunningHook { name, hooked: Some(hooked) };
             poll_fn(|task| {
                 let Some(hooked) = &mut running.hooked else { return Poll::Pending };
                 match catch_unwind(AssertUnwindSafe(|| hooked.as_mut().poll(task))) {
@@ -47,12 +47,12 @@ pub(crate) async fn run<T, E>(name: &str, hook: impl FnOnce() -> Hooked<T, E>) -
 }
 
 /// A hook's future, which may panic when it is dropped, too.
-struct Running<'a, T, E> {
+struct RunningHook<'a, T, E> {
     name: &'a str,
     hooked: Option<Hooked<T, E>>,
 }
 
-impl<T, E> Drop for Running<'_, T, E> {
+impl<T, E> Drop for RunningHook<'_, T, E> {
     fn drop(&mut self) {
         let hooked = self.hooked.take();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(hooked))) {

@@ -371,7 +371,7 @@ fn authenticate(model: &Model<'_>) -> TokenStream {
         impl<__S, #(#markers),*> ::pnet::__private::Entry<__S, (#(#markers,)*)> for #ident
         where
             __S: ::pnet::__private::Service,
-            <__S as ::pnet::__private::Service>::Side: ::pnet::__private::LetsIn,
+            <__S as ::pnet::__private::Service>::Side: ::pnet::__private::Authenticates,
             #returns,
             #(#bounds,)*
         {

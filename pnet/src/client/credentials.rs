@@ -151,14 +151,14 @@ pub trait IntoCredentials<Pr: Protocol, M> {
 
 /// The credentials themselves.
 #[derive(Debug)]
-pub struct Plain(());
+pub struct Bare(());
 
 /// A `Result` of credentials.
 #[derive(Debug)]
 pub struct Fallible(());
 
 #[diagnostic::do_not_recommend]
-impl<Pr: Protocol, C: CredentialsOf<Pr>> IntoCredentials<Pr, Plain> for C {
+impl<Pr: Protocol, C: CredentialsOf<Pr>> IntoCredentials<Pr, Bare> for C {
     fn into_json(self) -> Result<SecretBytes, ConnectError> {
         self.as_declared().to_json().map_err(ConnectError::Credentials)
     }
