@@ -37,7 +37,9 @@ use super::{
 ///   1,024 senders, after which the quietest is forgotten and all that is not newer than its newest is refused of any unknown
 ///   sender. Packets that were made more than 60 s in the future are refused, and those that were made before the
 ///   opener was, since nobody remembers what was opened then: [`accepting_since`](Self::accepting_since). So clocks must agree to
-///   some seconds. Of packets without a signature none of this holds.
+///   some seconds: a sender whose clock goes behind may be refused, and what one whose clock goes ahead by some seconds has
+///   sent can be opened again by an opener that is made within these seconds. Of packets without a signature none of this
+///   holds.
 ///
 /// # Examples
 ///

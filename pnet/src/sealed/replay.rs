@@ -119,6 +119,16 @@ mod tests {
         assert!(replay.is_new(sender(0), (1500, id(3)), now));
     }
 
+    /// The price of taking letters of those whose clocks go ahead.
+    #[test]
+    fn what_is_ahead_of_a_restart_is_new_again() {
+        let ahead = (5_000, id(1));
+        assert!(Replay::new(at(1_000)).is_new(sender(0), ahead, at(2_000)));
+        assert!(Replay::new(at(3_000)).is_new(sender(0), ahead, at(3_000)));
+        // No longer once its time has passed.
+        assert!(!Replay::new(at(5_001)).is_new(sender(0), ahead, at(5_001)));
+    }
+
     #[test]
     fn of_a_sender_the_newest_4096_are_kept() {
         let (replay, now) = (Replay::new(at(0)), at(10_000));

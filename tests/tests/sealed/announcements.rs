@@ -224,6 +224,20 @@ fn keys_that_are_not_taken_are_named() {
     assert_eq!(with(with_exponent(n, 65_539)), AnnouncementError::SameKey);
 }
 
+/// Whether it is the newest, a signature cannot say.
+#[test]
+fn an_old_one_is_taken_and_says_how_old_it_is() {
+    let announced_at = |time: u64| {
+        let mut payload = payload();
+        payload["announced"] = time.into();
+        let announcement: Announcement = serde_json::from_value(announced(&payload)).expect("it has the three texts");
+        announcement.verify(&fingerprint(BOB)).expect("it is by Bob").announced_at()
+    };
+    let (old, new) = (announced_at(1_000), announced_at(millis(SystemTime::now())));
+    assert_eq!(old, UNIX_EPOCH + Duration::from_secs(1));
+    assert!(old < new);
+}
+
 #[tokio::test]
 async fn an_identity_does_not_announce_its_own_key() {
     let error = sealing_key(BOB).announce(&identity(BOB)).await.expect_err("it may only sign");
