@@ -411,7 +411,8 @@ pub enum BindError {
     },
 }
 
-/// What a handler returns that authenticates, or that connects, to turn a client away; the client's `connect` fails with the reason.
+/// Why a client is turned away: what a handler that authenticates or a connect handler returns. The client's `connect` fails
+/// with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     reason: Cow<'static, str>,

@@ -102,8 +102,8 @@ impl Waiting {
         evict(evicted);
     }
 
-    /// The server has begun to find out who it is, which is not done half and then anew with the next: until the guard is
-    /// dropped it has not to go, but for those who were told so already. The caller bounds how many there are.
+    /// The server has begun to find out who it is. That is not to be done by half, and anew for the next: until the guard is
+    /// dropped, its place is not taken away, unless it was told to go already. The caller bounds how many there are.
     pub(crate) fn is_looked_at(&self) -> LookedAt<'_> {
         let entry = self.room.inner().speaking.remove(&self.number);
         LookedAt { waiting: self, entry }
@@ -123,7 +123,7 @@ impl Waiting {
     }
 }
 
-/// A place whose owner has not to go; as before when this is dropped.
+/// A place that is not taken away; it can be again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct LookedAt<'a> {
     waiting: &'a Waiting,
