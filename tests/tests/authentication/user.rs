@@ -11,6 +11,7 @@ use pnet_tests::{
     keys,
 };
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::{client, far, serve, visitor};
 
@@ -162,4 +163,59 @@ async fn it_is_apart_from_the_connections_own_state_and_ends_with_the_connection
     bob.close().await;
     server.shutdown(std::time::Duration::from_secs(5)).await;
     assert_eq!(ALIVE.load(Relaxed), 0);
+}
+
+#[derive(Packet, Serialize, Deserialize)]
+struct Ask {}
+
+#[derive(Debug, PartialEq, Packet, Serialize, Deserialize)]
+struct Told {
+    guest: bool,
+}
+
+protocol! {
+    Inn {
+        credentials Option<String>;
+        client { Ask -> Told }
+    }
+}
+
+struct Patron(Option<String>);
+
+/// Not every function has to wait.
+#[action(authenticate)]
+fn welcome(shown: Option<String>) -> Result<Patron, Refused> {
+    if shown.as_deref() == Some("eve") { Err("not you".into()) } else { Ok(Patron(shown)) }
+}
+
+#[action("ASK")]
+fn told(_: Ask, patron: &Patron) -> Told {
+    Told { guest: patron.0.is_none() }
+}
+
+actions! { server InnServer for Inn: welcome, told }
+actions! { client InnClient for Inn: }
+
+#[tokio::test(start_paused = true)]
+async fn guests_show_nothing() {
+    let server = pnet::memory::serve(InnServer, ());
+    for dialect in [Dialect::Native, Dialect::Json] {
+        let client = || pnet::connect(InnClient, ()).dialect(dialect);
+        let shows = |name: &str| client().credentials(&Some(name.to_owned()));
+        for (client, guest) in [(client(), true), (client().credentials(&None), true), (shows("ada"), false)] {
+            let client = server.connect_with(client).await.expect("is let in");
+            assert_eq!(client.call(Ask {}).await.expect("is answered"), Told { guest }, "{dialect}");
+        }
+        server.connect_with(shows("eve")).await.expect_err("is refused");
+    }
+    // Whoever types by hand says nothing either, and neither does who waits to be spoken to.
+    for patience in [0, 3] {
+        let mut io = server.connector().open().await.expect("opens");
+        tokio::time::sleep(std::time::Duration::from_secs(patience)).await;
+        io.write_all(br#"{"action":"ASK","data":{},"id":1}"#).await.expect("memory writes");
+        let mut said = Vec::new();
+        while !String::from_utf8_lossy(&said).contains(r#"{"guest":true}"#) {
+            assert_ne!(io.read_buf(&mut said).await.expect("memory reads"), 0, "{patience} s");
+        }
+    }
 }
