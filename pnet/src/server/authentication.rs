@@ -106,8 +106,8 @@ impl Serving {
         let run = async {
             // The semaphore is never closed.
             let _permit = self.authentication.at_once.acquire().await;
-            // Beyond this, a crowd does not make the server begin with everybody and be done with nobody: what a handler has
-            // others do, on threads for blocking work for one, goes on when the handler is dropped.
+            // From here on nobody takes its place away. Work that a handler has put on threads for blocking work goes on when
+            // the handler is dropped: a crowd could make the server begin with everybody and be done with nobody.
             let _stays = place.is_looked_at();
             hook::run("authenticate", || self.service.authenticate(arrival.clone(), credentials)).await
         };

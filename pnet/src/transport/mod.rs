@@ -134,6 +134,9 @@ impl<Io> Connected<Io> {
 
     /// The other end has proved that it holds this key: what [`Peer::key`](crate::Peer::key) tells, and what the server's
     /// list of clients is compared with, unless TLS runs on top and shows another.
+    ///
+    /// Whoever proves a key has a connection that nobody else can read or change: it counts as encrypted, credentials and
+    /// tokens included ([`Arrival::is_encrypted`](crate::Arrival::is_encrypted)). Do not say so of one that is plain text.
     #[must_use]
     pub fn with_key(self, key: Fingerprint) -> Self {
         Self { key: Some(key), ..self }

@@ -5,7 +5,7 @@ use crate::frame::{Frame, Kind, PREFACE, decode, put_body, put_close};
 use crate::id::{ConnectionId, SessionToken};
 use crate::limits::{HANDSHAKE_FRAME_LEN, Limits, REPORT_LEN};
 use crate::protocol::ProtocolInfo;
-use crate::secret::SecretBytes;
+use crate::secret::{Hidden, SecretBytes};
 use crate::text::escape;
 
 use zeroize::Zeroize as _;
@@ -251,7 +251,7 @@ pub struct ClientHello {
 impl std::fmt::Debug for ClientHello {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ClientHello")
-            .field("credentials", &format_args!("{} bytes", self.credentials.len()))
+            .field("credentials", &Hidden::of(self.credentials.as_bytes()))
             .field("limits", &self.limits)
             .field("version", &self.version)
             .field("heartbeat_ms", &self.heartbeat_ms)
