@@ -244,6 +244,8 @@ impl Joining {
 
     /// Writes what is left and ends the stream; bounded in time, as the peer may not read.
     pub(crate) async fn last_words(&mut self) {
+        // It may hold credentials that were refused for something else.
+        self.tail.zeroize();
         if self.out.is_empty() {
             return;
         }

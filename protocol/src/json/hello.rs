@@ -248,6 +248,8 @@ impl JsonHandshake {
             own: Own { pnet: 1, protocol: self.info.name, limits: LimitsData::of(local), heartbeat },
             credentials: serde_json::from_slice(credentials).ok(),
         };
+        // What a buffer leaves behind when it grows is not wiped.
+        out.reserve(FIRST_OBJECT_LEN);
         put_action(out, action::HANDSHAKE);
         put_json(out, &data);
         put_stamp(out, micros, b"null");
