@@ -24,7 +24,7 @@ use pnet_protocol::{
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::{Core, ServerConfig, authentication::Authentication, waiting::Waiting};
+use super::{Core, ServerConfig, authentication::Authentication, greet::Visit, waiting::Waiting};
 use crate::{
     authenticate::{Arrival, Authenticating, FirstCx, User},
     client::places,
@@ -208,10 +208,11 @@ impl Serving {
     /// possible.
     async fn join(self: Arc<Self>, io: Box<dyn Driven>, mut arrival: Arrival, place: Waiting, deadline: Instant) {
         let mut joining = Joining::new(io);
+        let visit = Visit { place: &place, deadline };
         let arrived = tokio::select! {
             biased;
             () = place.has_to_go() => return,
-            arrived = self.greet(&mut joining, &mut arrival, &place, deadline) => arrived,
+            arrived = self.greet(&mut joining, &mut arrival, &visit) => arrived,
         };
         match arrived {
             Ok((dialect, user)) => {

@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{accept::Serving, admission::SOON, penalties::Penalties, waiting::Waiting};
+use super::{accept::Serving, admission::SOON, greet::Visit, penalties::Penalties};
 use crate::{
     authenticate::{Arrival, User},
     connection::join::JoinError,
@@ -60,8 +60,7 @@ impl Serving {
         &self,
         arrival: &Arrival,
         credentials: SecretBytes,
-        place: &Waiting,
-        deadline: Instant,
+        visit: &Visit<'_>,
     ) -> Result<Result<LetIn, Refused>, JoinError> {
         if !self.service.authenticates() {
             let told = arrival.trusted || arrival.addr.is_local();
@@ -69,7 +68,7 @@ impl Serving {
             return Ok(Ok(LetIn { user: None, shapes }));
         }
         // It is there for a moment only, and those who ask nobody have no place for it.
-        Box::pin(self.ask(arrival, credentials, place, deadline)).await
+        Box::pin(self.ask(arrival, credentials, visit)).await
     }
 
     /// Asks, and delays a refusal.
@@ -77,17 +76,16 @@ impl Serving {
         &self,
         arrival: &Arrival,
         credentials: SecretBytes,
-        place: &Waiting,
-        deadline: Instant,
+        visit: &Visit<'_>,
     ) -> Result<Result<LetIn, Refused>, JoinError> {
-        let refused = match self.find_out(arrival, credentials, place, deadline).await? {
+        let refused = match self.find_out(arrival, credentials, visit).await? {
             Found::User(user) => return Ok(Ok(LetIn { user: Some(user), shapes: ShapePolicy::Shapes })),
             // That is no word about the client, and no failed try.
             Found::Fault(reason) => return Ok(Err(Refused::new(reason).come_back(SOON))),
             Found::Refused(refused) => refused,
         };
         let delay = self.authentication.failed(arrival);
-        let until = (Instant::now() + delay).min(deadline);
+        let until = (Instant::now() + delay).min(visit.deadline);
         tokio::select! {
             biased;
             () = self.core.stop.cancelled() => {}
@@ -100,20 +98,19 @@ impl Serving {
         &self,
         arrival: &Arrival,
         credentials: SecretBytes,
-        place: &Waiting,
-        deadline: Instant,
+        visit: &Visit<'_>,
     ) -> Result<Found, JoinError> {
         let run = async {
             // The semaphore is never closed.
             let _permit = self.authentication.at_once.acquire().await;
             // From here on nobody takes its place away. Work that a handler has put on threads for blocking work goes on when
             // the handler is dropped: a crowd could make the server begin with everybody and be done with nobody.
-            let _stays = place.is_looked_at();
+            let _stays = visit.place.is_looked_at();
             hook::run("authenticate", || self.service.authenticate(arrival.clone(), credentials)).await
         };
         tokio::select! {
             biased;
-            done = timeout_at(deadline, run) => Ok(match done {
+            done = timeout_at(visit.deadline, run) => Ok(match done {
                 Ok(Ok(Ok(user))) => Found::User(user),
                 Ok(Ok(Err(refused))) => Found::Refused(refused),
                 Ok(Err(Panicked)) => Found::Fault("internal error"),

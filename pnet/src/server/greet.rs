@@ -37,47 +37,52 @@ macro_rules! in_time {
     };
 }
 
+/// What a client has while it is greeted. It goes through many futures, each of which keeps what it is given.
+pub(super) struct Visit<'a> {
+    pub(super) place: &'a Waiting,
+    pub(super) deadline: Instant,
+}
+
 impl Serving {
     /// Waits for the first byte, and does what it asks for, up to the whole hello of the dialect that was chosen.
     pub(super) async fn greet(
         &self,
         joining: &mut Joining,
         arrival: &mut Arrival,
-        place: &Waiting,
-        deadline: Instant,
+        visit: &Visit<'_>,
     ) -> Result<(Arrived, Option<User>), JoinError> {
         // Who may not speak plain text is not spoken to in it either.
         let speaks_first = self.config.dialects.json
             && self.takes_plain_text(arrival)
             && (self.config.old_clients || arrival.addr.is_local());
-        let patience = if speaks_first { config::after(config::SILENCE).min(deadline) } else { deadline };
+        let patience = if speaks_first { config::after(config::SILENCE).min(visit.deadline) } else { visit.deadline };
         let first = match self.first_byte(joining, patience).await {
-            Err(JoinError::Handshake(HandshakeError::TimedOut)) if speaks_first && patience != deadline => {
-                return self.greet_silent(joining, arrival, place, deadline).await;
+            Err(JoinError::Handshake(HandshakeError::TimedOut)) if speaks_first && patience != visit.deadline => {
+                return self.greet_silent(joining, arrival, visit).await;
             }
             first => first?,
         };
-        place.speaks();
+        visit.place.speaks();
         let first = if first_byte(first) == FirstByte::Tls {
-            self.secure(joining, arrival, deadline).await?;
-            self.first_byte(joining, deadline).await?
+            self.secure(joining, arrival, visit.deadline).await?;
+            self.first_byte(joining, visit.deadline).await?
         } else if self.takes_plain_text(arrival) {
             first
         } else {
-            Box::pin(self.turn_away(joining, first, TLS_REQUIRED, deadline)).await?;
+            Box::pin(self.turn_away(joining, first, TLS_REQUIRED, visit.deadline)).await?;
             return Err(JoinError::PlainText);
         };
-        if let Err(refused) = self.admit(arrival, deadline).await? {
-            Box::pin(self.turn_away(joining, first, refused.close(CloseCode::Unauthorized), deadline)).await?;
+        if let Err(refused) = self.admit(arrival, visit.deadline).await? {
+            Box::pin(self.turn_away(joining, first, refused.close(CloseCode::Unauthorized), visit.deadline)).await?;
             return Err(JoinError::Unlisted(refused.reason().to_owned()));
         }
         if first_byte(first) == FirstByte::Json {
             arrival.dialect = Dialect::Json;
         }
         match arrival.dialect {
-            Dialect::Json => self.greet_json(joining, arrival, place, deadline).await,
+            Dialect::Json => self.greet_json(joining, arrival, visit).await,
             // What is no dialect at all is told apart in there, too.
-            _ => self.greet_native(joining, arrival, place, deadline).await,
+            _ => self.greet_native(joining, arrival, visit).await,
         }
     }
 
@@ -154,26 +159,24 @@ impl Serving {
         &self,
         joining: &mut Joining,
         arrival: &mut Arrival,
-        place: &Waiting,
-        deadline: Instant,
+        visit: &Visit<'_>,
     ) -> Result<(Arrived, Option<User>), JoinError> {
-        if let Err(refused) = self.admit(arrival, deadline).await? {
+        if let Err(refused) = self.admit(arrival, visit.deadline).await? {
             joining.refuse_json(refused.close(CloseCode::Unauthorized));
             return Err(JoinError::Unlisted(refused.reason().to_owned()));
         }
         arrival.dialect = Dialect::Json;
-        self.let_in_json(joining, JsonHello::silent(Form::Old), arrival, place, deadline).await
+        self.let_in_json(joining, JsonHello::silent(Form::Old), arrival, visit).await
     }
 
     async fn greet_native(
         &self,
         joining: &mut Joining,
         arrival: &Arrival,
-        place: &Waiting,
-        deadline: Instant,
+        visit: &Visit<'_>,
     ) -> Result<(Arrived, Option<User>), JoinError> {
         let mut machine = ServerHandshake::new(self.info, &self.config.limits);
-        match self.agree(joining, &mut machine, arrival, place, deadline).await {
+        match self.agree(joining, &mut machine, arrival, visit).await {
             Ok((hello, user)) => {
                 let writer = Writer::native(&hello.limits);
                 Ok((Arrived::Native(machine, writer, hello.heartbeat_ms), user))
@@ -193,19 +196,18 @@ impl Serving {
         joining: &mut Joining,
         machine: &mut ServerHandshake,
         arrival: &Arrival,
-        place: &Waiting,
-        deadline: Instant,
+        visit: &Visit<'_>,
     ) -> Result<(ClientHello, Option<User>), JoinError> {
-        let mut hello = in_time!(self, deadline, joining.hello(machine))??;
+        let mut hello = in_time!(self, visit.deadline, joining.hello(machine))??;
         if !self.config.dialects.native {
             joining.refuse(machine, Close::new(CloseCode::Refused, "this server speaks JSON only"));
             return Err(JoinError::Dialect);
         }
         let credentials = std::mem::take(&mut hello.credentials);
-        match self.authenticate(arrival, credentials, place, deadline).await? {
+        match self.authenticate(arrival, credentials, visit).await? {
             Ok(LetIn { user, .. }) if hello.matches => Ok((hello, user)),
             // Few do, so what this needs is given a place of its own.
-            Ok(LetIn { shapes, .. }) => Err(Box::pin(self.part(joining, machine, shapes, deadline)).await),
+            Ok(LetIn { shapes, .. }) => Err(Box::pin(self.part(joining, machine, shapes, visit.deadline)).await),
             Err(refused) => {
                 joining.refuse(machine, refused.close(CloseCode::Unauthorized));
                 Err(JoinError::Unauthorized(refused.reason().to_owned()))
@@ -228,17 +230,16 @@ impl Serving {
         &self,
         joining: &mut Joining,
         arrival: &Arrival,
-        place: &Waiting,
-        deadline: Instant,
+        visit: &Visit<'_>,
     ) -> Result<(Arrived, Option<User>), JoinError> {
         if !self.config.dialects.json {
             joining.refuse_json(Close::new(CloseCode::Refused, "this server does not speak JSON"));
             return Err(JoinError::Dialect);
         }
         let mut machine = Greeting::new(self.info);
-        let hello = in_time!(self, deadline, joining.greet_json(&mut machine)).and_then(|hello| hello);
+        let hello = in_time!(self, visit.deadline, joining.greet_json(&mut machine)).and_then(|hello| hello);
         match hello {
-            Ok(hello) => self.let_in_json(joining, hello, arrival, place, deadline).await,
+            Ok(hello) => self.let_in_json(joining, hello, arrival, visit).await,
             Err(error) => {
                 match &error {
                     JoinError::GoingAway => joining.refuse_json(last_words(&self.core.farewell())),
@@ -258,11 +259,10 @@ impl Serving {
         joining: &mut Joining,
         mut hello: JsonHello,
         arrival: &Arrival,
-        place: &Waiting,
-        deadline: Instant,
+        visit: &Visit<'_>,
     ) -> Result<(Arrived, Option<User>), JoinError> {
         let credentials = std::mem::take(&mut hello.credentials);
-        match self.authenticate(arrival, credentials, place, deadline).await {
+        match self.authenticate(arrival, credentials, visit).await {
             Ok(Ok(LetIn { user, .. })) => Ok((Arrived::Json(hello), user)),
             Ok(Err(refused)) => {
                 joining.refuse_json(refused.close(CloseCode::Unauthorized));
