@@ -261,5 +261,5 @@ impl std::fmt::Debug for ClientHello {
 }
 
 const SHOWN_NAME_LEN: usize = 300;
-/// More than the body of a WELCOME has.
-const WELCOME_LEN: usize = 128;
+/// The body of a WELCOME has 77 bytes.
+const WELCOME_LEN: usize = 80;
