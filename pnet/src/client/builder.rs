@@ -17,7 +17,9 @@ use pnet_protocol::{
     key::Fingerprint,
     limits::Limits,
     protocol::{ClientSide, Phase, Protocol},
+    secret::SecretBytes,
 };
+use tokio::time::timeout;
 
 #[cfg(feature = "tls")]
 use crate::identity::Identity;
@@ -138,11 +140,17 @@ impl Default for ClientConfig {
 }
 
 impl ClientConfig {
-    /// Settles what is shown and whom to trust, before anything is connected to.
+    /// Settles whom to trust, and sees whether something can be shown, before anything is connected to.
     pub(crate) async fn settle<Pr: Protocol>(&mut self) -> Result<(), ConnectError> {
         self.credentials.check::<Pr>()?;
         self.connector = self.tls.connector().await?;
         Ok(())
+    }
+
+    /// What the one connection is to show; a program that is asked for it has as long as a handshake.
+    async fn credentials(&self) -> Result<Arc<SecretBytes>, ConnectError> {
+        let after = self.handshake_timeout;
+        timeout(after, self.credentials.json()).await.map_err(|_| ConnectError::TimedOut { after })?
     }
 
     /// Whether connections may leave this machine, once that is settled.
@@ -214,8 +222,8 @@ macro_rules! settings {
         /// is made, again when the client [reconnects](Self::reconnect). It gives the credentials, or a `Result` of them and of
         /// what becomes a [`Refused`](crate::Refused).
         ///
-        /// It runs once the server is known to be the right one, and has what is left of the
-        /// [`handshake_timeout`](Self::handshake_timeout). An error of it, and a panic, is a [`ConnectError::NothingToShow`]: a
+        /// It runs before the server is connected to, within the [`handshake_timeout`](Self::handshake_timeout). What it gives is
+        /// shown once the server is known to be the right one. An error of it, and a panic, is a [`ConnectError::NothingToShow`]: a
         /// client that reconnects tries again later, unless it is [`for_good`](crate::Refused::for_good).
         ///
         /// A client that reconnects and whose credentials are refused asks once more. If it is given something else, it
@@ -398,9 +406,10 @@ impl<S: Service> ClientBuilder<S> {
         S::Protocol: Protocol<Start = P>,
     {
         self.config.settle::<S::Protocol>().await?;
+        let credentials = self.config.credentials().await?;
         let name = address.to_name();
         let (io, peer) = tcp::connect(address, self.config.may_go_beyond_loopback()).await?;
-        self.open(Dialed::new(io, peer, Some(name))).await
+        self.open(Dialed::new(io, peer, Some(name)), &credentials).await
     }
 
     /// Connects over a transport that exists already; `peer` says who is at its other end, and what the server is called where
@@ -419,10 +428,11 @@ impl<S: Service> ClientBuilder<S> {
         S::Protocol: Protocol<Start = P>,
     {
         self.config.settle::<S::Protocol>().await?;
-        self.open(Dialed::new(io, peer, None)).await
+        let credentials = self.config.credentials().await?;
+        self.open(Dialed::new(io, peer, None), &credentials).await
     }
 
-    async fn open<P>(self, dialed: Dialed) -> Result<Client<P>, ConnectError>
+    async fn open<P>(self, dialed: Dialed, credentials: &SecretBytes) -> Result<Client<P>, ConnectError>
     where
         P: Phase<Protocol = S::Protocol>,
         S::Protocol: Protocol<Start = P>,
@@ -435,7 +445,7 @@ impl<S: Service> ClientBuilder<S> {
             let link = Arc::new(Link { shared, conn, user: None, member: OnceLock::new() });
             Box::new(Served::<S>::new(link, places))
         };
-        open(dialed, self.config, S::Protocol::INFO, &mut dispatch).await.map(Client::opened)
+        open(dialed, (self.config, credentials), S::Protocol::INFO, &mut dispatch).await.map(Client::opened)
     }
 }
 
@@ -457,9 +467,10 @@ impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
         Pr: Protocol<Start = P>,
     {
         self.config.settle::<Pr>().await?;
+        let credentials = self.config.credentials().await?;
         let name = address.to_name();
         let (io, peer) = tcp::connect(address, self.config.may_go_beyond_loopback()).await?;
-        self.open(Dialed::new(io, peer, Some(name))).await
+        self.open(Dialed::new(io, peer, Some(name)), &credentials).await
     }
 
     /// Connects over a transport that exists already; `peer` says who is at its other end, and what the server is called where
@@ -478,17 +489,18 @@ impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
         Pr: Protocol<Start = P>,
     {
         self.config.settle::<Pr>().await?;
-        self.open(Dialed::new(io, peer, None)).await
+        let credentials = self.config.credentials().await?;
+        self.open(Dialed::new(io, peer, None), &credentials).await
     }
 
-    async fn open<P>(self, dialed: Dialed) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
+    async fn open<P>(self, dialed: Dialed, credentials: &SecretBytes) -> Result<(Client<P>, Inbox<Pr>), ConnectError>
     where
         P: Phase<Protocol = Pr>,
         Pr: Protocol<Start = P>,
     {
         let (items, inbox) = inbox::channel(inbox_places(&self.config.limits, self.config.dialect));
         let mut dispatch = |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Pr>::new(items.clone(), conn)) };
-        let conn = open(dialed, self.config, Pr::INFO, &mut dispatch).await?;
+        let conn = open(dialed, (self.config, credentials), Pr::INFO, &mut dispatch).await?;
         Ok((Client::opened(conn), inbox))
     }
 }

@@ -63,10 +63,6 @@ impl Offer {
         Self::Asked(Arc::new(Asked { ask, last: Mutex::default() }))
     }
 
-    pub(super) const fn is_nothing(&self) -> bool {
-        matches!(self, Self::Nothing)
-    }
-
     /// What is known to be wrong with it before anything is connected to.
     pub(super) fn check<Pr: Protocol>(&self) -> Result<(), ConnectError> {
         match (self, Pr::INFO.credentials) {
@@ -79,12 +75,12 @@ impl Offer {
         }
     }
 
-    /// What is shown on the connection that is being made.
+    /// What is shown on the connection that is about to be made, as JSON.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the program's own future is dropped.
-    pub(super) async fn json(&self) -> Result<Arc<SecretBytes>, ConnectError> {
+    pub(crate) async fn json(&self) -> Result<Arc<SecretBytes>, ConnectError> {
         match self {
             Self::Nothing => Ok(Arc::default()),
             Self::Settled(settled) => settled.clone().map_err(ConnectError::Credentials),

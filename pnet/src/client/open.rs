@@ -9,6 +9,7 @@ use pnet_protocol::{
     json::{JsonReader, JsonWriter},
     limits::{Limits, UNCREDITED_PACKETS},
     protocol::{ProtocolInfo, Role},
+    secret::SecretBytes,
     wire::{Reader, Writer},
 };
 use tokio::time::timeout_at;
@@ -48,7 +49,7 @@ impl Dialed {
 /// be made with [`Client::opened`].
 pub(crate) async fn open(
     dialed: Dialed,
-    config: ClientConfig,
+    (config, credentials): (ClientConfig, &SecretBytes),
     info: &'static ProtocolInfo,
     dispatch: &mut (dyn FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send),
 ) -> Result<Arc<Conn>, ConnectError> {
@@ -61,14 +62,12 @@ pub(crate) async fn open(
         let secured = Box::pin(connector.connect(io, &name, deadline)).await;
         let secured = secured.map_err(|_| ConnectError::TimedOut { after })??;
         (io, key) = (secured.io, secured.key);
-    } else if !(config.credentials.is_nothing() || peer.is_local() || config.plaintext_credentials) {
+    } else if !(credentials.is_empty() || peer.is_local() || config.plaintext_credentials) {
         return Err(ConnectError::PlaintextCredentials);
     }
     // What the server's schema looks like is its own business; what this side's looks like is told on the same terms.
     let trusted = config.connector.is_some() || peer.is_local();
     let shapes = if trusted { ShapePolicy::Shapes } else { ShapePolicy::Names };
-    let credentials = timeout_at(deadline, config.credentials.json()).await;
-    let credentials = credentials.map_err(|_| ConnectError::TimedOut { after })??;
     let mut joining = Joining::new(io);
     let shaken = match config.dialect {
         Dialect::Json => timeout_at(deadline, shake_json(&mut joining, info, (&config, credentials.as_bytes()))).await,

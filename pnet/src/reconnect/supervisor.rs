@@ -180,12 +180,14 @@ where
         let after = self.plan.config.handshake_timeout;
         let deadline = config::after(after);
         let late = |_| ConnectError::TimedOut { after };
+        let mut config = self.plan.config.clone();
+        // First, so that a server does not wait for this side's program.
+        let credentials = timeout_at(deadline, config.credentials.json()).await.map_err(late)??;
         let dialed = (self.dial)();
         let (io, peer) = timeout_at(deadline, dialed).await.map_err(late)??;
-        let mut config = self.plan.config.clone();
         config.handshake_timeout = deadline.saturating_duration_since(Instant::now());
         let dialed = Dialed::new(io, peer, self.server.clone());
-        match open(dialed, config, <P::Protocol as Protocol>::INFO, &mut self.make).await {
+        match open(dialed, (config, &credentials), <P::Protocol as Protocol>::INFO, &mut self.make).await {
             Err(ConnectError::TimedOut { .. }) => Err(ConnectError::TimedOut { after }),
             opened => opened.map(Client::opened),
         }

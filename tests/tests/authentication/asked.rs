@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use pnet::{Backoff, Client, CloseCode, ConnectError, LinkState, Refused, Retry, transport::PeerAddr};
+use pnet::{Backoff, Client, CloseCode, ConnectError, Dialect, LinkState, Refused, Retry, transport::PeerAddr};
 use pnet_tests::gate::{Gate, GateClient, Pass, Porter, Who};
 use tokio::time::Instant;
 
@@ -108,7 +108,6 @@ async fn who_is_refused_shows_something_else_or_nothing_more() {
 #[tokio::test(start_paused = true)]
 async fn a_program_that_has_nothing_to_show_is_asked_again_or_never() {
     for for_good in [false, true] {
-        let served = serve(Porter::new(async |pass, _| visitor(&pass.word)), |builder| builder);
         let asked = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&asked);
         let server =
@@ -134,6 +133,20 @@ async fn a_program_that_has_nothing_to_show_is_asked_again_or_never() {
             assert_eq!(client.call(Who {}).await.expect("is answered").name, "ada");
         }
         assert_eq!(asked.load(Relaxed), if for_good { 2 } else { 3 });
-        drop(served);
+    }
+}
+
+/// A server speaks first to those who say nothing for 2 s, and takes them for clients in JSON.
+#[tokio::test(start_paused = true)]
+async fn a_program_may_take_longer_than_a_server_waits_for_a_first_byte() {
+    let server = pnet::memory::serve(pnet_tests::gate::GateServer, Porter::wants("ada"));
+    for dialect in [Dialect::Native, Dialect::Json] {
+        let slow = pnet::connect(GateClient, ()).dialect(dialect).credentials_with(async || {
+            tokio::time::sleep(Duration::from_millis(2500)).await;
+            Pass::new("ada")
+        });
+        let client: Client<Gate> =
+            slow.reconnect(backoff()).via(server.connector()).await.expect("is connected to when the pass is there");
+        assert_eq!(client.call(Who {}).await.expect("is answered").name, "ada");
     }
 }
