@@ -135,10 +135,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Bob opens it, once.
     let letter = sealed(&mut to_bob).await?;
-    let note = opener.open_from(letter.clone(), &adas).await?;
+    let note = opener.open_from(&letter, &adas).await?;
     assert_eq!(note.text, SECRET);
     println!("bob: {adas} says: {}", note.text);
-    let Err(error @ OpenError::NotOpened) = opener.open_from(letter, &adas).await else {
+    let Err(error @ OpenError::NotOpened) = opener.open_from(&letter, &adas).await else {
         return Err("a note was opened twice".into());
     };
     println!("bob: the same note again: {error}");

@@ -80,10 +80,16 @@ impl Arrival {
         Self { addr, key: None, trusted: false, encrypted: false, dialect, detail: None }
     }
 
-    /// The same, with a key that it has proved to hold: nobody else can read along.
+    /// The same, with a key that it has proved to hold.
     #[must_use]
     pub fn with_key(self, key: Fingerprint) -> Self {
-        Self { key: Some(key), encrypted: true, ..self }
+        Self { key: Some(key), ..self }
+    }
+
+    /// The same, where nobody else can read along.
+    #[must_use]
+    pub fn encrypted(self) -> Self {
+        Self { encrypted: true, ..self }
     }
 
     /// Who is there.
@@ -104,7 +110,8 @@ impl Arrival {
         self.dialect
     }
 
-    /// Whether nobody else can read its credentials: it speaks TLS, or its transport has proved a key in a way of its own.
+    /// Whether nobody else can read its credentials: it speaks TLS, or its [`Listener`](crate::transport::Listener) has said that
+    /// its transport is [`encrypted`](crate::transport::Connected::encrypted).
     #[must_use]
     pub const fn is_encrypted(&self) -> bool {
         self.encrypted

@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 self::seal(seal, &announcement, &whose.parse()?, signer).await.map(|sealed| json!({ "sealed": sealed }))
             }
             // Each from a source of its own, as this goes faster than one may.
-            Request::Open { open } => opener.open(open, &number).await.map_err(Into::into).map(|opened| {
+            Request::Open { open } => opener.open(&open, &number).await.map_err(Into::into).map(|opened| {
                 let from = opened.sender().map(|from| from.to_string());
                 json!({ "text": opened.into_packet().text, "from": from })
             }),

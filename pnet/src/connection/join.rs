@@ -60,6 +60,8 @@ pub(crate) enum JoinError {
     Tls(String),
     #[error("the client was refused by its key: {0}")]
     Unlisted(String),
+    #[error("there are too many connections")]
+    Full,
     #[error("the server is shutting down")]
     GoingAway,
 }

@@ -32,7 +32,7 @@ use super::{
 /// - **A source may try** 32 times a second, and fail 100 times an hour: [`OpenError::TooMany`]. 4,096 sources are remembered,
 ///   after which the one that was quiet for longest is forgotten.
 /// - **Why it failed is told to nobody**, neither by the error nor by the time that it takes: an error comes a quarter of a
-///   second after the work began. Do not tell the sender either.
+///   second after it was asked for, or after a whole number of them. Do not tell the sender either.
 /// - **A signed packet is opened once.** Of each sender the ids of the newest 4,096 are kept, and older ones are refused; of
 ///   1,024 senders, after which the quietest is forgotten and all that is not newer than its newest is refused of any unknown
 ///   sender. Packets that were made more than 60 s in the future are refused, and those that were made before the
@@ -70,7 +70,7 @@ use super::{
 ///
 /// #[action("SEALED_NOTE", concurrent)]
 /// async fn letter(p: SealedNote, app: &App) {
-///     match app.opener.open_from(p, &app.friend).await {
+///     match app.opener.open_from(&p, &app.friend).await {
 ///         Ok(note) => println!("{}", note.text),
 ///         // What was wrong is not known. Nobody is answered.
 ///         Err(error) => eprintln!("{error}"),
@@ -148,7 +148,7 @@ impl<P: Protocol> Opener<P> {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, nothing is remembered but the try: the same packet can still be opened.
-    pub async fn open_from<T: OwnedPacket>(&self, sealed: Sealed<T>, from: &Fingerprint) -> Result<T, OpenError> {
+    pub async fn open_from<T: OwnedPacket>(&self, sealed: &Sealed<T>, from: &Fingerprint) -> Result<T, OpenError> {
         let source = self.limits.source(from);
         self.open_as(sealed, source, Some(*from)).await.map(Opened::into_packet)
     }
@@ -167,7 +167,7 @@ impl<P: Protocol> Opener<P> {
     /// As [`open_from`](Self::open_from).
     pub async fn open<T: OwnedPacket>(
         &self,
-        sealed: Sealed<T>,
+        sealed: &Sealed<T>,
         source: &(impl Hash + ?Sized),
     ) -> Result<Opened<T>, OpenError> {
         let source = self.limits.source(source);
@@ -176,22 +176,22 @@ impl<P: Protocol> Opener<P> {
 
     async fn open_as<T: OwnedPacket>(
         &self,
-        sealed: Sealed<T>,
+        sealed: &Sealed<T>,
         source: Source,
         from: Option<Fingerprint>,
     ) -> Result<Opened<T>, OpenError> {
+        let begun = Instant::now();
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| OpenError::Busy)?;
         if !self.limits.tries(source, Instant::now()) {
             return Err(OpenError::TooMany);
         }
         let worker = Arc::clone(&self.pool).acquire_owned().await.map_err(|_| OpenError::Busy)?;
-        let begun = Instant::now();
-        let (key, to) = (self.key.clone(), self.to);
+        let (jwe, key, to) = (sealed.jwe.clone(), self.key.clone(), self.to);
         let mut failure = FailedTry { limits: Arc::clone(&self.limits), source, is_one: true };
         // It goes on if the future is dropped: so does what bounds it, and so is its failure counted.
         let work = move || {
             let _bounds = (place, worker);
-            let text = sealed.jwe.open(&key)?;
+            let text = jwe.open(&key)?;
             let read = Read::<T>::from_text::<P>(&text, to, key.fingerprint(), from)?;
             failure.take_back();
             Some(read)
@@ -205,7 +205,7 @@ impl<P: Protocol> Opener<P> {
             }
             self.limits.failed(source, Instant::now());
         }
-        // How long the work took shows how far it came.
+        // How long the work took shows how far it came; how long it waited shows how far another's came.
         let steps = begun.elapsed().as_millis() / STEP.as_millis() + 1;
         sleep_until(begun + STEP * u32::try_from(steps).unwrap_or(u32::MAX)).await;
         tracing::debug!("a sealed packet was not opened");
@@ -256,7 +256,7 @@ pub enum OpenError {
     TooMany,
 }
 
-/// Errors come at whole steps after the work began. Opening with a key of 4096 bits takes a tenth of one.
+/// Errors come at whole steps after the opening was asked for. Opening with a key of 4096 bits takes a tenth of one.
 const STEP: Duration = Duration::from_millis(250);
 const MAX_WAITING: usize = 64;
 const MAX_SOURCES: usize = 4096;

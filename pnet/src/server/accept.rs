@@ -157,9 +157,9 @@ impl Serving {
     fn enter(self: &Arc<Self>, accepted: impl Connecting, addr: PeerAddr) {
         let there = addr.clone();
         let connecting = Box::pin(async move {
-            let Connected { io, addr, key, detail } = accepted.connect(there).await?;
+            let Connected { io, addr, key, encrypted, detail } = accepted.connect(there).await?;
             // Its dialect is what its first byte says.
-            let arrival = Arrival { key, encrypted: key.is_some(), detail, ..Arrival::new(addr, Dialect::Native) };
+            let arrival = Arrival { key, encrypted, detail, ..Arrival::new(addr, Dialect::Native) };
             Ok((Box::new(Plain(io)) as Box<dyn Driven>, arrival))
         });
         self.begin(connecting, &addr);
@@ -275,10 +275,9 @@ impl Serving {
         conn.counters.bytes_received.add(joining.read);
         let Some(listed) = self.enlist(&conn) else {
             tracing::warn!("too many connections");
-            let close = Close::new(CloseCode::Overloaded, "too many connections");
             match &mut machine {
-                Some((machine, _)) => joining.refuse(machine, close),
-                None => joining.refuse_json(close),
+                Some((machine, _)) => joining.refuse(machine, FULL),
+                None => joining.refuse_json(FULL),
             }
             return Err(joining);
         };
@@ -313,6 +312,11 @@ impl Serving {
         Ok(())
     }
 
+    /// Whether there is no place for one more now.
+    pub(super) fn is_full(&self) -> bool {
+        self.core.live().len() >= self.config.max_connections
+    }
+
     /// Counts the connection in, if there is a place. A shutdown that began meanwhile reaches it, too.
     fn enlist(&self, conn: &Arc<Conn>) -> Option<Listed> {
         let number = {
@@ -341,4 +345,6 @@ impl Drop for Listed {
     }
 }
 
+/// There is no place for one more connection.
+pub(super) const FULL: Close<'_> = Close::new(CloseCode::Overloaded, "too many connections");
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -67,6 +67,10 @@ impl Serving {
             let shapes = if told { ShapePolicy::Shapes } else { ShapePolicy::Names };
             return Ok(Ok(LetIn { user: None, shapes }));
         }
+        // Nobody is looked at in vain.
+        if self.is_full() {
+            return Err(JoinError::Full);
+        }
         // It is there for a moment only, and those who ask nobody have no place for it.
         Box::pin(self.ask(arrival, credentials, visit)).await
     }

@@ -10,7 +10,7 @@ use pnet_protocol::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    accept::{Arrived, Serving},
+    accept::{Arrived, FULL, Serving},
     admission::{SOON, TLS_REQUIRED, TlsPolicy},
     authentication::LetIn,
     waiting::Waiting,
@@ -185,6 +185,10 @@ impl Serving {
                 joining.refuse(&mut machine, last_words(&self.core.farewell()));
                 Err(JoinError::GoingAway)
             }
+            Err(JoinError::Full) => {
+                joining.refuse(&mut machine, FULL);
+                Err(JoinError::Full)
+            }
             Err(JoinError::Handshake(HandshakeError::TimedOut)) => Err(joining.timed_out(&mut machine)),
             Err(error) => Err(error),
         }
@@ -267,6 +271,10 @@ impl Serving {
             Ok(Err(refused)) => {
                 joining.refuse_json(refused.close(CloseCode::Unauthorized));
                 Err(JoinError::Unauthorized(refused.reason().to_owned()))
+            }
+            Err(JoinError::Full) => {
+                joining.refuse_json(FULL);
+                Err(JoinError::Full)
             }
             Err(error) => {
                 joining.refuse_json(last_words(&self.core.farewell()));

@@ -113,6 +113,7 @@ pub struct Connected<Io> {
     pub(crate) io: Io,
     pub(crate) addr: PeerAddr,
     pub(crate) key: Option<Fingerprint>,
+    pub(crate) encrypted: bool,
     pub(crate) detail: Option<Detail>,
 }
 
@@ -122,6 +123,7 @@ impl<Io: fmt::Debug> fmt::Debug for Connected<Io> {
             .field("io", &self.io)
             .field("addr", &self.addr)
             .field("key", &self.key)
+            .field("encrypted", &self.encrypted)
             .finish_non_exhaustive()
     }
 }
@@ -129,17 +131,21 @@ impl<Io: fmt::Debug> fmt::Debug for Connected<Io> {
 impl<Io> Connected<Io> {
     /// A transport whose other end has shown no key.
     pub const fn new(io: Io, addr: PeerAddr) -> Self {
-        Self { io, addr, key: None, detail: None }
+        Self { io, addr, key: None, encrypted: false, detail: None }
     }
 
     /// The other end has proved that it holds this key: what [`Peer::key`](crate::Peer::key) tells, and what the server's
     /// list of clients is compared with, unless TLS runs on top and shows another.
-    ///
-    /// Whoever proves a key has a connection that nobody else can read or change: it counts as encrypted, credentials and
-    /// tokens included ([`Arrival::is_encrypted`](crate::Arrival::is_encrypted)). Do not say so of one that is plain text.
     #[must_use]
     pub fn with_key(self, key: Fingerprint) -> Self {
         Self { key: Some(key), ..self }
+    }
+
+    /// Nobody else can read or change what travels: a listener that ends TLS itself says so. Then it is
+    /// [`Arrival::is_encrypted`](crate::Arrival::is_encrypted), and is given a token of its own.
+    #[must_use]
+    pub fn encrypted(self) -> Self {
+        Self { encrypted: true, ..self }
     }
 
     /// What else is known of the other end, such as the user id at a Unix socket: a handler under `#[action(authenticate)]`

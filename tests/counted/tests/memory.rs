@@ -105,9 +105,9 @@ async fn settle() {
 #[test]
 fn connections_and_handlers_take_little() {
     for (name, dialect, kind, idle, coming) in [
-        ("native", Dialect::Native, Kind::Add, 2048, 4832),
-        ("native, async fn", Dialect::Native, Kind::AddLater, 2432, 5168),
-        ("JSON", Dialect::Json, Kind::Add, 2800, 5280),
+        ("native", Dialect::Native, Kind::Add, 2048, 4704),
+        ("native, async fn", Dialect::Native, Kind::AddLater, 2432, 5040),
+        ("JSON", Dialect::Json, Kind::Add, 2800, 5152),
     ] {
         let taken = runtime().block_on(each(dialect, kind, 500));
         check(&format!("{name}: an idle connection holds"), taken.idle, idle);

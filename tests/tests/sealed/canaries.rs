@@ -167,7 +167,7 @@ async fn nobody_sees_what_is_sealed() {
             shown.value(&letter);
             ada.send(letter).await.expect("it is sent");
             let Some(PostFromServer::SealedNote(letter)) = inbox.recv().await else { panic!("another packet") };
-            let opened = opener.open(letter.clone(), &round).await.expect("nothing is wrong");
+            let opened = opener.open(&letter, &round).await.expect("nothing is wrong");
             assert_eq!(opened.packet().text, canary);
             shown.value(&opened);
             // Whatever goes wrong with it.
@@ -176,14 +176,14 @@ async fn nobody_sees_what_is_sealed() {
                 let good = value[part].take();
                 value[part] = base64url(part).into();
                 let bad: SealedNote = serde_json::from_value(value.clone()).expect("it has five texts");
-                shown.error(&opener.open(bad, &(round, part)).await.expect_err(part));
+                shown.error(&opener.open(&bad, &(round, part)).await.expect_err(part));
                 value[part] = good;
             }
             if opened.sender().is_some() {
-                shown.error(&opener.open(letter.clone(), &(round, "again")).await.expect_err("a second time"));
+                shown.error(&opener.open(&letter, &(round, "again")).await.expect_err("a second time"));
             }
             let other = Opener::<Post>::new(fingerprint(ADA), sealing_key(BOB_SEALING));
-            shown.error(&other.open(letter, &round).await.expect_err("it is for another"));
+            shown.error(&other.open(&letter, &round).await.expect_err("it is for another"));
         }
         drop((ada, bob));
     }

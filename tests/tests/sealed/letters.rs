@@ -60,7 +60,7 @@ async fn what_a_second_hand_seals_is_opened() {
     let opener = bobs_opener();
     let plain = letter();
     for text in [plain.to_string(), pretty(&plain), format!("\n {plain} ")] {
-        let opened = opener.open(sealed::<Note>(text), "somebody").await.expect("nothing is wrong");
+        let opened = opener.open(&sealed::<Note>(text), "somebody").await.expect("nothing is wrong");
         assert_eq!((opened.sender(), opened.packet()), (None, &note("at noon")));
         assert_eq!(opened.created(), UNIX_EPOCH + Duration::from_millis(plain["created"].as_u64().expect("a number")));
         assert_eq!(opened.id()[..], bytes(&plain["id"]));
@@ -70,21 +70,21 @@ async fn what_a_second_hand_seals_is_opened() {
     }
     for _ in 0..3 {
         let by_ada = signed(&letter_by_ada());
-        let opened = opener.open(sealed::<Note>(pretty(&by_ada)), "somebody").await.expect("nothing is wrong");
+        let opened = opener.open(&sealed::<Note>(pretty(&by_ada)), "somebody").await.expect("nothing is wrong");
         assert_eq!(opened.sender(), Some(fingerprint(ADA)));
         let by_ada = sealed(signed(&letter_by_ada()));
-        assert_eq!(opener.open_from(by_ada, &fingerprint(ADA)).await, Ok(note("at noon")));
+        assert_eq!(opener.open_from(&by_ada, &fingerprint(ADA)).await, Ok(note("at noon")));
     }
     // Names may be escaped, and their texts.
     let escaped = plain.to_string().replace("\"NOTE\"", "\"\\u004eOTE\"").replace("\"to\"", "\"\\u0074o\"");
-    opener.open(sealed::<Note>(escaped), "somebody").await.expect("it says the same");
+    opener.open(&sealed::<Note>(escaped), "somebody").await.expect("it says the same");
 }
 
 /// What every refusal has to look like.
 async fn assert_not_opened(opener: &Opener<Post>, what: &str, sealed: SealedNote) {
     let begun = Instant::now();
     // Each is from a source of its own, so that none is refused as one too many.
-    let error = opener.open(sealed, what).await.expect_err(what);
+    let error = opener.open(&sealed, what).await.expect_err(what);
     assert_eq!(begun.elapsed(), Duration::from_millis(250), "{what}");
     assert_eq!(error, OpenError::NotOpened, "{what}");
     assert_eq!(format!("{error:?} {error}"), "NotOpened the sealed packet could not be opened", "{what}");
@@ -233,24 +233,24 @@ async fn whatever_is_wrong_the_error_is_the_same() {
     logged.dedup();
     assert_eq!(logged.len(), 1, "{logged:?}");
     // What is wrong in nothing still opens.
-    opener.open(sealed::<Note>(signed(&letter_by_ada())), "ada").await.expect("nothing is wrong");
-    opener.open(sealed::<Note>(letter()), "somebody").await.expect("nothing is wrong");
+    opener.open(&sealed::<Note>(signed(&letter_by_ada())), "ada").await.expect("nothing is wrong");
+    opener.open(&sealed::<Note>(letter()), "somebody").await.expect("nothing is wrong");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_letter_opens_once() {
     let opener = bobs_opener();
     let letter: SealedNote = sealed(signed(&letter_by_ada()));
-    opener.open(letter.clone(), "ada").await.expect("it is new");
+    opener.open(&letter, "ada").await.expect("it is new");
     assert_not_opened(&opener, "replayed", letter.clone()).await;
-    assert_eq!(opener.open_from(letter, &fingerprint(ADA)).await, Err(OpenError::NotOpened));
+    assert_eq!(opener.open_from(&letter, &fingerprint(ADA)).await, Err(OpenError::NotOpened));
     // Sealed anew it is the same letter.
     let inside = signed(&letter_by_ada());
-    opener.open(sealed::<Note>(&inside), "ada").await.expect("it is new");
+    opener.open(&sealed::<Note>(&inside), "ada").await.expect("it is new");
     assert_not_opened(&opener, "sealed anew", sealed(pretty(&inside))).await;
     // Signed anew, too.
     let same = letter_by_ada();
-    opener.open(sealed::<Note>(signed(&same)), "ada").await.expect("it is new");
+    opener.open(&sealed::<Note>(signed(&same)), "ada").await.expect("it is new");
     assert_not_opened(&opener, "signed anew", sealed(signed(&same))).await;
 }
 
@@ -261,7 +261,7 @@ async fn a_recipient_cannot_pass_on_what_was_signed_for_him() {
     let to_eve = verified(EVE_SEALING, EVE).await;
     let letter = Sealed::seal_signed::<Post>(&note("for Eve"), &to_eve, &identity(ADA)).await.expect("can be sealed");
     let inside = decrypt(rsa(EVE_SEALING), &letter);
-    assert_eq!(eves.open_from(letter, &fingerprint(ADA)).await, Ok(note("for Eve")));
+    assert_eq!(eves.open_from(&letter, &fingerprint(ADA)).await, Ok(note("for Eve")));
     let passed_on = String::from_utf8(inside).expect("it is JSON");
     assert_not_opened(&bobs_opener(), "passed on", sealed(passed_on)).await;
 
@@ -286,12 +286,12 @@ async fn a_letter_opens_as_its_own_type_in_its_own_protocol() {
         // Who passes it on may call it a note.
         let as_note: SealedNote = serde_json::from_value(serde_json::to_value(&sealed).expect("a value")).expect("one");
         assert_not_opened(&opener, "an order as a note", as_note).await;
-        opener.open(sealed, "an order as an order").await.expect("it is one");
+        opener.open(&sealed, "an order as an order").await.expect("it is one");
     }
     let mail = Sealed::seal_signed::<Mail>(&note("at noon"), &to, &identity(ADA)).await.expect("it can be sealed");
     assert_not_opened(&opener, "of another protocol", mail.clone()).await;
     let opener = Opener::<Mail>::new(fingerprint(BOB), sealing_key(BOB_SEALING)).accepting_since(UNIX_EPOCH);
-    assert_eq!(opener.open_from(mail, &fingerprint(ADA)).await, Ok(note("at noon")));
+    assert_eq!(opener.open_from(&mail, &fingerprint(ADA)).await, Ok(note("at noon")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -305,7 +305,7 @@ async fn what_is_older_than_the_opener_needs_leave() {
     let now = SystemTime::now();
     for (since, opens) in [(Duration::from_secs(5), false), (Duration::from_secs(60), true)] {
         let opener = bobs_opener().accepting_since(now - since);
-        assert_eq!(opener.open(letter.clone(), "ada").await.is_ok(), opens, "{since:?}");
+        assert_eq!(opener.open(&letter, "ada").await.is_ok(), opens, "{since:?}");
         assert_not_opened(&opener, "a second time", letter.clone()).await;
     }
     // Nothing is promised of what is not signed.
@@ -313,7 +313,7 @@ async fn what_is_older_than_the_opener_needs_leave() {
     unsigned["created"] = 0.into();
     let opener = bobs_opener();
     for _ in 0..2 {
-        let opened = opener.open(sealed::<Note>(&unsigned), "somebody").await.expect("it is not signed");
+        let opened = opener.open(&sealed::<Note>(&unsigned), "somebody").await.expect("it is not signed");
         assert_eq!((opened.sender(), opened.created()), (None, UNIX_EPOCH));
     }
 }

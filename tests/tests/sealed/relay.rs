@@ -99,13 +99,13 @@ async fn a_relay_passes_on_what_it_cannot_read() {
         ada.send(parcel).await.expect("it is sent");
 
         let alone = next!(bob_inbox, SealedNote);
-        assert_eq!(opener.open_from(alone.clone(), &fingerprint(ADA)).await, Ok(note(secret)));
-        assert_eq!(opener.open_from(alone, &fingerprint(ADA)).await, Err(OpenError::NotOpened));
+        assert_eq!(opener.open_from(&alone, &fingerprint(ADA)).await, Ok(note(secret)));
+        assert_eq!(opener.open_from(&alone, &fingerprint(ADA)).await, Err(OpenError::NotOpened));
         let Parcel { one, more, order, .. } = next!(bob_inbox, Parcel);
         for letter in std::iter::once(one).chain(more) {
-            assert_eq!(opener.open_from(letter, &fingerprint(ADA)).await, Ok(note(secret)));
+            assert_eq!(opener.open_from(&letter, &fingerprint(ADA)).await, Ok(note(secret)));
         }
-        let order = opener.open(order.expect("it was sent"), "the relay").await.expect("nothing is wrong");
+        let order = opener.open(&order.expect("it was sent"), "the relay").await.expect("nothing is wrong");
         assert_eq!((order.sender(), &*order.packet().text), (None, secret));
 
         let seen = state.seen().join("\n");
@@ -184,12 +184,12 @@ async fn sealed_packets_are_asked_answered_and_streamed() {
             client.call(letter).await.expect("it is kept");
         }
         let one = client.call(Fetch { count: 0 }).await.expect("it is there");
-        assert_eq!(opener.open_from(one.clone(), &fingerprint(ADA)).await, Ok(note("one")));
+        assert_eq!(opener.open_from(&one, &fingerprint(ADA)).await, Ok(note("one")));
         assert!(matches!(client.call(Fetch { count: 2 }).await, Err(CallError::Declared(Empty {}))));
         let mut all = client.stream(FetchAll {});
         assert_eq!(all.next().await.expect("there are two").expect("it is read"), one);
         let two = all.next().await.expect("there are two").expect("it is read");
-        assert_eq!(opener.open_from(two, &fingerprint(ADA)).await, Ok(note("two")));
+        assert_eq!(opener.open_from(&two, &fingerprint(ADA)).await, Ok(note("two")));
         assert!(all.next().await.is_none());
     }
 }
@@ -228,8 +228,8 @@ async fn what_is_sealed_can_be_sealed_again() {
     let (to_eve, to_bob) = (verified(EVE_SEALING, EVE).await, verified(BOB_SEALING, BOB).await);
     let inner = Sealed::seal_signed::<Post>(&note("at noon"), &to_bob, &identity(ADA)).await.expect("can be sealed");
     let outer = Sealed::seal::<Post>(&inner, &to_eve).expect("it can be sealed");
-    let found: SealedNote = gateway.open(outer, "ada").await.expect("it is for the gateway").into_packet();
+    let found: SealedNote = gateway.open(&outer, "ada").await.expect("it is for the gateway").into_packet();
     assert_eq!(found, inner);
-    assert_eq!(bob.open_from(found, &fingerprint(ADA)).await, Ok(note("at noon")));
+    assert_eq!(bob.open_from(&found, &fingerprint(ADA)).await, Ok(note("at noon")));
     assert!(!decrypt(rsa(BOB_SEALING), &inner).is_empty());
 }

@@ -43,7 +43,7 @@ fn random_id() -> [u8; ID_LEN] {
 /// Its error, and after how long it came.
 async fn refused(opener: &Opener<Post>, sealed: Sealed<Note>) -> (OpenError, Duration) {
     let begun = Instant::now();
-    let error = opener.open(sealed, &random_id()).await.expect_err("it is refused");
+    let error = opener.open(&sealed, &random_id()).await.expect_err("it is refused");
     (error, begun.elapsed())
 }
 
@@ -55,9 +55,9 @@ fn whatever_is_wrong_looks_the_same() {
     let now = SystemTime::now();
     let good = || sealed_at(SystemTime::now(), Some(&ada()));
     run(async {
-        opener.open(good(), "ada").await.expect("nothing is wrong");
+        opener.open(&good(), "ada").await.expect("nothing is wrong");
         let again = good();
-        opener.open(again.clone(), "ada").await.expect("nothing is wrong");
+        opener.open(&again, "ada").await.expect("nothing is wrong");
         let mut changed = good();
         changed.jwe.tag = good().jwe.tag;
         let mut no_key = good();
@@ -91,19 +91,19 @@ fn what_was_forgotten_looks_the_same() {
     let letters = [at(10, &ada), at(20, &ada), at(30, &ada)];
     run(async {
         for letter in &letters {
-            opener.open(letter.clone(), "ada").await.expect("it is new");
+            opener.open(&letter, "ada").await.expect("it is new");
         }
         for letter in &letters {
             assert_eq!(refused(&opener, letter.clone()).await, NOT_OPENED);
         }
         assert_eq!(refused(&opener, at(15, &ada)).await, NOT_OPENED, "older than the oldest kept");
-        opener.open(at(40, &eve), "eve").await.expect("it is new");
+        opener.open(&at(40, &eve), "eve").await.expect("it is new");
         // Ada has been forgotten.
         for letter in &letters {
             assert_eq!(refused(&opener, letter.clone()).await, NOT_OPENED);
         }
         assert_eq!(refused(&opener, at(30, &bob)).await, NOT_OPENED, "of one who is not known, and no newer than hers");
-        opener.open(at(41, &ada), "ada").await.expect("it is new");
+        opener.open(&at(41, &ada), "ada").await.expect("it is new");
     });
 }
 
@@ -118,7 +118,7 @@ fn of_many_at_once_one_opens() {
         let tries: Vec<_> = (0..20)
             .map(|_| {
                 let (opener, letter) = (Arc::clone(&opener), letter.clone());
-                tokio::spawn(async move { opener.open(letter, "ada").await.is_ok() })
+                tokio::spawn(async move { opener.open(&letter, "ada").await.is_ok() })
             })
             .collect();
         let mut opened = 0;
@@ -140,11 +140,11 @@ fn more_than_may_wait_are_busy_and_nothing_is_counted() {
         let places = Arc::clone(&opener.places).try_acquire_many_owned(u32::try_from(all).expect("they are few"));
         for _ in 0..200 {
             let begun = Instant::now();
-            assert_eq!(opener.open(letter.clone(), "ada").await.err(), Some(OpenError::Busy));
+            assert_eq!(opener.open(&letter, "ada").await.err(), Some(OpenError::Busy));
             assert_eq!(begun.elapsed(), Duration::ZERO);
         }
         drop(places.expect("nobody else is there"));
-        opener.open(letter.clone(), "ada").await.expect("there is room again");
+        opener.open(&letter, "ada").await.expect("there is room again");
         assert_eq!(opener.places.available_permits(), all);
     });
 }
@@ -156,21 +156,21 @@ fn one_who_fails_often_is_refused_without_a_look() {
     bad.jwe.protected.clear();
     run(async {
         for n in 0..100 {
-            assert_eq!(opener.open(bad.clone(), "eve").await.err(), Some(OpenError::NotOpened), "{n}");
+            assert_eq!(opener.open(&bad, "eve").await.err(), Some(OpenError::NotOpened), "{n}");
         }
         let begun = Instant::now();
         for letter in [&good, &bad] {
-            assert_eq!(opener.open(letter.clone(), "eve").await.err(), Some(OpenError::TooMany));
+            assert_eq!(opener.open(&letter, "eve").await.err(), Some(OpenError::TooMany));
         }
         assert_eq!(begun.elapsed(), Duration::ZERO);
-        opener.open(good.clone(), "ada").await.expect("nothing is wrong with it");
+        opener.open(&good, "ada").await.expect("nothing is wrong with it");
         tokio::time::advance(Duration::from_secs(3600)).await;
-        opener.open(good.clone(), "eve").await.expect("an hour is over");
+        opener.open(&good, "eve").await.expect("an hour is over");
         // 31 more at once.
         for _ in 0..31 {
-            opener.open(good.clone(), "eve").await.expect("nothing is wrong with it");
+            opener.open(&good, "eve").await.expect("nothing is wrong with it");
         }
-        assert_eq!(opener.open(good, "eve").await.err(), Some(OpenError::TooMany));
+        assert_eq!(opener.open(&good, "eve").await.err(), Some(OpenError::TooMany));
     });
 }
 
@@ -186,7 +186,7 @@ fn a_dropped_open_remembers_nothing_but_its_failure() {
         for sealed in [&letter, &bad] {
             tokio::select! {
                 biased;
-                _ = opener.open(sealed.clone(), "ada") => panic!("that was fast"),
+                _ = opener.open(&sealed, "ada") => panic!("that was fast"),
                 () = std::future::ready(()) => {}
             }
             // The work goes on.
@@ -194,12 +194,12 @@ fn a_dropped_open_remembers_nothing_but_its_failure() {
                 tokio::task::yield_now().await;
             }
         }
-        opener.open(letter.clone(), "ada").await.expect("it is new");
+        opener.open(&letter, "ada").await.expect("it is new");
         // One failure is counted already.
         for n in 1..100 {
-            assert_eq!(opener.open(bad.clone(), "ada").await.err(), Some(OpenError::NotOpened), "{n}");
+            assert_eq!(opener.open(&bad, "ada").await.err(), Some(OpenError::NotOpened), "{n}");
         }
-        assert_eq!(opener.open(bad, "ada").await.err(), Some(OpenError::TooMany));
+        assert_eq!(opener.open(&bad, "ada").await.err(), Some(OpenError::TooMany));
     });
 }
 
@@ -209,13 +209,13 @@ fn signatures_are_of_the_one_who_is_named() {
     let (ada, eve) = (ada(), eve());
     let signed = || sealed_at(SystemTime::now(), Some(&ada));
     run(async {
-        let opened = opener.open(signed(), "relay").await.expect("nothing is wrong");
+        let opened = opener.open(&signed(), "relay").await.expect("nothing is wrong");
         assert_eq!(opened.sender(), Some(ada.fingerprint()));
-        assert_eq!(opener.open_from(signed(), &ada.fingerprint()).await, Ok(note("at noon")));
-        assert_eq!(opener.open_from(signed(), &eve.fingerprint()).await, Err(OpenError::NotOpened));
+        assert_eq!(opener.open_from(&signed(), &ada.fingerprint()).await, Ok(note("at noon")));
+        assert_eq!(opener.open_from(&signed(), &eve.fingerprint()).await, Err(OpenError::NotOpened));
         let unsigned = sealed_at(SystemTime::now(), None);
-        assert_eq!(opener.open_from(unsigned.clone(), &ada.fingerprint()).await, Err(OpenError::NotOpened));
-        assert_eq!(opener.open(unsigned, "relay").await.expect("nothing is wrong").sender(), None);
+        assert_eq!(opener.open_from(&unsigned, &ada.fingerprint()).await, Err(OpenError::NotOpened));
+        assert_eq!(opener.open(&unsigned, "relay").await.expect("nothing is wrong").sender(), None);
     });
 }
 
