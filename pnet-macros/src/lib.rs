@@ -163,8 +163,9 @@ pub fn protocol(input: TokenStream) -> TokenStream {
 ///
 /// Arguments in any order: the packet by value; `&State`, or a part of it by `Provide`; the `&User`; the connection's own
 /// `&Member` (not in connect handlers); `&Meta`; `&Closed` (in disconnect handlers); by value `Arc<State>`, `Peer<P>` and `Hub<P>` on
-/// servers, `Client<P>` on clients, `Meta`, and what implements `Extract`. If `&T` could come from the state and from the
-/// connection, because both are the same type, the compiler asks for type annotations: give one of them a type of its own.
+/// servers, `Client<P>` on clients, `Meta`, and what implements `Extract`. If `&T` could come from two of them (the
+/// state, the connection's own state, the user), because they are the same type, the compiler asks for type annotations: give
+/// each a type of its own.
 ///
 /// It returns what the protocol declares, or a `Result` of that with an error that becomes a `Failure`; in place of a packet
 /// also a view of it (`#[packet(view_of = …)]`), which may borrow from the packet and from the state. Its future must be

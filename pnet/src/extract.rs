@@ -49,7 +49,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a handler of `{S}`",
     label = "the handler takes a `{Self}`",
-    note = "beside its packet a handler may take `&State`, a part of the state by `Provide`, the connection's own `&Member`, `Arc<State>`, `Peer<Protocol>` and `Hub<Protocol>` (servers), `Client<Protocol>` (clients), `Meta`, `StreamSender<Item>` (handlers of streams), and types that implement `Extract`"
+    note = "beside its packet a handler may take `&State`, a part of the state by `Provide`, the connection's own `&Member`, the `&User` that `#[action(authenticate)]` has made, `Arc<State>`, `Peer<Protocol>` and `Hub<Protocol>` (servers), `Client<Protocol>` (clients), `Meta`, `StreamSender<Item>` (handlers of streams), and types that implement `Extract`"
 )]
 pub trait Extract<S: Service>: Sized {
     /// Why the argument could not be made.
@@ -181,7 +181,7 @@ mod sealed {
 #[diagnostic::on_unimplemented(
     message = "the service state is `{Self}`, so a handler cannot take `Arc<{T}>`",
     label = "the state is `{Self}`, a handler wants `Arc<{T}>`",
-    note = "take `Arc<{Self}>`, or borrow a part of it: `&{T}` with `impl Provide<{T}> for {Self}`"
+    note = "take `Arc<{Self}>`; borrow a part of it, `&{T}` with `impl Provide<{T}> for {Self}`; or `&{T}` if that is the user whom `#[action(authenticate)]` has made"
 )]
 pub trait IsState<T> {
     /// The same.

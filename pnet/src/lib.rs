@@ -238,7 +238,7 @@ pub use pnet_protocol::{
     protocol::{Phase, Protocol},
     reply::{IntoReply, NoReply, StreamOf},
     schema::Schema,
-    secret::Secret,
+    secret::{Secret, SecretBytes},
     view::ReadView,
 };
 

@@ -55,7 +55,8 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Credentials for T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what clients of `{Pr}` show as credentials",
     label = "not the credentials of `{Pr}`",
-    note = "`credentials Type;` in the `protocol!` that declares `{Pr}` says what its clients show"
+    note = "`credentials Type;` in the `protocol!` that declares `{Pr}` says what its clients show; without that line, they show nothing",
+    note = "where that is an `Option`, show `&Some(…)`"
 )]
 pub trait CredentialsOf<Pr: Protocol>: Sized {
     /// The same, as the protocol's own type.

@@ -5,11 +5,15 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)
 )]
 
-use std::{convert::Infallible, fmt, str::FromStr};
+use std::{borrow::Cow, convert::Infallible, fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::text::escape;
+use crate::{
+    schema::{Prim, Schema, Ty},
+    text::escape,
+};
 
 /// The SHA-256 of a public key, in the form `SHA256:…` that SSH uses.
 ///
@@ -21,7 +25,7 @@ use crate::text::escape;
 /// echo "SHA256:$(openssl pkey -in server.key -pubout -outform DER | openssl dgst -sha256 -binary | base64 | tr -d =)"
 /// ```
 ///
-/// A fingerprint is public: show it, send it, write it down.
+/// A fingerprint is public: show it, send it, write it down. serde and [`Schema`] have it as its text.
 ///
 /// # Examples
 ///
@@ -103,6 +107,24 @@ impl From<&Self> for Fingerprint {
     fn from(fingerprint: &Self) -> Self {
         *fingerprint
     }
+}
+
+/// As its text, in both codecs.
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        output.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(input)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Schema for Fingerprint {
+    const SCHEMA: &'static Ty = &Ty::Prim(Prim::Str);
 }
 
 /// A text that is no fingerprint.

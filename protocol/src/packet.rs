@@ -87,9 +87,9 @@ pub trait Packet: Schema {
 ///
 /// `#[derive(Packet)]` implements it for types without a lifetime parameter.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a packet without a lifetime",
-    label = "neither an answer nor shown by a view",
-    note = "put `#[derive(Packet, Serialize, Deserialize)]` on the type; a view is none, and neither is what borrows"
+    message = "`{Self}` is not a packet that owns what it holds",
+    label = "here has to stand a packet without a lifetime",
+    note = "put `#[derive(Packet, Serialize, Deserialize)]` on the type; packets with a lifetime and views are none: use `String` instead of `Cow<str>`"
 )]
 pub trait OwnedPacket: for<'de> Packet<At<'de> = Self> + Send + 'static {
     /// As [`Packet::decode`], which gives the type itself.

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use pnet::{Bytes, Packet, Schema};
+use pnet::{Bytes, Fingerprint, Packet, Schema};
 use pnet_protocol::{
     bytes::ByteBuf,
     packet::{Codec, DecodeError, EncodeError, OwnedPacket},
@@ -466,4 +466,20 @@ fn hashes_see_every_difference_but_type_names() {
         0x93f9_2f87_26e7_0612,
         "the hash is part of the wire: a change needs a new format version"
     );
+}
+
+#[test]
+fn fingerprints_are_texts_also_as_keys_of_maps() {
+    #[derive(Debug, PartialEq, Packet, Serialize, Deserialize)]
+    struct Friends {
+        names: BTreeMap<Fingerprint, String>,
+        latest: Option<Fingerprint>,
+    }
+
+    let ada = Fingerprint::from_bytes([7; 32]);
+    let friends = Friends { names: BTreeMap::from([(ada, "ada".to_owned())]), latest: Some(ada) };
+    comes_back(&friends);
+    let json = serde_json::to_value(&friends).unwrap();
+    assert_eq!(json["latest"], serde_json::json!(ada.to_string()));
+    assert!(serde_json::from_str::<Fingerprint>("\"SHA256:short\"").is_err());
 }

@@ -33,7 +33,7 @@ fn list(entries: &mut Vec<Entry>, inbox: &str, errors: &mut Errors) {
             errors.on(
                 &entry.ty,
                 format!(
-                    "`{written}` and `{other}` would both be the variant `{variant}` of `{inbox}`: import one under another name, `use … as Other{variant};`"
+                    "`{written}` and `{other}` would both be the variant `{variant}` of `{inbox}`: give one another name, `use … as Other{variant};` or `type Other{variant} = …;`"
                 ),
             );
             return false;

@@ -141,6 +141,24 @@ async fn a_delayed_refusal_keeps_its_place_even_if_its_client_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_full_server_looks_at_nobody() {
+    let looked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&looked);
+    let look = move |pass: pnet_tests::gate::Pass, _| {
+        count.fetch_add(1, Relaxed);
+        std::future::ready(visitor(&pass.word))
+    };
+    let served = serve(Porter::new(look), |builder| builder.max_connections(1));
+    let first = served.connect(client("ada"), PeerAddr::Memory).await.expect("is let in");
+    for dialect in [Dialect::Native, Dialect::Json] {
+        let closed = refusal(served.connect(client("bob").dialect(dialect), PeerAddr::Memory).await);
+        assert_eq!((closed.code(), closed.reason()), (CloseCode::Overloaded, "too many connections"));
+    }
+    assert_eq!(looked.load(Relaxed), 1);
+    first.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn few_are_looked_at_at_once_and_all_in_turn() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (gate, looked) = (Arc::new(Semaphore::new(0)), Arc::clone(&most));

@@ -24,7 +24,8 @@ impl Connecting for Told {
     async fn connect(self, addr: PeerAddr) -> io::Result<Connected<DuplexStream>> {
         let connected = Connected::new(self.io, addr);
         Ok(match self.detail {
-            Some(detail) => connected.with_detail(detail),
+            // One that ends TLS itself.
+            Some(detail) => connected.with_detail(detail).encrypted(),
             None => connected,
         })
     }

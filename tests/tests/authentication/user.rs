@@ -63,7 +63,7 @@ async fn the_handler_is_told_who_arrives() {
         ("192.0.2.7:4000".to_owned(), false, native, true, None, false),
         ("192.0.2.7:4000".to_owned(), true, native, true, None, false),
         ("[2001:db8::7]:4000".to_owned(), false, json, false, None, false),
-        ("a radio".to_owned(), false, native, false, Some(7), false),
+        ("a radio".to_owned(), false, native, true, Some(7), false),
     ];
     assert_eq!(*seen.lock().expect("no panic"), expected);
 }
