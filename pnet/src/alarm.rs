@@ -362,6 +362,10 @@ mod tests {
     async fn where_time_is_paused_the_runtime_goes_on_with_it() {
         let mut alarm = Alarm::default();
         let begin = Instant::now();
+        // It shows only when the machine's clock has gone on.
+        while real_time().is_some() {
+            std::hint::spin_loop();
+        }
         poll_fn(|task| alarm.poll(begin + LATER, task)).await;
         assert!(matches!(alarm.by, By::Runtime(_)));
         assert!(begin.elapsed() >= LATER);
