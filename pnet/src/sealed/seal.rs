@@ -49,7 +49,7 @@ impl<T: OwnedPacket> Sealed<T> {
     ///
     /// let letter = Sealed::seal::<Post>(&Note { text: "at noon".into() }, &verified)?;
     ///
-    /// let opened = Opener::<Post>::new(&bob, key).open(letter, "somebody").await?;
+    /// let opened = Opener::<Post>::new(&bob, key).open(&letter, "somebody").await?;
     /// assert_eq!(opened.sender(), None);
     /// assert_eq!(opened.into_packet().text, "at noon");
     /// # Ok(()) }
@@ -94,9 +94,9 @@ impl<T: OwnedPacket> Sealed<T> {
     /// let opener = Opener::<Post>::new(&bob, key);
     /// let letter = Sealed::seal_signed::<Post>(&Note { text: "at noon".into() }, &verified, &ada).await?;
     ///
-    /// let note: Note = opener.open_from(letter.clone(), &ada.fingerprint()).await?;
+    /// let note: Note = opener.open_from(&letter, &ada.fingerprint()).await?;
     /// assert_eq!(note.text, "at noon");
-    /// assert!(matches!(opener.open_from(letter, &ada.fingerprint()).await, Err(OpenError::NotOpened)));
+    /// assert!(matches!(opener.open_from(&letter, &ada.fingerprint()).await, Err(OpenError::NotOpened)));
     /// # Ok(()) }
     /// ```
     pub fn seal_signed<P: Protocol>(
