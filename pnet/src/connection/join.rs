@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     io,
     pin::Pin,
-    task::{Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use pnet_protocol::{
     protocol::ProtocolInfo,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     time::timeout,
 };
 use zeroize::Zeroize as _;
@@ -60,6 +60,8 @@ pub(crate) enum JoinError {
     Tls(String),
     #[error("the client was refused by its key: {0}")]
     Unlisted(String),
+    #[error("others have come, and this one had waited for longest")]
+    Crowded,
     #[error("there are too many connections")]
     Full,
     #[error("the server is shutting down")]
@@ -242,6 +244,18 @@ impl Joining {
     /// The handshake's time is over: prepares to say so to a peer that speaks native.
     pub(crate) fn timed_out(&mut self, machine: &mut ServerHandshake) -> JoinError {
         machine.timed_out(&mut self.out).into()
+    }
+
+    /// Writes what is left as far as the transport takes it at once, for a peer that is not waited for.
+    pub(crate) fn say_at_once(&mut self) {
+        self.tail.zeroize();
+        let mut task = Context::from_waker(Waker::noop());
+        let io = &mut self.io;
+        // Whether it went is of no interest.
+        if let Poll::Ready(Ok(_)) = Pin::new(&mut *io).poll_write(&mut task, &self.out) {
+            let _ = Pin::new(io).poll_shutdown(&mut task);
+        }
+        self.out.clear();
     }
 
     /// Writes what is left and ends the stream; bounded in time, as the peer may not read.

@@ -211,7 +211,7 @@ impl Serving {
         let visit = Visit { place: &place, deadline };
         let arrived = tokio::select! {
             biased;
-            () = place.has_to_go() => return,
+            () = place.has_to_go() => Err(JoinError::Crowded),
             arrived = self.greet(&mut joining, &mut arrival, &visit) => arrived,
         };
         match arrived {
@@ -223,6 +223,12 @@ impl Serving {
                     self.last_words(&mut joining).await;
                 }
             }
+            Err(JoinError::Crowded) => {
+                if place.is_heard() {
+                    self.excuse(&mut joining, arrival.dialect);
+                    joining.say_at_once();
+                }
+            }
             Err(JoinError::Broken(error)) => tracing::debug!(%error, "the transport broke during the handshake"),
             Err(error) => {
                 match error {
@@ -231,6 +237,19 @@ impl Serving {
                 }
                 self.last_words(&mut joining).await;
             }
+        }
+    }
+
+    /// Prepares to tell a client why it has to go.
+    fn excuse(&self, joining: &mut Joining, dialect: Dialect) {
+        match dialect {
+            Dialect::Native => {
+                let mut machine = ServerHandshake::new(self.info, &self.config.limits);
+                if machine.handle_preface(&PREFACE).is_ok() {
+                    joining.refuse(&mut machine, CROWDED);
+                }
+            }
+            _ => joining.refuse_json(CROWDED),
         }
     }
 
@@ -347,4 +366,6 @@ impl Drop for Listed {
 
 /// There is no place for one more connection.
 pub(super) const FULL: Close<'_> = Close::new(CloseCode::Overloaded, "too many connections");
+/// Others have come, and this one had waited for longest.
+const CROWDED: Close<'_> = Close::new(CloseCode::Overloaded, "too many wait to be let in");
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

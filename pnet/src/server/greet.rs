@@ -203,6 +203,7 @@ impl Serving {
         visit: &Visit<'_>,
     ) -> Result<(ClientHello, Option<User>), JoinError> {
         let mut hello = in_time!(self, visit.deadline, joining.hello(machine))??;
+        visit.place.set_heard(true);
         if !self.config.dialects.native {
             joining.refuse(machine, Close::new(CloseCode::Refused, "this server speaks JSON only"));
             return Err(JoinError::Dialect);
@@ -211,7 +212,10 @@ impl Serving {
         match self.authenticate(arrival, credentials, visit).await? {
             Ok(LetIn { user, .. }) if hello.matches => Ok((hello, user)),
             // Few do, so what this needs is given a place of its own.
-            Ok(LetIn { shapes, .. }) => Err(Box::pin(self.part(joining, machine, shapes, visit.deadline)).await),
+            Ok(LetIn { shapes, .. }) => {
+                visit.place.set_heard(false);
+                Err(Box::pin(self.part(joining, machine, shapes, visit.deadline)).await)
+            }
             Err(refused) => {
                 joining.refuse(machine, refused.close(CloseCode::Unauthorized));
                 Err(JoinError::Unauthorized(refused.reason().to_owned()))
@@ -243,7 +247,10 @@ impl Serving {
         let mut machine = Greeting::new(self.info);
         let hello = in_time!(self, visit.deadline, joining.greet_json(&mut machine)).and_then(|hello| hello);
         match hello {
-            Ok(hello) => self.let_in_json(joining, hello, arrival, visit).await,
+            Ok(hello) => {
+                visit.place.set_heard(true);
+                self.let_in_json(joining, hello, arrival, visit).await
+            }
             Err(error) => {
                 match &error {
                     JoinError::GoingAway => joining.refuse_json(last_words(&self.core.farewell())),

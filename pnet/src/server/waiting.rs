@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use pnet_protocol::close::CloseCode;
@@ -49,6 +52,8 @@ struct Exit {
     told: CancellationToken,
     /// A silent one may be a connection already, because the server has spoken first.
     conn: OnceLock<Arc<Conn>>,
+    /// Its hello was whole, and it has been told nothing.
+    heard: AtomicBool,
 }
 
 /// A place in the waiting room; free again when this is dropped.
@@ -107,6 +112,15 @@ impl Waiting {
     pub(crate) fn is_looked_at(&self) -> LookedAt<'_> {
         let entry = self.room.inner().speaking.remove(&self.number);
         LookedAt { waiting: self, entry }
+    }
+
+    /// Whether its hello is whole and nothing was answered, so that it could be told why it has to go.
+    pub(crate) fn set_heard(&self, heard: bool) {
+        self.exit.heard.store(heard, Relaxed);
+    }
+
+    pub(crate) fn is_heard(&self) -> bool {
+        self.exit.heard.load(Relaxed)
     }
 
     /// The silent one is a connection now.
