@@ -1,20 +1,7 @@
 //! A connect handler takes a user that nobody makes.
 
-use pnet::{Packet, action, actions, protocol};
-use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
-
-pub struct User {
-    name: String,
-}
-
-protocol! {
-    pub Plain {
-        client { Ask }
-    }
-}
+use pnet::{action, actions};
+use sample::gate::{Ask, Plain, User};
 
 #[action(connect)]
 async fn joined(_user: &User) {}

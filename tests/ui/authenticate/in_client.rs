@@ -1,26 +1,7 @@
 //! A client's service says who somebody is.
 
-use pnet::{Arrival, Packet, Refused, action, actions, protocol};
-use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
-
-#[derive(Serialize, Deserialize)]
-pub struct Login {
-    name: String,
-}
-
-pub struct User {
-    name: String,
-}
-
-protocol! {
-    pub Gate {
-        credentials Login;
-        client { Ask }
-    }
-}
+use pnet::{Arrival, Refused, action, actions};
+use sample::gate::{Gate, Login, User};
 
 #[action(authenticate)]
 async fn who(login: Login, _from: &Arrival) -> Result<User, Refused> {

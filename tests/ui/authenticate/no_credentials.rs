@@ -1,25 +1,7 @@
 //! A handler looks at credentials that the protocol does not have.
 
-use pnet::{Arrival, Packet, Refused, action, actions, protocol};
-use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
-
-#[derive(Serialize, Deserialize)]
-pub struct Login {
-    name: String,
-}
-
-pub struct User {
-    name: String,
-}
-
-protocol! {
-    pub Plain {
-        client { Ask }
-    }
-}
+use pnet::{Arrival, Refused, action, actions};
+use sample::gate::{Ask, Login, Plain, User};
 
 #[action(authenticate)]
 async fn who(login: Login, _from: &Arrival) -> Result<User, Refused> {

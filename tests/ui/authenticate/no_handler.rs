@@ -1,22 +1,7 @@
 //! Nobody looks at what clients show.
 
-use pnet::{Packet, action, actions, protocol};
-use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
-
-#[derive(Serialize, Deserialize)]
-pub struct Login {
-    name: String,
-}
-
-protocol! {
-    pub Gate {
-        credentials Login;
-        client { Ask }
-    }
-}
+use pnet::{action, actions};
+use sample::gate::{Ask, Gate};
 
 #[action("ASK")]
 fn ask(_: Ask) {}

@@ -1,26 +1,7 @@
 //! It holds something while it waits that must stay on its thread.
 
-use pnet::{Packet, Refused, action, actions, protocol};
-use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
-
-#[derive(Serialize, Deserialize)]
-pub struct Login {
-    name: String,
-}
-
-pub struct User {
-    name: String,
-}
-
-protocol! {
-    pub Gate {
-        credentials Login;
-        client { Ask }
-    }
-}
+use pnet::{Refused, action, actions};
+use sample::gate::{Ask, Gate, Login, User};
 
 #[action(authenticate)]
 async fn who(login: Login) -> Result<User, Refused> {

@@ -1,26 +1,7 @@
 //! Its error is none that becomes a refusal.
 
-use pnet::{Packet, action, actions, protocol};
-use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
-
-#[derive(Serialize, Deserialize)]
-pub struct Login {
-    name: String,
-}
-
-pub struct User {
-    name: String,
-}
-
-protocol! {
-    pub Gate {
-        credentials Login;
-        client { Ask }
-    }
-}
+use pnet::{action, actions};
+use sample::gate::{Ask, Gate, Login, User};
 
 #[action(authenticate)]
 async fn who(login: Login) -> Result<User, u32> {

@@ -1,22 +1,7 @@
 //! It returns nothing.
 
-use pnet::{Packet, action, actions, protocol};
-use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
-
-#[derive(Serialize, Deserialize)]
-pub struct Login {
-    name: String,
-}
-
-protocol! {
-    pub Gate {
-        credentials Login;
-        client { Ask }
-    }
-}
+use pnet::{action, actions};
+use sample::gate::{Ask, Gate, Login};
 
 #[action(authenticate)]
 async fn who(_: Login) {}

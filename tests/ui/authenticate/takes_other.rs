@@ -1,26 +1,8 @@
 //! It takes other credentials than the protocol says.
 
-use pnet::{Packet, Refused, action, actions, protocol};
+use pnet::{Refused, action, actions};
+use sample::gate::{Ask, Gate, User};
 use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
-
-#[derive(Serialize, Deserialize)]
-pub struct Login {
-    name: String,
-}
-
-pub struct User {
-    name: String,
-}
-
-protocol! {
-    pub Gate {
-        credentials Login;
-        client { Ask }
-    }
-}
 
 #[derive(Serialize, Deserialize)]
 pub struct Ticket(u32);

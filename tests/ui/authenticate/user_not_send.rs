@@ -1,22 +1,7 @@
 //! The user has to stay on its thread.
 
-use pnet::{Packet, Refused, action, actions, protocol};
-use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
-
-#[derive(Serialize, Deserialize)]
-pub struct Login {
-    name: String,
-}
-
-protocol! {
-    pub Gate {
-        credentials Login;
-        client { Ask }
-    }
-}
+use pnet::{Refused, action, actions};
+use sample::gate::{Ask, Gate, Login};
 
 pub struct Local(std::rc::Rc<str>);
 

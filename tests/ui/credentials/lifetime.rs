@@ -1,10 +1,8 @@
 //! The credentials borrow.
 
-use pnet::{Packet, protocol};
+use pnet::protocol;
+use sample::gate::Ask;
 use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
 
 #[derive(Serialize, Deserialize)]
 pub struct Word<'a>(&'a str);

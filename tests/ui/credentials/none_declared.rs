@@ -1,21 +1,7 @@
 //! A client shows something, and the protocol says nothing of it.
 
-use pnet::{Packet, actions, protocol};
-use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
-
-#[derive(Serialize, Deserialize)]
-pub struct Login {
-    name: String,
-}
-
-protocol! {
-    pub Plain {
-        client { Ask }
-    }
-}
+use pnet::actions;
+use sample::gate::{Login, Plain};
 
 actions! { pub client Client for Plain: }
 

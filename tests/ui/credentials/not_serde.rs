@@ -1,10 +1,7 @@
 //! serde does not know the credentials.
 
-use pnet::{Packet, protocol};
-use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
+use pnet::protocol;
+use sample::gate::Ask;
 
 pub struct Word(String);
 

@@ -1,10 +1,7 @@
 //! No type follows the word.
 
-use pnet::{Packet, protocol};
-use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
+use pnet::protocol;
+use sample::gate::Ask;
 
 protocol! {
     pub Gate {

@@ -1,22 +1,7 @@
 //! A client shows something else than the protocol says.
 
-use pnet::{Packet, actions, protocol};
-use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
-
-#[derive(Serialize, Deserialize)]
-pub struct Login {
-    name: String,
-}
-
-protocol! {
-    pub Gate {
-        credentials Login;
-        client { Ask }
-    }
-}
+use pnet::actions;
+use sample::gate::Gate;
 
 actions! { pub client Client for Gate: }
 

@@ -1,15 +1,7 @@
 //! A protocol has two kinds of credentials.
 
-use pnet::{Packet, protocol};
-use serde::{Deserialize, Serialize};
-
-#[derive(Packet, Serialize, Deserialize)]
-pub struct Ask {}
-
-#[derive(Serialize, Deserialize)]
-pub struct Login {
-    name: String,
-}
+use pnet::protocol;
+use sample::gate::{Ask, Login};
 
 protocol! {
     pub Gate {

@@ -110,3 +110,42 @@ protocol! {
         server { Watch -> stream Result<Tick, Denied> }
     }
 }
+
+/// Clients that show who they are, and clients that show nothing.
+pub mod gate {
+    use pnet::{Packet, protocol};
+    use serde::{Deserialize, Serialize};
+
+    /// A packet without an answer.
+    #[derive(Debug, Packet, Serialize, Deserialize)]
+    pub struct Ask {}
+
+    /// What clients show.
+    #[derive(Debug, Serialize, Deserialize)]
+    pub struct Login {
+        /// The name.
+        pub name: String,
+    }
+
+    /// Who it is.
+    #[derive(Debug)]
+    pub struct User {
+        /// The name.
+        pub name: String,
+    }
+
+    protocol! {
+        /// Clients show a [`Login`].
+        pub Gate {
+            credentials Login;
+            client { Ask }
+        }
+    }
+
+    protocol! {
+        /// Clients show nothing.
+        pub Plain {
+            client { Ask }
+        }
+    }
+}
