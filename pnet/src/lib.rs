@@ -56,7 +56,7 @@
 //! the macros.
 
 // What the macros write names the crate as its users do.
-#[cfg(all(test, feature = "sealed"))]
+#[cfg(all(test, any(feature = "console", feature = "sealed")))]
 extern crate self as pnet;
 
 #[doc(hidden)]
