@@ -17,6 +17,7 @@ use pnet_protocol::{
 use crate::{
     call::packet_frame,
     connection::{Conn, Enqueued, SharedFrame, registry::Registry, wake},
+    counts::Which,
     error::{Closed, ClosedBy, SendError},
     info::PeerInfo,
     json::{Json, JsonError},
@@ -224,7 +225,7 @@ impl<P: Phase> Hub<P> {
         let mut error = None;
         let info = <P::Protocol as Protocol>::INFO.server.get(T::ID);
         let when_full = info.map_or(WhenFull::Wait, |info| info.when_full);
-        let result = self.deliver(when_full, wanted, |conn| {
+        let result = self.deliver((Which::new(T::ID), when_full), wanted, |conn| {
             packet_frame::<T, T::Kind>(conn.dialect, conn.action(T::ID), T::ID, packet)
                 .inspect_err(|error| tracing::error!(%error, dialect = %conn.dialect, "a broadcast cannot be encoded"))
                 .map_err(|refused| error = Some(refused))
@@ -242,9 +243,9 @@ impl<P: Phase> Hub<P> {
         let info = <P::Protocol as Protocol>::INFO;
         // Whether it fits does not depend on who is there.
         let mut native = Some(packet.frame(info, &info.server, Dialect::Native)?);
-        let when_full = packet.when_full(info, &info.server)?;
+        let rule = packet.rule(info, &info.server)?;
         Ok(self.deliver(
-            when_full,
+            rule,
             |_| true,
             |conn| match conn.dialect {
                 Dialect::Native => native.take(),
@@ -259,7 +260,7 @@ impl<P: Phase> Hub<P> {
     /// Puts a packet into the queues of all who are wanted. It is encoded once for each dialect that is spoken.
     fn deliver(
         &self,
-        when_full: WhenFull,
+        (which, when_full): (Which, WhenFull),
         wanted: impl Fn(&Peer<P>) -> bool,
         mut encode: impl FnMut(&Conn) -> Option<Vec<u8>>,
     ) -> Broadcast {
@@ -272,7 +273,8 @@ impl<P: Phase> Hub<P> {
             }
             let conn = peer.conn();
             let place = &mut frames[usize::from(conn.dialect != Dialect::Native)];
-            let Some(frame) = place.get_or_insert_with(|| encode(conn).map(SharedFrame::new)) else {
+            let Some(frame) = place.get_or_insert_with(|| encode(conn).map(|frame| SharedFrame::new(which, frame)))
+            else {
                 result.dropped += 1;
                 continue;
             };
@@ -356,6 +358,11 @@ impl HubCore {
     #[cfg(feature = "inspect")]
     pub(crate) fn conns(&self) -> Vec<Arc<Conn>> {
         self.list().values().map(Arc::clone).collect()
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(crate) fn len(&self) -> usize {
+        self.list().len()
     }
 
     fn list(&self) -> MutexGuard<'_, Registry> {
