@@ -26,6 +26,7 @@ use crate::{
         lanes::{Arrived, Ended, Job, JobKind, Ran, panicked},
     },
     context::Meta,
+    counts::Stopwatch,
     error::{Closed, Refused},
     stream::{StreamId, StreamSender},
 };
@@ -90,6 +91,7 @@ impl<P: Receive<ClientSide>> Inbox<P> {
     fn finish_current(&mut self) {
         if let Some(item) = self.current.take() {
             if let JobKind::OneWay { frame_len } = item.job.kind {
+                item.job.timed.stop(item.job.action, &item.conn.trace);
                 item.conn.packet_finished(frame_len);
             }
             buffers::give(item.payload);
@@ -164,6 +166,8 @@ pub struct Asked {
     /// The stream that the call opened.
     stream: Option<StreamId>,
     action: &'static str,
+    number: u16,
+    timed: Stopwatch,
 }
 
 impl Asked {
@@ -172,15 +176,17 @@ impl Asked {
             JobKind::Call { id } => Some((Arc::clone(conn), id, job.to.clone())),
             _ => None,
         };
-        Self { due, stream: job.meta.stream, action: job.meta.action }
+        Self { due, stream: job.meta.stream, action: job.meta.action, number: job.action, timed: job.timed }
     }
 
     fn answer(&mut self, outcome: &Result<Verdict, Failure>, payload: &[u8]) {
         let Some((conn, id, to)) = self.due.take() else { return };
-        if let Err(failure) = outcome
-            && failure.code() == code::INTERNAL
-        {
-            tracing::error!(action = self.action, failure = %failure.log_text(), "a call in an inbox failed");
+        self.timed.stop(self.number, &conn.trace);
+        if let Err(failure) = outcome {
+            conn.trace.failed(self.number);
+            if failure.code() == code::INTERNAL {
+                tracing::error!(action = self.action, failure = %failure.log_text(), "a call in an inbox failed");
+            }
         }
         // First the place, then the answer: who has the answer may use the place.
         if self.stream.is_some() {
@@ -266,7 +272,8 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
         // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
         // decoded may borrow from the payload; a program that minds takes handlers.
         let codec_override = self.conn.dialect.codec_override();
-        let nobody = Asked { due: None, stream: None, action: job.meta.action };
+        let (action, number) = (job.meta.action, job.action);
+        let nobody = Asked { due: None, stream: None, action, number, timed: Stopwatch::NONE };
         let trial = catch_unwind(AssertUnwindSafe(|| P::decode(job.action, codec_override, payload, nobody).map(drop)));
         let failure = match trial {
             Ok(Ok(())) => None,

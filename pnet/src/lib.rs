@@ -70,6 +70,7 @@ mod client;
 mod config;
 mod connection;
 mod context;
+mod counts;
 mod error;
 mod extract;
 mod handler;

@@ -23,6 +23,7 @@ use crate::{
         driver::{Dispatch, Driver, Opening},
         join::Joining,
     },
+    counts::{Met, Trace},
     error::ConnectError,
     transport::{
         PeerAddr, Transport,
@@ -49,13 +50,14 @@ impl Dialed {
 /// be made with [`Client::opened`].
 pub(crate) async fn open(
     dialed: Dialed,
-    (config, credentials): (ClientConfig, &SecretBytes),
+    (mut config, credentials): (ClientConfig, &SecretBytes),
     info: &'static ProtocolInfo,
     dispatch: &mut (dyn FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send),
 ) -> Result<Arc<Conn>, ConnectError> {
     let Dialed { mut io, peer, name } = dialed;
     let after = config.handshake_timeout;
     let deadline = config::after(after);
+    let counts = config.counts(info);
     let mut key = None;
     if let Some(connector) = &config.connector {
         // It is large, and those who speak plain text have no place for it.
@@ -79,10 +81,14 @@ pub(crate) async fn open(
             joining.last_words().await;
             return Err(error);
         }
-        Err(_) => return Err(ConnectError::TimedOut { after }),
+        Err(_) => {
+            counts.met(Met::HandshakeTimeout);
+            return Err(ConnectError::TimedOut { after });
+        }
     };
+    let trace = Trace::new(&counts, config.connector.is_some());
     let who = (peer, key);
-    let conn = Conn::new(id, who, (Role::Client, info), (writer, &config.limits), config.call_timeout, None);
+    let conn = Conn::new(id, who, (Role::Client, info), (writer, &config.limits), config.call_timeout, None, trace);
     let opening = Opening {
         io: joining.io,
         role: Role::Client,
