@@ -26,6 +26,7 @@ use crate::{
         lanes::{Arrived, Ended, Job, JobKind, Ran, panicked},
     },
     context::Meta,
+    counts::Stopwatch,
     error::{Closed, Refused},
     stream::{StreamId, StreamSender},
 };
@@ -103,6 +104,7 @@ impl Items {
     fn finish_current(&mut self) {
         if let Some(item) = self.current.take() {
             if let JobKind::OneWay { frame_len } = item.job.kind {
+                item.job.timed.stop(item.job.action, &item.conn.trace);
                 item.conn.packet_finished(frame_len);
             }
             buffers::give(item.payload);
@@ -119,6 +121,8 @@ impl Drop for Items {
             match job.kind {
                 JobKind::OneWay { frame_len } => conn.packet_finished(frame_len),
                 JobKind::Call { .. } => Asked::new(&conn, &job).answer(&Err(nobody_reads()), &[]),
+                #[cfg(feature = "console")]
+                JobKind::Operator { .. } => {}
             }
         }
     }
@@ -175,15 +179,17 @@ pub struct Asked {
     /// The stream that the call opened.
     stream: Option<StreamId>,
     action: &'static str,
+    number: u16,
+    timed: Stopwatch,
 }
 
 impl Asked {
     pub(crate) fn new(conn: &Arc<Conn>, job: &Job) -> Self {
         let due = match job.kind {
             JobKind::Call { id } => Some((Arc::clone(conn), id, job.to.clone())),
-            JobKind::OneWay { .. } => None,
+            _ => None,
         };
-        Self { due, stream: job.meta.stream, action: job.meta.action }
+        Self { due, stream: job.meta.stream, action: job.meta.action, number: job.action, timed: job.timed }
     }
 
     /// Where the answer goes, while it is due; with the stream that the call opened.
@@ -193,10 +199,12 @@ impl Asked {
 
     pub(crate) fn answer(&mut self, outcome: &Result<Verdict, Failure>, payload: &[u8]) {
         let Some((conn, id, to)) = self.due.take() else { return };
-        if let Err(failure) = outcome
-            && failure.code() == code::INTERNAL
-        {
-            tracing::error!(action = self.action, failure = %failure.log_text(), "a call in an inbox failed");
+        self.timed.stop(self.number, &conn.trace);
+        if let Err(failure) = outcome {
+            conn.trace.failed(self.number);
+            if failure.code() == code::INTERNAL {
+                tracing::error!(action = self.action, failure = %failure.log_text(), "a call in an inbox failed");
+            }
         }
         // First the place, then the answer: who has the answer may use the place.
         if self.stream.is_some() {
@@ -241,7 +249,7 @@ pub(crate) struct Typed<P>(PhantomData<fn() -> P>);
 
 impl<P: Receive<ClientSide>> Reads for Typed<P> {
     fn read(conn: &Conn, action: u16, payload: &[u8]) -> Result<(), Failure> {
-        let nobody = Asked { due: None, stream: None, action: "" };
+        let nobody = Asked { due: None, stream: None, action: "", number: action, timed: Stopwatch::NONE };
         P::decode(action, conn.dialect.codec_override(), payload, nobody)
             .map(drop)
             .map_err(|error| Failure::malformed(&error))
@@ -301,6 +309,12 @@ impl<R: Reads> Dispatch for Feed<R> {
     }
 
     fn admit(&mut self, job: Job, payload: &[u8], _: &Waker, ended: &mut dyn Ended) {
+        #[cfg(feature = "console")]
+        if let JobKind::Operator { .. } = job.kind {
+            let failure = Failure::public(code::UNSUPPORTED, "there are no handlers: this client reads an inbox");
+            ended.ended(&job, Err(failure), &[]);
+            return;
+        }
         // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
         // decoded may borrow from the payload; a program that minds takes handlers.
         let trial = catch_unwind(AssertUnwindSafe(|| R::read(&self.conn, job.action, payload)));
@@ -328,7 +342,7 @@ impl<R: Reads> Dispatch for Feed<R> {
     fn rest(&mut self) {}
 
     /// Only the program knows what it does about a call that it has read.
-    fn cancel(&mut self, _: u32) -> bool {
+    fn cancel(&mut self, _: JobKind) -> bool {
         false
     }
 

@@ -56,7 +56,7 @@
 //! the macros.
 
 // What the macros write names the crate as its users do.
-#[cfg(all(test, feature = "sealed"))]
+#[cfg(all(test, any(feature = "console", feature = "sealed")))]
 extern crate self as pnet;
 
 #[doc(hidden)]
@@ -70,6 +70,7 @@ mod client;
 mod config;
 mod connection;
 mod context;
+mod counts;
 pub mod dynamic;
 mod error;
 mod extract;
@@ -84,6 +85,9 @@ mod info;
 pub mod inspect;
 mod json;
 pub mod memory;
+#[cfg(feature = "console")]
+#[allow(dead_code, unused_imports, reason = "the console has a command for each")]
+mod operate;
 mod peer;
 mod reconnect;
 #[cfg(feature = "sealed")]

@@ -22,6 +22,7 @@ use super::{Conn, ready::Ready, waiting};
 use crate::{
     buffers,
     context::{Cx, Link, Meta},
+    counts::Stopwatch,
     seldom::{Empty, Seldom},
     service::{MakeSlot, Run, Service},
     slot::Seat,
@@ -36,12 +37,22 @@ pub(crate) struct Job {
     /// Where its answer goes, or that of its fault.
     pub(crate) to: ReplyTo,
     pub(crate) meta: Meta,
+    pub(crate) timed: Stopwatch,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JobKind {
-    Call { id: u32 },
-    OneWay { frame_len: u32 },
+    Call {
+        id: u32,
+    },
+    OneWay {
+        frame_len: u32,
+    },
+    /// An operator's, as if the peer had sent it; a call or not as [`Meta::is_call`] says.
+    #[cfg(feature = "console")]
+    Operator {
+        id: u32,
+    },
 }
 
 /// A job whose handler may be run on the spot.
@@ -50,6 +61,7 @@ pub(crate) struct Arrived<'a> {
     pub(crate) kind: JobKind,
     pub(crate) to: &'a ReplyTo,
     pub(crate) meta: &'a Meta,
+    pub(crate) timed: Stopwatch,
     /// The read buffer's.
     pub(crate) payload: &'a [u8],
 }
@@ -172,7 +184,9 @@ impl<S: Service> Lanes<S> {
             self.waits.woken = woken;
         }
         while !self.waits.queue.is_empty() && self.waits.ordered.is_none() && self.has_place() && !self.is_held(ended) {
-            let Some((job, frame)) = self.waits.queue.pop_front() else { break };
+            let Some((mut job, frame)) = self.waits.queue.pop_front() else { break };
+            // How long it has waited for its turn is not the handler's time.
+            job.timed = job.timed.again(&self.link.conn.trace);
             self.holds -= weight(&frame);
             self.start(&job, &frame, waker, ended);
             buffers::give(frame);
@@ -192,16 +206,14 @@ impl<S: Service> Lanes<S> {
         }
     }
 
-    /// Drops the handler of the call, unless it is marked `finish`. `true` if it is gone.
-    pub(crate) fn cancel(&mut self, id: u32) -> bool {
-        if let Some(index) = self.waits.queue.iter().position(|(job, _)| job.kind == JobKind::Call { id }) {
+    /// Drops the handler of what this is, unless it is marked `finish`. `true` if it is gone.
+    pub(crate) fn cancel(&mut self, kind: JobKind) -> bool {
+        if let Some(index) = self.waits.queue.iter().position(|(job, _)| job.kind == kind) {
             self.holds -= self.waits.queue.remove(index).map_or(0, |(_, frame)| weight(&frame));
             return true;
         }
         let Some(index) = self.waits.places.iter().position(|place| {
-            place
-                .as_ref()
-                .is_some_and(|running| running.job.kind == JobKind::Call { id } && !finishes::<S>(&running.job))
+            place.as_ref().is_some_and(|running| running.job.kind == kind && !finishes::<S>(&running.job))
         }) else {
             return false;
         };
@@ -262,8 +274,8 @@ impl<S: Service> Lanes<S> {
         if out.capacity() == 0 {
             out = buffers::take();
         }
-        let Job { action, kind, ref to, ref meta } = *job;
-        let arrived = Arrived { action, kind, to, meta, payload };
+        let Job { action, kind, ref to, ref meta, timed } = *job;
+        let arrived = Arrived { action, kind, to, meta, timed, payload };
         if let Ran::Ended(outcome) = self.run(&arrived, waker, &mut out) {
             ended.ended(job, outcome, &out);
         }
@@ -315,11 +327,11 @@ impl<S: Service> Lanes<S> {
             Ok(Poll::Pending) => {
                 self.take_place(index);
                 let kind = arrived.kind;
-                if matches!(kind, JobKind::OneWay { .. }) && !concurrent && !waits_for_peer {
+                if !meta.call && !concurrent && !waits_for_peer {
                     self.waits.ordered = Some(index);
                 }
                 self.holds += weight;
-                let job = Job { action, kind, to: arrived.to.clone(), meta: meta.clone() };
+                let job = Job { action, kind, to: arrived.to.clone(), meta: meta.clone(), timed: arrived.timed };
                 self.waits.places[index] = self.seat.take().map(|seat| Running { job, seat, weight });
                 Ran::Waits
             }
@@ -497,6 +509,10 @@ fn unknown_action() -> Failure {
 
 /// The failure of a handler that panicked; the text is for the log only.
 pub(crate) fn panicked(handler: &str, panic: &(dyn Any + Send)) -> Failure {
+    #[cfg(feature = "console")]
+    if panic.is::<super::detached::NeedsPeer>() {
+        return super::detached::needs_peer(handler);
+    }
     let text = panic
         .downcast_ref::<&'static str>()
         .copied()

@@ -5,9 +5,13 @@
 //! deserializing, wakers) never runs under it.
 
 mod counters;
+#[cfg(feature = "console")]
+pub(crate) mod detached;
 pub(crate) mod driver;
 pub(crate) mod join;
 pub(crate) mod lanes;
+#[cfg(feature = "console")]
+pub(crate) mod operated;
 mod out;
 mod ready;
 pub(crate) mod registry;
@@ -45,8 +49,16 @@ pub(crate) use self::out::{
     AnswerBytes, CallRefused, CallState, Done, Enqueued, Out, Payload, SHORT_LEN, SentItem, SharedFrame, Short, Told,
     Until, Wanted, micros_now,
 };
+#[cfg(feature = "console")]
+pub(crate) use self::out::{Collected, Injected, MAX_RUNS, NotInjected, OperatorsAsked, Outcome};
+#[cfg(feature = "inspect")]
+pub(crate) use self::{
+    driver::{BEGUN, CANCELLATIONS, MISTAKES},
+    out::{HIGH_WATER, QUEUE_BYTES, QUEUE_PACKETS},
+};
 use crate::{
     config,
+    counts::{Sends, Trace},
     error::{Closed, ClosedBy},
     server::{Account, Budget},
     transport::PeerAddr,
@@ -66,6 +78,7 @@ pub(crate) struct Conn {
     outgoing: &'static Direction,
     pub(crate) call_timeout: Option<std::time::Duration>,
     pub(crate) counters: Counters,
+    pub(crate) trace: Trace,
     /// What all connections of the server may hold; a client has none.
     budget: Option<Arc<Budget>>,
     out: Mutex<Out>,
@@ -77,6 +90,9 @@ pub(crate) struct Conn {
     written: AtomicBool,
     clients: AtomicUsize,
     pub(crate) cut: Cut,
+    /// Nobody is at the other end: it is for a handler that an operator runs without a peer.
+    #[cfg(feature = "console")]
+    detached: bool,
 }
 
 /// What the end of a shutdown's grace has cut off.
@@ -106,6 +122,7 @@ impl Conn {
         (writer, local): (Writer, &Limits),
         call_timeout: Option<std::time::Duration>,
         budget: Option<Arc<Budget>>,
+        trace: Trace,
     ) -> Arc<Self> {
         let account = Account::new(budget.clone());
         Arc::new(Self {
@@ -119,12 +136,15 @@ impl Conn {
             call_timeout,
             counters: Counters::default(),
             budget,
-            out: Mutex::new(Out::new(writer, local, account)),
+            out: Mutex::new(Out::new(writer, local, account, Sends::new(id, trace.counts().clone()))),
+            trace,
             touched: AtomicBool::new(false),
             news: Notify::new(),
             written: AtomicBool::new(false),
             clients: AtomicUsize::new(0),
             cut: Cut::default(),
+            #[cfg(feature = "console")]
+            detached: false,
         })
     }
 
@@ -218,6 +238,7 @@ impl Conn {
             out.set_gone(&closed, &mut wakers);
             closed
         };
+        self.trace.closed(&closed);
         wakers.into_iter().for_each(Waker::wake);
         self.news.notify_waiters();
         closed

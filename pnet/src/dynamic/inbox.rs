@@ -55,7 +55,7 @@ impl Inbox {
         let data = decode(&item.conn, info, &item.payload).ok()?;
         let call = match item.job.kind {
             JobKind::Call { .. } => Some(Responder { asked: Asked::new(&item.conn, &item.job), info }),
-            JobKind::OneWay { .. } => None,
+            _ => None,
         };
         Some(Received { packet: Json::new(info.action, data), call })
     }

@@ -10,6 +10,8 @@ mod answers;
 mod ending;
 mod incoming;
 mod life;
+#[cfg(feature = "console")]
+mod operated;
 mod outgoing;
 mod sink;
 
@@ -31,6 +33,8 @@ use tokio::{
     time::Instant,
 };
 
+#[cfg(feature = "inspect")]
+pub(crate) use self::sink::{CANCELLATIONS, MISTAKES};
 use self::{
     answers::Answers,
     life::{Life, Sign},
@@ -38,12 +42,13 @@ use self::{
 };
 use super::{
     Conn, Done,
-    lanes::{Arrived, Ended, Job, Ran},
+    lanes::{Arrived, Ended, Job, JobKind, Ran},
     out::weight,
 };
 use crate::{
     alarm::Alarm,
     buffers, config,
+    counts::{Load, Met, Tally},
     error::{Closed, ClosedBy, Refused},
     seldom::{Empty, Seldom},
     server::Waiting,
@@ -66,7 +71,7 @@ pub(crate) trait Dispatch: Send + 'static {
     /// Nothing happens for now: gives back what others may use meanwhile.
     fn rest(&mut self);
     /// The caller does not wait any more. `true` if the call is gone, `false` if it runs on.
-    fn cancel(&mut self, id: u32) -> bool;
+    fn cancel(&mut self, kind: JobKind) -> bool;
     /// The peer is gone: drops everything but handlers that run to their end.
     fn cancel_all(&mut self);
     /// Drops everything; how many calls that were.
@@ -144,6 +149,7 @@ pub(crate) struct Driver {
     waited: bool,
     alarm: Alarm,
     life: Life,
+    tally: Tally,
     /// How long work may take that was accepted before the peer ended its stream.
     grace: Duration,
 }
@@ -221,13 +227,14 @@ impl Driver {
         let answers = Answers::new(conn.out().max_answer_len());
         Self {
             io: Some(io),
-            conn,
             dispatch,
             engaged: false,
             stage: Stage::Joining { deadline },
             form: reader.form(),
             reader,
             role,
+            tally: Tally::new(conn.id),
+            conn,
             incoming,
             answers,
             batch: Vec::new(),
@@ -256,7 +263,9 @@ impl Driver {
             let mut progress = self.join(task);
             self.obey(task);
             if matches!(self.stage, Stage::Leaving) {
-                return self.poll_leave(task);
+                let left = self.poll_leave(task);
+                self.note_load();
+                return left;
             }
             progress |= self.work(task);
             let read = self.read(task);
@@ -308,6 +317,15 @@ impl Driver {
             self.written = 0;
             buffers::give(std::mem::take(&mut self.batch));
         }
+        self.note_load();
+    }
+
+    /// Says what was counted, and what is left to be done.
+    #[inline]
+    fn note_load(&mut self) {
+        let trace = &self.conn.trace;
+        self.tally.flush(trace);
+        trace.rest(|| Load { in_flight: self.reader.in_flight(), unwritten: self.batch.len() - self.written });
     }
 
     /// Whether what was just read and written can have no other effect than it had.
@@ -319,6 +337,8 @@ impl Driver {
     /// Does what handles have asked for since the last turn.
     fn obey(&mut self, task: &mut Context<'_>) {
         let mut wakers = Vec::new();
+        #[cfg(feature = "console")]
+        let operators;
         let (close, drain, kill, cut_off) = {
             let mut guard = self.conn.look();
             let out = &mut *guard;
@@ -346,6 +366,10 @@ impl Driver {
                 return;
             }
             let rare = &mut *out.rare;
+            #[cfg(feature = "console")]
+            {
+                operators = rare.operators.as_mut().map(|operators| operators.take());
+            }
             let (kill, cut_off) = (std::mem::take(&mut rare.kill), std::mem::take(&mut rare.cut_off));
             (rare.close.take(), rare.drain.take(), kill, cut_off)
         };
@@ -375,6 +399,10 @@ impl Driver {
                 }
             }
         }
+        #[cfg(feature = "console")]
+        if let Some(operators) = operators {
+            self.operate(operators, task);
+        }
     }
 
     /// Goes on with the connect handler.
@@ -392,6 +420,7 @@ impl Driver {
                 };
                 self.release_welcome();
                 self.life.begin(Instant::now());
+                self.conn.trace.joined();
                 true
             }
             Poll::Ready(Err(refused)) => {
@@ -484,18 +513,21 @@ impl Driver {
         self.excuse_peer(now);
         if self.odd.slow.as_ref().is_some_and(|slow| slow.since + config::WRITE <= now) {
             tracing::warn!("the peer does not read");
+            self.conn.trace.met(Met::WriteTimeout);
             self.leave(Closed::new(CloseCode::SlowConsumer, "the peer does not read", ClosedBy::Here));
             return;
         }
         let refused_since = self.conn.out().refused_since();
         if refused_since.is_some_and(|since| since + config::WRITE <= now) {
             tracing::warn!("the queue stays full");
+            self.conn.trace.met(Met::WriteTimeout);
             let reason = "the queue stayed full, and packets were refused";
             self.leave(Closed::new(CloseCode::SlowConsumer, reason, ClosedBy::Here));
             return;
         }
         if self.begun_until().is_some_and(|until| until <= now) {
             tracing::warn!("the peer does not finish what it has begun to send");
+            self.conn.trace.met(Met::FrameTimeout);
             let reason = "a packet was begun and did not go on";
             self.close(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here));
             return;
@@ -506,6 +538,7 @@ impl Driver {
                 Sign::Ping => self.conn.out().ping(true),
                 Sign::Gone => {
                     tracing::warn!("the peer gives no sign of life");
+                    self.conn.trace.met(Met::Heartbeat);
                     let reason = format!("nothing was heard from the peer for {:?}", self.life.patience());
                     self.give_up_on(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here), task);
                     return;
@@ -514,6 +547,7 @@ impl Driver {
         }
         match &self.stage {
             Stage::Joining { deadline } if *deadline <= now => {
+                self.conn.trace.met(Met::HandshakeTimeout);
                 let reason = "the connect handler did not finish in time";
                 self.close(Closed::new(CloseCode::HandshakeTimeout, reason, ClosedBy::Here));
             }
@@ -583,6 +617,8 @@ impl Drop for Driver {
         self.conn.set_gone(Closed::new(CloseCode::Lost, "the connection's task has ended", ClosedBy::Here));
         self.conn.out().settle_driver(0);
         self.conn.set_written();
+        self.note_load();
+        self.conn.trace.fold(&self.conn);
     }
 }
 
@@ -630,7 +666,7 @@ struct Begun {
 
 /// In this time a peer finishes a frame or object that it has begun, or sends another [`BEGUN_LEN`] bytes of it. So nobody
 /// is held by a peer that dribbles, and long packets may take their time.
-const BEGUN: Duration = Duration::from_secs(30);
+pub(crate) const BEGUN: Duration = Duration::from_secs(30);
 const BEGUN_LEN: usize = 32 * 1024;
 
 /// A peer that reads takes as much as this in [`config::WRITE`], or all there is.

@@ -1,0 +1,8 @@
+//! What operators do, on servers and clients in memory.
+
+mod acts;
+mod ends;
+mod handlers;
+mod peers;
+mod streams;
+mod town;
