@@ -3,6 +3,8 @@
 mod acts;
 mod ends;
 mod handlers;
+mod log;
 mod peers;
 mod streams;
+mod stress;
 mod town;

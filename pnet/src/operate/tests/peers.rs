@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use pnet_protocol::dialect::Dialect;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::{io::AsyncWriteExt, time::timeout};
 
 use super::town::{Book, DEADLINE, Remember, Town, Ui, Wait, answer, serve, until};
 use crate::{
@@ -148,6 +148,38 @@ async fn places_are_bounded() {
         assert_eq!(answer(sum), json!({"sum": 2}));
     }
     drop(client);
+}
+
+#[tokio::test]
+async fn it_waits_while_too_much_is_to_be_written() {
+    let town = serve();
+    // A peer that asks for much and reads nothing. What is being written does not count, so it asks again.
+    let mut io = town.server.connector().open().await.expect("memory connects");
+    let mut ask = async |id: u32| {
+        let ask = json!({"action": "BIG", "id": id, "data": {"len": 500_000}}).to_string();
+        io.write_all(ask.as_bytes()).await.expect("it is taken");
+    };
+    ask(1).await;
+    until("it is let in", || town.inspector.conns().len() == 1).await;
+    let conn = town.conn();
+    until("it is being written", || conn.counters.bytes_written.get() > 0).await;
+    for id in 2..=6 {
+        ask(id).await;
+    }
+    until("much waits", || conn.out().is_overfull()).await;
+    let run = {
+        let (inspector, conn) = (town.inspector.clone(), Arc::clone(&conn));
+        tokio::spawn(
+            async move { inspector.trigger(&Json::new("ADD", json!({"a": 1, "b": 1})), Some(&conn), "ada").await },
+        )
+    };
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!run.is_finished(), "nothing new is begun");
+    let reader = tokio::spawn(async move { tokio::io::copy(&mut io, &mut tokio::io::sink()).await });
+    assert_eq!(answer(timeout(DEADLINE, run).await.expect("it is read").expect("no panic")), json!({"sum": 2}));
+    reader.abort();
 }
 
 #[tokio::test]

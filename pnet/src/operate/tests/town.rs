@@ -38,6 +38,7 @@ packets! {
     Divide { a: i64, b: i64 }
     ByZero { a: i64 }
     Touch {}
+    Big { len: usize }
     Remember { word: String }
     Wait { n: u32 }
     Finish { n: u32 }
@@ -63,6 +64,7 @@ protocol! {
             Add -> Sum,
             Divide -> Result<Sum, ByZero>,
             Touch -> (),
+            Big -> Name,
             Remember,
             Wait -> Sum,
             Finish -> Sum,
@@ -118,6 +120,11 @@ impl Book {
 
     pub(super) async fn dropped(&self, count: usize) {
         until("handlers are dropped", || self.dropped.load(Ordering::SeqCst) >= count).await;
+    }
+
+    /// Handlers that have waited and are no more.
+    pub(super) fn gone(&self) -> usize {
+        self.ended.load(Ordering::SeqCst) + self.dropped.load(Ordering::SeqCst)
     }
 
     async fn wait(&self) {
@@ -177,6 +184,11 @@ async fn divide(p: Divide) -> Result<Sum, ByZero> {
 #[action("TOUCH")]
 fn touch(_: Touch, meta: Meta) -> Result<(), Failure> {
     if meta.is_call() && meta.created().is_some() { Ok(()) } else { Err(Failure::internal("no call")) }
+}
+
+#[action("BIG")]
+fn big(p: Big) -> Name {
+    Name { name: "x".repeat(p.len) }
 }
 
 #[action("REMEMBER")]
@@ -266,7 +278,7 @@ fn odd(_: Odd) {}
 
 actions! {
     pub(super) server TownServer(Book) for Town(Citizen):
-        comes, goes, add, divide, touch, remember, aside, wait, finish, whoami, whoami_now, badge, guest, shout, fail, count, odd
+        comes, goes, add, divide, touch, big, remember, aside, wait, finish, whoami, whoami_now, badge, guest, shout, fail, count, odd
 }
 
 #[action("HEARD")]
