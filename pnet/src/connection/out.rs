@@ -82,7 +82,7 @@ pub(crate) struct Out {
     /// Packets and calls that have gone into `buf`.
     pub(crate) sent: Sent,
     /// The same by actions.
-    sends: Sends,
+    pub(crate) sends: Sends,
     /// The peer has ended its stream: it may still read, but answers nothing any more.
     deaf: Option<Arc<Closed>>,
     /// What was finished outside of the driver.
@@ -437,6 +437,7 @@ impl Out {
     }
 
     /// The driver is about to sleep, and holds so much.
+    #[inline]
     pub(crate) fn settle_driver(&mut self, held: usize) {
         self.driver_holds = held;
         self.settle();

@@ -78,8 +78,10 @@ impl InFlight {
     /// In [`full`](Self::full): [`Limits::packet_bytes`].
     pub const PACKET_BYTES: u8 = 8;
 
+    /// None of it, as most often.
+    pub(crate) const NOTHING: Self = Self { calls: 0, packets: 0, full: 0 };
+
     /// `streams` of the `calls`, and what is left of the window for packets.
-    #[inline]
     pub(crate) const fn new((calls, streams): (u32, u32), packets: u32, left: (bool, bool), limits: &Limits) -> Self {
         let full = if calls.saturating_sub(streams) >= limits.calls { Self::CALLS } else { 0 }
             | if streams >= limits.streams { Self::STREAMS } else { 0 }
@@ -265,8 +267,12 @@ impl Inbound {
     /// All of it that is not finished.
     #[inline]
     pub fn in_flight(&self) -> InFlight {
-        let calls = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
-        InFlight::new((calls, self.streams), self.packets.open(), self.packets.is_left(), &self.limits)
+        let (calls, packets) = (self.calls.len(), self.packets.open());
+        if calls == 0 && packets == 0 {
+            return InFlight::NOTHING;
+        }
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+        InFlight::new((calls, self.streams), packets, self.packets.is_left(), &self.limits)
     }
 
     /// The limits enforced here.

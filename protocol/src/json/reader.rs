@@ -262,8 +262,12 @@ impl JsonReader {
     }
 
     /// All of the other side's that is not finished here.
+    #[inline]
     #[must_use]
     pub fn in_flight(&self) -> InFlight {
+        if self.calls.is_empty() && self.packets == 0 {
+            return InFlight::NOTHING;
+        }
         let calls = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         let left = (
             self.packets < self.limits.packets.saturating_mul(UNCREDITED_PACKETS),

@@ -102,7 +102,7 @@ impl Driver {
                     self.odd.tidy(Odd::is_over);
                 }
                 self.conn.counters.bytes_received.add(read as u64);
-                self.conn.trace.hear(|| *self.now.get_or_insert_with(Instant::now));
+                self.tally.hear(|| *self.now.get_or_insert_with(Instant::now));
                 if self.life.is_on() {
                     self.life.hear(*self.now.get_or_insert_with(Instant::now));
                 }
