@@ -106,6 +106,8 @@ impl<P: Receive<ClientSide>> Drop for Inbox<P> {
             match job.kind {
                 JobKind::OneWay { frame_len } => conn.packet_finished(frame_len),
                 JobKind::Call { .. } => Asked::new(&conn, &job).answer(&Err(nobody_reads()), &[]),
+                #[cfg(feature = "console")]
+                JobKind::Operator { .. } => {}
             }
         }
     }
@@ -168,7 +170,7 @@ impl Asked {
     fn new(conn: &Arc<Conn>, job: &Job) -> Self {
         let due = match job.kind {
             JobKind::Call { id } => Some((Arc::clone(conn), id, job.to.clone())),
-            JobKind::OneWay { .. } => None,
+            _ => None,
         };
         Self { due, stream: job.meta.stream, action: job.meta.action }
     }
@@ -255,6 +257,12 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
     }
 
     fn admit(&mut self, job: Job, payload: &[u8], _: &Waker, ended: &mut dyn Ended) {
+        #[cfg(feature = "console")]
+        if let JobKind::Operator { .. } = job.kind {
+            let failure = Failure::public(code::UNSUPPORTED, "there are no handlers: this client reads an inbox");
+            ended.ended(&job, Err(failure), &[]);
+            return;
+        }
         // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
         // decoded may borrow from the payload; a program that minds takes handlers.
         let codec_override = self.conn.dialect.codec_override();
@@ -284,7 +292,7 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
     fn rest(&mut self) {}
 
     /// Only the program knows what it does about a call that it has read.
-    fn cancel(&mut self, _: u32) -> bool {
+    fn cancel(&mut self, _: JobKind) -> bool {
         false
     }
 
