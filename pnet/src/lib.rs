@@ -56,7 +56,7 @@
 //! the macros.
 
 // What the macros write names the crate as its users do.
-#[cfg(all(test, any(feature = "console", feature = "sealed")))]
+#[cfg(any(feature = "console", all(test, feature = "sealed")))]
 extern crate self as pnet;
 
 #[doc(hidden)]
@@ -69,6 +69,8 @@ mod call;
 mod client;
 mod config;
 mod connection;
+#[cfg(feature = "console")]
+pub mod console;
 mod context;
 mod counts;
 pub mod dynamic;
