@@ -1,0 +1,46 @@
+//! `pnet`: one tool for every server that is made with pnet.
+//!
+//! [`arguments`] says what can be asked for, and each command has a module. What they share: [`target`] (whom to connect
+//! to, and whom to trust), [`output`] (what is printed, and how), [`exit`] (what the program's status means) and [`text`]
+//! (words of others on a terminal).
+
+mod arguments;
+mod completions;
+mod duration;
+mod exit;
+mod nearest;
+mod output;
+mod runtime;
+mod target;
+mod text;
+mod top;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::{
+    arguments::{Arguments, Command},
+    exit::{Exit, Failure},
+    output::Output,
+};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return arguments::refused(&error).into(),
+    };
+    let output = Output::new(arguments.json, arguments.color);
+    match run(arguments.command, &output) {
+        Ok(exit) => exit.into(),
+        Err(failure) => output.failure(&failure).into(),
+    }
+}
+
+fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
+    match command {
+        Command::Top(arguments) => top::run(&arguments, output),
+        Command::Completions(arguments) => completions::run(arguments.shell, Arguments::command(), output),
+        _ => Err(Failure::usage("not built yet")),
+    }
+}
