@@ -394,6 +394,15 @@ impl Out {
         self.settle();
     }
 
+    /// Writes the schema of the protocol to a peer that has asked for it.
+    pub(crate) fn write_schema(&mut self, to: &ReplyTo, text: &str) {
+        self.date();
+        if let Err(refused) = self.writer.schema(to, text, &mut self.buf) {
+            tracing::debug!(%refused, "the schema is longer than the peer takes");
+        }
+        self.settle();
+    }
+
     /// How replies to calls of an action are written in this batch, where that can be done apart; with an empty buffer.
     pub(crate) fn replies(&mut self, action: u16, text: Vec<u8>) -> Option<Replies> {
         self.date();

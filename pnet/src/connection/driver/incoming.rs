@@ -442,6 +442,11 @@ impl Driver {
                 self.refuse(&to, code::BUSY, "too many calls or streams are open");
             }
             Event::Refused { to, code, message } => self.refuse(&to, code, &message),
+            // It may be long, and costs its peer little to ask for: who asks without reading what it gets is told so.
+            Event::SchemaAsked { to, .. } if self.overfull => {
+                self.refuse(&to, code::BUSY, "read what was sent before");
+            }
+            Event::SchemaAsked { to, shapes } => self.overfull = self.conn.tell_schema(&to, shapes),
             Event::Named(named) => self.handle_named(named, task),
             Event::Greeted { limits } => {
                 self.set_heartbeat(self.reader.heartbeat_ms());
