@@ -54,7 +54,7 @@ fn steps(times: &Times, most: usize) -> Vec<Step> {
     let mut step = 0;
     for value in times.iter_recorded() {
         // They come in order. What is counted as one may be a little longer than the longest.
-        while step + 1 < found.len() && nanos(found[step].until) < value.value_iterated_to() {
+        while step + 1 < found.len() && nanos(found[step].until) < times.lowest_equivalent(value.value_iterated_to()) {
             step += 1;
         }
         found[step].count += value.count_since_last_iteration();
