@@ -79,6 +79,15 @@ Examples:
   pnet schema 127.0.0.1:25565 > chat.json
   pnet call 127.0.0.1:25565 SAY '{\"text\": \"hi\"}' --schema chat.json")]
     Schema(Schema),
+    /// Talk to a server, line by line
+    #[command(after_help = "\
+Examples:
+  pnet repl 127.0.0.1:25565
+  printf 'call WHO\\nsend SAY {\"text\": \"hi\"}\\n' | pnet repl 127.0.0.1:25565 --json
+
+On a terminal Tab completes, and pushes are shown while one types. Piped lines are carried out one after
+the other; the exit status is that of the first that failed.")]
+    Repl(Repl),
     /// Call an action at a fixed rate, and print how long the calls took
     #[command(after_help = "\
 Examples:
@@ -157,6 +166,16 @@ pub(crate) struct Schema {
     pub(crate) target: Target,
     /// The action to describe; without it the whole schema is printed as JSON
     pub(crate) action: Option<String>,
+}
+
+/// `repl`.
+#[derive(Debug, Args)]
+pub(crate) struct Repl {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// How long to wait for an answer
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse_positive)]
+    pub(crate) timeout: Duration,
 }
 
 /// `load`.

@@ -9,6 +9,7 @@ mod arguments;
 mod call;
 mod completions;
 mod duration;
+mod editor;
 mod exit;
 mod key;
 mod load;
@@ -16,6 +17,7 @@ mod nearest;
 mod new;
 mod output;
 mod packet;
+mod repl;
 mod runtime;
 mod target;
 mod text;
@@ -53,6 +55,7 @@ fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
         Command::Schema(arguments) => actions::schema(&arguments, output),
         Command::Top(arguments) => top::run(&arguments, output),
         Command::Key(arguments) => key::run(&arguments, output),
+        Command::Repl(arguments) => repl::run(&arguments, output),
         Command::Load(arguments) => load::run(&arguments, output),
         Command::New(arguments) => new::run(&arguments, output),
         Command::Completions(arguments) => completions::run(arguments.shell, Arguments::command(), output),
