@@ -5,9 +5,13 @@
 //! deserializing, wakers) never runs under it.
 
 mod counters;
+#[cfg(feature = "console")]
+pub(crate) mod detached;
 pub(crate) mod driver;
 pub(crate) mod join;
 pub(crate) mod lanes;
+#[cfg(feature = "console")]
+pub(crate) mod operated;
 mod out;
 mod ready;
 pub(crate) mod registry;
@@ -45,6 +49,8 @@ pub(crate) use self::out::{
     AnswerBytes, CallRefused, CallState, Done, Enqueued, Out, Payload, SHORT_LEN, SentItem, SharedFrame, Short, Told,
     Until, Wanted, micros_now,
 };
+#[cfg(feature = "console")]
+pub(crate) use self::out::{Collected, Injected, MAX_RUNS, NotInjected, OperatorsAsked, Outcome};
 use crate::{
     config,
     error::{Closed, ClosedBy},
@@ -77,6 +83,9 @@ pub(crate) struct Conn {
     written: AtomicBool,
     clients: AtomicUsize,
     pub(crate) cut: Cut,
+    /// Nobody is at the other end: it is for a handler that an operator runs without a peer.
+    #[cfg(feature = "console")]
+    detached: bool,
 }
 
 /// What the end of a shutdown's grace has cut off.
@@ -125,6 +134,8 @@ impl Conn {
             written: AtomicBool::new(false),
             clients: AtomicUsize::new(0),
             cut: Cut::default(),
+            #[cfg(feature = "console")]
+            detached: false,
         })
     }
 

@@ -1,6 +1,8 @@
 //! What stands under a connection's one lock: the frames to be written, what waits for credit, the open calls.
 
 mod calls;
+#[cfg(feature = "console")]
+mod operators;
 mod pings;
 mod queue;
 mod rare;
@@ -29,6 +31,8 @@ use pnet_protocol::{
 };
 use tokio::time::Instant;
 
+#[cfg(feature = "console")]
+pub(crate) use self::operators::{Asked as OperatorsAsked, Collected, Injected, MAX_RUNS, NotInjected, Outcome};
 use self::{
     calls::Asked,
     pings::Pings,

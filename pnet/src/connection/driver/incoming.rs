@@ -616,9 +616,7 @@ impl Driver {
         let call = matches!(kind, JobKind::Call { .. });
         let meta = self.meta(known.map_or("", |info| info.action), timeout_ms, call);
         let mut job = Job { action, kind, to, meta };
-        // A client that ends goes on serving while it waits for answers itself: they may depend on it.
-        let draining = matches!(self.stage, Stage::Draining { .. })
-            && !(matches!(self.role, Role::Client) && self.conn.out().awaits_answers());
+        let draining = self.refuses_work();
         let (dispatch, mut ended) = self.split();
         match known {
             None => {
@@ -654,10 +652,18 @@ impl Driver {
         }
     }
 
+    /// Whether nothing new is taken. A client that ends goes on serving while it waits for answers itself: they may depend on
+    /// it.
+    #[inline]
+    pub(super) fn refuses_work(&self) -> bool {
+        matches!(self.stage, Stage::Draining { .. })
+            && !(matches!(self.role, Role::Client) && self.conn.out().awaits_answers())
+    }
+
     /// The caller does not wait any more. It is answered all the same: until then the call counts at both ends.
     fn cancel(&mut self, id: u32) {
         self.odd.cancellations.count();
-        let cancelled = self.dispatch.cancel(id);
+        let cancelled = self.dispatch.cancel(JobKind::Call { id });
         // A handler that runs on learns that nobody reads what it produces.
         let mut wakers = Vec::new();
         let stream = self.conn.out().close_producer(id, &mut wakers);
