@@ -11,7 +11,7 @@ use pnet_protocol::{
     dialect::Dialect,
     id::ConnectionId,
     packet::{EncodeError, WhenFull},
-    protocol::{OneWay, Phase, Protocol, ServerSends},
+    protocol::{OneWay, Phase, Protocol, ProtocolInfo, ServerSends},
 };
 
 use crate::{
@@ -224,7 +224,7 @@ impl<P: Phase> Hub<P> {
         let mut error = None;
         let info = <P::Protocol as Protocol>::INFO.server.get(T::ID);
         let when_full = info.map_or(WhenFull::Wait, |info| info.when_full);
-        let result = self.deliver(when_full, wanted, |conn| {
+        let result = deliver(&self.peers(), Peer::conn, when_full, wanted, |conn| {
             packet_frame::<T, T::Kind>(conn.dialect, conn.action(T::ID), T::ID, packet)
                 .inspect_err(|error| tracing::error!(%error, dialect = %conn.dialect, "a broadcast cannot be encoded"))
                 .map_err(|refused| error = Some(refused))
@@ -239,68 +239,7 @@ impl<P: Phase> Hub<P> {
     ///
     /// [`JsonError`] if the protocol has no such packet or its data does not fit; nobody gets it then.
     pub fn broadcast_json(&self, packet: &Json) -> Result<Broadcast, JsonError> {
-        let info = <P::Protocol as Protocol>::INFO;
-        // Whether it fits does not depend on who is there.
-        let mut native = Some(packet.frame(info, &info.server, Dialect::Native)?);
-        let when_full = packet.when_full(info, &info.server)?;
-        Ok(self.deliver(
-            when_full,
-            |_| true,
-            |conn| match conn.dialect {
-                Dialect::Native => native.take(),
-                dialect => packet
-                    .frame(info, &info.server, dialect)
-                    .inspect_err(|error| tracing::error!(%error, %dialect, "a broadcast cannot be encoded"))
-                    .ok(),
-            },
-        ))
-    }
-
-    /// Puts a packet into the queues of all who are wanted. It is encoded once for each dialect that is spoken.
-    fn deliver(
-        &self,
-        when_full: WhenFull,
-        wanted: impl Fn(&Peer<P>) -> bool,
-        mut encode: impl FnMut(&Conn) -> Option<Vec<u8>>,
-    ) -> Broadcast {
-        let mut result = Broadcast::default();
-        let mut frames: [Option<Option<SharedFrame>>; 2] = [None, None];
-        for peer in self.peers() {
-            if !wanted(&peer) {
-                result.skipped += 1;
-                continue;
-            }
-            let conn = peer.conn();
-            let place = &mut frames[usize::from(conn.dialect != Dialect::Native)];
-            let Some(frame) = place.get_or_insert_with(|| encode(conn).map(SharedFrame::new)) else {
-                result.dropped += 1;
-                continue;
-            };
-            let mut out = conn.out();
-            if out.gone.is_some() {
-                result.skipped += 1;
-                continue;
-            }
-            match out.shared_packet(frame) {
-                Enqueued::Taken(waker) => {
-                    drop(out);
-                    wake(waker);
-                    result.queued += 1;
-                }
-                Enqueued::Unsupported | Enqueued::Suspended => result.skipped += 1,
-                Enqueued::TooLong { .. } => result.dropped += 1,
-                Enqueued::Full => {
-                    result.dropped += 1;
-                    let waker = if when_full == WhenFull::Wait { out.refuse() } else { None };
-                    drop(out);
-                    wake(waker);
-                    if when_full == WhenFull::Disconnect {
-                        conn.overrun();
-                    }
-                }
-            }
-        }
-        result
+        self.core.broadcast_json(<P::Protocol as Protocol>::INFO, packet)
     }
 
     /// Suspends delivery to one connection: see [`Peer::suspend`]. `false` if it was not there.
@@ -353,12 +292,79 @@ impl HubCore {
     }
 
     /// The connections there are now, in the order in which they were let in.
-    #[cfg(feature = "inspect")]
     pub(crate) fn conns(&self) -> Vec<Arc<Conn>> {
         self.list().values().map(Arc::clone).collect()
+    }
+
+    /// Sends a packet of the protocol that was made at run time to every connection.
+    pub(crate) fn broadcast_json(&self, info: &'static ProtocolInfo, packet: &Json) -> Result<Broadcast, JsonError> {
+        // Whether it fits does not depend on who is there.
+        let mut native = Some(packet.frame(info, &info.server, Dialect::Native)?);
+        let when_full = packet.when_full(info, &info.server)?;
+        Ok(deliver(
+            &self.conns(),
+            |conn| conn,
+            when_full,
+            |_| true,
+            |conn| match conn.dialect {
+                Dialect::Native => native.take(),
+                dialect => packet
+                    .frame(info, &info.server, dialect)
+                    .inspect_err(|error| tracing::error!(%error, %dialect, "a broadcast cannot be encoded"))
+                    .ok(),
+            },
+        ))
     }
 
     fn list(&self) -> MutexGuard<'_, Registry> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Puts a packet into the queues of all who are wanted. It is encoded once for each dialect that is spoken.
+fn deliver<T>(
+    targets: &[T],
+    conn_of: impl Fn(&T) -> &Arc<Conn>,
+    when_full: WhenFull,
+    wanted: impl Fn(&T) -> bool,
+    mut encode: impl FnMut(&Conn) -> Option<Vec<u8>>,
+) -> Broadcast {
+    let mut result = Broadcast::default();
+    let mut frames: [Option<Option<SharedFrame>>; 2] = [None, None];
+    for target in targets {
+        if !wanted(target) {
+            result.skipped += 1;
+            continue;
+        }
+        let conn = conn_of(target);
+        let place = &mut frames[usize::from(conn.dialect != Dialect::Native)];
+        let Some(frame) = place.get_or_insert_with(|| encode(conn).map(SharedFrame::new)) else {
+            result.dropped += 1;
+            continue;
+        };
+        let mut out = conn.out();
+        if out.gone.is_some() {
+            result.skipped += 1;
+            continue;
+        }
+        match out.shared_packet(frame) {
+            Enqueued::Taken(waker) => {
+                drop(out);
+                wake(waker);
+                result.queued += 1;
+            }
+            Enqueued::Unsupported | Enqueued::Suspended => result.skipped += 1,
+            Enqueued::TooLong { .. } => result.dropped += 1,
+            Enqueued::Full => {
+                result.dropped += 1;
+                let waker = if when_full == WhenFull::Wait { out.refuse() } else { None };
+                drop(out);
+                wake(waker);
+                if when_full == WhenFull::Disconnect {
+                    conn.overrun();
+                }
+            }
+        }
+    }
+    result
 }

@@ -56,7 +56,7 @@
 //! the macros.
 
 // What the macros write names the crate as its users do.
-#[cfg(all(test, feature = "sealed"))]
+#[cfg(any(feature = "console", all(test, feature = "sealed")))]
 extern crate self as pnet;
 
 #[doc(hidden)]
@@ -69,6 +69,8 @@ mod call;
 mod client;
 mod config;
 mod connection;
+#[cfg(feature = "console")]
+pub mod console;
 mod context;
 mod error;
 mod extract;
@@ -83,6 +85,9 @@ mod info;
 pub mod inspect;
 mod json;
 pub mod memory;
+#[cfg(feature = "console")]
+#[allow(dead_code, unused_imports, reason = "the console has a command for each")]
+mod operate;
 mod peer;
 mod reconnect;
 #[cfg(feature = "sealed")]

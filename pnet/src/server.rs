@@ -8,6 +8,8 @@ mod ending;
 mod greet;
 #[cfg(feature = "inspect")]
 mod inspected;
+#[cfg(feature = "console")]
+mod operated;
 mod penalties;
 #[cfg(feature = "tls")]
 mod tls;

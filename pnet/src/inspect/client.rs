@@ -45,6 +45,11 @@ impl Inspected for Watched {
         Some(self.conn()).filter(|conn| conn.gone().is_none()).into_iter().collect()
     }
 
+    #[cfg(feature = "console")]
+    fn operated(&self) -> &dyn crate::operate::Operated {
+        self
+    }
+
     fn snapshot(&self) -> Snapshot {
         let conn = self.conn();
         let about = About {

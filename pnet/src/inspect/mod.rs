@@ -44,11 +44,19 @@ pub(crate) trait Inspected: Send + Sync + 'static {
     fn conns(&self) -> Vec<Arc<Conn>>;
     /// All but the connections.
     fn snapshot(&self) -> Snapshot;
+    /// The same for whoever acts.
+    #[cfg(feature = "console")]
+    fn operated(&self) -> &dyn crate::operate::Operated;
 }
 
 impl Inspector {
     pub(crate) fn new(target: Arc<dyn Inspected>) -> Self {
         Self { target }
+    }
+
+    #[cfg(feature = "console")]
+    pub(crate) fn target(&self) -> &dyn Inspected {
+        &*self.target
     }
 
     /// What it is doing now. It stops nobody for longer than a send does.

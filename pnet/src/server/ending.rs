@@ -59,6 +59,13 @@ impl Plan {
         Self { work: before(LAST_WORDS, 4), cut: before(LAST_MOMENT, 20), end: config::after(grace) }
     }
 
+    /// Handlers are dropped at once, and what is left is for the last words.
+    #[cfg(feature = "console")]
+    pub(super) fn now() -> Self {
+        let cut = config::after(LAST_WORDS.saturating_sub(LAST_MOMENT));
+        Self { work: config::after(Duration::ZERO), cut, end: config::after(LAST_WORDS) }
+    }
+
     fn hurry(&mut self, other: Self) -> bool {
         let earlier = other.work < self.work || other.cut < self.cut || other.end < self.end;
         self.work = self.work.min(other.work);

@@ -20,9 +20,9 @@ pub(super) struct Observed {
     pub(super) since: Instant,
 }
 
-struct Target {
-    core: Arc<Core>,
-    hub: Arc<HubCore>,
+pub(super) struct Target {
+    pub(super) core: Arc<Core>,
+    pub(super) hub: Arc<HubCore>,
     info: &'static ProtocolInfo,
 }
 
@@ -37,6 +37,11 @@ impl Inspected for Target {
 
     fn conns(&self) -> Vec<Arc<Conn>> {
         self.hub.conns()
+    }
+
+    #[cfg(feature = "console")]
+    fn operated(&self) -> &dyn crate::operate::Operated {
+        self
     }
 
     fn snapshot(&self) -> Snapshot {

@@ -1,0 +1,3 @@
+pub(super) fn find(name: &str) -> Option<()> {
+    (name == "help").then_some(())
+}

@@ -1,0 +1,50 @@
+//! What an operator does to a client.
+
+use std::{sync::Arc, time::Duration};
+
+use pnet_protocol::close::CloseCode;
+
+use super::{Drained, Draining, Operated};
+use crate::{
+    config,
+    error::{Closed, ClosedBy},
+    hub::HubCore,
+    inspect::Watched,
+};
+
+impl Operated for Watched {
+    fn hub(&self) -> Option<Arc<HubCore>> {
+        None
+    }
+
+    fn drain(&self, grace: Duration) -> Draining<'_> {
+        let deadline = config::after(grace);
+        match self {
+            Self::Conn(conn) => {
+                conn.request_drain(by_operator(), deadline);
+                Box::pin(async { Drained::Client(conn.written().await) })
+            }
+            Self::Line(line) => {
+                // Of the two ends that are asked for, what is sooner counts.
+                line.conn().request_drain(by_operator(), deadline);
+                line.request_close();
+                Box::pin(async { Drained::Client(line.closed().await) })
+            }
+        }
+    }
+
+    fn stop(&self) {
+        match self {
+            Self::Conn(conn) => conn.request_close(by_operator()),
+            Self::Line(line) => {
+                line.conn().request_close(by_operator());
+                line.request_close();
+            }
+        }
+    }
+}
+
+/// The words for the other side: as if the program had closed.
+fn by_operator() -> Closed {
+    Closed::new(CloseCode::Normal, "", ClosedBy::Here)
+}
