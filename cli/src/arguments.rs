@@ -1,8 +1,8 @@
 //! What can be asked for, as clap reads it: one struct for each command, with an example in its help.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, Parser, Subcommand, ValueHint, error::ErrorKind};
 use clap_complete::Shell;
 use serde_json::json;
 
@@ -85,6 +85,11 @@ Examples:
   pnet top /run/app/console
   pnet top 127.0.0.1:4040 --identity operator.key --pin SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")]
     Top(Top),
+    /// Start a project: protocol, server and client, which compile, run and are tested as they stand
+    #[command(after_help = "\
+Example:
+  pnet new demo && cd demo && cargo test && cargo run")]
+    New(New),
     /// Print a script that completes this tool's words in a shell
     #[command(after_help = "\
 Examples:
@@ -151,6 +156,16 @@ pub(crate) struct Top {
     /// Print so many snapshots as text, or with --json as JSON lines, instead of taking the screen
     #[arg(long, value_name = "N")]
     pub(crate) snapshots: Option<u64>,
+}
+
+/// `new`.
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// The project's name, and that of its folder
+    pub(crate) name: String,
+    /// Depend on this checkout of pnet instead of the published version
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) path_to_pnet: Option<PathBuf>,
 }
 
 /// `completions`.

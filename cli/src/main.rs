@@ -9,6 +9,7 @@ mod completions;
 mod duration;
 mod exit;
 mod nearest;
+mod new;
 mod output;
 mod runtime;
 mod target;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
 fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
     match command {
         Command::Top(arguments) => top::run(&arguments, output),
+        Command::New(arguments) => new::run(&arguments, output),
         Command::Completions(arguments) => completions::run(arguments.shell, Arguments::command(), output),
         _ => Err(Failure::usage("not built yet")),
     }

@@ -1,0 +1,107 @@
+//! What a protocol says about one action.
+
+use pnet_protocol::{
+    protocol::{ActionInfo, ReplyInfo},
+    schema::{Field, Ty},
+};
+
+/// Who sends an action.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Direction {
+    /// The client.
+    ToServer,
+    /// The server.
+    ToClient,
+}
+
+/// How an action is answered.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Kind {
+    /// Not at all.
+    OneWay,
+    /// Once.
+    Call,
+    /// With a stream.
+    Stream,
+}
+
+/// A packet as one side of the protocol sends it.
+#[derive(Clone, Copy, Debug)]
+pub struct Action {
+    info: &'static ActionInfo,
+}
+
+/// A field of a packet's data.
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FieldInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// Its shape as text, such as `[str]`. Whether it may be left out says [`required`](Self::required).
+    pub ty: String,
+    /// Whether it has to be given: fields may be left out if they are options.
+    pub required: bool,
+}
+
+impl Action {
+    pub(crate) const fn new(info: &'static ActionInfo) -> Self {
+        Self { info }
+    }
+
+    /// The name that routes it.
+    #[must_use]
+    pub const fn action(&self) -> &'static str {
+        self.info.action
+    }
+
+    /// The name of the packet's type.
+    #[must_use]
+    pub const fn packet(&self) -> &'static str {
+        self.info.type_name
+    }
+
+    /// How it is answered.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self.info.reply {
+            ReplyInfo::None => Kind::OneWay,
+            ReplyInfo::Stream { .. } => Kind::Stream,
+            _ => Kind::Call,
+        }
+    }
+
+    /// Its shape and that of its answer as text: `{x: i32} -> {ok: bool}`. A packet that goes as JSON in native frames, too, has
+    /// `json` behind it.
+    #[must_use]
+    pub fn shape(&self) -> String {
+        self.info.shape().to_string()
+    }
+
+    /// Whether the server has told the shape. If not, its data is not checked before it is sent.
+    #[must_use]
+    pub const fn is_described(&self) -> bool {
+        !matches!(self.info.schema, Ty::Opaque(_))
+    }
+
+    /// The fields of its data, in their order; none if it is no struct.
+    #[must_use]
+    pub fn fields(&self) -> Vec<FieldInfo> {
+        let mut ty = self.info.schema;
+        while let Ty::Named(_, inner) | Ty::Marked(_, inner) = ty {
+            ty = inner;
+        }
+        let Ty::Struct(fields) = ty else { return Vec::new() };
+        fields.iter().map(FieldInfo::of).collect()
+    }
+}
+
+impl FieldInfo {
+    fn of(field: &Field) -> Self {
+        match field.ty {
+            Ty::Option(inner) => Self { name: field.name, ty: inner.to_string(), required: false },
+            ty => Self { name: field.name, ty: ty.to_string(), required: true },
+        }
+    }
+}
