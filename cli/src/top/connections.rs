@@ -119,13 +119,13 @@ impl Row for Line {
             |line, _| line.form(),
             |a, b| (&a.of.form, a.of.tls).cmp(&(&b.of.form, b.of.tls)),
         )
-        .from(68),
+        .from(71),
         Column::<Self>::left("KEY", "key", 6, |line, width| line.key_begins(width), |a, b| a.of.key.cmp(&b.of.key)).from(WIDE),
         Column::<Self>::right("SINCE", "age", 6, |line, _| short_span(line.of.age_ms), |a, b| a.of.age_ms.cmp(&b.of.age_ms))
             .from(WIDE),
         Column::<Self>::right("IDLE", "idle", 5, |line, _| short_span(line.of.idle_ms), |a, b| a.of.idle_ms.cmp(&b.of.idle_ms))
             .from(60),
-        Column::<Self>::right("RTTms", "rtt", 6, |line, _| line.round_trip(), |a, b| a.of.rtt_us.cmp(&b.of.rtt_us)).from(75),
+        Column::<Self>::right("RTTms", "rtt", 6, |line, _| line.round_trip(), |a, b| a.of.rtt_us.cmp(&b.of.rtt_us)).from(78),
         Column::<Self>::right(
             "IN/s",
             "in_rate",
@@ -181,7 +181,7 @@ impl Row for Line {
         )
         .from(WIDE),
         Column::<Self>::right("FLY", "flight", 4, |line, _| count(line.of.in_flight), |a, b| a.of.in_flight.cmp(&b.of.in_flight))
-            .from(60),
+            .from(64),
         // A program does not sort by these marks. What has one is where the queues are.
         Column::<Self>::left(
             "S",
@@ -230,7 +230,7 @@ impl Row for Line {
             ("person", dash(&of.person)),
             ("since", span(of.age_ms)),
             ("idle", span(of.idle_ms)),
-            ("round trip", self.round_trip() + " ms"),
+            ("round trip", of.rtt_us.map_or_else(|| "not measured".to_owned(), |_| self.round_trip() + " ms")),
             ("in", flow(of.received, traffic.received, traffic.bytes_received)),
             ("out", flow(of.sent, traffic.sent, traffic.bytes_sent)),
             ("queue", format!("{} of {} packets, {} B", of.queue_packets, of.queue_limit, of.queue_bytes)),

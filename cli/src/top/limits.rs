@@ -30,10 +30,10 @@ impl Line {
 
 impl Row for Line {
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::<Self>::left("LIMIT", "name", 20, |line, width| plain(&line.of.name, width), |a, b| a.of.name.cmp(&b.of.name))
+        Column::<Self>::left("LIMIT", "name", 16, |line, width| plain(&line.of.name, width), |a, b| a.of.name.cmp(&b.of.name))
             .grows(1),
         Column::<Self>::right("ALLOWED", "allowed", 8, |line, _| count(line.of.allowed), |a, b| a.of.allowed.cmp(&b.of.allowed)),
-        Column::<Self>::left("UNIT", "unit", 8, |line, width| plain(&line.of.unit, width), |a, b| a.of.unit.cmp(&b.of.unit)),
+        Column::<Self>::left("UNIT", "unit", 7, |line, width| plain(&line.of.unit, width), |a, b| a.of.unit.cmp(&b.of.unit)),
         Column::<Self>::right(
             "USED",
             "used",

@@ -186,6 +186,13 @@ impl<R: Row> List<R> {
         true
     }
 
+    /// The names of the columns, each once.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        let mut names: Vec<&'static str> = R::COLUMNS.iter().map(|column| column.name).collect();
+        names.dedup();
+        names
+    }
+
     /// Replaces all rows. A selection whose row has gone goes to the one that followed it, or else to the one before.
     pub(crate) fn replace(&mut self, rows: Vec<R>) -> Option<Moved> {
         let mut moved = None;
@@ -261,15 +268,20 @@ impl<R: Row> List<R> {
             .collect()
     }
 
-    fn line(&self, row: &R, width: usize, selected: bool) -> Line {
-        let mut text = String::from(if selected { ">" } else { " " });
-        for (nth, (_, column, width)) in Self::layout(width).into_iter().enumerate() {
-            if nth > 0 {
-                text.push(' ');
+    fn lines<'a>(rows: impl Iterator<Item = &'a R>, width: usize, selected: Option<&str>) -> Vec<Line> {
+        let columns = Self::layout(width);
+        rows.map(|row| {
+            let selected = selected == Some(row.key());
+            let mut text = String::from(if selected { ">" } else { " " });
+            for (nth, (_, column, width)) in columns.iter().enumerate() {
+                if nth > 0 {
+                    text.push(' ');
+                }
+                text.push_str(&fit(&(column.cell)(row, *width), *width, column.align));
             }
-            text.push_str(&fit(&(column.cell)(row, width), width, column.align));
-        }
-        Line { text: cut(&text, width), selected, alarming: row.alarming() }
+            Line { text: cut(&text, width), selected, alarming: row.alarming() }
+        })
+        .collect()
     }
 }
 
@@ -364,14 +376,19 @@ impl<R: Row> Listing for List<R> {
             self.top = self.top.clamp(least, place);
         }
         self.top = self.top.min(self.shown.len().saturating_sub(height));
-        let selected = self.selected.as_deref();
         let rows = self.shown.iter().skip(self.top).take(height).map(|at| &self.rows[*at]);
-        rows.map(|row| self.line(row, width, selected == Some(row.key()))).collect()
+        Self::lines(rows, width, self.selected.as_deref())
     }
 
     fn peek(&self, width: usize, height: usize) -> Vec<Line> {
-        self.shown.iter().take(height).map(|at| self.line(&self.rows[*at], width, false)).collect()
+        Self::lines(self.shown.iter().take(height).map(|at| &self.rows[*at]), width, None)
     }
+}
+
+/// Whether all columns that are shown in `width` characters have their whole width.
+#[cfg(test)]
+pub(crate) fn fits<R: Row>(width: usize) -> bool {
+    List::<R>::layout(width).iter().map(|(_, _, width)| width + 1).sum::<usize>() <= width
 }
 
 #[cfg(test)]

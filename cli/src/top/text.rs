@@ -188,6 +188,21 @@ pub(crate) fn flow<'a>(width: usize, height: usize, pieces: impl IntoIterator<It
     lines
 }
 
+/// `text` on lines of at most `width` characters, each but the first one indented.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest: Vec<char> = text.trim_end().chars().collect();
+    while rest.len() > width && width > 2 {
+        // At a space if there is one that leaves something on the line.
+        let space = rest[..=width].iter().rposition(|letter| *letter == ' ').filter(|at| *at > 2);
+        let next = rest.split_off(space.unwrap_or(width));
+        lines.push(rest.iter().collect::<String>().trim_end().to_owned());
+        rest = "  ".chars().chain(next.into_iter().skip_while(|letter| *letter == ' ')).collect();
+    }
+    lines.push(cut(&rest.iter().collect::<String>(), width));
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,6 +278,17 @@ mod tests {
         assert_eq!(line_of(12, &pieces), "name  LIVE");
         assert_eq!(line_of(3, &pieces), "n..");
         assert_eq!(line_of(0, &pieces), "");
+    }
+
+    #[test]
+    fn wraps_at_spaces() {
+        assert_eq!(wrap("q             quit", 20), ["q             quit"]);
+        assert_eq!(wrap("/             filter; Enter keeps it", 20), ["/", "  filter; Enter", "  keeps it"]);
+        assert_eq!(wrap("abcdefgh", 5), ["abcde", "  fgh"]);
+        assert_eq!(wrap("", 5), [""]);
+        for width in 0..30 {
+            assert!(wrap("id  a-long-word-without-spaces and more", width).iter().all(|line| line.len() <= width));
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{
     keys::HELP,
     list::{Line, Listing},
     model::{Link, Mode, Model, Tab},
-    text::{count, cut, fit, flow, line_of, millis, plain, rate_or_dash, span, Align},
+    text::{Align, count, cut, fit, flow, line_of, millis, plain, rate_or_dash, span, wrap},
     theme::Theme,
 };
 
@@ -218,29 +218,23 @@ impl Screen<'_, '_> {
         }
     }
 
-    /// A text in front of everything but the last line. The place in it is kept within the text.
+    /// A text in front of everything. The place in it is kept within the text.
     fn text(&mut self, title: &str, lines: &[String], scroll: &mut usize) {
         let (width, height) = (usize::from(self.area.width), self.area.height);
-        let room = usize::from(height.saturating_sub(3));
-        *scroll = (*scroll).min(lines.len().saturating_sub(room.max(1)));
-        let blank = " ".repeat(width);
-        for row in 0..height.saturating_sub(1) {
-            self.put_bright(row, blank.clone(), Style::reset());
+        let lines: Vec<String> = lines.iter().flat_map(|line| wrap(line, width)).collect();
+        for row in 0..height {
+            self.put_bright(row, " ".repeat(width), Style::reset());
         }
+        let first = if height < LEAST.1 { 1 } else { 2 };
+        let room = height.saturating_sub(first + 1);
+        *scroll = (*scroll).min(lines.len().saturating_sub(usize::from(room.max(1))));
         self.put_bright(0, fit(title, width, Align::Left), self.theme.selected(self.theme.bold()));
-        if height < 4 {
-            // There is no room for an empty line.
-            for (row, line) in (1..height.saturating_sub(1).max(1)).zip(lines.iter().skip(*scroll)) {
-                self.put_bright(row, cut(line, width), Style::new());
-            }
-        } else {
-            for (row, line) in (2..height - 1).zip(lines.iter().skip(*scroll)) {
-                self.put_bright(row, cut(line, width), Style::new());
-            }
+        for (row, line) in (first..first + room).zip(lines.into_iter().skip(*scroll)) {
+            self.put_bright(row, line, Style::new());
         }
-        let pieces = [(0, "Esc back".to_owned()), (1, "arrows more".to_owned())];
         if height > 1 {
-            self.put_bright(height - 1, fit(&line_of(width, &pieces), width, Align::Left), self.theme.title());
+            let pieces = [(0, "Esc back".to_owned()), (1, "arrows more".to_owned())];
+            self.put_bright(height - 1, line_of(width, &pieces), self.theme.title());
         }
     }
 }
@@ -300,13 +294,13 @@ pub(crate) fn faults_line(model: &Model, width: usize) -> String {
     let counts = faults::by_kind(model.faults.rows());
     let gathered = model.counted.gathered();
     let since = if gathered >= 60_000 { "faults/min:".to_owned() } else { format!("faults in {}:", span(gathered)) };
-    let mut words = vec![since];
+    let mut pieces = vec![(0, since)];
     for ((_, word), count) in Kind::ALL.iter().zip(counts) {
-        // What is not zero is marked, as it may be of another colour nowhere.
-        words.push(format!("{word} {}{}", self::count(count), if count > 0 { "!" } else { "" }));
+        // What is not zero has a mark, and stays where there is no room for all.
+        let piece = if count > 0 { (1, format!("{word} {}!", self::count(count))) } else { (2, format!("{word} 0")) };
+        pieces.push(piece);
     }
-    let mut pieces = vec![(0, words.join(" "))];
-    pieces.push((1, format!("lost samples {}", count(model.lost_samples))));
+    pieces.push((3, format!("lost samples {}", count(model.lost_samples))));
     line_of(width, &pieces)
 }
 

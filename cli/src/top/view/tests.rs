@@ -7,8 +7,10 @@ use ratatui::{Terminal, backend::TestBackend, crossterm::event::KeyCode, style::
 
 use super::*;
 use crate::top::{
+    connections,
     fixtures::{action, closes, connection, limit, snapshot},
     keys::press,
+    list::fits,
 };
 
 const PLAIN: Theme = Theme::new(false, false);
@@ -209,6 +211,16 @@ fn every_size_can_be_drawn() {
                 terminal(&mut models[at], PLAIN, width, height);
             }
         }
+    }
+}
+
+#[test]
+fn no_column_is_cut_where_tables_are_shown() {
+    for width in usize::from(LEAST.0)..300 {
+        assert!(fits::<connections::Line>(width), "{width}");
+        assert!(fits::<actions::Line>(width), "{width}");
+        assert!(fits::<crate::top::limits::Line>(width), "{width}");
+        assert!(fits::<faults::Line>(width), "{width}");
     }
 }
 
