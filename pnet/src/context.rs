@@ -96,6 +96,10 @@ impl<S: Service> Cx<S> {
     /// In an extractor that runs *for* the connect handler, before that state exists.
     #[must_use]
     pub fn member(&self) -> &S::Member {
+        #[cfg(feature = "console")]
+        if self.link.member.get().is_none() {
+            self.link.conn.needs_peer();
+        }
         self.link
             .member
             .get()
@@ -108,6 +112,10 @@ impl<S: Service> Cx<S> {
     /// Handlers take it as `&T`, which the compiler checks; this is for [`Extract`](crate::Extract).
     #[must_use]
     pub fn user<T: Any>(&self) -> Option<&T> {
+        #[cfg(feature = "console")]
+        if self.link.user.is_none() && S::AUTHENTICATE.is_some() {
+            self.link.conn.needs_peer();
+        }
         self.link.user.as_ref()?.get()
     }
 
@@ -130,6 +138,8 @@ impl<S: Service> Cx<S> {
         S: Service<Side = ServerSide>,
         Ph: Phase<Protocol = S::Protocol>,
     {
+        #[cfg(feature = "console")]
+        self.link.conn.needs_peer();
         Peer::new(Arc::clone(&self.link.conn))
     }
 

@@ -1,5 +1,7 @@
 //! What can go wrong for a user of this crate: one enum per operation, each variant telling whose fault it is.
 
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::{borrow::Cow, convert::Infallible, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use pnet_protocol::{
@@ -415,6 +417,42 @@ pub enum BindError {
     PlaintextOnNetwork {
         /// The address that was refused.
         address: SocketAddr,
+    },
+    /// A Unix socket's path is longer than the system takes.
+    #[cfg(unix)]
+    #[error("{} has {len} bytes, and the path of a Unix socket may have {max}: choose a shorter one", path.display())]
+    PathTooLong {
+        /// The path.
+        path: PathBuf,
+        /// Its length, in bytes.
+        len: usize,
+        /// The most there may be.
+        max: usize,
+    },
+    /// The directory of a Unix socket does not keep others away from it.
+    #[cfg(unix)]
+    #[error("the directory {} does not protect a socket: {what}", directory.display())]
+    OpenDirectory {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it, and how that is mended.
+        what: String,
+    },
+    /// Another program listens at the Unix socket.
+    #[cfg(unix)]
+    #[error("the socket {} is in use: a program answers there", path.display())]
+    InUse {
+        /// The path.
+        path: PathBuf,
+    },
+    /// There is something at the path of the Unix socket, and it was left alone.
+    #[cfg(unix)]
+    #[error("{} is {what}, and no socket: remove it, or choose another path", path.display())]
+    NotASocket {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
     },
     /// The settings cannot be meant like this: the caller's fault.
     #[error("{what}")]

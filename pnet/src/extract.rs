@@ -122,6 +122,8 @@ where
     type Rejection = Infallible;
 
     fn extract(cx: &Cx<S>) -> Result<Self, Infallible> {
+        #[cfg(feature = "console")]
+        cx.link().conn.needs_peer();
         Ok(Self::new(Arc::clone(&cx.link().conn)))
     }
 }

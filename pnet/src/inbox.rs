@@ -119,6 +119,8 @@ impl Drop for Items {
             match job.kind {
                 JobKind::OneWay { frame_len } => conn.packet_finished(frame_len),
                 JobKind::Call { .. } => Asked::new(&conn, &job).answer(&Err(nobody_reads()), &[]),
+                #[cfg(feature = "console")]
+                JobKind::Operator { .. } => {}
             }
         }
     }
@@ -181,7 +183,7 @@ impl Asked {
     pub(crate) fn new(conn: &Arc<Conn>, job: &Job) -> Self {
         let due = match job.kind {
             JobKind::Call { id } => Some((Arc::clone(conn), id, job.to.clone())),
-            JobKind::OneWay { .. } => None,
+            _ => None,
         };
         Self { due, stream: job.meta.stream, action: job.meta.action }
     }
@@ -301,6 +303,12 @@ impl<R: Reads> Dispatch for Feed<R> {
     }
 
     fn admit(&mut self, job: Job, payload: &[u8], _: &Waker, ended: &mut dyn Ended) {
+        #[cfg(feature = "console")]
+        if let JobKind::Operator { .. } = job.kind {
+            let failure = Failure::public(code::UNSUPPORTED, "there are no handlers: this client reads an inbox");
+            ended.ended(&job, Err(failure), &[]);
+            return;
+        }
         // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
         // decoded may borrow from the payload; a program that minds takes handlers.
         let trial = catch_unwind(AssertUnwindSafe(|| R::read(&self.conn, job.action, payload)));
@@ -328,7 +336,7 @@ impl<R: Reads> Dispatch for Feed<R> {
     fn rest(&mut self) {}
 
     /// Only the program knows what it does about a call that it has read.
-    fn cancel(&mut self, _: u32) -> bool {
+    fn cancel(&mut self, _: JobKind) -> bool {
         false
     }
 

@@ -276,7 +276,7 @@ impl Json {
     }
 
     /// Writes the data as the action's payload.
-    fn encode(
+    pub(crate) fn encode(
         &self,
         info: &'static ActionInfo,
         codec_override: Option<Codec>,

@@ -348,6 +348,7 @@ impl<S: Service> ServerBuilder<S> {
         let local_addr = listener.local_addr();
         let grace = self.config.grace;
         let acceptor = Arc::new(Acceptor::new(&self.config.tls));
+        let shared = Arc::new(Shared { state: self.state, hub: Arc::clone(&self.hub), pool: Pool::new() });
         let core = Arc::new_cyclic(|core| Core {
             come_back: OnceLock::from(self.config.come_back),
             budget: Some(Arc::new(Budget::new(self.config.max_memory, Weak::clone(core)))),
@@ -358,9 +359,10 @@ impl<S: Service> ServerBuilder<S> {
                 addr: format!("{local_addr:?}"),
                 since: std::time::Instant::now(),
             }),
+            #[cfg(feature = "console")]
+            detaching: OnceLock::from(operated::Detaching::new(&shared, self.config.call_timeout)),
             ..Core::default()
         });
-        let shared = Arc::new(Shared { state: self.state, hub: Arc::clone(&self.hub), pool: Pool::new() });
         let server = Serving::new::<S>(shared, self.config, acceptor, Arc::clone(&core));
         core.tasks.spawn(server.accept(listener));
         let handle = ServerHandle { core, hub: Hub::from_core(self.hub) };
@@ -554,6 +556,9 @@ struct Core {
     budget: Option<Arc<Budget>>,
     #[cfg(feature = "inspect")]
     observed: OnceLock<inspected::Observed>,
+    /// What handlers that operators run without a peer need.
+    #[cfg(feature = "console")]
+    detaching: OnceLock<operated::Detaching>,
 }
 
 impl Core {

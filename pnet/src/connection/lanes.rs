@@ -40,8 +40,17 @@ pub(crate) struct Job {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JobKind {
-    Call { id: u32 },
-    OneWay { frame_len: u32 },
+    Call {
+        id: u32,
+    },
+    OneWay {
+        frame_len: u32,
+    },
+    /// An operator's, as if the peer had sent it; a call or not as [`Meta::is_call`] says.
+    #[cfg(feature = "console")]
+    Operator {
+        id: u32,
+    },
 }
 
 /// A job whose handler may be run on the spot.
@@ -192,16 +201,14 @@ impl<S: Service> Lanes<S> {
         }
     }
 
-    /// Drops the handler of the call, unless it is marked `finish`. `true` if it is gone.
-    pub(crate) fn cancel(&mut self, id: u32) -> bool {
-        if let Some(index) = self.waits.queue.iter().position(|(job, _)| job.kind == JobKind::Call { id }) {
+    /// Drops the handler of what this is, unless it is marked `finish`. `true` if it is gone.
+    pub(crate) fn cancel(&mut self, kind: JobKind) -> bool {
+        if let Some(index) = self.waits.queue.iter().position(|(job, _)| job.kind == kind) {
             self.holds -= self.waits.queue.remove(index).map_or(0, |(_, frame)| weight(&frame));
             return true;
         }
         let Some(index) = self.waits.places.iter().position(|place| {
-            place
-                .as_ref()
-                .is_some_and(|running| running.job.kind == JobKind::Call { id } && !finishes::<S>(&running.job))
+            place.as_ref().is_some_and(|running| running.job.kind == kind && !finishes::<S>(&running.job))
         }) else {
             return false;
         };
@@ -315,7 +322,7 @@ impl<S: Service> Lanes<S> {
             Ok(Poll::Pending) => {
                 self.take_place(index);
                 let kind = arrived.kind;
-                if matches!(kind, JobKind::OneWay { .. }) && !concurrent && !waits_for_peer {
+                if !meta.call && !concurrent && !waits_for_peer {
                     self.waits.ordered = Some(index);
                 }
                 self.holds += weight;
@@ -497,6 +504,10 @@ fn unknown_action() -> Failure {
 
 /// The failure of a handler that panicked; the text is for the log only.
 pub(crate) fn panicked(handler: &str, panic: &(dyn Any + Send)) -> Failure {
+    #[cfg(feature = "console")]
+    if panic.is::<super::detached::NeedsPeer>() {
+        return super::detached::needs_peer(handler);
+    }
     let text = panic
         .downcast_ref::<&'static str>()
         .copied()

@@ -5,9 +5,13 @@
 //! deserializing, wakers) never runs under it.
 
 mod counters;
+#[cfg(feature = "console")]
+pub(crate) mod detached;
 pub(crate) mod driver;
 pub(crate) mod join;
 pub(crate) mod lanes;
+#[cfg(feature = "console")]
+pub(crate) mod operated;
 mod out;
 mod ready;
 pub(crate) mod registry;
@@ -29,11 +33,13 @@ use pnet_protocol::{
     connection::ReplyTo,
     dialect::Dialect,
     failure::Failure,
+    handshake::ShapePolicy,
     id::ConnectionId,
     key::Fingerprint,
     limits::Limits,
     protocol::{ActionInfo, Direction, ProtocolInfo, Role},
     reply::Verdict,
+    schema::document,
     wire::Writer,
 };
 use tokio::sync::Notify;
@@ -43,6 +49,8 @@ pub(crate) use self::out::{
     AnswerBytes, CallRefused, CallState, Done, Enqueued, Out, Payload, SHORT_LEN, SentItem, SharedFrame, Short, Told,
     Until, Wanted, micros_now,
 };
+#[cfg(feature = "console")]
+pub(crate) use self::out::{Collected, Injected, MAX_RUNS, NotInjected, OperatorsAsked, Outcome};
 use crate::{
     config,
     error::{Closed, ClosedBy},
@@ -75,6 +83,9 @@ pub(crate) struct Conn {
     written: AtomicBool,
     clients: AtomicUsize,
     pub(crate) cut: Cut,
+    /// Nobody is at the other end: it is for a handler that an operator runs without a peer.
+    #[cfg(feature = "console")]
+    detached: bool,
 }
 
 /// What the end of a shutdown's grace has cut off.
@@ -123,6 +134,8 @@ impl Conn {
             written: AtomicBool::new(false),
             clients: AtomicUsize::new(0),
             cut: Cut::default(),
+            #[cfg(feature = "console")]
+            detached: false,
         })
     }
 
@@ -333,6 +346,21 @@ impl Conn {
                 return false;
             }
             out.write_answer(to, outcome, bytes, (action, stream));
+            (out.wake_driver(), out.is_overfull())
+        };
+        wake(waker);
+        overfull
+    }
+
+    /// Writes the schema of the protocol to a peer that has asked for it. `true` as [`answer`](Self::answer).
+    pub(crate) fn tell_schema(&self, to: &ReplyTo, shapes: ShapePolicy) -> bool {
+        let text = document::shared(self.info, shapes);
+        let (waker, overfull) = {
+            let mut out = self.out();
+            if out.gone.is_some() {
+                return false;
+            }
+            out.write_schema(to, text);
             (out.wake_driver(), out.is_overfull())
         };
         wake(waker);

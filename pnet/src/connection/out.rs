@@ -1,6 +1,8 @@
 //! What stands under a connection's one lock: the frames to be written, what waits for credit, the open calls.
 
 mod calls;
+#[cfg(feature = "console")]
+mod operators;
 mod pings;
 mod queue;
 mod rare;
@@ -29,6 +31,8 @@ use pnet_protocol::{
 };
 use tokio::time::Instant;
 
+#[cfg(feature = "console")]
+pub(crate) use self::operators::{Asked as OperatorsAsked, Collected, Injected, MAX_RUNS, NotInjected, Outcome};
 use self::{
     calls::Asked,
     pings::Pings,
@@ -390,6 +394,15 @@ impl Out {
             let answer = Answer::Failure { code: code::TOO_LONG, message: &refused.to_string() };
             let told = self.writer.answer(to, answer, stream, &mut self.buf);
             debug_assert!(told.is_ok(), "a failure is short: {told:?}");
+        }
+        self.settle();
+    }
+
+    /// Writes the schema of the protocol to a peer that has asked for it.
+    pub(crate) fn write_schema(&mut self, to: &ReplyTo, text: &str) {
+        self.date();
+        if let Err(refused) = self.writer.schema(to, text, &mut self.buf) {
+            tracing::debug!(%refused, "the schema is longer than the peer takes");
         }
         self.settle();
     }

@@ -11,7 +11,7 @@ use pnet_protocol::failure::Failure;
 
 use super::{
     driver::Dispatch,
-    lanes::{Arrived, Ended, Job, Lanes, Ran, drop_quietly, panicked},
+    lanes::{Arrived, Ended, Job, JobKind, Lanes, Ran, drop_quietly, panicked},
 };
 use crate::{
     context::{Cx, Link, Meta},
@@ -34,6 +34,14 @@ type Left = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 impl<S: Service> Served<S> {
     pub(crate) fn new(link: Arc<Link<S>>, max_places: usize) -> Self {
         Self { lanes: Lanes::new(link, max_places), joining: None, joined: false, leaving: None, left: false }
+    }
+
+    /// The handlers without a connection: nobody joins, and nobody leaves.
+    #[cfg(feature = "console")]
+    pub(crate) fn detached(link: Arc<Link<S>>) -> Self {
+        let mut served = Self::new(link, 1);
+        served.lanes.release();
+        served
     }
 
     fn cx(&self) -> Cx<S> {
@@ -104,8 +112,8 @@ impl<S: Service> Dispatch for Served<S> {
         self.lanes.rest();
     }
 
-    fn cancel(&mut self, id: u32) -> bool {
-        self.lanes.cancel(id)
+    fn cancel(&mut self, kind: JobKind) -> bool {
+        self.lanes.cancel(kind)
     }
 
     fn cancel_all(&mut self) {

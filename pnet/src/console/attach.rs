@@ -38,8 +38,9 @@ pnet_macros::actions! { pub(crate) client Attached for PnetConsole: }
 /// Dropping the future ends the attempt.
 #[cfg(unix)]
 pub async fn unix(path: impl AsRef<Path>) -> Result<Operator, ConnectError> {
-    let _ = path;
-    todo!()
+    let (io, peer) = crate::transport::unix::connect(path.as_ref()).await?;
+    let client = settings().over(io, peer).await?;
+    Ok(Operator { client })
 }
 
 /// Attaches to the console at an address, over TLS. The program has to have the key `pin`, and to list that of `identity`

@@ -47,21 +47,36 @@
 pub mod attach;
 mod command;
 mod commands;
+mod complete;
+mod ending;
+mod fault;
+mod format;
+mod ids;
+mod line;
+mod lines;
+mod output;
 mod protocol;
+mod sample;
+mod serve;
+mod session;
+mod standard;
 mod terminal;
 
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, IsTerminal},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::{
     command::Command,
+    serve::Attachment,
     terminal::{Ended, Terminal},
 };
+use self::{ending::Ending, session::Session};
 use crate::{
     error::BindError,
     inspect::{Inspect, Inspector},
@@ -85,6 +100,14 @@ struct Shared {
     own: Vec<Command>,
     /// Commands of the program's own that cannot be had: two of one name.
     clash: Option<String>,
+    ending: Arc<Ending>,
+}
+
+impl Shared {
+    /// What the program is called.
+    fn title(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.inspector.info().name)
+    }
 }
 
 impl Console {
@@ -92,7 +115,14 @@ impl Console {
     /// [`MemoryServer`](crate::memory::MemoryServer), a [`Client`](crate::Client).
     #[must_use]
     pub fn new(target: &impl Inspect) -> Self {
-        let shared = Shared { inspector: target.inspector(), name: None, log: None, own: Vec::new(), clash: None };
+        let shared = Shared {
+            inspector: target.inspector(),
+            name: None,
+            log: None,
+            own: Vec::new(),
+            clash: None,
+            ending: Arc::default(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -140,7 +170,23 @@ impl Console {
     ///
     /// Dropping the future ends the command that runs, and with it the console. A line that was read in part is lost.
     pub async fn run(self) -> io::Result<Ended> {
-        todo!()
+        let is_person = io::stdin().is_terminal() && io::stdout().is_terminal();
+        let terminal = if is_person { Terminal::interactive() } else { Terminal::plain() };
+        self.run_with(terminal).await
+    }
+
+    /// The same with settings: [`run`](Self::run) takes [`Terminal::interactive`] where both streams are a terminal, and
+    /// [`Terminal::plain`] where they are not.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_with(self, terminal: Terminal) -> io::Result<Ended> {
+        self.run_on(standard::input()?, standard::output()?, terminal).await
     }
 
     /// Runs the console on any reader and writer: see [`run`](Self::run).
@@ -158,8 +204,11 @@ impl Console {
         writer: impl AsyncWrite + Send + Unpin,
         terminal: Terminal,
     ) -> io::Result<Ended> {
-        let _ = (reader, writer, terminal);
-        todo!()
+        if let Some(clash) = &self.shared.clash {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, clash.clone()));
+        }
+        let operator = terminal.operator_name().to_owned();
+        terminal::run(&Session::new(self.shared, operator), reader, writer, &terminal).await
     }
 
     /// Lets operators of this machine attach at a Unix socket, with [`attach::unix`] or `pnet attach PATH`: the user whom the
@@ -176,8 +225,8 @@ impl Console {
     /// Dropped before it is ready, nothing is bound.
     #[cfg(unix)]
     pub async fn listen(&self, path: impl AsRef<Path>) -> Result<Attachment, BindError> {
-        let _ = path;
-        todo!()
+        self.check(path.as_ref().display())?;
+        serve::unix(&self.shared, path.as_ref()).await
     }
 
     /// Lets operators with one of these keys attach from elsewhere, over TLS, with [`attach::tls`] or `pnet attach ADDRESS`.
@@ -197,8 +246,15 @@ impl Console {
         identity: crate::Identity,
         operators: impl IntoIterator<Item = crate::Fingerprint>,
     ) -> Result<Attachment, BindError> {
-        let _ = (address, identity, operators.into_iter().count());
-        todo!()
+        self.check(address.to_name())?;
+        serve::tls(&self.shared, address, identity, operators).await
+    }
+
+    /// Refuses to be had with two commands of one name.
+    fn check(&self, address: impl fmt::Display) -> Result<(), BindError> {
+        let Some(clash) = &self.shared.clash else { return Ok(()) };
+        let source = io::Error::new(io::ErrorKind::InvalidInput, clash.clone());
+        Err(BindError::Io { address: address.to_string(), source })
     }
 
     fn with(mut self, change: impl FnOnce(&mut Shared)) -> Self {
@@ -210,20 +266,5 @@ impl Console {
 impl fmt::Debug for Console {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Console").field("name", &self.shared.name).finish_non_exhaustive()
-    }
-}
-
-/// Where operators attach. Dropped, those who have are closed, and nobody else can.
-#[must_use = "dropped, nobody can attach"]
-#[derive(Debug)]
-pub struct Attachment {
-    address: String,
-}
-
-impl Attachment {
-    /// What to attach to: the path, or the address with the port that was chosen.
-    #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
     }
 }

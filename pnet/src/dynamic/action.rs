@@ -1,8 +1,9 @@
 //! What a protocol says about one action.
 
 use pnet_protocol::{
+    dynamic::FieldInfo,
     protocol::{ActionInfo, ReplyInfo},
-    schema::{Field, Ty},
+    schema::Ty,
 };
 
 /// Who sends an action.
@@ -31,18 +32,6 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub struct Action {
     info: &'static ActionInfo,
-}
-
-/// A field of a packet's data.
-#[non_exhaustive]
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct FieldInfo {
-    /// Its name.
-    pub name: &'static str,
-    /// Its shape as text, such as `[str]`. Whether it may be left out says [`required`](Self::required).
-    pub ty: String,
-    /// Whether it has to be given: fields may be left out if they are options.
-    pub required: bool,
 }
 
 impl Action {
@@ -88,20 +77,6 @@ impl Action {
     /// The fields of its data, in their order; none if it is no struct.
     #[must_use]
     pub fn fields(&self) -> Vec<FieldInfo> {
-        let mut ty = self.info.schema;
-        while let Ty::Named(_, inner) | Ty::Marked(_, inner) = ty {
-            ty = inner;
-        }
-        let Ty::Struct(fields) = ty else { return Vec::new() };
-        fields.iter().map(FieldInfo::of).collect()
-    }
-}
-
-impl FieldInfo {
-    fn of(field: &Field) -> Self {
-        match field.ty {
-            Ty::Option(inner) => Self { name: field.name, ty: inner.to_string(), required: false },
-            ty => Self { name: field.name, ty: ty.to_string(), required: true },
-        }
+        FieldInfo::of_type(self.info.schema)
     }
 }

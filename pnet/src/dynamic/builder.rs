@@ -55,8 +55,8 @@ impl Builder {
     ///
     /// Without TLS it would travel in plain text. Beyond this machine that is a [`ConnectError::PlaintextCredentials`], unless it
     /// is [allowed](Self::plaintext_credentials).
-    pub fn credentials(mut self, credentials: &serde_json::Value) -> Self {
-        self.config.credentials = Offer::settled(credentials);
+    pub fn credentials(mut self, credentials: serde_json::Value) -> Self {
+        self.config.credentials = Offer::settled(&credentials);
         self
     }
 

@@ -31,7 +31,7 @@
 //!
 //! let error = math.check(&Json::new("ADD", json!({"a": 1, "c": 2}))).unwrap_err();
 //! let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-//! assert_eq!(why, "`data.c` is no field; there are `a`: i64, `b`: i64");
+//! assert_eq!(why, "`data.c` is no field; there are `a`: i64 (required), `b`: i64 (required)");
 //! # Ok(()) }
 //! ```
 
@@ -40,8 +40,10 @@ mod builder;
 mod client;
 mod inbox;
 
+pub use pnet_protocol::dynamic::FieldInfo;
+
 pub use self::{
-    action::{Action, Direction, FieldInfo, Kind},
+    action::{Action, Direction, Kind},
     builder::{Builder, connect},
     client::Client,
     inbox::{Inbox, Received, Responder},

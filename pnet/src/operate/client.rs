@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use pnet_protocol::close::CloseCode;
 
-use super::{Drained, Draining, Operated};
+use super::{Drained, Draining, Operated, TriggerError};
 use crate::{
     config,
+    connection::Conn,
     error::{Closed, ClosedBy},
     hub::HubCore,
     inspect::Watched,
@@ -31,6 +32,15 @@ impl Operated for Watched {
                 Box::pin(async { Drained::Client(line.closed().await) })
             }
         }
+    }
+
+    fn call_timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    /// A client's handlers have the client's connection, and no other.
+    fn drive(&self, _: &Arc<Conn>) -> Result<(), TriggerError> {
+        Err(TriggerError::Dropped)
     }
 
     fn stop(&self) {

@@ -44,9 +44,6 @@ pub(crate) enum TriggerError {
     /// The handler touches its peer, and was run without one.
     #[error("the handler of `{action}` needs a peer: say `as ID`")]
     NeedsPeer { action: &'static str },
-    /// There are no handlers.
-    #[error("there is no handler to run: this client reads an inbox")]
-    NoHandlers,
     /// The handler answered with the error that the protocol declares.
     #[error("answered with its declared error: {} {}", .0.action(), escape(&.0.data().to_string(), 2048))]
     Declared(Json),

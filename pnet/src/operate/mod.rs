@@ -19,7 +19,7 @@ pub(crate) use self::{
 };
 #[cfg(doc)]
 use crate::inspect::Inspector;
-use crate::{error::Closed, hub::HubCore, server::Shutdown};
+use crate::{connection::Conn, error::Closed, hub::HubCore, server::Shutdown};
 
 /// A server or client as its operator sees it.
 pub(crate) trait Operated: Send + Sync {
@@ -31,6 +31,12 @@ pub(crate) trait Operated: Send + Sync {
 
     /// Ends it now.
     fn stop(&self);
+
+    /// How long a handler may take that is run without a peer.
+    fn call_timeout(&self) -> Option<Duration>;
+
+    /// Runs what was injected into a [detached](Conn::detached) connection.
+    fn drive(&self, conn: &Arc<Conn>) -> Result<(), TriggerError>;
 }
 
 /// The wait for the end of a drain.

@@ -33,3 +33,19 @@ pub(crate) struct StreamId {
     pub(crate) call: u32,
     pub(crate) serial: u64,
 }
+
+#[cfg(feature = "console")]
+impl StreamId {
+    /// A stream that an operator has opened, by the number of his run.
+    pub(crate) const fn of_operator(run: u32) -> Self {
+        Self { call: run, serial: OPERATOR }
+    }
+
+    pub(crate) const fn is_operators(self) -> bool {
+        self.serial == OPERATOR
+    }
+}
+
+/// No peer opens so many streams.
+#[cfg(feature = "console")]
+const OPERATOR: u64 = u64::MAX;

@@ -2,13 +2,15 @@
 //!
 //! A [`Transport`] is one such pipe, a [`Listener`] is where a server gets them from. A transport is made in three steps:
 //! *accepted* by its listener, *connecting* while it does a handshake of its own ([`Connecting`]), and then a connection's.
-//! TCP and memory are built in, and TLS runs on top of any; the same driver serves all.
+//! TCP, Unix sockets and memory are built in, and TLS runs on top of any; the same driver serves all.
 
 pub(crate) mod driven;
 pub mod memory;
 pub mod tcp;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 pub(crate) mod tls;
+#[cfg(unix)]
+pub mod unix;
 
 use std::{
     any::Any,
@@ -194,6 +196,13 @@ where
 pub enum PeerAddr {
     /// A socket address.
     Socket(SocketAddr),
+    /// A program at a Unix socket of this machine.
+    Unix {
+        /// The user that it runs as.
+        uid: u32,
+        /// Its number, where the system tells; by now it may be another program's.
+        pid: Option<i32>,
+    },
     /// This process: a transport in memory.
     Memory,
     /// Anything else, in words; counts as remote.
@@ -201,12 +210,13 @@ pub enum PeerAddr {
 }
 
 impl PeerAddr {
-    /// Whether the other end is on this machine: a loopback address, or memory.
+    /// Whether the other end is on this machine: a loopback address, a Unix socket, or memory.
     ///
     /// ```
     /// use pnet::transport::PeerAddr;
     ///
     /// assert!(PeerAddr::Memory.is_local());
+    /// assert!(PeerAddr::Unix { uid: 1000, pid: None }.is_local());
     /// assert!(PeerAddr::Socket(([127, 0, 0, 1], 25565).into()).is_local());
     /// assert!(!PeerAddr::Socket(([192, 0, 2, 1], 25565).into()).is_local());
     /// ```
@@ -214,7 +224,7 @@ impl PeerAddr {
     pub fn is_local(&self) -> bool {
         match self {
             Self::Socket(address) => is_loopback(address.ip()),
-            Self::Memory => true,
+            Self::Unix { .. } | Self::Memory => true,
             Self::Other(_) => false,
         }
     }
@@ -230,6 +240,7 @@ impl fmt::Display for PeerAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(address) => address.fmt(f),
+            Self::Unix { uid, .. } => write!(f, "unix uid {uid}"),
             Self::Memory => f.write_str("memory"),
             Self::Other(words) => f.write_str(words),
         }

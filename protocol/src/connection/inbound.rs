@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::close::{CloseCode, Retry};
 use crate::frame::{Frame, Kind, PACKET_OVERHEAD, REPLY_OVERHEAD, StreamEnd, put_credit, take_reply, take_time};
+use crate::handshake::ShapePolicy;
 use crate::json::{Named, WelcomeText};
 use crate::limits::Limits;
 use crate::protocol::{ActionInfo, Direction, ReplyInfo};
@@ -331,6 +332,14 @@ pub enum Event<'a> {
         code: &'static str,
         /// For people.
         message: Cow<'static, str>,
+    },
+    /// The other side asks for the schema of this side's protocol:
+    /// [`Writer::schema`](crate::wire::Writer::schema). It is no call, and not counted as open.
+    SchemaAsked {
+        /// Where the schema goes.
+        to: ReplyTo,
+        /// How much of it the other side may learn.
+        shapes: ShapePolicy,
     },
     /// An object that may answer a call of this side:
     /// [`Writer::answered`](crate::wire::Writer::answered) tells.

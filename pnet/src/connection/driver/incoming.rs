@@ -442,6 +442,11 @@ impl Driver {
                 self.refuse(&to, code::BUSY, "too many calls or streams are open");
             }
             Event::Refused { to, code, message } => self.refuse(&to, code, &message),
+            // It may be long, and costs its peer little to ask for: who asks without reading what it gets is told so.
+            Event::SchemaAsked { to, .. } if self.overfull => {
+                self.refuse(&to, code::BUSY, "read what was sent before");
+            }
+            Event::SchemaAsked { to, shapes } => self.overfull = self.conn.tell_schema(&to, shapes),
             Event::Named(named) => self.handle_named(named, task),
             Event::Greeted { limits } => {
                 self.set_heartbeat(self.reader.heartbeat_ms());
@@ -611,9 +616,7 @@ impl Driver {
         let call = matches!(kind, JobKind::Call { .. });
         let meta = self.meta(known.map_or("", |info| info.action), timeout_ms, call);
         let mut job = Job { action, kind, to, meta };
-        // A client that ends goes on serving while it waits for answers itself: they may depend on it.
-        let draining = matches!(self.stage, Stage::Draining { .. })
-            && !(matches!(self.role, Role::Client) && self.conn.out().awaits_answers());
+        let draining = self.refuses_work();
         let (dispatch, mut ended) = self.split();
         match known {
             None => {
@@ -649,10 +652,18 @@ impl Driver {
         }
     }
 
+    /// Whether nothing new is taken. A client that ends goes on serving while it waits for answers itself: they may depend on
+    /// it.
+    #[inline]
+    pub(super) fn refuses_work(&self) -> bool {
+        matches!(self.stage, Stage::Draining { .. })
+            && !(matches!(self.role, Role::Client) && self.conn.out().awaits_answers())
+    }
+
     /// The caller does not wait any more. It is answered all the same: until then the call counts at both ends.
     fn cancel(&mut self, id: u32) {
         self.odd.cancellations.count();
-        let cancelled = self.dispatch.cancel(id);
+        let cancelled = self.dispatch.cancel(JobKind::Call { id });
         // A handler that runs on learns that nobody reads what it produces.
         let mut wakers = Vec::new();
         let stream = self.conn.out().close_producer(id, &mut wakers);

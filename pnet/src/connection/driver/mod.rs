@@ -10,6 +10,8 @@ mod answers;
 mod ending;
 mod incoming;
 mod life;
+#[cfg(feature = "console")]
+mod operated;
 mod outgoing;
 mod sink;
 
@@ -38,7 +40,7 @@ use self::{
 };
 use super::{
     Conn, Done,
-    lanes::{Arrived, Ended, Job, Ran},
+    lanes::{Arrived, Ended, Job, JobKind, Ran},
     out::weight,
 };
 use crate::{
@@ -66,7 +68,7 @@ pub(crate) trait Dispatch: Send + 'static {
     /// Nothing happens for now: gives back what others may use meanwhile.
     fn rest(&mut self);
     /// The caller does not wait any more. `true` if the call is gone, `false` if it runs on.
-    fn cancel(&mut self, id: u32) -> bool;
+    fn cancel(&mut self, kind: JobKind) -> bool;
     /// The peer is gone: drops everything but handlers that run to their end.
     fn cancel_all(&mut self);
     /// Drops everything; how many calls that were.
@@ -319,6 +321,8 @@ impl Driver {
     /// Does what handles have asked for since the last turn.
     fn obey(&mut self, task: &mut Context<'_>) {
         let mut wakers = Vec::new();
+        #[cfg(feature = "console")]
+        let operators;
         let (close, drain, kill, cut_off) = {
             let mut guard = self.conn.look();
             let out = &mut *guard;
@@ -346,6 +350,10 @@ impl Driver {
                 return;
             }
             let rare = &mut *out.rare;
+            #[cfg(feature = "console")]
+            {
+                operators = rare.operators.as_mut().map(|operators| operators.take());
+            }
             let (kill, cut_off) = (std::mem::take(&mut rare.kill), std::mem::take(&mut rare.cut_off));
             (rare.close.take(), rare.drain.take(), kill, cut_off)
         };
@@ -374,6 +382,10 @@ impl Driver {
                     stage => *stage = Stage::Draining { closed: Box::new(closed), deadline },
                 }
             }
+        }
+        #[cfg(feature = "console")]
+        if let Some(operators) = operators {
+            self.operate(operators, task);
         }
     }
 

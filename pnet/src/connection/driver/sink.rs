@@ -53,6 +53,11 @@ impl Sink<'_> {
     pub(super) fn ended_otherwise(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
         let stream = job.meta.stream.is_some();
         let outcome = if stream { outcome.map_err(ended_early) } else { outcome };
+        #[cfg(feature = "console")]
+        if let JobKind::Operator { id } = job.kind {
+            self.conn.tell_operator(id, job.meta.action, outcome, payload);
+            return;
+        }
         if let Err(failure) = &outcome {
             self.note_failure(job.meta.action, failure);
         }
@@ -76,6 +81,8 @@ impl Sink<'_> {
                     *self.overfull = self.conn.answer(&job.to, &outcome, &[], (job.meta.action, false));
                 }
             }
+            #[cfg(feature = "console")]
+            JobKind::Operator { .. } => {}
         }
     }
 

@@ -23,11 +23,20 @@ pub(crate) struct Rare {
     /// The peer closes connections that cancel too often, so this side does not.
     pub(super) cancels: Cancels,
     pub(super) producers: Producers,
+    /// Handlers that operators run.
+    #[cfg(feature = "console")]
+    pub(crate) operators: Option<Box<super::operators::Operators>>,
 }
 
 impl Rare {
     /// Whether a handle has asked for something.
     pub(crate) const fn has_requests(&self) -> bool {
+        #[cfg(feature = "console")]
+        if let Some(operators) = &self.operators
+            && operators.have_asked()
+        {
+            return true;
+        }
         self.close.is_some() || self.kill || self.cut_off || self.drain.is_some()
     }
 }
@@ -42,6 +51,8 @@ impl Empty for Rare {
         answers_until: None,
         cancels: Cancels::NONE,
         producers: Producers::NONE,
+        #[cfg(feature = "console")]
+        operators: None,
     };
     const READ: &'static Self = &Self::EMPTY;
 }

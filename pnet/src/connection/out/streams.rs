@@ -147,6 +147,10 @@ impl Out {
         if let Some(closed) = &self.gone {
             return Sent::Gone(Arc::clone(closed));
         }
+        #[cfg(feature = "console")]
+        if id.is_operators() {
+            return self.collect(id, payload);
+        }
         let room = self.buf.len() < HIGH_WATER;
         self.open_buf();
         let producers = &mut self.rare.producers;
@@ -188,6 +192,12 @@ impl Out {
         if let Some(closed) = &self.gone {
             return Wanted::Gone(Arc::clone(closed));
         }
+        #[cfg(feature = "console")]
+        if id.is_operators() {
+            let draining = self.rare.producers.draining;
+            let ticket = *ticket.get_or_insert_with(|| next(&mut self.tickets));
+            return self.is_collected(id, draining, ticket, waker);
+        }
         let producers = &mut self.rare.producers;
         match producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) {
             None => Wanted::Ended,
@@ -201,6 +211,11 @@ impl Out {
 
     /// Who has this ticket does not wait any more.
     pub(crate) fn leave_stream(&mut self, id: StreamId, ticket: u64) {
+        #[cfg(feature = "console")]
+        if id.is_operators() {
+            self.leave_collected(id, ticket);
+            return;
+        }
         if let Some(producer) = self.rare.producers.open.get_mut(&id.call).filter(|known| known.serial == id.serial) {
             producer.wakers.retain(|(known, _)| *known != ticket);
         }
@@ -244,6 +259,8 @@ impl Out {
     }
 
     pub(super) fn wake_producers(&mut self, wakers: &mut Vec<Waker>) {
+        #[cfg(feature = "console")]
+        self.wake_collected(wakers);
         if self.rare.producers.open.is_empty() {
             return;
         }
@@ -304,7 +321,7 @@ const fn weigh(payload: &Vec<u8>) -> usize {
 }
 
 /// Keeps one waker for each ticket.
-fn remember(wakers: &mut Vec<(u64, Waker)>, ticket: u64, waker: &Waker) {
+pub(super) fn remember(wakers: &mut Vec<(u64, Waker)>, ticket: u64, waker: &Waker) {
     match wakers.iter_mut().find(|(known, _)| *known == ticket) {
         Some((_, known)) => known.clone_from(waker),
         None => wakers.push((ticket, waker.clone())),

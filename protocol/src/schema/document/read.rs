@@ -37,15 +37,10 @@ use crate::{
 ///
 /// [`SchemaError`], which says what is wrong and where. Nothing stays in memory then.
 pub fn read(text: &str) -> Result<&'static ProtocolInfo, SchemaError> {
-    if text.len() > MAX_LEN {
-        return Err(SchemaError::TooLong { len: text.len() });
-    }
     if let Some(info) = kept().infos.get(text) {
         return Ok(info);
     }
-    let document: Value = serde_json::from_str(text)
-        .map_err(|error| SchemaError::NotJson { line: error.line(), column: error.column() })?;
-    check_format(&document)?;
+    let document = parse(text)?;
     let found = find(&document).map_err(|Wrong { path, fault }| SchemaError::Part { path, fault })?;
     let weight = text.len() + found.arena.len() * NODE_WEIGHT;
     let mut kept = kept();
@@ -55,7 +50,7 @@ pub fn read(text: &str) -> Result<&'static ProtocolInfo, SchemaError> {
     if kept.infos.len() >= MAX_KEPT || kept.weight.saturating_add(weight) > MAX_WEIGHT {
         return Err(SchemaError::Full);
     }
-    let info = found.keep();
+    let info: &ProtocolInfo = Box::leak(Box::new(found.keep()));
     kept.weight += weight;
     kept.infos.insert(text.into(), info);
     Ok(info)
@@ -73,9 +68,22 @@ fn kept() -> MutexGuard<'static, Kept> {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn check_format(document: &Value) -> Result<(), SchemaError> {
+/// The same without counting what stays in memory.
+#[cfg(test)]
+pub(super) fn unkept(text: &str) -> Result<ProtocolInfo, SchemaError> {
+    let document = parse(text)?;
+    let found = find(&document).map_err(|Wrong { path, fault }| SchemaError::Part { path, fault })?;
+    Ok(found.keep())
+}
+
+fn parse(text: &str) -> Result<Value, SchemaError> {
+    if text.len() > MAX_LEN {
+        return Err(SchemaError::TooLong { len: text.len() });
+    }
+    let document: Value = serde_json::from_str(text)
+        .map_err(|error| SchemaError::NotJson { line: error.line(), column: error.column() })?;
     match document.get("pnet-schema") {
-        Some(Value::Number(number)) if number.as_u64() == Some(VERSION) => Ok(()),
+        Some(Value::Number(number)) if number.as_u64() == Some(VERSION) => Ok(document),
         Some(other) => Err(SchemaError::Format { found: escape(&other.to_string(), SHOWN) }),
         None => Err(SchemaError::Format { found: "missing".to_owned() }),
     }
@@ -113,7 +121,7 @@ enum Reply<'a> {
 }
 
 impl Found<'_> {
-    fn keep(self) -> &'static ProtocolInfo {
+    fn keep(self) -> ProtocolInfo {
         let types = self.arena.leak();
         let direction = |role, actions: Vec<Action<'_>>| {
             let mut actions: Vec<ActionInfo> = actions.into_iter().map(|action| action.keep(role, &types)).collect();
@@ -123,7 +131,7 @@ impl Found<'_> {
         let (client, server) = (direction(Role::Client, self.client), direction(Role::Server, self.server));
         let fingerprint = self.fingerprint.unwrap_or_else(|| fingerprint(&client, &server));
         let credentials = self.credentials.map(leak);
-        Box::leak(Box::new(ProtocolInfo { name: leak(self.name), client, server, fingerprint, credentials }))
+        ProtocolInfo { name: leak(self.name), client, server, fingerprint, credentials }
     }
 }
 

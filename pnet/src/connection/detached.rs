@@ -1,0 +1,52 @@
+//! A connection that nobody is at the other end of: what a handler has that an operator runs without a peer.
+
+use std::{sync::Arc, time::Duration};
+
+use pnet_protocol::{
+    failure::Failure,
+    id::ConnectionId,
+    limits::Limits,
+    protocol::{ProtocolInfo, Role},
+    wire::Writer,
+};
+
+use super::Conn;
+use crate::transport::PeerAddr;
+
+/// What a handler unwinds with that touches a peer it has not. No panic: no hook sees it, and nothing was broken.
+#[derive(Debug)]
+pub(crate) struct NeedsPeer;
+
+impl Conn {
+    /// A server's connection without another side. It is in no list.
+    pub(crate) fn detached(info: &'static ProtocolInfo, call_timeout: Option<Duration>) -> Arc<Self> {
+        let limits = Limits::default();
+        let who = (PeerAddr::Other("an operator".to_owned()), None);
+        let writer = (Writer::native(&limits), &limits);
+        let mut conn = Self::new(ConnectionId::random(), who, (Role::Server, info), writer, call_timeout, None);
+        if let Some(conn) = Arc::get_mut(&mut conn) {
+            conn.detached = true;
+        }
+        conn
+    }
+
+    pub(crate) const fn is_detached(&self) -> bool {
+        self.detached
+    }
+
+    /// Something is asked for that only a peer has: ends a handler that has none.
+    #[inline]
+    pub(crate) fn needs_peer(&self) {
+        if self.detached {
+            std::panic::resume_unwind(Box::new(NeedsPeer));
+        }
+    }
+}
+
+/// The failure of a handler that has unwound like this.
+pub(crate) fn needs_peer(handler: &str) -> Failure {
+    Failure::public(NEEDS_PEER, format!("handler `{handler}` needs a peer"))
+}
+
+/// Its code, which no other side ever sees.
+pub(crate) const NEEDS_PEER: &str = "needs-peer";

@@ -1,0 +1,215 @@
+//! Handlers that operators run, under the connection's lock: on their way to the driver, and what comes of them.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, task::Waker};
+
+use pnet_protocol::{failure::Failure, reply::Verdict};
+use tokio::sync::oneshot;
+
+use super::{
+    Out,
+    streams::{Sent, Wanted, remember},
+};
+use crate::{context::Meta, error::Closed, stream::StreamId};
+
+/// A packet that an operator has made, as if the peer had sent it.
+pub(crate) struct Injected {
+    pub(crate) id: u32,
+    pub(crate) action: u16,
+    pub(crate) meta: Meta,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// Without the payload.
+impl fmt::Debug for Injected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Injected").field("id", &self.id).field("action", &self.meta.action).finish_non_exhaustive()
+    }
+}
+
+/// How a handler has ended, and its answer.
+pub(crate) type Outcome = (Result<Verdict, Failure>, Vec<u8>);
+
+/// What the operators of a connection have under way.
+#[derive(Debug, Default)]
+pub(crate) struct Operators {
+    last: u32,
+    asked: Asked,
+    /// Who waits for the end of a handler.
+    waiting: Vec<(u32, oneshot::Sender<Outcome>)>,
+    /// The streams they have opened.
+    streams: BTreeMap<u32, Collected>,
+}
+
+/// What the driver has to do for operators.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// What it has to admit, in this order.
+    pub(crate) coming: Vec<Injected>,
+    /// Whose runs nobody waits for any more.
+    pub(crate) left: Vec<u32>,
+}
+
+/// Items of a stream that an operator has opened.
+#[derive(Default)]
+pub(crate) struct Collected {
+    pub(crate) items: Vec<Vec<u8>>,
+    bytes: usize,
+    /// There was one that had no room: the stream is at its end.
+    pub(crate) cut: bool,
+    wakers: Vec<(u64, Waker)>,
+}
+
+/// Without the items.
+impl fmt::Debug for Collected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Collected").field("items", &self.items.len()).field("cut", &self.cut).finish_non_exhaustive()
+    }
+}
+
+/// Why a packet was not injected.
+pub(crate) enum NotInjected {
+    Gone(Arc<Closed>),
+    Busy,
+}
+
+/// What is to be let go of, outside of the lock.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) collected: Option<Collected>,
+    wakers: Vec<Waker>,
+    _waiting: Option<oneshot::Sender<Outcome>>,
+}
+
+impl Left {
+    /// Wakes the driver, and who has waited for the end of the stream.
+    pub(crate) fn wake(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl Operators {
+    pub(crate) const fn have_asked(&self) -> bool {
+        !self.asked.coming.is_empty() || !self.asked.left.is_empty()
+    }
+
+    pub(crate) fn take(&mut self) -> Asked {
+        std::mem::take(&mut self.asked)
+    }
+}
+
+impl Out {
+    /// Leaves a packet for the driver; who waits for what comes of it, and the driver's waker. The metadata is made for the
+    /// run's number.
+    pub(crate) fn inject(
+        &mut self,
+        action: u16,
+        payload: Vec<u8>,
+        meta: Meta,
+        stream: bool,
+    ) -> Result<(u32, oneshot::Receiver<Outcome>, Option<Waker>), NotInjected> {
+        if let Some(closed) = &self.gone {
+            return Err(NotInjected::Gone(Arc::clone(closed)));
+        }
+        let operators = self.rare.operators.get_or_insert_default();
+        if operators.waiting.len() >= MAX_RUNS {
+            return Err(NotInjected::Busy);
+        }
+        operators.last = operators.last.wrapping_add(1);
+        let id = operators.last;
+        let (sender, receiver) = oneshot::channel();
+        operators.waiting.push((id, sender));
+        let mut meta = meta;
+        if stream {
+            operators.streams.insert(id, Collected::default());
+            meta.stream = Some(StreamId::of_operator(id));
+        }
+        operators.asked.coming.push(Injected { id, action, meta, payload });
+        Ok((id, receiver, self.wake_anyway()))
+    }
+
+    /// What operators have asked the driver for.
+    pub(crate) fn take_injected(&mut self) -> Asked {
+        if self.rare.is_taken() {
+            self.rare.operators.as_mut().map(|it| it.take()).unwrap_or_default()
+        } else {
+            Asked::default()
+        }
+    }
+
+    /// Who waits for the end of this run.
+    pub(crate) fn operator_of(&mut self, id: u32) -> Option<oneshot::Sender<Outcome>> {
+        let waiting = &mut self.rare.operators.as_mut()?.waiting;
+        let index = waiting.iter().position(|(known, _)| *known == id)?;
+        Some(waiting.swap_remove(index).1)
+    }
+
+    /// The operator does not wait any more: what has not begun never will, and what runs is to be cancelled.
+    pub(crate) fn leave_run(&mut self, id: u32) -> Left {
+        let waiting = self.operator_of(id);
+        let Some(operators) = &mut self.rare.operators else {
+            return Left { collected: None, wakers: Vec::new(), _waiting: waiting };
+        };
+        let mut collected = operators.streams.remove(&id);
+        let mut wakers: Vec<Waker> =
+            collected.iter_mut().flat_map(|it| it.wakers.drain(..)).map(|(_, waker)| waker).collect();
+        let coming = operators.asked.coming.len();
+        operators.asked.coming.retain(|injected| injected.id != id);
+        // One that has ended is not cancelled; one that was told of is on its way.
+        if waiting.is_some() && operators.asked.coming.len() == coming && self.gone.is_none() {
+            operators.asked.left.push(id);
+            wakers.extend(self.wake_anyway());
+        }
+        Left { collected, wakers, _waiting: waiting }
+    }
+
+    /// Takes an item of an operator's stream. There is no waiting for room: what has none ends the stream.
+    pub(super) fn collect(&mut self, id: StreamId, payload: &[u8]) -> Sent {
+        let Some(collected) = self.collected(id) else { return Sent::Ended };
+        let bytes = collected.bytes + payload.len();
+        if collected.cut || collected.items.len() >= MAX_ITEMS || bytes > MAX_BYTES {
+            collected.cut = true;
+            return Sent::Ended;
+        }
+        collected.bytes = bytes;
+        collected.items.push(payload.to_vec());
+        Sent::Taken(None)
+    }
+
+    /// Whether items are still wanted; if so, `waker` is told when that changes.
+    pub(super) fn is_collected(&mut self, id: StreamId, draining: bool, ticket: u64, waker: &Waker) -> Wanted {
+        match self.collected(id) {
+            Some(_) if draining => Wanted::Draining,
+            Some(collected) if !collected.cut => {
+                remember(&mut collected.wakers, ticket, waker);
+                Wanted::Yes
+            }
+            _ => Wanted::Ended,
+        }
+    }
+
+    pub(super) fn leave_collected(&mut self, id: StreamId, ticket: u64) {
+        if let Some(collected) = self.collected(id) {
+            collected.wakers.retain(|(known, _)| *known != ticket);
+        }
+    }
+
+    pub(super) fn wake_collected(&mut self, wakers: &mut Vec<Waker>) {
+        if self.rare.is_taken()
+            && let Some(operators) = &mut self.rare.operators
+        {
+            for collected in operators.streams.values_mut() {
+                wakers.extend(collected.wakers.drain(..).map(|(_, waker)| waker));
+            }
+        }
+    }
+
+    fn collected(&mut self, id: StreamId) -> Option<&mut Collected> {
+        self.rare.operators.as_mut()?.streams.get_mut(&id.call)
+    }
+}
+
+/// Runs of operators on one connection, so that they cannot fill what waits for its turn.
+pub(crate) const MAX_RUNS: usize = 64;
+/// Items of a stream that an operator is shown, and the bytes of their payloads.
+const MAX_ITEMS: usize = 100;
+const MAX_BYTES: usize = 256 * 1024;

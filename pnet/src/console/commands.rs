@@ -1,3 +1,0 @@
-pub(super) fn find(name: &str) -> Option<()> {
-    (name == "help").then_some(())
-}
