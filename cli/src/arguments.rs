@@ -85,6 +85,11 @@ Examples:
   pnet top /run/app/console
   pnet top 127.0.0.1:4040 --identity operator.key --pin SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")]
     Top(Top),
+    /// Print a key's fingerprint, by which servers know its owner; make the key if there is none
+    #[command(after_help = "\
+Example:
+  pnet key operator.key")]
+    Key(Key),
     /// Start a project: protocol, server and client, which compile, run and are tested as they stand
     #[command(after_help = "\
 Example:
@@ -107,8 +112,8 @@ pub(crate) struct Packet {
     /// The packet's action
     pub(crate) action: String,
     /// The packet's data; `-` reads it from the standard input
-    #[arg(default_value = "{}", allow_hyphen_values = true)]
-    pub(crate) json_data: String,
+    #[arg(value_name = "JSON", default_value = "{}", allow_hyphen_values = true)]
+    pub(crate) data: String,
     /// How long to wait for an answer
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse_positive)]
     pub(crate) timeout: Duration,
@@ -156,6 +161,14 @@ pub(crate) struct Top {
     /// Print so many snapshots as text, or with --json as JSON lines, instead of taking the screen
     #[arg(long, value_name = "N")]
     pub(crate) snapshots: Option<u64>,
+}
+
+/// `key`.
+#[derive(Debug, Args)]
+pub(crate) struct Key {
+    /// The key's file, in PEM
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
 }
 
 /// `new`.

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, process::ExitCode};
 
-use pnet::{CallError, Closed, ConnectError, Json, JsonError, SendError};
+use pnet::{CallError, Closed, ConnectError, HandshakeError, Json, JsonError, SendError};
 
 use crate::text;
 
@@ -85,10 +85,31 @@ impl From<ConnectError> for Failure {
             ConnectError::PlaintextOnNetwork { .. }
             | ConnectError::PlaintextCredentials
             | ConnectError::Credentials(_)
-            | ConnectError::NoCredentials { .. } => Exit::USAGE,
+            | ConnectError::NoCredentials { .. }
+            | ConnectError::Schema(_) => Exit::USAGE,
             _ => Exit::UNREACHABLE,
         };
-        Self::new(exit, explained(&error))
+        // What the library says in terms of its functions is said in terms of options.
+        let message = match &error {
+            ConnectError::PlaintextOnNetwork { address } => format!(
+                "{address} is beyond this machine and the connection would be plain text; say whom to trust (--pin, \
+                 --known-hosts, --roots or --system-roots), or allow it with --plaintext-on-network"
+            ),
+            ConnectError::PlaintextCredentials => "the credentials would travel in plain text; use TLS (--pin, \
+                 --known-hosts, --roots or --system-roots), or allow it with --plaintext-credentials"
+                .to_owned(),
+            ConnectError::NoSchema { why } => format!(
+                "the server does not say what its protocol is: {why}; a file with its schema can be given with --schema"
+            ),
+            ConnectError::Handshake(HandshakeError::SpeaksTls) => {
+                format!("{}: say whom to trust (--pin, --known-hosts, --roots or --system-roots)", explained(&error))
+            }
+            ConnectError::Handshake(HandshakeError::SpeaksHttp | HandshakeError::NotPnet { .. }) => {
+                format!("{}: is the port right?", explained(&error))
+            }
+            _ => explained(&error),
+        };
+        Self::new(exit, message)
     }
 }
 

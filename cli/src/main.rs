@@ -4,13 +4,17 @@
 //! to, and whom to trust), [`output`] (what is printed, and how), [`exit`] (what the program's status means) and [`text`]
 //! (words of others on a terminal).
 
+mod actions;
 mod arguments;
+mod call;
 mod completions;
 mod duration;
 mod exit;
+mod key;
 mod nearest;
 mod new;
 mod output;
+mod packet;
 mod runtime;
 mod target;
 mod text;
@@ -40,9 +44,15 @@ fn main() -> ExitCode {
 
 fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
     match command {
+        Command::Call(arguments) => call::call(&arguments, output),
+        Command::Send(arguments) => call::send(&arguments, output),
+        Command::Stream(arguments) => call::stream(&arguments, output),
+        Command::Listen(arguments) => call::listen(&arguments, output),
+        Command::Actions(arguments) => actions::actions(&arguments, output),
+        Command::Schema(arguments) => actions::schema(&arguments, output),
         Command::Top(arguments) => top::run(&arguments, output),
+        Command::Key(arguments) => key::run(&arguments, output),
         Command::New(arguments) => new::run(&arguments, output),
         Command::Completions(arguments) => completions::run(arguments.shell, Arguments::command(), output),
-        _ => Err(Failure::usage("not built yet")),
     }
 }

@@ -1,10 +1,24 @@
 //! Whom to connect to, whom to trust, and what to show: the options that all commands share.
 
-use std::{net::Ipv6Addr, path::PathBuf, time::Duration};
+use std::{
+    fs::File,
+    io::{self, Read},
+    net::Ipv6Addr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, ValueHint};
+use pnet::{
+    Identity,
+    dynamic::{self, Builder, Client, Inbox},
+};
+use serde_json::Value;
 
-use crate::{duration, exit::Failure};
+use crate::{
+    duration,
+    exit::{Failure, explained},
+};
 
 /// A server, and how to get in.
 #[derive(Clone, Debug, Args)]
@@ -76,11 +90,113 @@ const CONNECTION: &str = "Connection";
 const PORT: u16 = 25565;
 
 impl Target {
-    /// The address with a port.
-    pub(crate) fn address(&self) -> Result<String, Failure> {
-        with_port(&self.address)
+    /// Connects; a call waits for its answer so long.
+    ///
+    /// # Errors
+    ///
+    /// An option cannot be meant like this, a file cannot be read, or the server cannot be connected to.
+    pub(crate) async fn connect(&self, call_timeout: Duration) -> Result<(Client, Inbox), Failure> {
+        let (address, builder) = self.builder(call_timeout).await?;
+        Ok(builder.to(address).await?)
+    }
+
+    /// Where to connect to, and how: for those who connect more than once.
+    pub(crate) async fn builder(&self, call_timeout: Duration) -> Result<(String, Builder), Failure> {
+        let address = with_port(&self.address)?;
+        let mut builder = self
+            .trust
+            .apply(dynamic::connect())
+            .await?
+            .call_timeout(Some(call_timeout))
+            .handshake_timeout(self.connect_timeout);
+        if let Some(credentials) = self.credentials()? {
+            builder = builder.credentials(&credentials);
+        }
+        if let Some(file) = &self.schema {
+            builder = builder.schema(text_of(file, MAX_SCHEMA)?);
+        }
+        Ok((address, builder))
+    }
+
+    /// What is to be shown. What is wrong with it is told without quoting it.
+    fn credentials(&self) -> Result<Option<Value>, Failure> {
+        let (text, place) = match (&self.credentials_file, std::env::var(CREDENTIALS)) {
+            (Some(file), _) => (text_of(file, MAX_CREDENTIALS)?, file.display().to_string()),
+            (None, Ok(text)) => (text, CREDENTIALS.to_owned()),
+            (None, Err(std::env::VarError::NotPresent)) => return Ok(None),
+            (None, Err(_)) => return Err(Failure::usage(format_args!("{CREDENTIALS} is not UTF-8"))),
+        };
+        let read = serde_json::from_str(&text).map(Some);
+        read.map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            Failure::usage(format_args!("the credentials in {place} are no JSON: line {line}, column {column}"))
+        })
     }
 }
+
+impl Trust {
+    async fn apply(&self, mut builder: Builder) -> Result<Builder, Failure> {
+        for pin in &self.pin {
+            builder = builder.pin(pin.as_str());
+        }
+        if let Some(file) = &self.known_hosts {
+            builder = builder.known_hosts(file);
+        }
+        for file in &self.roots {
+            builder = builder.roots(text_of(file, MAX_PEM)?);
+        }
+        if self.system_roots {
+            builder = builder.system_roots();
+        }
+        if let Some(name) = &self.server_name {
+            builder = builder.server_name(name);
+        }
+        if let Some(file) = &self.identity {
+            builder = builder.identity(identity(file).await?);
+        }
+        if self.plaintext_on_network {
+            builder = builder.plaintext_on_network();
+        }
+        if self.plaintext_credentials {
+            builder = builder.plaintext_credentials();
+        }
+        Ok(builder)
+    }
+}
+
+/// Reads a key. None is made where there is none: whoever mistypes the file's name is told so.
+pub(crate) async fn identity(file: &Path) -> Result<Identity, Failure> {
+    if !file.exists() {
+        let shown = file.display();
+        return Err(Failure::usage(format_args!("there is no key {shown}: `pnet key {shown}` makes one")));
+    }
+    Identity::load_or_create(file).await.map_err(|error| Failure::usage(explained(&error)))
+}
+
+/// The text of a file that the user names.
+fn text_of(file: &Path, max: u64) -> Result<String, Failure> {
+    let read = File::open(file).and_then(|file| read_at_most(file, max));
+    read.map_err(|error| Failure::usage(format_args!("cannot read {}: {error}", file.display())))
+}
+
+/// Reads a text to its end, if that comes soon enough.
+pub(crate) fn read_at_most(reader: impl Read, max: u64) -> io::Result<String> {
+    let mut text = String::new();
+    reader.take(max + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > max {
+        return Err(io::Error::other(format!("it is longer than {max} bytes")));
+    }
+    Ok(text)
+}
+
+/// The variable of the environment with the credentials.
+const CREDENTIALS: &str = "PNET_CREDENTIALS";
+
+const MAX_CREDENTIALS: u64 = 64 * 1024;
+
+const MAX_PEM: u64 = 4 * 1024 * 1024;
+
+const MAX_SCHEMA: u64 = 4 * 1024 * 1024;
 
 impl Console {
     /// Where the console is.
