@@ -13,6 +13,7 @@ mod exit;
 mod key;
 mod nearest;
 mod new;
+mod operator;
 mod output;
 mod packet;
 mod runtime;
