@@ -51,7 +51,7 @@ pub(crate) fn press(model: &mut Model, key: KeyEvent, now: Instant) -> Option<Ac
     }
     match &mut model.mode {
         Mode::Table => return in_table(model, key.code, now),
-        Mode::Filter(_) => in_filter(model, key.code),
+        Mode::Filter => in_filter(model, key.code),
         Mode::Ask(_) => return in_question(model, key.code, now),
         Mode::Details(details) => match scroll(details.scroll, key.code) {
             Some(to) => details.scroll = to,
@@ -67,7 +67,7 @@ pub(crate) fn press(model: &mut Model, key: KeyEvent, now: Instant) -> Option<Ac
 
 /// Takes in text that was pasted: for a filter only. As keys, it could disconnect somebody.
 pub(crate) fn paste(model: &mut Model, text: &str) {
-    if matches!(model.mode, Mode::Filter(_)) {
+    if matches!(model.mode, Mode::Filter) {
         for letter in text.chars().take(LONGEST_FILTER) {
             in_filter(model, KeyCode::Char(letter));
         }
@@ -87,7 +87,7 @@ fn in_table(model: &mut Model, key: KeyCode, now: Instant) -> Option<Act> {
         KeyCode::BackTab => turn(model, Tab::ALL.len() - 1),
         // Without tables nobody sees what these would do.
         _ if model.compact => {}
-        KeyCode::Char('/') => model.mode = Mode::Filter(model.list().filter().to_owned()),
+        KeyCode::Char('/') => model.mode = Mode::Filter,
         KeyCode::Char('<' | 'h') | KeyCode::Left => model.list_mut().pick_column(-1),
         KeyCode::Char('>' | 'l') | KeyCode::Right => model.list_mut().pick_column(1),
         KeyCode::Char('r') => model.list_mut().reverse(),

@@ -35,8 +35,8 @@ impl Tab {
 pub(crate) enum Mode {
     /// They move in the table.
     Table,
-    /// They write the filter; this was the one before.
-    Filter(String),
+    /// They write the filter.
+    Filter,
     /// They say yes or no.
     Ask(Question),
     /// They move in the details of one row.

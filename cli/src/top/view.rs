@@ -346,7 +346,7 @@ fn bottom_line(model: &Model, width: usize, theme: Theme, now: Instant) -> (Stri
             let question = cut(&question.text, width.saturating_sub(7));
             (format!("{question}?  y/N"), theme.urgent())
         }
-        Mode::Filter(_) => {
+        Mode::Filter => {
             let filter = plain(model.list().filter(), width.saturating_sub(40).max(10));
             (cut(&format!("/{filter}_   Enter keeps it, Esc drops it"), width), theme.bold())
         }
@@ -357,7 +357,7 @@ fn bottom_line(model: &Model, width: usize, theme: Theme, now: Instant) -> (Stri
 fn keys_line(model: &Model, width: usize) -> String {
     let pieces: &[(u8, &str)] = match model.mode {
         Mode::Ask(_) => &[(0, "y disconnect"), (1, "n do not")],
-        Mode::Filter(_) => &[(0, "Enter keep"), (1, "Esc drop")],
+        Mode::Filter => &[(0, "Enter keep"), (1, "Esc drop")],
         _ => &[
             (0, "q quit"),
             (1, "? help"),
