@@ -18,31 +18,31 @@ use serde::{Deserialize, Serialize};
 use tokio::{task::JoinSet, time::sleep};
 
 /// A client says something.
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Say {
     text: String,
 }
 
 /// The server says it back.
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Said {
     text: String,
 }
 
 /// A client asks for a number that is even.
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Ask {
     number: u64,
 }
 
 /// Half of it.
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Half {
     number: u64,
 }
 
 /// It is odd.
-#[derive(Packet, Serialize, Deserialize)]
+#[derive(Debug, Packet, Serialize, Deserialize)]
 pub struct Odd {}
 
 protocol! {

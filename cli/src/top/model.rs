@@ -108,7 +108,9 @@ pub(crate) struct Model {
     note: Option<(String, Instant)>,
     /// The screen has no room for tables: nothing can be selected, and nothing be done to it.
     pub(crate) compact: bool,
+    /// The last sample that came in turn, and the one before it.
     before: Option<Before>,
+    older: Option<Before>,
 }
 
 /// How many samples the history holds.
@@ -141,6 +143,7 @@ impl Model {
             note: None,
             compact: false,
             before: None,
+            older: None,
         }
     }
 
@@ -151,13 +154,16 @@ impl Model {
         }
         self.link = Link::Live;
         if self.before.as_ref().is_some_and(|before| before.restarted(snapshot)) {
-            (self.before, self.counted) = (None, Faults::default());
+            (self.before, self.older, self.counted) = (None, None, Faults::default());
             self.history.clear();
             self.say("the server has started anew".to_owned(), now);
         }
-        let before = self.before.as_ref();
+        // A sample that was taken out of turn comes soon after another one. Rates over so little time would jump, so it is
+        // compared with the one before that.
+        let in_turn = self.before.as_ref().is_none_or(|before| before.is_older_than(snapshot, self.every * 3 / 4));
+        let before = if in_turn { self.before.as_ref() } else { self.older.as_ref() };
         self.traffic = before.map(|before| before.totals(snapshot)).unwrap_or_default();
-        if let (Some(received), Some(sent)) = (self.traffic.received, self.traffic.sent) {
+        if let (true, Some(received), Some(sent)) = (in_turn, self.traffic.received, self.traffic.sent) {
             if self.history.len() == HISTORY {
                 self.history.pop_front();
             }
@@ -178,7 +184,9 @@ impl Model {
         self.totals = snapshot.totals.clone();
         let most = snapshot.limits.iter().find(|limit| limit.name == "max_connections");
         self.most_connections = most.map(|limit| limit.allowed);
-        self.before = Some(Before::new(snapshot));
+        if in_turn {
+            self.older = self.before.replace(Before::new(snapshot));
+        }
         self.refresh_mode(now);
     }
 
@@ -403,6 +411,19 @@ mod tests {
             model.apply(&with(second * 1_000, &[]), now);
         }
         assert_eq!(model.history.len(), HISTORY);
+    }
+
+    #[test]
+    fn a_sample_out_of_turn_does_not_make_rates_jump() {
+        let (mut model, now) = (model(), Instant::now());
+        model.apply(&with(1_000, &[("aaaa", 0)]), now);
+        model.apply(&with(2_000, &[("aaaa", 10)]), now);
+        // 10 ms later two packets more: not 200 a second.
+        model.apply(&with(2_010, &[("aaaa", 12)]), now);
+        let rate = |model: &Model| model.connections.rows()[0].traffic.sent;
+        assert_eq!((rate(&model), model.history.len()), (Some(12.0 / 1.01), 1));
+        model.apply(&with(3_000, &[("aaaa", 20)]), now);
+        assert_eq!((rate(&model), model.history.len()), (Some(10.0), 2));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Time is the server's own uptime, which no clock that is set can move. Where it went back, the server is another one, and
 //! nothing is compared.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use pnet::inspect::{Action, Connection, Flow, Snapshot};
 
@@ -64,6 +64,12 @@ impl Before {
         snapshot.about.uptime_ms < self.uptime_ms
             || snapshot.totals.accepted < self.accepted
             || snapshot.about.fingerprint != self.fingerprint
+    }
+
+    /// Whether `snapshot` is at least so much later than this, or cannot be compared with it.
+    pub(crate) fn is_older_than(&self, snapshot: &Snapshot, time: Duration) -> bool {
+        let passed = snapshot.about.uptime_ms.saturating_sub(self.uptime_ms);
+        self.restarted(snapshot) || u128::from(passed) >= time.as_millis()
     }
 
     /// Seconds from here to `snapshot`; `None` if they cannot be compared.
