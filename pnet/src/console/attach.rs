@@ -38,7 +38,9 @@ pnet_macros::actions! { pub(crate) client Attached for PnetConsole: }
 /// Dropping the future ends the attempt.
 #[cfg(unix)]
 pub async fn unix(path: impl AsRef<Path>) -> Result<Operator, ConnectError> {
-    let (io, peer) = crate::transport::unix::connect(path.as_ref()).await?;
+    let path = path.as_ref();
+    let connected = crate::transport::unix::connect(path).await;
+    let (io, peer) = connected.map_err(|source| ConnectError::Io { address: path.display().to_string(), source })?;
     let client = settings().over(io, peer).await?;
     Ok(Operator { client })
 }

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::{
-    inspect::Inspector,
-    operate::Drained,
-};
+use crate::{inspect::Inspector, operate::Drained};
 
 /// Whether an operator has ended what the console looks into, which all operators learn.
 #[derive(Debug)]

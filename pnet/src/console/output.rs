@@ -9,7 +9,7 @@ mod table;
 use serde_json::{Value, json};
 
 pub(super) use self::table::{Align, Column, Table};
-use super::fault::Fault;
+use super::{fault::Fault, session::After};
 
 /// What a command has to show.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct Output {
     parts: Vec<Part>,
     /// 0 unless what is shown says that something has failed.
     pub(super) exit: u8,
+    /// What is to be done when it has been shown.
+    pub(super) after: After,
 }
 
 #[derive(Debug)]
@@ -34,11 +36,11 @@ impl Output {
     }
 
     pub(super) fn table(table: Table) -> Self {
-        Self { parts: vec![Part::Table(table)], exit: 0 }
+        Self { parts: vec![Part::Table(table)], ..Self::default() }
     }
 
     pub(super) fn record(fields: Vec<(&'static str, String)>, json: Value) -> Self {
-        Self { parts: vec![Part::Record(fields, json)], exit: 0 }
+        Self { parts: vec![Part::Record(fields, json)], ..Self::default() }
     }
 
     pub(super) fn and_text(mut self, text: impl Into<String>, json: Value) -> Self {
@@ -52,13 +54,12 @@ impl Output {
         self
     }
 
-    pub(super) fn and_table(mut self, table: Table) -> Self {
-        self.parts.push(Part::Table(table));
-        self
-    }
-
     pub(super) fn exit(self, exit: u8) -> Self {
         Self { exit, ..self }
+    }
+
+    pub(super) fn then(self, after: After) -> Self {
+        Self { after, ..self }
     }
 
     /// Everything as lines, at most [`MAX_LEN`] of them in bytes.

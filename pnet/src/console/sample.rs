@@ -89,12 +89,7 @@ fn has(connection: &Connection, wanted: &str) -> bool {
 }
 
 /// Sorts connections by a key; ties go by id.
-pub(super) fn sort(
-    connections: &mut [Connection],
-    key: &str,
-    descending: bool,
-    rates: &Rates,
-) -> Result<(), Fault> {
+pub(super) fn sort(connections: &mut [Connection], key: &str, descending: bool, rates: &Rates) -> Result<(), Fault> {
     let by = |compare: fn(&Connection, &Connection) -> Ordering| Some(Box::new(compare) as Compare<'_>);
     let packets = |flow: &crate::inspect::Flow| flow.packets.saturating_add(flow.calls);
     let rate = |index: usize| -> Option<Compare<'_>> {

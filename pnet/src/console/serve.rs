@@ -7,17 +7,11 @@ use pnet_protocol::{key::Fingerprint, limits::Limits};
 
 use super::{
     Shared, complete,
-    attach::Operator,
     protocol::{About, CommandInfo, Complete, Completion, Hello, NotSampled, PnetConsole, Ran, Run, Sample, Sampled},
     sample,
     session::{After, Options, Session},
 };
-use crate::{
-    Peer, ServerBuilder,
-    error::BindError,
-    serve,
-    transport::tcp::Address,
-};
+use crate::{Peer, ServerBuilder, error::BindError, serve, transport::tcp::Address};
 
 actions! {
     pub(crate) server ConsoleServer(Console) for PnetConsole(Session): joined, left, hello, run, complete_line, sample_now

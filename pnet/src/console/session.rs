@@ -20,7 +20,7 @@ use super::{
 use crate::{hook, operate::nearest};
 
 /// One operator of a console.
-pub(super) struct Session {
+pub(crate) struct Session {
     shared: Arc<Shared>,
     /// As whom the operator is logged.
     operator: String,
@@ -32,7 +32,6 @@ pub(super) struct Session {
 struct Memory {
     /// The line that was not done yet, and what it does if the operator says yes.
     asked: Option<(String, Plan)>,
-    after: After,
 }
 
 /// What is to be done when an answer has been shown.
@@ -78,9 +77,8 @@ impl Session {
         &self.operator
     }
 
-    /// Notes what a command wants done when its answer has been shown.
-    pub(super) fn after(&self, after: After) {
-        self.memory().after = after;
+    pub(super) fn is_client(&self) -> bool {
+        self.shared.inspector.role() == Role::Client
     }
 
     /// Runs a line.
@@ -94,11 +92,11 @@ impl Session {
         let (done, as_json) = self.done(line, options).await;
         let mut answer = match done {
             Ok(output) => {
-                Answer { text: output.render(as_json, options.columns), exit: output.exit, ..Answer::default() }
+                let text = output.render(as_json, options.columns);
+                Answer { text, exit: output.exit, after: output.after, ..Answer::default() }
             }
             Err(fault) => self.answer_to(line, fault, as_json),
         };
-        answer.after = std::mem::take(&mut self.memory().after);
         let took = began.elapsed();
         if took >= SLOW && !as_json && answer.question.is_none() {
             answer.text.push_str(&format!("took {:.2} s\n", took.as_secs_f64()));
@@ -120,7 +118,7 @@ impl Session {
 
     /// What comes of a line, and whether it is wanted as JSON.
     async fn done(&self, line: &str, options: Options) -> (Result<Output, Fault>, bool) {
-        let asked = self.memory().asked.take();
+        let asked = self.memory().asked.take_if(|(asked, _)| asked == line);
         if line.len() > MAX_LINE {
             let message = format!("a line of {} bytes is longer than {MAX_LINE}, which is the most", line.len());
             return (Err(Fault::usage(message)), options.json);
@@ -142,7 +140,7 @@ impl Session {
         }
         let Some(spec) = commands::find(&name) else { return (Err(self.unknown(&name)), parsed.json) };
         let conns = self.shared.inspector.conns();
-        let is_client = self.shared.inspector.role() == Role::Client;
+        let is_client = self.is_client();
         // The empty word asks whether an id may be left out.
         let is_id = |word: &str| if word.is_empty() { is_client } else { !is_client || ids::is_own(word, &conns) };
         let read = parsed.read(spec, words, &is_id);
@@ -150,7 +148,7 @@ impl Session {
         if let Err(fault) = read {
             return (Err(fault), as_json);
         }
-        let consent = match asked.filter(|(asked, _)| asked == line) {
+        let consent = match asked {
             Some((_, plan)) if options.confirmed => Consent::Planned(plan),
             _ if options.confirmed || parsed.yes => Consent::Yes,
             _ => Consent::None,

@@ -139,9 +139,7 @@ pub(super) async fn run(
         let answer = match line {
             None => break,
             Some(Ok(line)) => run_line(session, &line, terminal, &mut lines, &mut writer).await?,
-            Some(Err(fault)) => {
-                Answer { text: render_fault(&fault, terminal.json), exit: USAGE, ..Answer::default() }
-            }
+            Some(Err(fault)) => Answer { text: render_fault(&fault, terminal.json), exit: USAGE, ..Answer::default() },
         };
         writer.write_all(answer.text.as_bytes()).await?;
         if !terminal.interactive && status == 0 {

@@ -51,9 +51,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Output, Fault> {
 pub(super) async fn info(call: &Call<'_>) -> Result<Output, Fault> {
     let conn = call.conn(0)?;
     let connection = Connection::of(&conn);
-    let flow = |flow: &Flow| {
-        format!("{} packets, {} calls, {}", flow.packets, flow.calls, format::bytes(flow.bytes))
-    };
+    let flow = |flow: &Flow| format!("{} packets, {} calls, {}", flow.packets, flow.calls, format::bytes(flow.bytes));
     let json = as_json(&connection)?;
     let fields = vec![
         ("id", connection.id.clone()),
@@ -66,12 +64,15 @@ pub(super) async fn info(call: &Call<'_>) -> Result<Output, Fault> {
         ("round trip", connection.rtt_us.map(format::micros_of).unwrap_or_default()),
         ("received", flow(&connection.received)),
         ("sent", flow(&connection.sent)),
-        ("waiting", format!(
-            "{} of {} packets, {}",
-            connection.queue_packets,
-            connection.queue_limit,
-            format::bytes(connection.queue_bytes)
-        )),
+        (
+            "waiting",
+            format!(
+                "{} of {} packets, {}",
+                connection.queue_packets,
+                connection.queue_limit,
+                format::bytes(connection.queue_bytes)
+            ),
+        ),
         ("in flight", format!("{} calls here, {} there", connection.in_flight, connection.awaited)),
         ("suspended", if connection.suspended { "yes".to_owned() } else { String::new() }),
     ];

@@ -63,7 +63,12 @@ pub(super) async fn pingall(call: &Call<'_>) -> Result<Output, Fault> {
     if let (Some(first), Some(middle), Some(last)) =
         (answered.first(), answered.get(answered.len() / 2), answered.last())
     {
-        note.push_str(&format!(": {} at best, {} in the middle, {} at worst", trip(*first), trip(*middle), trip(*last)));
+        note.push_str(&format!(
+            ": {} at best, {} in the middle, {} at worst",
+            trip(*first),
+            trip(*middle),
+            trip(*last)
+        ));
     }
     Ok(Output::table(table).and_note(note).exit(if failed > 0 { TIMED_OUT } else { 0 }))
 }

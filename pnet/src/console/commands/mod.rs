@@ -9,7 +9,7 @@ mod statistics;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use pnet_protocol::protocol::{Direction, Role};
+use pnet_protocol::protocol::Direction;
 
 use super::{
     fault::{Fault, Plan},
@@ -128,7 +128,7 @@ impl Call<'_> {
     }
 
     pub(super) fn is_client(&self) -> bool {
-        self.inspector().role() == Role::Client
+        self.session.is_client()
     }
 
     /// What this side sends.

@@ -1,9 +1,10 @@
 //! Commands about packets: what may be said, and saying it.
 
 use pnet_protocol::{
+    handshake::ShapePolicy,
     json::DONE,
     protocol::{ActionInfo, Direction, ReplyInfo},
-    schema::Ty,
+    schema::{Ty, document},
 };
 use serde_json::{Value, json};
 
@@ -128,7 +129,7 @@ pub(super) async fn schema(call: &Call<'_>) -> Result<Output, Fault> {
     let (info, role) = (call.inspector().info(), call.inspector().role());
     let directions = [("in", info.received_by(role)), ("out", info.sent_by(role))];
     let Some(name) = call.parsed.value(0) else {
-        let document = serde_json::from_str::<Value>(&call.inspector().schema());
+        let document = serde_json::from_str::<Value>(&document::write(info, ShapePolicy::Shapes));
         let document = document.map_err(|error| Fault::refused(format!("the schema cannot be read: {error}")))?;
         let mut text = format!("{} {:016x}\n", info.name, info.fingerprint);
         for (direction, actions) in directions {

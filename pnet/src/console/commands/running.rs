@@ -18,9 +18,7 @@ use crate::console::{
 pub(super) async fn log(call: &Call<'_>) -> Result<Output, Fault> {
     let level = call.parsed.value(0).unwrap_or_default();
     let Some(control) = &call.session.shared().log else {
-        return Err(Fault::refused(
-            "this program does not offer that; its author can, with `Console::log_control`",
-        ));
+        return Err(Fault::refused("this program does not offer that; its author can, with `Console::log_control`"));
     };
     tracing::info!(operator = %call.session.operator(), command = "log", level, "an operator's command");
     match catch_unwind(AssertUnwindSafe(|| control(level))) {
@@ -58,8 +56,7 @@ pub(super) async fn stop(call: &Call<'_>) -> Result<Output, Fault> {
     let what = what(call);
     call.agreed(Plan::default(), || format!("Stop {what} now?"))?;
     tracing::info!(operator = %call.session.operator(), command = "stop", "an operator's command");
-    call.session.after(After::Stop);
-    Ok(Output::text(format!("stopping {what}"), json!({"stopping": true})))
+    Ok(Output::text(format!("stopping {what}"), json!({"stopping": true})).then(After::Stop))
 }
 
 /// What would end.

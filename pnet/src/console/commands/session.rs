@@ -22,7 +22,8 @@ pub(super) async fn help(call: &Call<'_>) -> Result<Output, Fault> {
             let json = json!({"command": cells[0], "arguments": cells[1], "help": cells[2], "own": true});
             table.push(cells.map(str::to_owned).to_vec(), json);
         }
-        let note = "`help COMMAND` says more. Ids may be cut to any beginning that is unique. Every command takes --json.";
+        let note =
+            "`help COMMAND` says more. Ids may be cut to any beginning that is unique. Every command takes --json.";
         return Ok(Output::table(table).and_note(note));
     };
     if let Some(spec) = find(name) {
@@ -44,15 +45,13 @@ pub(super) async fn help(call: &Call<'_>) -> Result<Output, Fault> {
 }
 
 /// `clear`
-pub(super) async fn clear(call: &Call<'_>) -> Result<Output, Fault> {
-    call.session.after(After::Clear);
-    Ok(Output::default())
+pub(super) async fn clear(_: &Call<'_>) -> Result<Output, Fault> {
+    Ok(Output::default().then(After::Clear))
 }
 
 /// `exit`
-pub(super) async fn exit(call: &Call<'_>) -> Result<Output, Fault> {
-    call.session.after(After::Leave);
-    Ok(Output::default())
+pub(super) async fn exit(_: &Call<'_>) -> Result<Output, Fault> {
+    Ok(Output::default().then(After::Leave))
 }
 
 fn named(spec: &Spec) -> String {

@@ -17,8 +17,7 @@ use crate::{
 pub(super) async fn stats(call: &Call<'_>) -> Result<Output, Fault> {
     let snapshot = call.inspector().snapshot();
     let (about, totals) = (&snapshot.about, &snapshot.totals);
-    let flow =
-        |flow: &Flow| format!("{} packets, {} calls, {}", flow.packets, flow.calls, format::bytes(flow.bytes));
+    let flow = |flow: &Flow| format!("{} packets, {} calls, {}", flow.packets, flow.calls, format::bytes(flow.bytes));
     let closes = snapshot.closes.iter().map(|closes| format!("{} {} by {}", closes.count, closes.code, closes.by));
     let fields = vec![
         ("what", format!("{} of {} ({})", about.role, about.protocol, about.fingerprint)),
@@ -68,9 +67,8 @@ pub(super) async fn tasks(call: &Call<'_>) -> Result<Output, Fault> {
         ("handlers", format!("{handlers} calls in flight")),
         ("process", named.map(|(count, names)| format!("{count} threads: {names}")).unwrap_or_default()),
     ];
-    let names = threads.map(|threads| {
-        Value::Object(threads.into_iter().map(|(name, count)| (name, json!(count))).collect())
-    });
+    let names =
+        threads.map(|threads| Value::Object(threads.into_iter().map(|(name, count)| (name, json!(count))).collect()));
     let json = json!({
         "workers": workers, "tasks": alive, "waiting": waiting, "in_flight": handlers, "threads": names,
     });

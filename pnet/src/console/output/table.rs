@@ -75,7 +75,7 @@ impl Table {
 
     fn render_text(&self, columns: u16, out: &mut String) -> usize {
         let titles = self.columns.iter().map(|column| column.title.to_owned()).collect::<Vec<_>>();
-        let cells = self.rows.iter().map(|(cells, _)| cells.iter().map(|cell| harmless(cell)).collect());
+        let cells = self.rows.iter().map(|(cells, _)| cells.iter().map(|cell| harmless(cell)).collect::<Vec<_>>());
         let lines: Vec<Vec<String>> = std::iter::once(titles).chain(cells).collect();
         let widths = self.widths(&lines, columns);
         for (index, line) in lines.iter().enumerate() {
@@ -91,7 +91,7 @@ impl Table {
 
     /// How wide each column is. What is too much is taken from those that are flexible.
     fn widths(&self, lines: &[Vec<String>], columns: u16) -> Vec<usize> {
-        let widest = |index| lines.iter().filter_map(|line| line.get(index)).map(|cell| width(cell)).max();
+        let widest = |index: usize| lines.iter().filter_map(|line: &Vec<String>| Some(width(line.get(index)?))).max();
         let mut widths: Vec<usize> = (0..self.columns.len()).map(|index| widest(index).unwrap_or_default()).collect();
         let total = widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1);
         let mut excess = if columns == 0 { 0 } else { total.saturating_sub(usize::from(columns)) };
@@ -167,10 +167,7 @@ mod tests {
 
     #[test]
     fn columns_are_lined_up() {
-        check(
-            0,
-            "ID   ADDR               N\na    127.0.0.1:1000     7\nbcd  [::1]:2\\u{1b}   1200\n2 of 3 rows\n",
-        );
+        check(0, "ID   ADDR               N\na    127.0.0.1:1000     7\nbcd  [::1]:2\\u{1b}   1200\n2 of 3 rows\n");
     }
 
     #[test]
