@@ -1,6 +1,6 @@
 //! What can be asked for, as clap reads it: one struct for each command, with an example in its help.
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueHint, error::ErrorKind};
 use clap_complete::Shell;
@@ -79,6 +79,15 @@ Examples:
   pnet schema 127.0.0.1:25565 > chat.json
   pnet call 127.0.0.1:25565 SAY '{\"text\": \"hi\"}' --schema chat.json")]
     Schema(Schema),
+    /// Call an action at a fixed rate, and print how long the calls took
+    #[command(after_help = "\
+Examples:
+  pnet load 127.0.0.1:25565 ECHO '{\"text\": \"hello\"}' --connections 10 --rate 1000 --for 30s
+  pnet load 127.0.0.1:25565 ECHO '{\"text\": \"hello\"}' --rate 200 --for 10s --json --svg times.svg
+
+Times count from when a call was due, so that a server which stops for two seconds shows it. The exit
+status is 1 if the rate was not sustained.")]
+    Load(Load),
     /// Watch a running program, full screen
     #[command(after_help = "\
 Examples:
@@ -151,6 +160,39 @@ pub(crate) struct Schema {
     pub(crate) action: Option<String>,
 }
 
+/// `load`.
+#[derive(Debug, Args)]
+pub(crate) struct Load {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The action to call
+    pub(crate) action: String,
+    /// The packet's data; `-` reads it from the standard input
+    #[arg(value_name = "JSON", default_value = "{}", allow_hyphen_values = true)]
+    pub(crate) data: String,
+    /// How many connections take turns
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) connections: NonZeroUsize,
+    /// Calls a second, all connections together
+    #[arg(long, value_name = "R")]
+    pub(crate) rate: f64,
+    /// For how long
+    #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = duration::parse_positive)]
+    pub(crate) length: Duration,
+    /// How long a call may take; at the end answers are waited for this long, too
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse_positive)]
+    pub(crate) timeout: Duration,
+    /// Calls that may be open at a time; those that are due beyond that are counted and not made
+    #[arg(long, value_name = "M", default_value = "100000")]
+    pub(crate) max_in_flight: usize,
+    /// Threads for the connections, beside the one of the schedule
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) threads: NonZeroUsize,
+    /// Write the histogram to this file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) svg: Option<PathBuf>,
+}
+
 /// `top`.
 #[derive(Debug, Args)]
 pub(crate) struct Top {
@@ -201,7 +243,7 @@ pub(crate) fn refused(error: &clap::Error) -> Exit {
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if !asked && std::env::args_os().any(|argument| argument == "--json") {
         let message = error.to_string();
-        let event = json!({"error": message.trim_start_matches("error: ").trim_end(), "exit": Exit::USAGE.0});
+        let event = json!({"error": message.trim_start_matches("error: ").split("\n\nUsage").next().unwrap_or_default(), "exit": Exit::USAGE.0});
         // There is nobody left to tell if this fails, here and below.
         let _ = std::io::Write::write_all(&mut std::io::stdout(), (text::json(&event) + "\n").as_bytes());
     } else {

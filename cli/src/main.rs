@@ -11,6 +11,7 @@ mod completions;
 mod duration;
 mod exit;
 mod key;
+mod load;
 mod nearest;
 mod new;
 mod operator;
@@ -53,6 +54,7 @@ fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
         Command::Schema(arguments) => actions::schema(&arguments, output),
         Command::Top(arguments) => top::run(&arguments, output),
         Command::Key(arguments) => key::run(&arguments, output),
+        Command::Load(arguments) => load::run(&arguments, output),
         Command::New(arguments) => new::run(&arguments, output),
         Command::Completions(arguments) => completions::run(arguments.shell, Arguments::command(), output),
     }

@@ -110,7 +110,7 @@ impl Target {
             .call_timeout(Some(call_timeout))
             .handshake_timeout(self.connect_timeout);
         if let Some(credentials) = self.credentials()? {
-            builder = builder.credentials(&credentials);
+            builder = builder.credentials(credentials);
         }
         if let Some(file) = &self.schema {
             builder = builder.schema(text_of(file, MAX_SCHEMA)?);
