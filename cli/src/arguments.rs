@@ -101,6 +101,7 @@ status is 1 if the rate was not sustained.")]
     #[command(after_help = "\
 Examples:
   pnet top /run/app/console
+  pnet top /run/app/console --snapshots 1 --sort queue
   pnet top 127.0.0.1:4040 --identity operator.key --pin SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")]
     Top(Top),
     /// Print a key's fingerprint, by which servers know its owner; make the key if there is none
@@ -216,11 +217,18 @@ pub(crate) struct Load {
 pub(crate) struct Top {
     #[command(flatten)]
     pub(crate) console: Console,
-    /// How often to look
+    /// How often to look: 100ms to 1h
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse_positive)]
     pub(crate) every: Duration,
-    /// Print so many snapshots as text, or with --json as JSON lines, instead of taking the screen
-    #[arg(long, value_name = "N")]
+    /// Sort connections by this column; the keys < and > pick others
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) sort: Option<String>,
+    /// Show connections with this in their id, address, form, key or person
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// Print so many snapshots as text, or with --json as JSON lines, instead of taking the screen; where there is no
+    /// terminal, one is printed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) snapshots: Option<u64>,
 }
 

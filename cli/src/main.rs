@@ -15,6 +15,7 @@ mod key;
 mod load;
 mod nearest;
 mod new;
+mod operator;
 mod output;
 mod packet;
 mod repl;
