@@ -83,6 +83,15 @@ impl<P: Phase> Client<P> {
         self.route().0
     }
 
+    /// The same for whoever looks, who keeps nothing open.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn watched(&self) -> crate::inspect::Watched {
+        match &self.way {
+            Way::Conn(conn) => crate::inspect::Watched::Conn(Arc::clone(conn)),
+            Way::Line(line) => crate::inspect::Watched::Line(Arc::clone(line)),
+        }
+    }
+
     /// How packets look on this connection.
     #[must_use]
     pub fn dialect(&self) -> Dialect {

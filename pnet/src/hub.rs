@@ -105,6 +105,11 @@ impl<P: Phase> Hub<P> {
         Self { core, phase: PhantomData }
     }
 
+    #[cfg(feature = "inspect")]
+    pub(crate) fn core(&self) -> Arc<HubCore> {
+        Arc::clone(&self.core)
+    }
+
     pub(crate) fn into_core(self) -> Arc<HubCore> {
         self.core
     }
@@ -345,6 +350,12 @@ impl HubCore {
 
     pub(crate) fn remove(&self, id: ConnectionId) {
         self.list().remove(id);
+    }
+
+    /// The connections there are now, in the order in which they were let in.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn conns(&self) -> Vec<Arc<Conn>> {
+        self.list().values().map(Arc::clone).collect()
     }
 
     fn list(&self) -> MutexGuard<'_, Registry> {

@@ -80,6 +80,8 @@ mod hub;
 mod identity;
 mod inbox;
 mod info;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 mod json;
 pub mod memory;
 mod peer;

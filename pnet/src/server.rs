@@ -6,6 +6,8 @@ mod authentication;
 mod budget;
 mod ending;
 mod greet;
+#[cfg(feature = "inspect")]
+mod inspected;
 mod penalties;
 #[cfg(feature = "tls")]
 mod tls;
@@ -349,6 +351,11 @@ impl<S: Service> ServerBuilder<S> {
             budget: Some(Arc::new(Budget::new(self.config.max_memory, Weak::clone(core)))),
             runtime: OnceLock::from(Handle::current()),
             acceptor: OnceLock::from(Arc::clone(&acceptor)),
+            #[cfg(feature = "inspect")]
+            observed: OnceLock::from(inspected::Observed {
+                addr: format!("{local_addr:?}"),
+                since: std::time::Instant::now(),
+            }),
             ..Core::default()
         });
         let shared = Arc::new(Shared { state: self.state, hub: Arc::clone(&self.hub), pool: Pool::new() });
@@ -543,6 +550,8 @@ struct Core {
     told: AtomicUsize,
     /// What the connections may hold.
     budget: Option<Arc<Budget>>,
+    #[cfg(feature = "inspect")]
+    observed: OnceLock<inspected::Observed>,
 }
 
 impl Core {
