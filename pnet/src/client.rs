@@ -3,6 +3,7 @@
 mod builder;
 mod credentials;
 mod open;
+mod settings;
 
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
@@ -17,7 +18,9 @@ use tokio::sync::watch;
 
 pub(crate) use self::{
     builder::ClientConfig,
-    open::{Dialed, inbox_places, open, places},
+    credentials::Offer,
+    open::{Dialed, inbox_places, open, open_asking, places},
+    settings::connection_settings,
 };
 pub use self::{
     builder::{ClientBuilder, InboxBuilder, connect, connect_inbox},
@@ -30,7 +33,7 @@ use crate::{
     error::{CallError, Closed, ClosedBy, TrySendError},
     json::Json,
     reconnect::{self, Line, LinkState, Route},
-    stream::Streaming,
+    stream::{JsonStreaming, Streaming},
 };
 
 /// The client's end of a connection: sends what the `client { … }` list of the protocol allows.
@@ -193,6 +196,15 @@ impl<P: Phase> Client<P> {
     pub async fn call_json(&self, packet: Json) -> Result<Json, CallError<Json>> {
         let (conn, route) = self.route();
         packet.calling(conn, route).await
+    }
+
+    /// Opens a stream with a packet that was made at run time, and gives its items in the same form. As
+    /// [`stream`](Self::stream), but the packet is checked here instead of by the compiler.
+    ///
+    /// What is wrong with the packet is the first item: see [`JsonStreaming`].
+    pub fn stream_json(&self, packet: &Json) -> JsonStreaming {
+        let (conn, route) = self.route();
+        packet.streaming(conn, route)
     }
 
     /// Sends a packet and waits for the server's answer.

@@ -9,6 +9,7 @@ use pnet_protocol::{
     credentials::CredentialsError,
     handshake::HandshakeError,
     packet::{DecodeError, EncodeError},
+    schema::document::SchemaError,
     text::escape,
 };
 
@@ -334,6 +335,16 @@ pub enum ConnectError {
         /// How long was waited.
         after: Duration,
     },
+    /// A [dynamic client](crate::dynamic) asked the server for its schema and was not told: it is not made with pnet, or with a
+    /// version that does not know the question. Give the schema with [`schema`](crate::dynamic::Builder::schema).
+    #[error("the server does not say what its protocol is: {why}")]
+    NoSchema {
+        /// What it said or did instead; escaped.
+        why: String,
+    },
+    /// The schema that a [dynamic client](crate::dynamic) was told, or given, cannot be used.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// This side's own [`connected`](crate::ReconnectBuilder::connected) did not want the connection.
     #[error("the connection was not wanted: {}", .0.reason())]
     Hook(Refused),
@@ -361,7 +372,9 @@ impl ConnectError {
             Self::PlaintextOnNetwork { .. }
             | Self::PlaintextCredentials
             | Self::Credentials(_)
-            | Self::NoCredentials { .. } => {
+            | Self::NoCredentials { .. }
+            | Self::NoSchema { .. }
+            | Self::Schema(_) => {
                 let closed = Closed::new(CloseCode::Refused, self.to_string(), ClosedBy::Here);
                 return Closed { retry: Retry::Never, ..closed };
             }

@@ -60,8 +60,7 @@ pub trait Receive<Si: Side>: Protocol {
 /// not read its inbox slows the server down instead of growing. Why the connection has ended says the client that came with
 /// it: [`Client::closed`](crate::Client::closed).
 pub struct Inbox<P: Receive<ClientSide>> {
-    items: mpsc::Receiver<Item>,
-    current: Option<Item>,
+    items: Items,
     protocol: PhantomData<fn() -> P>,
 }
 
@@ -75,9 +74,7 @@ impl<P: Receive<ClientSide>> Inbox<P> {
     ///
     /// No packet is lost if the future is dropped.
     pub async fn recv(&mut self) -> Option<P::Packet<'_>> {
-        self.finish_current();
-        let item = self.items.recv().await?;
-        let Item { conn, job, payload } = self.current.insert(item);
+        let Item { conn, job, payload } = self.items.next().await?;
         // The driver has tried it already, so a packet that does not decode is one whose `Deserialize` changes its mind.
         P::decode(job.action, conn.dialect.codec_override(), payload, Asked::new(conn, job)).ok()
     }
@@ -85,7 +82,23 @@ impl<P: Receive<ClientSide>> Inbox<P> {
     /// The metadata of the packet that [`recv`](Self::recv) gave last.
     #[must_use]
     pub fn meta(&self) -> Option<&Meta> {
-        self.current.as_ref().map(|item| &item.job.meta)
+        self.items.current.as_ref().map(|item| &item.job.meta)
+    }
+}
+
+/// What has arrived, whatever reads it.
+pub(crate) struct Items {
+    receiver: mpsc::Receiver<Item>,
+    /// What was read last, and is not done with.
+    current: Option<Item>,
+}
+
+impl Items {
+    /// The next one; the one before is done with.
+    pub(crate) async fn next(&mut self) -> Option<&Item> {
+        self.finish_current();
+        let item = self.receiver.recv().await?;
+        Some(self.current.insert(item))
     }
 
     fn finish_current(&mut self) {
@@ -100,11 +113,11 @@ impl<P: Receive<ClientSide>> Inbox<P> {
 }
 
 /// What was not read gives its credit back, and calls are told that nobody reads.
-impl<P: Receive<ClientSide>> Drop for Inbox<P> {
+impl Drop for Items {
     fn drop(&mut self) {
         self.finish_current();
-        self.items.close();
-        while let Ok(Item { conn, job, .. }) = self.items.try_recv() {
+        self.receiver.close();
+        while let Ok(Item { conn, job, .. }) = self.receiver.try_recv() {
             match job.kind {
                 JobKind::OneWay { frame_len } => conn.packet_finished(frame_len),
                 JobKind::Call { .. } => Asked::new(&conn, &job).answer(&Err(nobody_reads()), &[]),
@@ -117,7 +130,7 @@ impl<P: Receive<ClientSide>> Drop for Inbox<P> {
 
 impl<P: Receive<ClientSide>> fmt::Debug for Inbox<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inbox").field("current", &self.current).finish_non_exhaustive()
+        f.debug_struct("Inbox").field("current", &self.items.current).finish_non_exhaustive()
     }
 }
 
@@ -171,7 +184,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    fn new(conn: &Arc<Conn>, job: &Job) -> Self {
+    pub(crate) fn new(conn: &Arc<Conn>, job: &Job) -> Self {
         let due = match job.kind {
             JobKind::Call { id } => Some((Arc::clone(conn), id, job.to.clone())),
             _ => None,
@@ -179,7 +192,12 @@ impl Asked {
         Self { due, stream: job.meta.stream, action: job.meta.action, number: job.action, timed: job.timed }
     }
 
-    fn answer(&mut self, outcome: &Result<Verdict, Failure>, payload: &[u8]) {
+    /// Where the answer goes, while it is due; with the stream that the call opened.
+    pub(crate) fn due(&self) -> Option<(&Arc<Conn>, Option<StreamId>)> {
+        self.due.as_ref().map(|(conn, ..)| (conn, self.stream))
+    }
+
+    pub(crate) fn answer(&mut self, outcome: &Result<Verdict, Failure>, payload: &[u8]) {
         let Some((conn, id, to)) = self.due.take() else { return };
         self.timed.stop(self.number, &conn.trace);
         if let Err(failure) = outcome {
@@ -209,11 +227,33 @@ impl fmt::Debug for Asked {
     }
 }
 
-/// The driver's end of an inbox.
-pub(crate) struct Feed<P> {
+/// The driver's end of an inbox. `R` says what is packets.
+pub(crate) struct Feed<R> {
     items: Queue,
     conn: Arc<Conn>,
-    protocol: PhantomData<fn() -> P>,
+    reads: PhantomData<fn() -> R>,
+}
+
+/// Tries whether what has arrived can be read.
+pub(crate) trait Reads: Send + 'static {
+    /// Reads the payload of an action, for nothing but to see whether it can be read.
+    ///
+    /// # Errors
+    ///
+    /// What its sender is told.
+    fn read(conn: &Conn, action: u16, payload: &[u8]) -> Result<(), Failure>;
+}
+
+/// Reads the packets of a protocol's type.
+pub(crate) struct Typed<P>(PhantomData<fn() -> P>);
+
+impl<P: Receive<ClientSide>> Reads for Typed<P> {
+    fn read(conn: &Conn, action: u16, payload: &[u8]) -> Result<(), Failure> {
+        let nobody = Asked { due: None, stream: None, action: "", number: action, timed: Stopwatch::NONE };
+        P::decode(action, conn.dialect.codec_override(), payload, nobody)
+            .map(drop)
+            .map_err(|error| Failure::malformed(&error))
+    }
 }
 
 /// Where the items of an inbox are put.
@@ -221,9 +261,9 @@ pub(crate) type Queue = mpsc::Sender<Item>;
 
 /// What an inbox holds; of which connection, as there may be another by the time it is read.
 pub(crate) struct Item {
-    conn: Arc<Conn>,
-    job: Job,
-    payload: Vec<u8>,
+    pub(crate) conn: Arc<Conn>,
+    pub(crate) job: Job,
+    pub(crate) payload: Vec<u8>,
 }
 
 impl fmt::Debug for Item {
@@ -238,17 +278,23 @@ impl fmt::Debug for Item {
 
 /// `places`: as many packets and calls as the limits let the server have unfinished, so the queue is never full.
 pub(crate) fn channel<P: Receive<ClientSide>>(places: usize) -> (Queue, Inbox<P>) {
-    let (sender, items) = mpsc::channel(places.max(1));
-    (sender, Inbox { items, current: None, protocol: PhantomData })
+    let (sender, items) = queue(places);
+    (sender, Inbox { items, protocol: PhantomData })
 }
 
-impl<P> Feed<P> {
+/// The same, whatever reads it.
+pub(crate) fn queue(places: usize) -> (Queue, Items) {
+    let (sender, receiver) = mpsc::channel(places.max(1));
+    (sender, Items { receiver, current: None })
+}
+
+impl<R> Feed<R> {
     pub(crate) const fn new(items: Queue, conn: Arc<Conn>) -> Self {
-        Self { items, conn, protocol: PhantomData }
+        Self { items, conn, reads: PhantomData }
     }
 }
 
-impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
+impl<R: Reads> Dispatch for Feed<R> {
     fn poll_join(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refused>> {
         Poll::Ready(Ok(()))
     }
@@ -271,13 +317,10 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
         }
         // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
         // decoded may borrow from the payload; a program that minds takes handlers.
-        let codec_override = self.conn.dialect.codec_override();
-        let (action, number) = (job.meta.action, job.action);
-        let nobody = Asked { due: None, stream: None, action, number, timed: Stopwatch::NONE };
-        let trial = catch_unwind(AssertUnwindSafe(|| P::decode(job.action, codec_override, payload, nobody).map(drop)));
+        let trial = catch_unwind(AssertUnwindSafe(|| R::read(&self.conn, job.action, payload)));
         let failure = match trial {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(Failure::malformed(&error)),
+            Ok(Err(failure)) => Some(failure),
             Err(panic) => Some(panicked("Deserialize", &*panic)),
         };
         if let Some(failure) = failure {
@@ -327,7 +370,7 @@ impl<P: Receive<ClientSide>> Dispatch for Feed<P> {
     }
 }
 
-impl<P> fmt::Debug for Feed<P> {
+impl<R> fmt::Debug for Feed<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Feed").finish_non_exhaustive()
     }

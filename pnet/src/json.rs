@@ -20,6 +20,7 @@ use crate::{
     counts::Which,
     error::CallError,
     reconnect::Route,
+    stream::{JsonStreaming, Streaming},
 };
 
 /// A packet whose action and data are made at run time: for gateways, tools and consoles.
@@ -33,7 +34,7 @@ use crate::{
 /// Stricter than serde reads JSON: there are no fields beyond those of the shape, and a field with a serde default has to
 /// be given, since only the type knows the default. Options may be left out.
 ///
-/// Streams are opened by typed packets only: an action that is answered with one is a [`JsonError::Streamed`].
+/// Streams are opened with [`stream_json`](crate::Client::stream_json).
 ///
 /// # Examples
 ///
@@ -137,11 +138,25 @@ pub enum JsonError {
         /// The action.
         action: &'static str,
     },
-    /// The action is answered with a stream, which needs the packet's type.
-    #[error("`{action}` is answered with a stream, which only a typed packet can open: use `stream`")]
+    /// The action is answered with a stream, so it has to be opened as one.
+    #[error("`{action}` is answered with a stream: use `stream_json`")]
     Streamed {
         /// The action.
         action: &'static str,
+    },
+    /// The action is answered once, or not at all, so that there is no stream to read.
+    #[error("`{action}` is not answered with a stream: use `call_json` or `send_json`")]
+    NotStreamed {
+        /// The action.
+        action: &'static str,
+    },
+    /// The protocol does not declare that the action is answered so.
+    #[error("`{action}` is not answered with {answer:?}")]
+    NotAnAnswer {
+        /// The action that is answered.
+        action: &'static str,
+        /// The action of the answer.
+        answer: String,
     },
     /// The data does not fit the shape of the action; the source names the field.
     #[error("the data does not fit `{action}`")]
@@ -211,11 +226,8 @@ impl Json {
         self.encode(info, conn.dialect.codec_override(), &mut payload)?;
         let answer = Calling::<Raw>::dynamic(Arc::clone(&conn), route, id, payload).await;
         let read = |part: &PartInfo, payload: &[u8]| {
-            let codec = conn.dialect.codec_override().unwrap_or(part.codec);
-            match dynamic::decode(payload, part.schema, codec) {
-                Ok(data) => Ok(Self::new(part.action, data)),
-                Err(source) => Err(CallError::Json(JsonError::Unreadable { action: info.action, source })),
-            }
+            Self::read(part, conn.dialect, payload)
+                .map_err(|source| CallError::Json(JsonError::Unreadable { action: info.action, source }))
         };
         match (answer, &info.reply) {
             (Ok(payload), ReplyInfo::Packet(part) | ReplyInfo::Result(part, _)) => read(part, &payload),
@@ -225,6 +237,43 @@ impl Json {
                 _ => Err(CallError::Decode(DecodeError::Unexpected { len: payload.len() })),
             })),
         }
+    }
+
+    pub(crate) fn streaming(&self, conn: Arc<Conn>, route: Route) -> JsonStreaming {
+        match self.stream_payload(&conn) {
+            Ok((id, info, payload)) => JsonStreaming::new(Streaming::dynamic(conn, route, id, payload), info),
+            Err(error) => JsonStreaming::refused(error),
+        }
+    }
+
+    fn stream_payload(&self, conn: &Conn) -> Result<(u16, &'static ActionInfo, Vec<u8>), JsonError> {
+        let (id, info) = self.find(conn.info, conn.outgoing())?;
+        if !info.reply.is_stream() {
+            return Err(JsonError::NotStreamed { action: info.action });
+        }
+        let mut payload = buffers::take();
+        self.encode(info, conn.dialect.codec_override(), &mut payload)?;
+        Ok((id, info, payload))
+    }
+
+    /// Sees whether the protocol declares the action, and whether the data fits it.
+    pub(crate) fn check(
+        &self,
+        protocol: &'static ProtocolInfo,
+        outgoing: &'static Direction,
+        dialect: Dialect,
+    ) -> Result<(), JsonError> {
+        let (_, info) = self.find(protocol, outgoing)?;
+        let mut payload = buffers::take();
+        let encoded = self.encode(info, dialect.codec_override(), &mut payload);
+        buffers::give(payload);
+        encoded
+    }
+
+    /// Reads what a part of an answer says.
+    pub(crate) fn read(part: &PartInfo, dialect: Dialect, payload: &[u8]) -> Result<Self, DecodeFault> {
+        let codec = dialect.codec_override().unwrap_or(part.codec);
+        Ok(Self::new(part.action, dynamic::decode(payload, part.schema, codec)?))
     }
 
     /// Writes the data as the action's payload.

@@ -46,7 +46,7 @@
 //! - Clients: [`connect`], [`connect_inbox`], [`Client`], [`Inbox`]; that come back: [`Backoff`], [`LinkState`].
 //! - Declaring: [`Packet`], [`Schema`], [`protocol!`], [`action`], [`actions!`], [`Bytes`].
 //! - Handlers' arguments: [`Provide`], [`Extract`], [`Meta`].
-//! - Packets made at run time: [`Json`].
+//! - Packets made at run time: [`Json`]; protocols known at run time: [`dynamic`].
 //! - Who is at the other end: `Identity`, `Certificates`, [`Fingerprint`], [`TlsPolicy`]; as a person: [`Credentials`],
 //!   [`Arrival`], [`Refused`], [`Secret`].
 //! - Packets that relays cannot read, with the feature `sealed`: `Sealed`, `SealingKey`, `Announcement`, `Opener`.
@@ -56,7 +56,7 @@
 //! the macros.
 
 // What the macros write names the crate as its users do.
-#[cfg(all(test, any(feature = "console", feature = "sealed")))]
+#[cfg(any(feature = "console", all(test, feature = "sealed")))]
 extern crate self as pnet;
 
 #[doc(hidden)]
@@ -69,8 +69,11 @@ mod call;
 mod client;
 mod config;
 mod connection;
+#[cfg(feature = "console")]
+pub mod console;
 mod context;
 mod counts;
+pub mod dynamic;
 mod error;
 mod extract;
 mod handler;
@@ -243,7 +246,10 @@ pub use pnet_protocol::{
     packet::{Codec, DecodeError, EncodeError, Packet, WhenFull},
     protocol::{Phase, Protocol},
     reply::{IntoReply, NoReply, StreamOf},
-    schema::Schema,
+    schema::{
+        Schema,
+        document::{SchemaError, SchemaFault},
+    },
     secret::{Secret, SecretBytes},
     view::ReadView,
 };
@@ -269,7 +275,7 @@ pub use self::{
     server::{Server, ServerBuilder, ServerHandle, Shutdown, TlsPolicy, serve},
     service::Service,
     signal::ctrl_c,
-    stream::{SendingItem, StreamSender, Streaming},
+    stream::{JsonStreaming, SendingItem, StreamSender, Streaming},
 };
 #[cfg(feature = "tls")]
 pub use self::{

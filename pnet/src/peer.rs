@@ -22,7 +22,7 @@ use crate::{
     info::PeerInfo,
     json::Json,
     reconnect::Route,
-    stream::Streaming,
+    stream::{JsonStreaming, Streaming},
     transport::PeerAddr,
 };
 
@@ -143,6 +143,14 @@ impl<P: Phase> Peer<P> {
     /// As [`call`](Self::call).
     pub async fn call_json(&self, packet: Json) -> Result<Json, CallError<Json>> {
         packet.calling(Arc::clone(&self.conn), Route::Fixed).await
+    }
+
+    /// Opens a stream with a packet that was made at run time, and gives its items in the same form. As
+    /// [`stream`](Self::stream), but the packet is checked here instead of by the compiler.
+    ///
+    /// What is wrong with the packet is the first item: see [`JsonStreaming`].
+    pub fn stream_json(&self, packet: &Json) -> JsonStreaming {
+        packet.streaming(Arc::clone(&self.conn), Route::Fixed)
     }
 
     /// Sends a packet and waits for the client's answer.

@@ -2,8 +2,6 @@
 
 use std::{borrow::Cow, error::Error, fmt};
 
-use crate::packet::DecodeError;
-
 /// Codes of failures that pnet sends itself; a handler's own codes may be any text of 1 to 64 bytes.
 pub mod code {
     /// The handler failed; why is in the log of its side only.
@@ -100,10 +98,10 @@ impl Failure {
     /// The failure for a packet whose payload does not decode: says which action and what the decoder found. Where it
     /// happens too often, the connection is closed.
     #[must_use]
-    pub fn malformed(error: &DecodeError) -> Self {
+    pub fn malformed(error: &(dyn Error + 'static)) -> Self {
         let mut message = error.to_string();
         let named = message.len();
-        let mut source = Error::source(error);
+        let mut source = error.source();
         while let Some(error) = source {
             message = format!("{message}: {error}");
             source = error.source();

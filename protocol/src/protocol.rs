@@ -7,9 +7,10 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::{
     credentials::Credentials,
+    handshake::ShapePolicy,
     packet::{Codec, EncodeError, Packet, WhenFull},
     reply::Reply,
-    schema::Ty,
+    schema::{Ty, document},
     table,
 };
 
@@ -82,6 +83,14 @@ pub trait Protocol: Send + Sync + Sized + 'static {
 
     /// The phase in which a connection starts.
     type Start: Phase<Protocol = Self>;
+
+    /// The protocol's schema as JSON, of format 1: every packet with its shape and what answers it. For tools, generators of
+    /// code, and peers that know the protocol at run time only; what stands in it says
+    /// [`document`](crate::schema::document).
+    #[must_use]
+    fn schema() -> String {
+        document::write(Self::INFO, ShapePolicy::Shapes)
+    }
 }
 
 /// What a connection is typed with. A protocol without phases is its own only phase.

@@ -559,11 +559,19 @@ fn misfits_of_derived_packets_are_told_in_words() {
         Shapes::SCHEMA,
         &format!("`data.allOfThem[0].Nested.B.list[1]`: {kinds}"),
     );
-    check(json!({ "all_of_them": [] }), Shapes::SCHEMA, "`data.all_of_them` is no field of this packet");
-    check(json!({ "y": null }), Shapes::SCHEMA, "`data.y` is no field of this packet");
+    let known = "is no field; there are `allOfThem`: [(Point | Circle(f32) | Line(i32, i32) | Named{name: str, inner: ()} | \
+        Nothing() | Nested(A | B{list: [(s… (required), `x`: Point";
+    for (data, path) in [(json!({ "all_of_them": [] }), "all_of_them"), (json!({ "y": null }), "y")] {
+        let misfit = dynamic::encode(&data, Shapes::SCHEMA, Codec::Json, &mut Vec::new()).unwrap_err().to_string();
+        assert!(misfit.starts_with(&format!("`data.{path}` {known}")), "{misfit}");
+    }
     check(json!({}), Shapes::SCHEMA, "`data.allOfThem` is missing");
     check(json!({ "numbers": [1] }), NotZero::SCHEMA, "`data.numbers`: 2 elements are wanted, and there is 1");
     check(json!([1]), Single::SCHEMA, "`data`: an integer is wanted, and this is an array");
     let tree = json!({ "name": "", "branches": [{ "name": "", "branches": [{ "nam": "" }] }] });
-    check(tree, Tree::SCHEMA, "`data.branches[0].branches[0].nam` is no field of this packet");
+    check(
+        tree,
+        Tree::SCHEMA,
+        "`data.branches[0].branches[0].nam` is no field; there are `name`: str (required), `branches`: [recursive Tree] (required), `twins`: (recursive Tree, recursive Tree)",
+    );
 }

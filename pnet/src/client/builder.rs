@@ -1,7 +1,5 @@
 //! How to connect: with handlers or with an inbox, to whom, and whom to trust.
 
-#[cfg(feature = "tls")]
-use std::path::PathBuf;
 use std::{
     fmt,
     marker::PhantomData,
@@ -9,8 +7,6 @@ use std::{
     time::Duration,
 };
 
-#[cfg(feature = "tls")]
-use pnet_protocol::key::FingerprintError;
 use pnet_protocol::{
     credentials::CredentialsOf,
     dialect::Dialect,
@@ -21,13 +17,12 @@ use pnet_protocol::{
 };
 use tokio::time::timeout;
 
-#[cfg(feature = "tls")]
-use crate::identity::Identity;
 use crate::{
     client::{
         Client, Dialed,
         credentials::{IntoCredentials, Offer},
         inbox_places, open, places,
+        settings::connection_settings,
     },
     config,
     connection::{driver::Dispatch, lanes::Pool, served::Served},
@@ -36,7 +31,7 @@ use crate::{
     error::ConnectError,
     extract::Connects,
     hub::HubCore,
-    inbox::{self, Feed, Inbox, Receive},
+    inbox::{self, Feed, Inbox, Receive, Typed},
     service::Service,
     transport::{
         PeerAddr, Transport,
@@ -113,16 +108,16 @@ pub(crate) struct ClientConfig {
     pub(crate) limits: Limits,
     pub(crate) dialect: Dialect,
     pub(crate) credentials: Offer,
-    pub(super) call_timeout: Option<Duration>,
+    pub(crate) call_timeout: Option<Duration>,
     pub(crate) handshake_timeout: Duration,
-    pub(super) heartbeat_ms: u32,
-    plaintext_on_network: bool,
-    pub(super) plaintext_credentials: bool,
-    tls: ClientTls,
+    pub(crate) heartbeat_ms: u32,
+    pub(crate) plaintext_on_network: bool,
+    pub(crate) plaintext_credentials: bool,
+    pub(crate) tls: ClientTls,
     /// Whom to trust, once that is settled; plain text if nobody was named.
-    pub(super) connector: Option<Arc<Connector>>,
+    pub(crate) connector: Option<Arc<Connector>>,
     /// What all connections have in common that are made with this.
-    counts: Option<Counts>,
+    pub(crate) counts: Option<Counts>,
 }
 
 impl Default for ClientConfig {
@@ -147,12 +142,17 @@ impl ClientConfig {
     /// Settles whom to trust, and sees whether something can be shown, before anything is connected to.
     pub(crate) async fn settle<Pr: Protocol>(&mut self) -> Result<(), ConnectError> {
         self.credentials.check::<Pr>()?;
+        self.settle_trust().await
+    }
+
+    /// Settles whom to trust.
+    pub(crate) async fn settle_trust(&mut self) -> Result<(), ConnectError> {
         self.connector = self.tls.connector().await?;
         Ok(())
     }
 
     /// What the one connection is to show; a program that is asked for it has as long as a handshake.
-    async fn credentials(&self) -> Result<Arc<SecretBytes>, ConnectError> {
+    pub(crate) async fn credentials(&self) -> Result<Arc<SecretBytes>, ConnectError> {
         let after = self.handshake_timeout;
         timeout(after, self.credentials.json()).await.map_err(|_| ConnectError::TimedOut { after })?
     }
@@ -164,7 +164,7 @@ impl ClientConfig {
             let timeouts = (self.handshake_timeout, self.heartbeat_ms, self.call_timeout);
             let allowed = crate::inspect::of_connections(&self.limits, timeouts);
             #[cfg(feature = "tls")]
-            let key = self.tls.identity.as_ref().map(Identity::fingerprint);
+            let key = self.tls.identity.as_ref().map(crate::Identity::fingerprint);
             #[cfg(not(feature = "tls"))]
             let key = None;
             Counts::new(info, pnet_protocol::protocol::Role::Client, allowed, key)
@@ -183,16 +183,9 @@ impl ClientConfig {
     }
 }
 
-/// The settings that both builders have.
+/// The settings that depend on the protocol's type.
 macro_rules! settings {
     ($protocol:ty) => {
-        /// What this side takes from the server: frame length, open calls, unhandled packets. See [`Limits`]; more than
-        /// 32,768 calls or packets are lowered to that.
-        pub fn limits(mut self, limits: Limits) -> Self {
-            self.config.limits = config::bounded(limits);
-            self
-        }
-
         /// How packets look on this connection: native unless this says otherwise. The packets, the handlers and the
         /// promises are the same in both dialects.
         ///
@@ -284,132 +277,16 @@ macro_rules! settings {
             self
         }
 
-        /// How long a call waits for its answer unless it says otherwise: 30 s by default, `None` for as long as the
-        /// connection lives.
-        pub const fn call_timeout(mut self, timeout: Option<Duration>) -> Self {
-            self.config.call_timeout = timeout;
-            self
-        }
-
-        /// How long the server may take to welcome this client, its connect handler included; 5 s by default.
-        pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
-            self.config.handshake_timeout = timeout;
-            self
-        }
-
-        /// How often this client wishes each side of the connection to speak at least, from 1 s to 1 h. The server takes
-        /// the shorter of this and its own [`heartbeat`](crate::ServerBuilder::heartbeat), unless that is off.
-        /// [`Duration::ZERO`], the default, is no wish.
-        ///
-        /// Who is not heard for three times as long is gone: the connection ends with
-        /// [`CloseCode::Timeout`](crate::CloseCode::Timeout).
-        pub fn heartbeat(mut self, every: Duration) -> Self {
-            self.config.heartbeat_ms = config::heartbeat_ms(every);
-            self
-        }
-
-        /// Allows a server beyond loopback, although everything travels in plain text.
-        pub const fn plaintext_on_network(mut self) -> Self {
-            self.config.plaintext_on_network = true;
-            self
-        }
-
-        /// Allows [credentials](Self::credentials) to travel in plain text beyond this machine, where whoever stands between
-        /// can read and use them.
-        pub const fn plaintext_credentials(mut self) -> Self {
-            self.config.plaintext_credentials = true;
-            self
-        }
-
-        /// Shows this key to the server (RFC 7250), which knows the client by it: [`Peer::key`](crate::Peer::key). Goes with
-        /// [`pin`](Self::pin), [`known_hosts`](Self::known_hosts), [`roots`](Self::roots) or
-        /// [`system_roots`](Self::system_roots), since a key is shown to a server that is trusted.
-        #[cfg(feature = "tls")]
-        pub fn identity(mut self, identity: Identity) -> Self {
-            self.config.tls.identity = Some(identity);
-            self
-        }
-
-        /// Connects with TLS, to a server that has this key: a [`Fingerprint`], or its text (`"SHA256:…"`), which the server
-        /// prints. Of several any will do, so that a new key can be pinned before the server takes it.
-        ///
-        /// A text that is no fingerprint is an error of connecting. Pins exclude other ways to trust.
-        ///
-        /// # Examples
-        ///
-        /// ```no_run
-        /// # use pnet::{Packet, protocol, actions};
-        /// # use serde::{Serialize, Deserialize};
-        /// # #[derive(Packet, Serialize, Deserialize)] pub struct Ask { n: u8 }
-        /// # protocol! { pub Quiz { client { Ask } } }
-        /// # actions! { pub client Ui for Quiz: }
-        /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-        /// let quiz = pnet::connect(Ui, ())
-        ///     .pin("SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")
-        ///     .to("quiz.example.com:25565")
-        ///     .await?;
-        /// # drop(quiz);
-        /// # Ok(()) }
-        /// ```
-        #[cfg(feature = "tls")]
-        pub fn pin<F>(mut self, fingerprint: F) -> Self
-        where
-            F: TryInto<Fingerprint>,
-            F::Error: Into<FingerprintError>,
-        {
-            self.config.tls.pin(fingerprint.try_into().map_err(Into::into));
-            self
-        }
-
-        /// Connects with TLS, to a server whose key is in this file; a server that is not in it is trusted once, and its key
-        /// is stored. From then on another key is an error that names both, as with SSH.
-        ///
-        /// A line is `HOST:PORT SHA256:…`, with the server as it was dialled. The file and its folder have to be writable:
-        /// a key that cannot be stored is an error. Lines that cannot be read are kept and warned of. Several programs may
-        /// use one file at the same time.
-        ///
-        /// The first contact proves nothing: compare what was stored with what the server prints. A client that
-        /// [reconnects](Self::reconnect) keeps to the first key that it has seen, whatever becomes of the file.
-        #[cfg(feature = "tls")]
-        pub fn known_hosts(mut self, file: impl Into<PathBuf>) -> Self {
-            self.config.tls.known_hosts = Some(file.into());
-            self
-        }
-
-        /// Connects with TLS, to a server with a certificate that one of these authorities has issued, in PEM. Several calls
-        /// add up.
-        ///
-        /// The certificate has to be for the host that is connected to, or for the [`server_name`](Self::server_name).
-        #[cfg(feature = "tls")]
-        pub fn roots(mut self, pem: impl AsRef<[u8]>) -> Self {
-            self.config.tls.roots.push(pem.as_ref().to_owned());
-            self
-        }
-
-        /// The same with the authorities that this system trusts. On Linux they come with the package `ca-certificates`;
-        /// `SSL_CERT_FILE` names others.
-        #[cfg(feature = "tls")]
-        pub const fn system_roots(mut self) -> Self {
-            self.config.tls.system_roots = true;
-            self
-        }
-
         /// Trusts the server in this process, unless whom to trust was said.
         pub(crate) fn trusting(self, key: Option<Fingerprint>) -> Self {
             let config = ClientConfig { tls: self.config.tls.trusting_by_default(key), ..self.config };
             Self { config, ..self }
         }
-
-        /// Which name, or IP address, the server's certificate has to be for, if it is not the host that is connected to.
-        #[cfg(feature = "tls")]
-        pub fn server_name(mut self, name: impl Into<String>) -> Self {
-            self.config.tls.server_name = Some(name.into());
-            self
-        }
     };
 }
 
 impl<S: Service> ClientBuilder<S> {
+    connection_settings!();
     settings!(S::Protocol);
 
     /// Connects over TCP.
@@ -474,6 +351,7 @@ impl<S: Service> ClientBuilder<S> {
 }
 
 impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
+    connection_settings!();
     settings!(Pr);
 
     /// Connects over TCP.
@@ -523,7 +401,7 @@ impl<Pr: Receive<ClientSide>> InboxBuilder<Pr> {
         Pr: Protocol<Start = P>,
     {
         let (items, inbox) = inbox::channel(inbox_places(&self.config.limits, self.config.dialect));
-        let mut dispatch = |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Pr>::new(items.clone(), conn)) };
+        let mut dispatch = |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Typed<Pr>>::new(items.clone(), conn)) };
         let conn = open(dialed, (self.config, credentials), Pr::INFO, &mut dispatch).await?;
         Ok((Client::opened(conn), inbox))
     }

@@ -46,7 +46,7 @@ struct Last {
 }
 
 impl Offer {
-    pub(super) fn settled(credentials: &impl Credentials) -> Self {
+    pub(crate) fn settled(credentials: &impl Credentials) -> Self {
         Self::Settled(credentials.to_json().map(Arc::new))
     }
 

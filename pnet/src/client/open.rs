@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use pnet_protocol::{
+    close::{Close, CloseCode},
     dialect::Dialect,
     handshake::ShapePolicy,
     id::ConnectionId,
-    json::{JsonReader, JsonWriter},
+    json::{JsonHandshake, JsonReader, JsonWelcome, JsonWriter},
+    key::Fingerprint,
     limits::{Limits, UNCREDITED_PACKETS},
     protocol::{ProtocolInfo, Role},
+    schema::document,
     secret::SecretBytes,
     wire::{Reader, Writer},
 };
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::{
@@ -54,10 +57,69 @@ pub(crate) async fn open(
     info: &'static ProtocolInfo,
     dispatch: &mut (dyn FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send),
 ) -> Result<Arc<Conn>, ConnectError> {
+    let Secured { mut joining, who, deadline } = secure(dialed, &config, credentials).await?;
+    // What the server's schema looks like is its own business; what this side's looks like is told on the same terms.
+    let trusted = config.connector.is_some() || who.0.is_local();
+    let shapes = if trusted { ShapePolicy::Shapes } else { ShapePolicy::Names };
+    let shaken = match config.dialect {
+        Dialect::Json => timeout_at(deadline, shake_json(&mut joining, info, (&config, credentials.as_bytes()))).await,
+        _ => timeout_at(deadline, shake(&mut joining, info, (&config, credentials.as_bytes()), shapes)).await,
+    };
+    let shaken = match shaken {
+        Ok(Ok(shaken)) => shaken,
+        Ok(Err(error)) => {
+            joining.last_words().await;
+            return Err(error);
+        }
+        Err(_) => {
+            config.counts(info).met(Met::HandshakeTimeout);
+            return Err(ConnectError::TimedOut { after: config.handshake_timeout });
+        }
+    };
+    Ok(start(joining, who, (&mut config, info), shaken, dispatch))
+}
+
+/// The same in JSON for a client that has to ask the server for its protocol. With the protocol's schema, as the server has
+/// written it.
+pub(crate) async fn open_asking(
+    dialed: Dialed,
+    (mut config, credentials): (ClientConfig, &SecretBytes),
+    dispatch: &mut (dyn FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send),
+) -> Result<(Arc<Conn>, String), ConnectError> {
+    let Secured { mut joining, who, deadline } = secure(dialed, &config, credentials).await?;
+    let after = config.handshake_timeout;
+    let shown = credentials.as_bytes();
+    let welcome = joining.json_client(JsonHandshake::asking(), shown, &config.limits, config.heartbeat_ms);
+    let welcome = timeout_at(deadline, welcome).await.map_err(|_| ConnectError::TimedOut { after })??;
+    let asked = match timeout_at(deadline, joining.json_schema(&welcome, &config.limits)).await {
+        Ok(asked) => asked.and_then(|text| Ok((document::read(&text)?, text))),
+        Err(_) => Err(ConnectError::NoSchema { why: format!("it has not answered within {after:?}") }),
+    };
+    let (info, text) = match asked {
+        Ok(asked) => asked,
+        Err(error) => {
+            joining.refuse_json(Close::new(CloseCode::Normal, "this client needs the schema"));
+            joining.last_words().await;
+            return Err(error);
+        }
+    };
+    let shaken = json_halves(info, &config, &welcome);
+    Ok((start(joining, who, (&mut config, info), shaken, dispatch), text))
+}
+
+/// A server that is known to be the right one, as far as this side cares.
+struct Secured {
+    joining: Joining,
+    who: (PeerAddr, Option<Fingerprint>),
+    /// When the handshake has to be done.
+    deadline: Instant,
+}
+
+/// TLS, if this side asks for it.
+async fn secure(dialed: Dialed, config: &ClientConfig, credentials: &SecretBytes) -> Result<Secured, ConnectError> {
     let Dialed { mut io, peer, name } = dialed;
     let after = config.handshake_timeout;
     let deadline = config::after(after);
-    let counts = config.counts(info);
     let mut key = None;
     if let Some(connector) = &config.connector {
         // It is large, and those who speak plain text have no place for it.
@@ -67,27 +129,18 @@ pub(crate) async fn open(
     } else if !(credentials.is_empty() || peer.is_local() || config.plaintext_credentials) {
         return Err(ConnectError::PlaintextCredentials);
     }
-    // What the server's schema looks like is its own business; what this side's looks like is told on the same terms.
-    let trusted = config.connector.is_some() || peer.is_local();
-    let shapes = if trusted { ShapePolicy::Shapes } else { ShapePolicy::Names };
-    let mut joining = Joining::new(io);
-    let shaken = match config.dialect {
-        Dialect::Json => timeout_at(deadline, shake_json(&mut joining, info, (&config, credentials.as_bytes()))).await,
-        _ => timeout_at(deadline, shake(&mut joining, info, (&config, credentials.as_bytes()), shapes)).await,
-    };
-    let (id, reader, writer, heartbeat_ms) = match shaken {
-        Ok(Ok(shaken)) => shaken,
-        Ok(Err(error)) => {
-            joining.last_words().await;
-            return Err(error);
-        }
-        Err(_) => {
-            counts.met(Met::HandshakeTimeout);
-            return Err(ConnectError::TimedOut { after });
-        }
-    };
-    let trace = Trace::new(&counts, config.connector.is_some());
-    let who = (peer, key);
+    Ok(Secured { joining: Joining::new(io), who: (peer, key), deadline })
+}
+
+/// Starts the driver.
+fn start(
+    joining: Joining,
+    who: (PeerAddr, Option<Fingerprint>),
+    (config, info): (&mut ClientConfig, &'static ProtocolInfo),
+    (id, reader, writer, heartbeat_ms): Shaken,
+    dispatch: &mut (dyn FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send),
+) -> Arc<Conn> {
+    let trace = Trace::new(&config.counts(info), config.connector.is_some());
     let conn = Conn::new(id, who, (Role::Client, info), (writer, &config.limits), config.call_timeout, None, trace);
     let opening = Opening {
         io: joining.io,
@@ -110,7 +163,7 @@ pub(crate) async fn open(
     } else {
         tokio::spawn(driver.instrument(span));
     }
-    Ok(conn)
+    conn
 }
 
 /// With the heartbeat that the server has announced.
@@ -132,12 +185,17 @@ async fn shake_json(
     info: &'static ProtocolInfo,
     (config, credentials): (&ClientConfig, &[u8]),
 ) -> Result<Shaken, ConnectError> {
-    let welcome = joining.json_client(info, credentials, &config.limits, config.heartbeat_ms).await?;
+    let handshake = JsonHandshake::new(info);
+    let welcome = joining.json_client(handshake, credentials, &config.limits, config.heartbeat_ms).await?;
+    Ok(json_halves(info, config, &welcome))
+}
+
+fn json_halves(info: &'static ProtocolInfo, config: &ClientConfig, welcome: &JsonWelcome) -> Shaken {
     let reader = JsonReader::client(info, &config.limits, welcome.form);
-    let writer = JsonWriter::client(info, &welcome);
+    let writer = JsonWriter::client(info, welcome);
     // A server of the old form names no connections.
     let id = welcome.connection_id.unwrap_or_else(ConnectionId::random);
-    Ok((id, Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer)), welcome.heartbeat_ms))
+    (id, Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer)), welcome.heartbeat_ms)
 }
 
 /// As many handlers as the limits let the peer keep busy.

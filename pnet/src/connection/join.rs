@@ -11,7 +11,7 @@ use std::{
 use pnet_protocol::{
     close::{Close, CloseCode, close_for},
     handshake::{ClientHandshake, ClientHello, HandshakeError, ServerHandshake, ServerStep, ShapePolicy, Welcomed},
-    json::{self, Greeting, JsonHandshake, JsonHello, JsonWelcome},
+    json::{self, Form, Greeting, JsonHandshake, JsonHello, JsonWelcome, SchemaAnswer, SchemaCall},
     limits::Limits,
     protocol::ProtocolInfo,
 };
@@ -125,12 +125,11 @@ impl Joining {
     /// The client's side towards a JSON server, until its handshake or the lack of one. The caller bounds it in time.
     pub(crate) async fn json_client(
         &mut self,
-        info: &'static ProtocolInfo,
+        mut machine: JsonHandshake,
         credentials: &[u8],
         limits: &Limits,
         heartbeat_ms: u32,
     ) -> Result<JsonWelcome, ConnectError> {
-        let mut machine = JsonHandshake::new(info);
         if let Ok(welcome) = timeout(config::LISTEN, self.json_welcome(&mut machine)).await {
             return welcome;
         }
@@ -141,6 +140,31 @@ impl Joining {
         match timeout(patience, self.json_welcome(&mut machine)).await {
             Ok(welcome) => welcome,
             Err(_) => Ok(machine.give_up()),
+        }
+    }
+
+    /// Asks a JSON server for the schema of its protocol. What else comes is left in the tail. The caller bounds it in time.
+    pub(crate) async fn json_schema(&mut self, welcome: &JsonWelcome, limits: &Limits) -> Result<String, ConnectError> {
+        let refused = |why: &str| ConnectError::NoSchema { why: why.to_owned() };
+        if welcome.form == Form::Old {
+            return Err(refused("it is of the old form"));
+        }
+        let mut machine = SchemaCall::new(welcome, limits);
+        machine.ask(micros_now(), &mut self.out);
+        self.write().await.map_err(ConnectError::Broken)?;
+        loop {
+            if let Some((place, answer)) = machine.handle(&self.tail)? {
+                let text = match answer {
+                    SchemaAnswer::Schema(text) => text.to_owned(),
+                    SchemaAnswer::Refused(why) => return Err(refused(&why)),
+                    _ => return Err(refused("")),
+                };
+                self.tail.drain(place);
+                return Ok(text);
+            }
+            if self.read().await.map_err(ConnectError::Broken)? == 0 {
+                return Err(refused("it has closed the connection"));
+            }
         }
     }
 

@@ -33,11 +33,13 @@ use pnet_protocol::{
     connection::ReplyTo,
     dialect::Dialect,
     failure::Failure,
+    handshake::ShapePolicy,
     id::ConnectionId,
     key::Fingerprint,
     limits::Limits,
     protocol::{ActionInfo, Direction, ProtocolInfo, Role},
     reply::Verdict,
+    schema::document,
     wire::Writer,
 };
 use tokio::sync::Notify;
@@ -354,6 +356,21 @@ impl Conn {
                 return false;
             }
             out.write_answer(to, outcome, bytes, (action, stream));
+            (out.wake_driver(), out.is_overfull())
+        };
+        wake(waker);
+        overfull
+    }
+
+    /// Writes the schema of the protocol to a peer that has asked for it. `true` as [`answer`](Self::answer).
+    pub(crate) fn tell_schema(&self, to: &ReplyTo, shapes: ShapePolicy) -> bool {
+        let text = document::shared(self.info, shapes);
+        let (waker, overfull) = {
+            let mut out = self.out();
+            if out.gone.is_some() {
+                return false;
+            }
+            out.write_schema(to, text);
             (out.wake_driver(), out.is_overfull())
         };
         wake(waker);

@@ -82,7 +82,7 @@ pub(crate) struct Out {
     /// Packets and calls that have gone into `buf`.
     pub(crate) sent: Sent,
     /// The same by actions.
-    sends: Sends,
+    pub(crate) sends: Sends,
     /// The peer has ended its stream: it may still read, but answers nothing any more.
     deaf: Option<Arc<Closed>>,
     /// What was finished outside of the driver.
@@ -415,6 +415,15 @@ impl Out {
         self.settle();
     }
 
+    /// Writes the schema of the protocol to a peer that has asked for it.
+    pub(crate) fn write_schema(&mut self, to: &ReplyTo, text: &str) {
+        self.date();
+        if let Err(refused) = self.writer.schema(to, text, &mut self.buf) {
+            tracing::debug!(%refused, "the schema is longer than the peer takes");
+        }
+        self.settle();
+    }
+
     /// How replies to calls of an action are written in this batch, where that can be done apart; with an empty buffer.
     pub(crate) fn replies(&mut self, action: u16, text: Vec<u8>) -> Option<Replies> {
         self.date();
@@ -428,6 +437,7 @@ impl Out {
     }
 
     /// The driver is about to sleep, and holds so much.
+    #[inline]
     pub(crate) fn settle_driver(&mut self, held: usize) {
         self.driver_holds = held;
         self.settle();

@@ -195,16 +195,6 @@ impl Board {
         self.outgoing.get(usize::from(action))
     }
 
-    /// So many milliseconds after its beginning.
-    pub(super) fn millis(&self, at: Instant) -> u64 {
-        let after = at.saturating_duration_since(self.since);
-        after.as_secs().wrapping_mul(1000).wrapping_add(u64::from(after.subsec_millis()))
-    }
-
-    pub(super) fn now(&self) -> u64 {
-        self.millis(Instant::now())
-    }
-
     fn ended(&self) -> MutexGuard<'_, Ended> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -17,24 +17,12 @@ mod tally;
 #[cfg(feature = "inspect")]
 mod trace;
 
-use pnet_protocol::connection::InFlight;
-
 pub(crate) use self::met::Met;
 #[cfg(not(feature = "inspect"))]
 pub(crate) use self::off::{Counts, Sends, Stopwatch, Tally, Trace, Which};
 #[cfg(feature = "inspect")]
 pub(crate) use self::{
     board::{Counts, Traffic},
-    tally::{Sends, Stopwatch, Tally, Which},
+    tally::{Load, Sends, Stopwatch, Tally, Which},
     trace::Trace,
 };
-
-/// What a driver has not done yet when it rests.
-#[cfg_attr(not(feature = "inspect"), expect(dead_code, reason = "nobody looks at it"))]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Load {
-    /// What of the peer is not finished here.
-    pub(crate) in_flight: InFlight,
-    /// Bytes of the batch that is being written.
-    pub(crate) unwritten: usize,
-}

@@ -1,9 +1,9 @@
 //! Nothing is counted: see the module above.
 
-use pnet_protocol::{close::CloseCode, id::ConnectionId};
+use pnet_protocol::{close::CloseCode, connection::InFlight, id::ConnectionId};
 use tokio::time::Instant;
 
-use super::{Load, Met};
+use super::Met;
 use crate::{
     connection::Conn,
     error::{Closed, ClosedBy},
@@ -60,12 +60,6 @@ impl Trace {
     pub(crate) const fn met(&self, _: Met) {}
 
     #[inline(always)]
-    pub(crate) fn hear(&self, _: impl FnOnce() -> Instant) {}
-
-    #[inline(always)]
-    pub(crate) fn rest(&self, _: impl FnOnce() -> Load) {}
-
-    #[inline(always)]
     pub(crate) const fn failed(&self, _: u16) {}
 
     #[inline(always)]
@@ -93,6 +87,9 @@ impl Tally {
     pub(crate) const fn peek(&self, _: &Trace) -> Stopwatch {
         Stopwatch
     }
+
+    #[inline(always)]
+    pub(crate) fn hear(&mut self, _: impl FnOnce() -> Instant) {}
 
     #[inline(always)]
     pub(crate) const fn flush(&mut self, _: &Trace) {}
@@ -126,6 +123,9 @@ impl Sends {
 
     #[inline(always)]
     pub(crate) const fn flush(&mut self) {}
+
+    #[inline(always)]
+    pub(crate) fn rest(&mut self, _: &mut Tally, _: &Trace, _: impl FnOnce() -> (InFlight, usize)) {}
 }
 
 #[expect(clippy::unused_self, reason = "what counts has the same methods")]

@@ -2,7 +2,8 @@
 
 use std::num::NonZero;
 
-use pnet_protocol::id::ConnectionId;
+use pnet_protocol::{connection::InFlight, id::ConnectionId};
+use tokio::time::Instant;
 
 use super::{Counts, Met, Trace};
 
@@ -17,6 +18,10 @@ pub(crate) struct Tally {
     turns: Turns,
     /// How many turns were left when the board was told last.
     told: u32,
+    /// When something came last.
+    heard: Instant,
+    /// The limits that were met when the driver rested last.
+    full: u8,
 }
 
 /// The calls and packets that one connection sends.
@@ -28,6 +33,18 @@ pub(crate) struct Sends {
     /// How many of them the board was not told of.
     untold: u32,
     turns: Turns,
+    load: Load,
+}
+
+/// What a driver had not done when it rested last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// When something came last.
+    pub(crate) heard: Instant,
+    /// Calls and one-way packets of the peer that are not finished.
+    pub(crate) in_flight: u32,
+    /// Bytes of its batch that are not written.
+    pub(crate) unwritten: usize,
 }
 
 /// How many more there are until one is timed.
@@ -48,7 +65,7 @@ pub(crate) struct Stopwatch(Option<NonZero<u64>>);
 impl Tally {
     pub(crate) fn new(id: ConnectionId) -> Self {
         let turns = Turns::new(id, 1);
-        Self { action: 0, told: turns.left, turns }
+        Self { action: 0, told: turns.left, turns, heard: Instant::now(), full: 0 }
     }
 
     /// One more has arrived.
@@ -66,6 +83,12 @@ impl Tally {
     #[inline]
     pub(crate) fn peek(&self, trace: &Trace) -> Stopwatch {
         if self.turns.left == 1 { Stopwatch::start(trace.counts()) } else { Stopwatch::NONE }
+    }
+
+    /// Something has come.
+    #[inline]
+    pub(crate) fn hear(&mut self, now: impl FnOnce() -> Instant) {
+        self.heard = now();
     }
 
     #[cold]
@@ -91,7 +114,24 @@ impl Tally {
 
 impl Sends {
     pub(crate) fn new(id: ConnectionId, counts: Counts) -> Self {
-        Self { counts, action: Which(0), untold: 0, turns: Turns::new(id, 2) }
+        let load = Load { heard: Instant::now(), in_flight: 0, unwritten: 0 };
+        Self { counts, action: Which(0), untold: 0, turns: Turns::new(id, 2), load }
+    }
+
+    /// The driver is about to rest, and says what is left to be done.
+    #[inline]
+    pub(crate) fn rest(&mut self, tally: &mut Tally, trace: &Trace, left: impl FnOnce() -> (InFlight, usize)) {
+        let (InFlight { calls, packets, full, .. }, unwritten) = left();
+        tally.flush(trace);
+        self.load = Load { heard: tally.heard, in_flight: calls.saturating_add(packets), unwritten };
+        if full != tally.full {
+            trace.reach(full & !tally.full);
+            tally.full = full;
+        }
+    }
+
+    pub(crate) const fn load(&self) -> Load {
+        self.load
     }
 
     pub(crate) fn met(&self, limit: Met) {

@@ -1,25 +1,18 @@
 //! What is known of one connection beside its traffic.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use pnet_protocol::connection::InFlight;
-use tokio::time::Instant;
 
-use super::{Counts, Load, Met, Traffic};
+use super::{Counts, Met, Traffic};
 use crate::{connection::Conn, error::Closed, inspect::Flow};
 
-/// See the module. Only the driver writes it.
+/// See the module.
 #[derive(Debug)]
 pub(crate) struct Trace {
     counts: Counts,
     /// Who is there, as the program says.
     person: Option<Box<str>>,
-    /// When something came last, in milliseconds on the board's clock.
-    heard: AtomicU64,
-    unwritten: AtomicUsize,
-    in_flight: AtomicU32,
-    /// The limits that are met by what is in flight now.
-    full: AtomicU8,
     encrypted: bool,
     /// Whether its traffic is among that of the ended ones. It is looked at under the board's lock.
     folded: AtomicBool,
@@ -27,16 +20,7 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub(crate) fn new(counts: &Counts, encrypted: bool) -> Self {
-        Self {
-            counts: counts.clone(),
-            person: None,
-            heard: AtomicU64::new(counts.board().now()),
-            unwritten: AtomicUsize::new(0),
-            in_flight: AtomicU32::new(0),
-            full: AtomicU8::new(0),
-            encrypted,
-            folded: AtomicBool::new(false),
-        }
+        Self { counts: counts.clone(), person: None, encrypted, folded: AtomicBool::new(false) }
     }
 
     pub(crate) fn with_person(self, person: Option<String>) -> Self {
@@ -60,50 +44,16 @@ impl Trace {
         self.person.as_deref()
     }
 
-    /// Calls and one-way packets of the peer that are not finished.
-    pub(crate) fn in_flight(&self) -> u64 {
-        self.in_flight.load(Relaxed).into()
-    }
-
-    /// Bytes that the driver has taken and not written yet.
-    pub(crate) fn unwritten(&self) -> usize {
-        self.unwritten.load(Relaxed)
-    }
-
-    /// For how many milliseconds nothing has come.
-    pub(crate) fn idle(&self) -> u64 {
-        self.counts.board().now().saturating_sub(self.heard.load(Relaxed))
-    }
-
-    /// Something has come.
-    #[inline]
-    pub(crate) fn hear(&self, now: impl FnOnce() -> Instant) {
-        self.heard.store(self.counts.board().millis(now()), Relaxed);
-    }
-
-    /// The driver is about to rest.
-    #[inline]
-    pub(crate) fn rest(&self, load: impl FnOnce() -> Load) {
-        let Load { in_flight, unwritten } = load();
-        self.unwritten.store(unwritten, Relaxed);
-        self.in_flight.store(in_flight.calls.saturating_add(in_flight.packets), Relaxed);
-        let before = self.full.load(Relaxed);
-        if in_flight.full != before {
-            self.full.store(in_flight.full, Relaxed);
-            self.reach(in_flight.full & !before);
-        }
-    }
-
     /// These limits are met now, and were not before.
     #[cold]
-    fn reach(&self, met: u8) {
+    pub(super) fn reach(&self, full: u8) {
         let limits = [
             (InFlight::CALLS, Met::Calls),
             (InFlight::STREAMS, Met::Streams),
             (InFlight::PACKETS, Met::Packets),
             (InFlight::PACKET_BYTES, Met::PacketBytes),
         ];
-        limits.into_iter().filter(|(bit, _)| met & bit != 0).for_each(|(_, limit)| self.met(limit));
+        limits.into_iter().filter(|(bit, _)| full & bit != 0).for_each(|(_, limit)| self.met(limit));
     }
 
     /// What has arrived was not handled as declared.

@@ -124,7 +124,7 @@ impl Connection {
             key: conn.key.as_ref().map(ToString::to_string),
             person: trace.person().map(str::to_owned),
             age_ms: conn.since.elapsed().map_or(0, millis),
-            idle_ms: trace.idle(),
+            idle_ms: millis(seen.load.heard.elapsed()),
             rtt_us: seen.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
             received: Flow {
                 packets: counters.packets_received.get(),
@@ -133,9 +133,9 @@ impl Connection {
             },
             sent: Flow { packets: seen.sent.packets, calls: seen.sent.calls, bytes: counters.bytes_written.get() },
             queue_packets: seen.packets as u64,
-            queue_bytes: seen.bytes.saturating_add(trace.unwritten()) as u64,
+            queue_bytes: seen.bytes as u64,
             queue_limit: QUEUE_PACKETS as u64,
-            in_flight: trace.in_flight(),
+            in_flight: seen.load.in_flight.into(),
             awaited: seen.awaited as u64,
             suspended: seen.suspended,
         }

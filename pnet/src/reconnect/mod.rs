@@ -27,7 +27,7 @@ use crate::{
     error::{Closed, ConnectError, Refused},
     hook::Hooked,
     hub::HubCore,
-    inbox::{self, Feed, Inbox, Receive},
+    inbox::{self, Feed, Inbox, Receive, Typed},
     service::Service,
     transport::{
         Connect,
@@ -252,7 +252,7 @@ impl<Pr: Receive<ClientSide>> ReconnectInboxBuilder<Pr> {
     {
         let plan = self.plan.ready().await?;
         let (items, room, inbox) = feed(&plan.config);
-        let make = move |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Pr>::new(items.clone(), conn)) };
+        let make = move |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Typed<Pr>>::new(items.clone(), conn)) };
         let (server, beyond) = (Some(address.to_name()), plan.config.may_go_beyond_loopback());
         let dial = move || tcp::connect(address.clone(), beyond);
         let client = start(plan, (server, dial), room, make).await?;
@@ -275,7 +275,7 @@ impl<Pr: Receive<ClientSide>> ReconnectInboxBuilder<Pr> {
     {
         let plan = self.plan.ready().await?;
         let (items, room, inbox) = feed(&plan.config);
-        let make = move |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Pr>::new(items.clone(), conn)) };
+        let make = move |conn| -> Box<dyn Dispatch> { Box::new(Feed::<Typed<Pr>>::new(items.clone(), conn)) };
         let connector = Arc::new(connector);
         let dial = move || dial(Arc::clone(&connector));
         let client = start(plan, (None, dial), room, make).await?;

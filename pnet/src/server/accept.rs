@@ -13,7 +13,7 @@ use pnet_protocol::{
     close::{Close, CloseCode},
     dialect::Dialect,
     frame::PREFACE,
-    handshake::{HandshakeError, ServerHandshake},
+    handshake::{HandshakeError, ServerHandshake, ShapePolicy},
     id::{ConnectionId, SessionToken},
     json::{Form, JsonHello, JsonReader, JsonWriter},
     limits::agreed_heartbeat_ms,
@@ -102,7 +102,8 @@ struct Greeted {
 pub(super) enum Arrived {
     /// With the heartbeat that the client wishes for.
     Native(ServerHandshake, Writer, u32),
-    Json(JsonHello),
+    /// With how much of the schema the client may learn.
+    Json(JsonHello, ShapePolicy),
 }
 
 /// The second step of an accepted transport, whatever its listener.
@@ -221,7 +222,7 @@ impl Serving {
         match arrived {
             Ok((dialect, user)) => {
                 let silent =
-                    matches!(&dialect, Arrived::Json(hello) if hello.form == Form::Old && joining.tail.is_empty());
+                    matches!(&dialect, Arrived::Json(hello, _) if hello.form == Form::Old && joining.tail.is_empty());
                 let greeted = Greeted { joining, arrival, user, deadline, id: ConnectionId::random(), dialect };
                 if let Err(mut joining) = self.open(greeted, silent.then_some(place)) {
                     self.last_words(&mut joining).await;
@@ -289,9 +290,10 @@ impl Serving {
                 let reader = Reader::native(limits, &info.client);
                 (reader, writer, PREFACE.len(), Some((machine, token)), heartbeat_ms)
             }
-            Arrived::Json(hello) => {
+            Arrived::Json(hello, shapes) => {
                 let mut reader = JsonReader::server(info, limits, id, token, hello.form);
                 reader.set_heartbeat(self.config.heartbeat_ms, hello.heartbeat_ms);
+                reader.set_shapes(shapes);
                 if hello.greets {
                     reader.greet(micros_now(), &mut welcome);
                 }

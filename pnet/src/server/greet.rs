@@ -274,7 +274,7 @@ impl Serving {
     ) -> Result<(Arrived, Option<User>), JoinError> {
         let credentials = std::mem::take(&mut hello.credentials);
         match self.authenticate(arrival, credentials, visit).await {
-            Ok(Ok(LetIn { user, .. })) => Ok((Arrived::Json(hello), user)),
+            Ok(Ok(LetIn { user, shapes })) => Ok((Arrived::Json(hello, shapes), user)),
             Ok(Err(refused)) => {
                 joining.refuse_json(refused.close(CloseCode::Unauthorized));
                 Err(JoinError::Unauthorized(refused.reason().to_owned()))

@@ -145,7 +145,8 @@ impl Inspected for Target {
     }
 
     fn conns(&self) -> Vec<Arc<Conn>> {
-        self.hub.conns()
+        // One that has ended is there until its disconnect handler is done.
+        self.hub.conns().into_iter().filter(|conn| conn.gone().is_none()).collect()
     }
 
     #[cfg(feature = "console")]

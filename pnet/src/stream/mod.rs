@@ -3,12 +3,15 @@
 //! [`StreamSender`] is the producer's end, which a handler gets as an argument; [`Streaming`] the consumer's, which
 //! [`Client::stream`](crate::Client::stream) and [`Peer::stream`](crate::Peer::stream) return.
 
+mod json;
 mod receiver;
 mod sender;
 
 use pnet_protocol::failure::{Failure, code};
 
+pub(crate) use self::sender::item_json;
 pub use self::{
+    json::JsonStreaming,
     receiver::Streaming,
     sender::{SendingItem, StreamSender},
 };

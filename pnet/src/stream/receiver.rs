@@ -70,6 +70,19 @@ impl<R: Reply> Streaming<R> {
         Self { asking, ended: false, reply: PhantomData }
     }
 
+    /// A stream that was made at run time.
+    pub(crate) fn dynamic(conn: Arc<Conn>, route: Route, action: u16, payload: Vec<u8>) -> Self {
+        let encode = |encoded: &mut Vec<u8>| {
+            *encoded = payload;
+            Ok(())
+        };
+        Self { asking: Asking::new(conn, route, action, None, encode), ended: false, reply: PhantomData }
+    }
+
+    pub(crate) const fn conn(&self) -> &Arc<Conn> {
+        self.asking.conn()
+    }
+
     /// Ends the whole stream with [`CallError::TimedOut`] if it is not over by then, counted from the first poll.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.asking.set_timeout(Some(timeout));
@@ -85,7 +98,7 @@ impl<R: Reply> Streaming<R> {
         poll_fn(|task| self.poll_item(task)).await
     }
 
-    fn poll_item(&mut self, task: &mut Context<'_>) -> Poll<Option<Item<R>>> {
+    pub(super) fn poll_item(&mut self, task: &mut Context<'_>) -> Poll<Option<Item<R>>> {
         if self.ended {
             return Poll::Ready(None);
         }

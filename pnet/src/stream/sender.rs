@@ -17,6 +17,7 @@ use crate::{
     connection::{Conn, SentItem, Wanted, waiting, wake},
     context::Cx,
     error::{SendError, TrySendError, TrySendReason},
+    json::JsonError,
     service::Service,
 };
 
@@ -149,6 +150,12 @@ impl<B: OwnedPacket> StreamSender<B> {
 /// User code: under no lock.
 fn encode<B: OwnedPacket>(conn: &Conn, item: &B, payload: &mut Vec<u8>) -> Result<(), EncodeError> {
     item.encode(conn.dialect.codec_override().unwrap_or(B::CODEC), payload)
+}
+
+/// An item that was made at run time, for the stream that `place` says.
+pub(crate) fn item_json(place: Option<(Arc<Conn>, StreamId)>, payload: Result<Vec<u8>, JsonError>) -> SendingItem {
+    let payload = payload.map_err(|error| Some(error.into()));
+    SendingItem { waiting: WaitingFor { place, ticket: None }, payload }
 }
 
 /// An item on its way; what [`StreamSender::send`] returns.

@@ -54,6 +54,9 @@ impl Debug for Event<'_> {
             Self::Named(named) => f.debug_tuple("Named").field(named).finish(),
             Self::Greeted { limits } => f.debug_struct("Greeted").field("limits", limits).finish(),
             Self::Welcomed(text) => f.debug_tuple("Welcomed").field(text).finish(),
+            Self::SchemaAsked { to, shapes } => {
+                f.debug_struct("SchemaAsked").field("to", to).field("shapes", shapes).finish()
+            }
             Self::Answer { id, answer } => f.debug_struct("Answer").field("id", id).field("answer", answer).finish(),
             Self::Item { id, payload, len } => {
                 f.debug_struct("Item").field("id", id).field("payload", &Hidden::of(payload)).field("len", len).finish()

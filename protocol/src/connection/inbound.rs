@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::close::{CloseCode, Retry};
 use crate::frame::{Frame, Kind, PACKET_OVERHEAD, REPLY_OVERHEAD, StreamEnd, put_credit, take_reply, take_time};
+use crate::handshake::ShapePolicy;
 use crate::json::{Named, WelcomeText};
 use crate::limits::Limits;
 use crate::protocol::{ActionInfo, Direction, ReplyInfo};
@@ -77,8 +78,10 @@ impl InFlight {
     /// In [`full`](Self::full): [`Limits::packet_bytes`].
     pub const PACKET_BYTES: u8 = 8;
 
+    /// None of it, as most often.
+    pub(crate) const NOTHING: Self = Self { calls: 0, packets: 0, full: 0 };
+
     /// `streams` of the `calls`, and what is left of the window for packets.
-    #[inline]
     pub(crate) const fn new((calls, streams): (u32, u32), packets: u32, left: (bool, bool), limits: &Limits) -> Self {
         let full = if calls.saturating_sub(streams) >= limits.calls { Self::CALLS } else { 0 }
             | if streams >= limits.streams { Self::STREAMS } else { 0 }
@@ -264,8 +267,12 @@ impl Inbound {
     /// All of it that is not finished.
     #[inline]
     pub fn in_flight(&self) -> InFlight {
-        let calls = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
-        InFlight::new((calls, self.streams), self.packets.open(), self.packets.is_left(), &self.limits)
+        let (calls, packets) = (self.calls.len(), self.packets.open());
+        if calls == 0 && packets == 0 {
+            return InFlight::NOTHING;
+        }
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+        InFlight::new((calls, self.streams), packets, self.packets.is_left(), &self.limits)
     }
 
     /// The limits enforced here.
@@ -377,6 +384,14 @@ pub enum Event<'a> {
         code: &'static str,
         /// For people.
         message: Cow<'static, str>,
+    },
+    /// The other side asks for the schema of this side's protocol:
+    /// [`Writer::schema`](crate::wire::Writer::schema). It is no call, and not counted as open.
+    SchemaAsked {
+        /// Where the schema goes.
+        to: ReplyTo,
+        /// How much of it the other side may learn.
+        shapes: ShapePolicy,
     },
     /// An object that may answer a call of this side:
     /// [`Writer::answered`](crate::wire::Writer::answered) tells.

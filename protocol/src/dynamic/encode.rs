@@ -12,7 +12,8 @@ use serde::{
 use serde_json::{Map, Value};
 
 use super::{
-    MAX_LEVELS, MAX_NAME, Misfit, MisfitReason, Path, Place, Scope, field, is_elsewhere, is_marked, scalar::Scalar,
+    FieldInfo, MAX_LEVELS, MAX_NAME, Misfit, MisfitReason, Path, Place, Scope, field, is_elsewhere, is_marked,
+    scalar::Scalar,
 };
 use crate::{
     packet::{Codec, PayloadError, postcard},
@@ -190,7 +191,10 @@ impl<'a> Part<'a> {
         let place = self.inside()?;
         let is_open = fields.iter().any(is_elsewhere);
         if let Some(name) = members.keys().find(|name| !is_open && field(fields, name).is_none()) {
-            return Err(self.misfit_at(&Path::Member(place.path, name), MisfitReason::UnknownField));
+            return Err(self.misfit_at(
+                &Path::Member(place.path, name),
+                MisfitReason::UnknownField { known: FieldInfo::of(fields) },
+            ));
         }
         match self.walk.codec {
             Codec::Postcard => {

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde_json::Value;
 
-use super::{MAX_LEVELS, MAX_NAME, Path};
+use super::{FieldInfo, MAX_LEVELS, MAX_NAME, Path};
 use crate::{packet::PayloadError, schema::Prim, text::escape};
 
 /// Why [`encode`](super::encode()) did not write a value: it is not of the packet's shape. The fault is the caller's.
@@ -82,8 +82,11 @@ pub enum MisfitReason {
     #[error("must be given: its default is known only to the type")]
     NoDefault,
     /// The packet, or the part of it, has no such field.
-    #[error("is no field of this packet")]
-    UnknownField,
+    #[error("is no field; {}", KnownFields(known))]
+    UnknownField {
+        /// The fields that there are, in their order.
+        known: Vec<FieldInfo>,
+    },
     /// It is another kind of JSON value.
     #[error("{wanted} is wanted, and this is {found}")]
     Kind {
@@ -161,7 +164,7 @@ impl MisfitReason {
         match self {
             Self::Missing
             | Self::NoDefault
-            | Self::UnknownField
+            | Self::UnknownField { .. }
             | Self::KeyTwice
             | Self::TooDeep
             | Self::Undescribed
@@ -257,6 +260,9 @@ impl DecodeFault {
     }
 }
 
+/// Most fields that an error lists.
+const MAX_FIELDS: usize = 16;
+
 /// The kind of a value, in words.
 const fn kind_of(value: &Value) -> &'static str {
     match value {
@@ -278,6 +284,27 @@ fn here(count: usize) -> String {
         0 => "is none".to_owned(),
         1 => "is 1".to_owned(),
         count => format!("are {count}"),
+    }
+}
+
+/// The fields of a struct, in words.
+struct KnownFields<'a>(&'a [FieldInfo]);
+
+impl Display for KnownFields<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            [] => "there is none at all",
+            [_] => "there is ",
+            _ => "there are ",
+        })?;
+        for (i, field) in self.0.iter().take(MAX_FIELDS).enumerate() {
+            let required = if field.required { " (required)" } else { "" };
+            write!(f, "{}`{}`: {}{required}", if i > 0 { ", " } else { "" }, field.name, field.ty)?;
+        }
+        match self.0.len().saturating_sub(MAX_FIELDS) {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
     }
 }
 

@@ -57,6 +57,7 @@ use crate::{
 mod decode;
 mod encode;
 mod error;
+mod field;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -65,6 +66,7 @@ pub use self::{
     decode::decode,
     encode::encode,
     error::{DecodeFault, Misfit, MisfitReason},
+    field::FieldInfo,
 };
 
 /// The most levels of arrays and objects; `serde_json` reads no more.

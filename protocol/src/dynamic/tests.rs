@@ -184,10 +184,12 @@ fn misfits_are_told_in_words() {
     misfits(&say("text", json!([])), &SAY, "`data.text`: a string is wanted, and this is an array");
     misfits(&say("text", json!({})), &SAY, "`data.text`: a string is wanted, and this is an object");
     misfits(&say("text", json!(true)), &SAY, "`data.text`: a string is wanted, and this is a boolean");
-    misfits(&say("colour", json!(1)), &SAY, "`data.colour` is no field of this packet");
-    misfits(&say("a b", json!(1)), &SAY, "`data[\"a b\"]` is no field of this packet");
-    misfits(&say("", json!(1)), &SAY, "`data[\"\"]` is no field of this packet");
-    misfits(&say("\u{1b}[31m", json!(1)), &SAY, r#"`data["\u{1b}[31m"]` is no field of this packet"#);
+    let known = "is no field; there are `text`: str (required), `why`: WHY, `age`: u8 (required), `note`: str"
+        .replace("WHY", &WHY.to_string());
+    misfits(&say("colour", json!(1)), &SAY, &format!("`data.colour` {known}"));
+    misfits(&say("a b", json!(1)), &SAY, &format!("`data[\"a b\"]` {known}"));
+    misfits(&say("", json!(1)), &SAY, &format!("`data[\"\"]` {known}"));
+    misfits(&say("\u{1b}[31m", json!(1)), &SAY, &format!(r#"`data["\u{{1b}}[31m"]` {known}"#));
     misfits(&json!({ "age": 1 }), &SAY, "`data.text` is missing");
     misfits(&json!({ "text": "" }), &SAY, "`data.age` must be given: its default is known only to the type");
     misfits(&json!(null), &SAY, "`data`: an object is wanted, and this is null");
@@ -250,7 +252,11 @@ fn misfits_are_told_in_words() {
     let nanos = "`data.nanos`: 5000000000 does not fit u32";
     misfits(&json!({ "secs": 1, "nanos": 5_000_000_000_u64 }), duration, nanos);
     misfits(&json!({ "secs": -1, "nanos": 0 }), duration, "`data.secs`: -1 does not fit u64");
-    misfits(&json!({ "secs": 1, "nanos": 0, "x": 0 }), duration, "`data.x` is no field of this packet");
+    misfits(
+        &json!({ "secs": 1, "nanos": 0, "x": 0 }),
+        duration,
+        "`data.x` is no field; there are `secs`: u64 (required), `nanos`: u32 (required)",
+    );
     let far = "`data.secs_since_epoch`: 18446744073709551615 does not fit time";
     misfits(&json!({ "secs_since_epoch": u64::MAX, "nanos_since_epoch": 0 }), &Ty::Prim(Prim::Time), far);
 }
@@ -305,7 +311,7 @@ fn attributes_that_move_fields_are_left_to_serde() {
         assert_eq!(encoded(&value, &SPARSE, Codec::Json), value.to_string().as_bytes());
         assert_eq!(decode(value.to_string().as_bytes(), &SPARSE, Codec::Json).unwrap(), value);
     }
-    misfits_in(Codec::Json, &json!({ "n": 1 }), &SPARSE, "`data.n` is no field of this packet");
+    misfits_in(Codec::Json, &json!({ "n": 1 }), &SPARSE, "`data.n` is no field; there is `note`: str");
     let marked = Ty::Enum(&[
         Variant { name: "A", body: None },
         Variant { name: "B", body: Some(&Ty::Marked("other", &Ty::Prim(Prim::Unit))) },
@@ -377,7 +383,7 @@ fn names_refer_to_the_innermost_type() {
     let value = json!({ "inner": { "b": { "b": null } }, "next": { "inner": { "b": null }, "next": null } });
     same(&value, &OUTER, &[1, 0, 1, 0, 0]);
     let wrong = json!({ "inner": { "b": { "next": null } } });
-    misfits(&wrong, &OUTER, "`data.inner.b.next` is no field of this packet");
+    misfits(&wrong, &OUTER, "`data.inner.b.next` is no field; there is `b`: recursive Node");
 }
 
 #[test]
@@ -445,7 +451,20 @@ fn lists_of_nothing_do_not_fill_the_memory() {
 fn what_is_shown_of_a_path_is_bounded() {
     let long = "x".repeat(10_000);
     let misfit = encode(&json!({ long.clone(): 1 }), &SAY, Codec::Json, &mut Vec::new()).unwrap_err();
-    assert!(misfit.to_string().len() < 120, "{misfit}");
+    assert!(misfit.to_string().len() < 300, "{misfit}");
+    let ty: Ty = Ty::Tuple(vec![&U8; 1000].leak());
+    let many: &'static Ty = Box::leak(Box::new(Ty::Struct(
+        (0..40)
+            .map(|i| required(format!("f{i}").leak(), Box::leak(Box::new(Ty::Array(&U8, i)))))
+            .collect::<Vec<_>>()
+            .leak(),
+    )));
+    let misfit = encode(&json!({ "x": 1 }), many, Codec::Json, &mut Vec::new()).unwrap_err().to_string();
+    assert!(misfit.ends_with("`f15`: [u8; 15] (required), and 24 more"), "{misfit}");
+    let wide: &'static Ty = Box::leak(Box::new(Ty::Struct(vec![required("f", Box::leak(Box::new(ty)))].leak())));
+    let misfit = encode(&json!({ "x": 1 }), wide, Codec::Json, &mut Vec::new()).unwrap_err().to_string();
+    assert!(misfit.ends_with("u8… (required)") || misfit.contains("… (required)"), "{misfit}");
+    assert!(misfit.len() < 200, "{misfit}");
     let misfit = encode(&json!(long), &WHY, Codec::Json, &mut Vec::new()).unwrap_err();
     assert!(misfit.to_string().len() < 150, "{misfit}");
     let misfit = encode(&json!({ "1".repeat(1000): 1 }), <BTreeMap<u8, u8>>::SCHEMA, Codec::Json, &mut Vec::new());

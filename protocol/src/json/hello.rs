@@ -140,8 +140,12 @@ pub(crate) fn put_welcome(
 ) {
     let token = token.expose_text();
     let id = id.to_string();
-    let own =
-        (form == Form::Pnet).then_some(Own { pnet: 1, protocol: info.name, limits: LimitsData::of(local), heartbeat });
+    let own = (form == Form::Pnet).then_some(Own {
+        pnet: 1,
+        protocol: Some(info.name),
+        limits: LimitsData::of(local),
+        heartbeat,
+    });
     let data =
         WelcomeData { status: SUCCESS, uuid: str::from_utf8(&*token).unwrap_or_default(), remote_token: &id, own };
     put_action(out, action::HANDSHAKE);
@@ -157,7 +161,8 @@ pub(crate) fn put_welcome(
 /// [`give_up`](Self::give_up).
 #[derive(Debug)]
 pub struct JsonHandshake {
-    info: &'static ProtocolInfo,
+    /// The name of the protocol, if this side knows it.
+    protocol: Option<&'static str>,
     first: First,
     greeted: bool,
 }
@@ -183,7 +188,12 @@ pub struct JsonWelcome {
 impl JsonHandshake {
     /// Begins; nothing is written.
     pub const fn new(info: &'static ProtocolInfo) -> Self {
-        Self { info, first: First::new(), greeted: false }
+        Self { protocol: Some(info.name), first: First::new(), greeted: false }
+    }
+
+    /// The same for a client that will ask the server for its protocol.
+    pub const fn asking() -> Self {
+        Self { protocol: None, first: First::new(), greeted: false }
     }
 
     /// Looks at all that the server has sent so far. `None`: there is no whole object yet. The number says how many bytes
@@ -229,10 +239,10 @@ impl JsonHandshake {
             let reason = REFUSED.to_owned();
             return Err(HandshakeError::Closed { code: CloseCode::Unauthorized, retry: Default::default(), reason });
         }
-        if let Some(there) = said.protocol.as_deref()
-            && there != self.info.name
+        if let (Some(here), Some(there)) = (self.protocol, said.protocol.as_deref())
+            && there != here
         {
-            let (here, there) = (self.info.name.to_owned(), escape(there, SHOWN_NAME_LEN));
+            let (here, there) = (here.to_owned(), escape(there, SHOWN_NAME_LEN));
             return Err(HandshakeError::ProtocolName { here, there });
         }
         let mut welcome = JsonWelcome::from_read(said);
@@ -245,7 +255,7 @@ impl JsonHandshake {
     pub fn greet(&mut self, credentials: &[u8], local: &Limits, heartbeat: u32, micros: i64, out: &mut Vec<u8>) {
         self.greeted = true;
         let data = HelloData {
-            own: Own { pnet: 1, protocol: self.info.name, limits: LimitsData::of(local), heartbeat },
+            own: Own { pnet: 1, protocol: self.protocol, limits: LimitsData::of(local), heartbeat },
             credentials: serde_json::from_slice(credentials).ok(),
         };
         // What a buffer leaves behind when it grows is not wiped.
@@ -367,7 +377,8 @@ struct WelcomeData<'a> {
 #[derive(Serialize)]
 struct Own<'a> {
     pnet: u32,
-    protocol: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<&'a str>,
     limits: LimitsData,
     /// In milliseconds.
     #[serde(skip_serializing_if = "is_none")]

@@ -18,6 +18,7 @@ mod hello;
 mod quick;
 mod reader;
 mod scan;
+mod schema_call;
 mod writer;
 
 pub(crate) use self::scan::find_special;
@@ -25,6 +26,7 @@ pub use self::{
     envelope::{CallId, Envelope, EnvelopeError, Token},
     hello::{Greeting, JsonHandshake, JsonHello, JsonWelcome},
     reader::{Again, JsonReader, Named, WelcomeText},
+    schema_call::{SchemaAnswer, SchemaCall},
     writer::{CallText, JsonWriter, NamedAnswer, Replies, begin_head, head_len, put_close, put_head},
 };
 use crate::schema::Ty;
@@ -88,10 +90,14 @@ pub(crate) mod action {
     pub(crate) const FAILURE: &str = "pnet.failure";
     pub(crate) const PING: &str = "pnet.ping";
     pub(crate) const PONG: &str = "pnet.pong";
+    pub(crate) const SCHEMA: &str = "pnet.schema";
 }
 
 /// The action of an answer that says nothing but that the call was handled: `-> ()`.
 pub const DONE: &str = action::DONE;
+
+/// The action of the end of a stream that went as declared.
+pub const END: &str = action::END;
 
 /// Whether data that is missing or `null` may stand for an object without fields: packets of structs, whose fields may
 /// all be optional.

@@ -21,6 +21,7 @@ use crate::{
     close::{CloseCode, Retry},
     connection::{Calls, Event, InFlight, ReplyTo, Violation},
     failure::code,
+    handshake::ShapePolicy,
     id::{ConnectionId, SessionToken},
     limits::{ACTION_LEN, Limits, TEXT_LEN, UNCREDITED_PACKETS, agreed_heartbeat_ms},
     protocol::{Direction, ProtocolInfo, ReplyInfo, Role},
@@ -44,6 +45,8 @@ pub struct JsonReader {
     secret: Option<Issued>,
     /// A server's own heartbeat, and the one that is agreed on; in milliseconds.
     heartbeat_ms: (u32, u32),
+    /// How much of a server's schema its client may learn.
+    shapes: ShapePolicy,
     scanner: Scanner,
     /// What the object before says around its data, if that is of use. Its token was found to be right.
     before: Option<Before>,
@@ -82,6 +85,7 @@ impl JsonReader {
             form,
             secret,
             heartbeat_ms: (0, 0),
+            shapes: ShapePolicy::Names,
             scanner: Scanner::new(),
             before: None,
             created: None,
@@ -101,6 +105,11 @@ impl JsonReader {
     /// A server's heartbeat, and what its client wishes for, in milliseconds; 0 is none.
     pub const fn set_heartbeat(&mut self, own: u32, wish: u32) {
         self.heartbeat_ms = (own, agreed_heartbeat_ms(own, wish));
+    }
+
+    /// How much of a server's schema its client may learn if it asks: the names only, unless this says otherwise.
+    pub const fn set_shapes(&mut self, shapes: ShapePolicy) {
+        self.shapes = shapes;
     }
 
     /// What a server announces to a client that was made for pnet; to others nothing, and so it is 0.
@@ -253,8 +262,12 @@ impl JsonReader {
     }
 
     /// All of the other side's that is not finished here.
+    #[inline]
     #[must_use]
     pub fn in_flight(&self) -> InFlight {
+        if self.calls.is_empty() && self.packets == 0 {
+            return InFlight::NOTHING;
+        }
         let calls = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         let left = (
             self.packets < self.limits.packets.saturating_mul(UNCREDITED_PACKETS),
@@ -347,6 +360,8 @@ impl JsonReader {
             }
             action::CANCEL => self.cancel(id),
             action::CREDIT => self.credit(id, data),
+            action::SCHEMA if is_answer => Event::Ignored,
+            action::SCHEMA if self.role == Role::Server => self.schema_asked(id),
             action::PING => match nonce_of(data) {
                 Some(nonce) => Event::Ping { nonce },
                 None => {
@@ -380,6 +395,14 @@ impl JsonReader {
             Some(id) => Event::StreamCredit { id, items: read.items.unwrap_or(0), bytes: read.bytes.unwrap_or(0) },
             None => Event::Ignored,
         }
+    }
+
+    fn schema_asked<'a>(&mut self, id: Option<&CallId<'_>>) -> Event<'a> {
+        if id.is_some_and(|id| self.find(id).is_some()) {
+            return refused(None, code::MALFORMED, STILL_OPEN);
+        }
+        let to = ReplyTo::Json { id: id.cloned().map(CallId::into_owned), action: None };
+        Event::SchemaAsked { to, shapes: self.shapes }
     }
 
     /// The open call to which the other side gave this id.
@@ -418,7 +441,7 @@ impl JsonReader {
         if let Some(id) = &id
             && self.find(id).is_some()
         {
-            return Ok(refused(None, code::MALFORMED, "the `id` is that of a call which is still open"));
+            return Ok(refused(None, code::MALFORMED, STILL_OPEN));
         }
         if info.reply.is_stream() && id.is_none() {
             return Ok(refused(
@@ -466,6 +489,8 @@ impl JsonReader {
         Ok(())
     }
 }
+
+const STILL_OPEN: &str = "the `id` is that of a call which is still open";
 
 /// The length of an object, with the line end behind it.
 fn with_line_end(input: &[u8], len: usize) -> usize {

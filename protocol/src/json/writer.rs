@@ -339,6 +339,22 @@ impl JsonWriter {
         self.check_object(self.len_since(start, out)).inspect_err(|_| out.truncate(start))
     }
 
+    /// Writes the schema of this side's protocol to who has asked for it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused::TooLong`]; the other side is told so then.
+    pub fn schema(&self, to: &ReplyTo, text: &str, out: &mut Vec<u8>) -> Result<(), SendRefused> {
+        let start = out.len();
+        put_head(out, action::SCHEMA, text.as_bytes());
+        self.finish(out, re(to));
+        self.check_object(self.len_since(start, out)).inspect_err(|refused| {
+            out.truncate(start);
+            // Who has asked waits for an answer, with an id or without.
+            self.put_failure(to, code::TOO_LONG, &refused.to_string(), out);
+        })
+    }
+
     /// How replies to calls of an action are written until the batch ends, or until the other side says what it takes; those
     /// calls are numbered. `None` if they are not written so. `text` is an empty buffer, to be used again.
     pub fn replies(&self, action: u16, mut text: Vec<u8>) -> Option<Replies> {
@@ -405,9 +421,12 @@ impl JsonWriter {
             Role::Server => self.form != Form::Old,
             Role::Client => self.form == Form::Pnet,
         };
-        if !to.is_call() && !understands {
-            return;
+        if to.is_call() || understands {
+            self.put_failure(to, code, message, out);
         }
+    }
+
+    fn put_failure(&self, to: &ReplyTo, code: &str, message: &str, out: &mut Vec<u8>) {
         let max = if self.form == Form::Old { OLD_OBJECT_LEN / 4 } else { TEXT_LEN };
         let start = out.len();
         self.own(action::FAILURE, &FailureData { code, message: cut(message, max) }, re(to), out);

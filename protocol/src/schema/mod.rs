@@ -33,6 +33,7 @@
 mod builtin;
 pub(crate) mod check;
 mod display;
+pub mod document;
 mod hash;
 
 pub(crate) use self::hash::{mix, mix_bool, mix_text, mix_u64, start};
@@ -119,6 +120,36 @@ pub enum Prim {
 }
 
 impl Prim {
+    /// All there are.
+    pub(crate) const ALL: [Self; 26] = [
+        Self::Unit,
+        Self::Bool,
+        Self::U8,
+        Self::U16,
+        Self::U32,
+        Self::U64,
+        Self::U128,
+        Self::I8,
+        Self::I16,
+        Self::I32,
+        Self::I64,
+        Self::I128,
+        Self::F32,
+        Self::F64,
+        Self::Char,
+        Self::Str,
+        Self::Bytes,
+        Self::Uuid,
+        Self::Duration,
+        Self::Time,
+        Self::Ip,
+        Self::Ipv4,
+        Self::Ipv6,
+        Self::SocketAddr,
+        Self::SocketAddrV4,
+        Self::SocketAddrV6,
+    ];
+
     /// The name in the text of a schema.
     #[must_use]
     pub const fn name(self) -> &'static str {

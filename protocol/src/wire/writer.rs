@@ -280,6 +280,18 @@ impl Writer {
         }
     }
 
+    /// Writes the schema of this side's protocol, as [`JsonWriter::schema`]; nothing in frames, which have none.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused::TooLong`]; the other side is told so then.
+    pub fn schema(&self, to: &ReplyTo, text: &str, out: &mut Vec<u8>) -> Result<(), SendRefused> {
+        match self {
+            Self::Native(_) => Ok(()),
+            Self::Json(writer) => writer.schema(to, text, out),
+        }
+    }
+
     /// How replies in objects are written that go together, as [`JsonWriter::replies`].
     pub fn replies(&self, action: u16, text: Vec<u8>) -> Option<Replies> {
         match self {

@@ -87,7 +87,11 @@ async fn what_does_not_fit_is_refused_with_the_name_of_the_field() {
         let talk = client(&server, dialect, &Arc::default()).await;
         for (action, data, expected) in [
             ("NOTE", json!({}), "the data does not fit `NOTE`: `data.n` is missing"),
-            ("NOTE", json!({"n": 1, "m": 2}), "the data does not fit `NOTE`: `data.m` is no field of this packet"),
+            (
+                "NOTE",
+                json!({"n": 1, "m": 2}),
+                "the data does not fit `NOTE`: `data.m` is no field; there is `n`: u32 (required)",
+            ),
             (
                 "NOTE",
                 json!({"n": 4_294_967_296_u64}),

@@ -229,6 +229,7 @@ impl Driver {
                 let held = self.dispatch.holds();
                 let mut out = self.conn.out();
                 out.settle_driver(held);
+                out.sends.rest(&mut self.tally, &self.conn.trace, || (self.reader.in_flight(), 0));
                 out.rest();
                 return Poll::Pending;
             }

@@ -102,7 +102,7 @@ impl Driver {
                     self.odd.tidy(Odd::is_over);
                 }
                 self.conn.counters.bytes_received.add(read as u64);
-                self.conn.trace.hear(|| *self.now.get_or_insert_with(Instant::now));
+                self.tally.hear(|| *self.now.get_or_insert_with(Instant::now));
                 if self.life.is_on() {
                     self.life.hear(*self.now.get_or_insert_with(Instant::now));
                 }
@@ -459,6 +459,11 @@ impl Driver {
                 self.refuse(&to, code::BUSY, "too many calls or streams are open");
             }
             Event::Refused { to, code, message } => self.refuse(&to, code, &message),
+            // It may be long, and costs its peer little to ask for: who asks without reading what it gets is told so.
+            Event::SchemaAsked { to, .. } if self.overfull => {
+                self.refuse(&to, code::BUSY, "read what was sent before");
+            }
+            Event::SchemaAsked { to, shapes } => self.overfull = self.conn.tell_schema(&to, shapes),
             Event::Named(named) => self.handle_named(named, task),
             Event::Greeted { limits } => {
                 self.set_heartbeat(self.reader.heartbeat_ms());

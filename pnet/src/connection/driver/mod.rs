@@ -48,7 +48,7 @@ use super::{
 use crate::{
     alarm::Alarm,
     buffers, config,
-    counts::{Load, Met, Tally},
+    counts::{Met, Tally},
     error::{Closed, ClosedBy, Refused},
     seldom::{Empty, Seldom},
     server::Waiting,
@@ -263,9 +263,7 @@ impl Driver {
             let mut progress = self.join(task);
             self.obey(task);
             if matches!(self.stage, Stage::Leaving) {
-                let left = self.poll_leave(task);
-                self.note_load();
-                return left;
+                return self.poll_leave(task);
             }
             progress |= self.work(task);
             let read = self.read(task);
@@ -317,15 +315,6 @@ impl Driver {
             self.written = 0;
             buffers::give(std::mem::take(&mut self.batch));
         }
-        self.note_load();
-    }
-
-    /// Says what was counted, and what is left to be done.
-    #[inline]
-    fn note_load(&mut self) {
-        let trace = &self.conn.trace;
-        self.tally.flush(trace);
-        trace.rest(|| Load { in_flight: self.reader.in_flight(), unwritten: self.batch.len() - self.written });
     }
 
     /// Whether what was just read and written can have no other effect than it had.
@@ -482,6 +471,8 @@ impl Driver {
         {
             let mut out = self.conn.lock();
             out.settle_driver(held);
+            let left = || (self.reader.in_flight(), self.batch.len() - self.written);
+            out.sends.rest(&mut self.tally, &self.conn.trace, left);
             if out.has_requests() || writes && !out.rest_empty() {
                 return true;
             }
@@ -617,7 +608,7 @@ impl Drop for Driver {
         self.conn.set_gone(Closed::new(CloseCode::Lost, "the connection's task has ended", ClosedBy::Here));
         self.conn.out().settle_driver(0);
         self.conn.set_written();
-        self.note_load();
+        self.tally.flush(&self.conn.trace);
         self.conn.trace.fold(&self.conn);
     }
 }

@@ -41,6 +41,12 @@ impl Out {
         self.pings.rtt
     }
 
+    /// Whether the other side is sent pings at all: not if it was not made with pnet.
+    #[cfg(feature = "console")]
+    pub(crate) const fn can_ping(&self) -> bool {
+        self.writer.can_ping()
+    }
+
     pub(crate) fn is_ping_due(&self) -> bool {
         let Pings { wanted, due, since, .. } = &self.pings;
         *wanted && (*due || since.is_none()) && self.gone.is_none() && self.writer.can_ping()

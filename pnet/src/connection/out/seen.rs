@@ -5,6 +5,7 @@ use std::time::Duration;
 use pnet_protocol::json::Form;
 
 use super::{CallState, Out, Sent};
+use crate::counts::Load;
 
 /// The sending half of a connection at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -12,9 +13,10 @@ pub(crate) struct Seen {
     pub(crate) suspended: bool,
     pub(crate) sent: Sent,
     pub(crate) rtt: Option<Duration>,
+    pub(crate) load: Load,
     /// Packets and calls that wait.
     pub(crate) packets: usize,
-    /// Bytes that wait, but for what the driver has taken.
+    /// Bytes that wait.
     pub(crate) bytes: usize,
     /// Calls that wait for their answers.
     pub(crate) awaited: usize,
@@ -30,8 +32,9 @@ impl Out {
             suspended: self.suspended,
             sent: self.told(),
             rtt: self.rtt(),
+            load: self.sends.load(),
             packets: self.queue.parked.len(),
-            bytes: self.buf.len() + self.queued().0,
+            bytes: self.buf.len() + self.queued().0 + self.sends.load().unwritten,
             awaited,
             form: self.writer.form(),
         }

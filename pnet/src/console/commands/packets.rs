@@ -1,0 +1,306 @@
+//! Commands about packets: what may be said, and saying it.
+
+use pnet_protocol::{
+    dynamic::MisfitReason,
+    handshake::ShapePolicy,
+    json::DONE,
+    protocol::{ActionInfo, Direction, ReplyInfo},
+    schema::{Ty, document},
+};
+use serde_json::{Value, json};
+
+use super::{Call, connections::as_json, many::counted};
+use crate::{
+    console::{
+        fault::{Fault, REFUSED, with_sources},
+        format,
+        output::{Align, Column, Output, Table, ascii},
+    },
+    error::{CallError, SendError},
+    inspect::Connection,
+    json::{Json, JsonError},
+    operate::{ActError, StreamEnd, TriggerError, Triggered, nearest},
+};
+
+/// `send ID ACTION [JSON]`
+pub(super) async fn send(call: &Call<'_>) -> Result<Output, Fault> {
+    let conn = call.conn(0)?;
+    let packet = packet(call, 1, call.outgoing())?;
+    logged(call, "send", &packet);
+    let before = Connection::of(&conn).queue_packets;
+    match call.inspector().send(&conn, &packet).await {
+        Ok(()) => {
+            let id = call.short(&conn);
+            let behind = if before == 0 { String::new() } else { format!(", behind {}", counted_packets(before)) };
+            let json = json!({"id": conn.id.to_string(), "action": packet.action(), "queued": true, "behind": before});
+            Ok(Output::text(format!("sent to {id}{behind}"), json))
+        }
+        Err(SendError::Json(error)) => Err(misfit(call, call.outgoing(), error)),
+        Err(error) => Err(Fault::refused(with_sources(&error))),
+    }
+}
+
+/// `call ID ACTION [JSON]`
+pub(super) async fn call(call: &Call<'_>) -> Result<Output, Fault> {
+    let conn = call.conn(0)?;
+    let packet = packet(call, 1, call.outgoing())?;
+    logged(call, "call", &packet);
+    let info = find(call.outgoing(), packet.action());
+    match call.inspector().call(&conn, packet).await {
+        Ok(answer) => Ok(answered(info, &answer, false)),
+        Err(CallError::Declared(error)) => Ok(answered(info, &error, true)),
+        Err(CallError::Json(error)) => Err(misfit(call, call.outgoing(), error)),
+        Err(error @ CallError::TimedOut { .. }) => Err(Fault::timed_out(error)),
+        Err(error) => Err(Fault::refused(with_sources(&error))),
+    }
+}
+
+/// `broadcast ACTION [JSON]`
+pub(super) async fn broadcast(call: &Call<'_>) -> Result<Output, Fault> {
+    call.servers_only("say `send`")?;
+    let packet = packet(call, 0, call.outgoing())?;
+    logged(call, "broadcast", &packet);
+    let result = match call.inspector().broadcast(&packet) {
+        Ok(result) => result,
+        Err(ActError::Json(error)) => return Err(misfit(call, call.outgoing(), error)),
+        Err(error) => return Err(Fault::refused(error)),
+    };
+    let mut text = format!("queued for {}", counted(result.queued));
+    if result.skipped > 0 {
+        text.push_str(&format!("; {} skipped, which take no such packets now", result.skipped));
+    }
+    if result.dropped > 0 {
+        text.push_str(&format!("; {} missed it, since their queues are full", result.dropped));
+    }
+    let json = json!({
+        "action": packet.action(), "queued": result.queued, "skipped": result.skipped, "dropped": result.dropped,
+    });
+    Ok(Output::text(text, json))
+}
+
+/// `trigger ACTION [JSON] [as ID]`
+pub(super) async fn trigger(call: &Call<'_>) -> Result<Output, Fault> {
+    let inspector = call.inspector();
+    let incoming = inspector.info().received_by(inspector.role());
+    let packet = packet(call, 0, incoming)?;
+    let as_ = match call.parsed.as_id.as_deref() {
+        Some(word) => Some(crate::console::ids::find(word, &inspector.conns())?),
+        None => None,
+    };
+    let info = find(incoming, packet.action());
+    match inspector.trigger(&packet, as_.as_ref(), call.session.operator()).await {
+        Ok(Triggered::Done) => Ok(Output::text("done", json!({"action": DONE, "data": null}))),
+        Ok(Triggered::Answer(answer)) => Ok(answered(info, &answer, false)),
+        Ok(Triggered::Items { items, end }) => Ok(streamed(info, &items, end)),
+        Err(TriggerError::Declared(error)) => Ok(answered(info, &error, true)),
+        Err(TriggerError::Json(error)) => Err(misfit(call, incoming, error)),
+        Err(error @ TriggerError::TimedOut(_)) => Err(Fault::timed_out(error)),
+        Err(error @ (TriggerError::UnknownAction { .. } | TriggerError::NeedsPeer { .. })) => Err(Fault::usage(error)),
+        Err(error) => Err(Fault::refused(error)),
+    }
+}
+
+/// `actions`
+pub(super) async fn actions(call: &Call<'_>) -> Result<Output, Fault> {
+    let mut table = Table::new(ACTIONS);
+    for action in call.inspector().snapshot().actions {
+        // Under a hundred samples, 99 in 100 is a guess.
+        let guess = if action.samples < 100 { "~" } else { "" };
+        let time = |micros: Option<f64>, guess: &str| {
+            micros.map(|micros| format!("{guess}{}", format::micros(micros))).unwrap_or_default()
+        };
+        let json = as_json(&action)?;
+        let cells = vec![
+            action.action,
+            action.direction,
+            action.packet,
+            action.reply.unwrap_or_default(),
+            format::count(action.handled),
+            format::count(action.failed),
+            time(action.p50_us, ""),
+            time(action.p99_us, guess),
+        ];
+        table.push(cells, json);
+    }
+    Ok(Output::table(table))
+}
+
+/// `schema [ACTION]`
+pub(super) async fn schema(call: &Call<'_>) -> Result<Output, Fault> {
+    let (info, role) = (call.inspector().info(), call.inspector().role());
+    let directions = [("in", info.received_by(role)), ("out", info.sent_by(role))];
+    let Some(name) = call.parsed.value(0) else {
+        let document = serde_json::from_str::<Value>(&document::write(info, ShapePolicy::Shapes));
+        let document = document.map_err(|error| Fault::refused(format!("the schema cannot be read: {error}")))?;
+        let mut text = format!("{} {:016x}\n", info.name, info.fingerprint);
+        for (direction, actions) in directions {
+            for action in actions.actions {
+                text.push_str(&format!("{direction:3} {} {}\n", action.action, action.shape()));
+            }
+        }
+        return Ok(Output::text(text, document));
+    };
+    let found = directions.map(|(direction, actions)| (direction, find(actions, name)));
+    let mut output = Output::default();
+    let mut is_known = false;
+    for (direction, action) in found {
+        let Some(action) = action else { continue };
+        is_known = true;
+        let shape = action.shape().to_string();
+        let json = json!({
+            "action": action.action, "direction": direction, "packet": action.type_name, "shape": shape,
+            "fields": fields(action.schema)
+                .map(|(name, ty, required)| json!({"name": name, "type": ty, "required": required}))
+                .collect::<Vec<_>>(),
+        });
+        let text = format!("{} ({}, {direction})\n{shape}", action.action, action.type_name);
+        output = output.and_text(text, json);
+        let listed = fields(action.schema);
+        for (name, ty, required) in listed {
+            let may = if required { "" } else { " (may be left out)" };
+            output = output.and_note(format!("  {name}: {ty}{may}"));
+        }
+    }
+    if is_known {
+        return Ok(output);
+    }
+    let all = directions.into_iter().flat_map(|(_, actions)| actions.actions).map(|action| action.action);
+    Err(Fault::usage(format!("no action \"{name}\"{}", meant(name, all))))
+}
+
+/// The packet that is typed. What is left out is `{}` where that may fit.
+fn packet(call: &Call<'_>, index: usize, direction: &'static Direction) -> Result<Json, Fault> {
+    let action = call.parsed.value(index).unwrap_or_default();
+    let data = match (&call.parsed.data, find(direction, action)) {
+        (Some(data), _) => data.clone(),
+        (None, Some(info)) if matches!(bare(info.schema), Ty::Struct(_)) => json!({}),
+        (None, _) => Value::Null,
+    };
+    Ok(Json::new(action, data))
+}
+
+pub(in crate::console) fn find(direction: &'static Direction, action: &str) -> Option<&'static ActionInfo> {
+    direction.find(action).and_then(|id| direction.get(id))
+}
+
+/// A shape without its name.
+pub(in crate::console) fn bare(mut ty: &'static Ty) -> &'static Ty {
+    while let Ty::Named(_, inner) = ty {
+        ty = inner;
+    }
+    ty
+}
+
+/// The fields of a packet: name, type, and whether they have to be given.
+fn fields(ty: &'static Ty) -> impl Iterator<Item = (&'static str, String, bool)> {
+    let fields = if let Ty::Struct(fields) = bare(ty) { *fields } else { &[] };
+    fields.iter().map(|field| {
+        let is_option = matches!(bare(field.ty), Ty::Option(_));
+        (field.name, field.ty.to_string(), !is_option && !field.default)
+    })
+}
+
+/// An answer, which may be the error that the protocol declares.
+fn answered(info: Option<&ActionInfo>, answer: &Json, failed: bool) -> Output {
+    let json = json!({"action": answer.action(), "data": answer.data(), "failed": failed});
+    let output = Output::text(shown(info, answer), json);
+    output.exit(if failed { REFUSED } else { 0 })
+}
+
+fn shown(info: Option<&ActionInfo>, answer: &Json) -> String {
+    if answer.action() == DONE {
+        return "done".to_owned();
+    }
+    format!("{} {}", type_name(info, answer.action()), ascii(answer.data()))
+}
+
+fn streamed(info: Option<&ActionInfo>, items: &[Json], end: StreamEnd) -> Output {
+    let mut output = Output::default();
+    for item in items {
+        output = output.and_text(shown(info, item), json!({"action": item.action(), "data": item.data()}));
+    }
+    let count = items.len();
+    match end {
+        StreamEnd::Complete => output.and_text(format!("end of the stream: {count} items"), json!({"end": "complete"})),
+        StreamEnd::Cut => {
+            let text = format!("cut after {count} items: the handler would have gone on, and was stopped");
+            output.and_text(text, json!({"end": "cut"}))
+        }
+        StreamEnd::Failed(error) => {
+            let json = json!({"end": "failed", "error": error.to_string(), "exit": REFUSED});
+            output.and_text(format!("failed after {count} items: {error}"), json).exit(REFUSED)
+        }
+    }
+}
+
+/// The type's name of what answers an action.
+fn type_name<'a>(info: Option<&ActionInfo>, action: &'a str) -> &'a str {
+    let parts = match info.map(|info| info.reply) {
+        Some(ReplyInfo::Packet(part)) => [Some(part), None],
+        Some(ReplyInfo::Result(part, error)) => [Some(part), Some(error)],
+        Some(ReplyInfo::Stream { item, error }) => [Some(item), error],
+        _ => [None, None],
+    };
+    let part = parts.into_iter().flatten().find(|part| part.action == action);
+    part.map_or(action, |part| part.type_name)
+}
+
+/// Why a packet does not fit, in an operator's words.
+fn misfit(call: &Call<'_>, direction: &'static Direction, error: JsonError) -> Fault {
+    match error {
+        JsonError::UnknownAction { action, .. } => unknown(call, direction, &action),
+        JsonError::Answered { action } => Fault::usage(format!("{action} is answered: say `call`")),
+        JsonError::OneWay { action } => Fault::usage(format!("{action} has no answer: say `send`")),
+        JsonError::Streamed { action } => {
+            Fault::usage(format!("{action} is answered with a stream, which the console does not open"))
+        }
+        JsonError::Misfit { action, source } => {
+            // Of a field that is none, the error names those that there are.
+            let is_listed = matches!(source.reason(), MisfitReason::UnknownField { .. });
+            let info = find(direction, action).filter(|_| !is_listed);
+            let takes = info.map(|info| format!("; {action} takes {}", info.schema));
+            Fault::usage(format!("{action}: {source}{}", takes.unwrap_or_default()))
+        }
+        error => Fault::refused(with_sources(&error)),
+    }
+}
+
+fn unknown(call: &Call<'_>, direction: &'static Direction, action: &str) -> Fault {
+    let incoming = call.inspector().info().received_by(call.inspector().role());
+    if find(incoming, action).is_some() {
+        return Fault::usage(format!("{action} is what the other side sends: `trigger` runs its handler here"));
+    }
+    let names = direction.actions.iter().map(|info| info.action);
+    Fault::usage(format!("this side sends no action \"{action}\"{}", meant(action, names)))
+}
+
+fn meant<'a>(word: &str, among: impl Iterator<Item = &'a str> + Clone) -> String {
+    match &*nearest(word, among.clone()) {
+        [] => {
+            let some = among.take(8).collect::<Vec<_>>();
+            if some.is_empty() { String::new() } else { format!("; there are {}", some.join(", ")) }
+        }
+        nearest => format!("; nearest: {}", nearest.join(", ")),
+    }
+}
+
+fn counted_packets(count: u64) -> String {
+    if count == 1 { "1 packet".to_owned() } else { format!("{count} packets") }
+}
+
+/// Notes who has sent what, without the data.
+fn logged(call: &Call<'_>, command: &str, packet: &Json) {
+    let action = pnet_protocol::text::escape(packet.action(), 128);
+    tracing::info!(operator = %call.session.operator(), command, action, "an operator's command");
+}
+
+const ACTIONS: &[Column] = &[
+    Column { title: "ACTION", align: Align::Flexible },
+    Column { title: "DIR", align: Align::Left },
+    Column { title: "PACKET", align: Align::Flexible },
+    Column { title: "REPLY", align: Align::Flexible },
+    Column { title: "HANDLED", align: Align::Right },
+    Column { title: "FAILED", align: Align::Right },
+    Column { title: "P50", align: Align::Right },
+    Column { title: "P99", align: Align::Right },
+];
