@@ -14,9 +14,10 @@ use crate::{
 pub(crate) fn actions(arguments: &Actions, output: &Output) -> Result<Exit, Failure> {
     runtime::until_ctrl_c(async {
         let (client, _inbox) = arguments.target.connect(arguments.target.connect_timeout).await?;
+        let width = width(&client);
         for direction in [Direction::ToServer, Direction::ToClient] {
             for action in client.actions(direction) {
-                output.event(&event(direction, &action), || line(output, direction, &action, width(&client)))?;
+                print(output, direction, &action, width)?;
             }
         }
         client.close().await;
@@ -29,27 +30,36 @@ pub(crate) fn schema(arguments: &Schema, output: &Output) -> Result<Exit, Failur
     runtime::until_ctrl_c(async {
         let (client, _inbox) = arguments.target.connect(arguments.target.connect_timeout).await?;
         match &arguments.action {
-            None => {
-                // It comes from the server, and is read as JSON first, so that it can be shown.
-                let schema: Value = serde_json::from_str(&client.schema())
-                    .map_err(|_| Failure::refused("the server's schema is no JSON"))?;
-                output.write(&(text::json(&schema) + "\n"))?;
-            }
-            Some(name) => {
-                let found = client.action(Direction::ToClient, name).map(|action| (Direction::ToClient, action));
-                let found = match client.action(Direction::ToServer, name) {
-                    Some(action) => (Direction::ToServer, action),
-                    None => match found {
-                        Some(found) => found,
-                        None => (Direction::ToServer, packet::action(&client, name)?),
-                    },
-                };
-                let (direction, action) = found;
-                output.event(&event(direction, &action), || described(output, direction, &action))?;
-            }
+            None => print_schema(&client, output)?,
+            Some(name) => describe(&client, name, output)?,
         }
         client.close().await;
         Ok(Exit::DONE)
+    })
+}
+
+/// Prints an action in a line of a table.
+pub(crate) fn print(output: &Output, direction: Direction, action: &Action, width: usize) -> Result<(), Failure> {
+    output.event(&event(direction, action), || line(output, direction, action, width))
+}
+
+/// Prints all of the schema as JSON.
+pub(crate) fn print_schema(client: &Client, output: &Output) -> Result<(), Failure> {
+    // It comes from the server: read as JSON, it can be escaped.
+    let schema: Value =
+        serde_json::from_str(&client.schema()).map_err(|_| Failure::refused("the server's schema is no JSON"))?;
+    output.write(&(text::json(&schema) + "\n"))
+}
+
+/// Prints an action and its fields, whoever sends it; both, if both sides have one of that name.
+pub(crate) fn describe(client: &Client, name: &str, output: &Output) -> Result<(), Failure> {
+    let directions = [Direction::ToServer, Direction::ToClient];
+    let mut found = directions.into_iter().filter_map(|direction| Some((direction, client.action(direction, name)?)));
+    let Some(first) = found.next() else {
+        return packet::action(client, name).map(drop);
+    };
+    [first].into_iter().chain(found).try_for_each(|(direction, action)| {
+        output.event(&event(direction, &action), || described(output, direction, &action))
     })
 }
 
@@ -60,13 +70,13 @@ pub(crate) fn width(client: &Client) -> usize {
 }
 
 /// An action in a line of a table.
-pub(crate) fn line(output: &Output, direction: Direction, action: &Action, width: usize) -> String {
+fn line(output: &Output, direction: Direction, action: &Action, width: usize) -> String {
     let name = output.paint(Style::Bold, &format!("{:width$}", text::escape(action.action())));
     format!("{name}  {:10}  {}", how(direction, action.kind()), text::escape(&shape(action)))
 }
 
 /// An action and its fields.
-pub(crate) fn described(output: &Output, direction: Direction, action: &Action) -> String {
+fn described(output: &Output, direction: Direction, action: &Action) -> String {
     let mut lines = vec![line(output, direction, action, 0)];
     let fields = action.fields();
     let width = fields.iter().map(|field| field.name.chars().count()).max().unwrap_or(0).min(MAX_WIDTH);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pnet::{
-    ClosedBy, Failure as Answer, Json,
+    ClosedBy, Failure as Answer, Json, JsonStreaming,
     dynamic::{Client, Direction, Inbox, Kind, Received},
 };
 use serde_json::{Value, json};
@@ -53,22 +53,28 @@ pub(crate) fn stream(arguments: &Packet, output: &Output) -> Result<Exit, Failur
     runtime::until_ctrl_c(async {
         let (client, _inbox) = arguments.target.connect(arguments.timeout).await?;
         let packet = packet::checked(&client, &arguments.action, data, Kind::Stream)?;
-        let mut stream = client.stream(&packet);
-        let mut items: u64 = 0;
-        while let Some(item) = next(&mut stream, (items == 0).then_some(arguments.timeout)).await? {
-            items += 1;
-            output.event(&event("item", &item), || words(output, &item))?;
-        }
-        output.event(&json!({"event": "end", "items": items}), || {
-            output.paint(Style::Dim, &format!("end: {items} items"))
-        })?;
+        print_stream(client.stream(&packet), Some(arguments.timeout), output).await?;
         client.close().await;
         Ok(Exit::DONE)
     })
 }
 
+/// Prints the items of a stream until its end. The first has to come in this time.
+pub(crate) async fn print_stream(
+    mut stream: JsonStreaming,
+    timeout: Option<Duration>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut items: u64 = 0;
+    while let Some(item) = next(&mut stream, timeout.filter(|_| items == 0)).await? {
+        items += 1;
+        output.event(&event("item", &item), || words(output, &item))?;
+    }
+    output.event(&json!({"event": "end", "items": items}), || output.paint(Style::Dim, &format!("end: {items} items")))
+}
+
 /// The next item. Only the first has to come in time: a stream may be quiet.
-async fn next(stream: &mut pnet::JsonStreaming, timeout: Option<Duration>) -> Result<Option<Json>, Failure> {
+async fn next(stream: &mut JsonStreaming, timeout: Option<Duration>) -> Result<Option<Json>, Failure> {
     let item = match timeout {
         Some(after) => tokio::time::timeout(after, stream.next())
             .await

@@ -6,9 +6,11 @@
 
 mod actions;
 mod arguments;
+mod attach;
 mod call;
 mod completions;
 mod duration;
+mod editor;
 mod exit;
 mod key;
 mod load;
@@ -17,6 +19,7 @@ mod new;
 mod operator;
 mod output;
 mod packet;
+mod repl;
 mod runtime;
 mod target;
 mod text;
@@ -54,6 +57,8 @@ fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
         Command::Schema(arguments) => actions::schema(&arguments, output),
         Command::Top(arguments) => top::run(&arguments, output),
         Command::Key(arguments) => key::run(&arguments, output),
+        Command::Repl(arguments) => repl::run(&arguments, output),
+        Command::Attach(arguments) => attach::run(&arguments, output),
         Command::Load(arguments) => load::run(&arguments, output),
         Command::New(arguments) => new::run(&arguments, output),
         Command::Completions(arguments) => completions::run(arguments.shell, Arguments::command(), output),

@@ -25,7 +25,7 @@ pub(crate) enum When {
 }
 
 /// Where a command prints what it was asked for. What it has to say beside that goes to the standard error.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     json: bool,
     colour: bool,
@@ -64,6 +64,11 @@ impl Output {
     /// Whether colours are used.
     pub(crate) const fn has_colour(&self) -> bool {
         self.colour
+    }
+
+    /// The same without colours.
+    pub(crate) const fn plain(&self) -> Self {
+        Self { json: self.json, colour: false }
     }
 
     /// The text in a style, if colours are used. The text has to be harmless already.
