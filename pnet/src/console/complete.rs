@@ -102,7 +102,7 @@ fn is_option(word: &Word) -> bool {
 fn names(session: &Session, typed: &str) -> Vec<Candidate> {
     let built_in = COMMANDS.iter().flat_map(|spec| {
         let names = std::iter::once(spec.name).chain(spec.aliases.iter().copied());
-        names.map(|name| candidate(name, spec.help))
+        names.map(|name| candidate(name, spec.brief))
     });
     let own = session.shared().own.iter().map(|command| candidate(command.name(), command.help_text()));
     beginning(built_in.chain(own), typed)

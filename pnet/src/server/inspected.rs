@@ -36,7 +36,8 @@ impl Inspected for Target {
     }
 
     fn conns(&self) -> Vec<Arc<Conn>> {
-        self.hub.conns()
+        // One that has ended is there until its disconnect handler is done.
+        self.hub.conns().into_iter().filter(|conn| conn.gone().is_none()).collect()
     }
 
     #[cfg(feature = "console")]
@@ -58,7 +59,7 @@ impl Inspected for Target {
             ..About::default()
         };
         let totals = Totals {
-            connections: self.hub.conns().len() as u64,
+            connections: self.conns().len() as u64,
             memory: self.core.budget.as_ref().map_or(0, |budget| budget.used() as u64),
             ..Totals::default()
         };

@@ -47,6 +47,9 @@ fn normal_word(word: &str) -> String {
     if word == "kB" || word == "MB" {
         return "B".to_owned();
     }
+    if word.starts_with("SHA256:") {
+        return "SHA256:KEY".to_owned();
+    }
     let Some((before, after)) = word.split_once("127.0.0.1:") else { return word.to_owned() };
     let rest = after.trim_start_matches(|char: char| char.is_ascii_digit());
     format!("{before}127.0.0.1:PORT{rest}")

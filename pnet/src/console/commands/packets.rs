@@ -1,6 +1,7 @@
 //! Commands about packets: what may be said, and saying it.
 
 use pnet_protocol::{
+    dynamic::MisfitReason,
     handshake::ShapePolicy,
     json::DONE,
     protocol::{ActionInfo, Direction, ReplyInfo},
@@ -254,7 +255,10 @@ fn misfit(call: &Call<'_>, direction: &'static Direction, error: JsonError) -> F
             Fault::usage(format!("{action} is answered with a stream, which the console does not open"))
         }
         JsonError::Misfit { action, source } => {
-            let takes = find(direction, action).map(|info| format!("; {action} takes {}", info.schema));
+            // Of a field that is none, the error names those that there are.
+            let is_listed = matches!(source.reason(), MisfitReason::UnknownField { .. });
+            let info = find(direction, action).filter(|_| !is_listed);
+            let takes = info.map(|info| format!("; {action} takes {}", info.schema));
             Fault::usage(format!("{action}: {source}{}", takes.unwrap_or_default()))
         }
         error => Fault::refused(with_sources(&error)),
