@@ -26,7 +26,7 @@ use std::{
 };
 
 use pnet::{
-    Client, Dialect, Hub, Packet, action, actions,
+    CallError, Client, Dialect, Hub, Packet, action, actions,
     console::{Command, Console},
     protocol,
 };
@@ -133,7 +133,7 @@ async fn bids(market: Client<Market>, number: usize) {
     for round in 1..u32::MAX {
         let lot = u8::try_from(round as usize * (number + 1) % 8).unwrap_or_default();
         let answer = market.call(Bid { lot, pence: round * 10 + number as u32 }).await;
-        if matches!(answer, Err(error) if error.declared().is_none()) {
+        if answer.is_err_and(|error| !matches!(error, CallError::Declared(_))) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;

@@ -72,6 +72,7 @@ mod connection;
 #[cfg(feature = "console")]
 pub mod console;
 mod context;
+mod counts;
 pub mod dynamic;
 mod error;
 mod extract;

@@ -119,7 +119,7 @@ async fn no_token_is_ever_shown() {
     let id = hello["data"]["remoteToken"].as_str().expect("an id").to_owned();
     assert_ne!(token, id);
     let script = format!(
-        "list\ninfo {id}\nlist --json\ninfo {id} --json\nping {id}\npingall\nstats --json\nactions\nlimits\nschema\ntasks\n\
+        "list\ninfo {id}\nlist --json\ninfo {id} --json\npingall\nstats --json\nactions\nlimits\nschema\ntasks\n\
          info {token}\nhelp --json\ndropall\ndisconnect {id}\n"
     );
     let (said, _) = hall.run(&script).await;
