@@ -44,8 +44,10 @@ use std::{
 
 use pnet_protocol::{
     dialect::Dialect,
+    handshake::ShapePolicy,
     json::Form,
     protocol::{ProtocolInfo, Role},
+    schema::document,
 };
 
 pub use self::snapshot::{About, Action, Closes, Connection, Flow, Limit, Snapshot, Totals};
@@ -92,6 +94,12 @@ impl Inspector {
     #[cfg(feature = "console")]
     pub(crate) fn target(&self) -> &dyn Inspected {
         &*self.target
+    }
+
+    /// The protocol that is spoken, as a JSON text: see [`Protocol::schema`](crate::Protocol::schema).
+    #[must_use]
+    pub fn schema(&self) -> &'static str {
+        document::shared(self.target.info(), ShapePolicy::Shapes)
     }
 
     /// What it is doing now. It stops nobody for longer than a send does, and waits for nobody. It takes longer the more
