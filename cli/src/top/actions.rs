@@ -79,9 +79,15 @@ impl Row for Line {
         )
         .grows(1)
         .from(100),
-        Column::<Self>::left("REPLY", "reply", 12, |line, width| plain(line.reply(), width), |a, b| a.of.reply.cmp(&b.of.reply))
-            .grows(1)
-            .from(100),
+        Column::<Self>::left(
+            "REPLY",
+            "reply",
+            12,
+            |line, width| plain(line.reply(), width),
+            |a, b| a.of.reply.cmp(&b.of.reply),
+        )
+        .grows(1)
+        .from(100),
         Column::<Self>::right(
             "CALL/s",
             "rate",
@@ -89,8 +95,20 @@ impl Row for Line {
             |line, _| rate_or_dash(line.rates.handled),
             |a, b| by_number(a.rates.handled, b.rates.handled),
         ),
-        Column::<Self>::right("HANDLED", "handled", 8, |line, _| count(line.of.handled), |a, b| a.of.handled.cmp(&b.of.handled)),
-        Column::<Self>::right("FAIL", "failed", 5, |line, _| count(line.of.failed), |a, b| a.of.failed.cmp(&b.of.failed)),
+        Column::<Self>::right(
+            "HANDLED",
+            "handled",
+            8,
+            |line, _| count(line.of.handled),
+            |a, b| a.of.handled.cmp(&b.of.handled),
+        ),
+        Column::<Self>::right(
+            "FAIL",
+            "failed",
+            5,
+            |line, _| count(line.of.failed),
+            |a, b| a.of.failed.cmp(&b.of.failed),
+        ),
         Column::<Self>::right(
             "FAIL/s",
             "fail_rate",

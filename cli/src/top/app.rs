@@ -92,9 +92,11 @@ fn read_input() -> mpsc::Receiver<Event> {
         while !events.is_closed() {
             match event::poll(Duration::from_millis(250)) {
                 Ok(true) => match event::read() {
-                    Ok(event) => if events.blocking_send(event).is_err() {
-                        break;
-                    },
+                    Ok(event) => {
+                        if events.blocking_send(event).is_err() {
+                            break;
+                        }
+                    }
                     Err(_) => break,
                 },
                 Ok(false) => {}

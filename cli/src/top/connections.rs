@@ -50,8 +50,11 @@ impl Line {
     }
 
     fn marks(&self) -> String {
-        let marks: String =
-            [(self.is_queueing(), '!'), (self.of.suspended, 'S')].iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+        let marks: String = [(self.is_queueing(), '!'), (self.of.suspended, 'S')]
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, mark)| *mark)
+            .collect();
         if marks.is_empty() { ".".to_owned() } else { marks }
     }
 }
@@ -94,7 +97,13 @@ const WIDE: usize = 110;
 
 impl Row for Line {
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::<Self>::left("ID", "id", 6, |line, width| line.short.chars().take(width).collect(), |a, b| a.of.id.cmp(&b.of.id)),
+        Column::<Self>::left(
+            "ID",
+            "id",
+            6,
+            |line, width| line.short.chars().take(width).collect(),
+            |a, b| a.of.id.cmp(&b.of.id),
+        ),
         Column::<Self>::left(
             "ADDR",
             "addr",
@@ -120,12 +129,26 @@ impl Row for Line {
             |a, b| (&a.of.form, a.of.tls).cmp(&(&b.of.form, b.of.tls)),
         )
         .from(71),
-        Column::<Self>::left("KEY", "key", 6, |line, width| line.key_begins(width), |a, b| a.of.key.cmp(&b.of.key)).from(WIDE),
-        Column::<Self>::right("SINCE", "age", 6, |line, _| short_span(line.of.age_ms), |a, b| a.of.age_ms.cmp(&b.of.age_ms))
+        Column::<Self>::left("KEY", "key", 6, |line, width| line.key_begins(width), |a, b| a.of.key.cmp(&b.of.key))
             .from(WIDE),
-        Column::<Self>::right("IDLE", "idle", 5, |line, _| short_span(line.of.idle_ms), |a, b| a.of.idle_ms.cmp(&b.of.idle_ms))
-            .from(60),
-        Column::<Self>::right("RTTms", "rtt", 6, |line, _| line.round_trip(), |a, b| a.of.rtt_us.cmp(&b.of.rtt_us)).from(78),
+        Column::<Self>::right(
+            "SINCE",
+            "age",
+            6,
+            |line, _| short_span(line.of.age_ms),
+            |a, b| a.of.age_ms.cmp(&b.of.age_ms),
+        )
+        .from(WIDE),
+        Column::<Self>::right(
+            "IDLE",
+            "idle",
+            5,
+            |line, _| short_span(line.of.idle_ms),
+            |a, b| a.of.idle_ms.cmp(&b.of.idle_ms),
+        )
+        .from(60),
+        Column::<Self>::right("RTTms", "rtt", 6, |line, _| line.round_trip(), |a, b| a.of.rtt_us.cmp(&b.of.rtt_us))
+            .from(78),
         Column::<Self>::right(
             "IN/s",
             "in_rate",
@@ -180,8 +203,14 @@ impl Row for Line {
             |a, b| a.of.queue_bytes.cmp(&b.of.queue_bytes),
         )
         .from(WIDE),
-        Column::<Self>::right("FLY", "flight", 4, |line, _| count(line.of.in_flight), |a, b| a.of.in_flight.cmp(&b.of.in_flight))
-            .from(64),
+        Column::<Self>::right(
+            "FLY",
+            "flight",
+            4,
+            |line, _| count(line.of.in_flight),
+            |a, b| a.of.in_flight.cmp(&b.of.in_flight),
+        )
+        .from(64),
         // A program does not sort by these marks. What has one is where the queues are.
         Column::<Self>::left(
             "S",

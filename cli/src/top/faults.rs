@@ -48,7 +48,9 @@ impl Kind {
     fn of_close(code: &str) -> Option<Self> {
         match code {
             "normal" | "going-away" => None,
-            "protocol-error" | "frame-too-long" | "protocol-mismatch" | "version-unsupported" | "abuse" => Some(Self::Decode),
+            "protocol-error" | "frame-too-long" | "protocol-mismatch" | "version-unsupported" | "abuse" => {
+                Some(Self::Decode)
+            }
             "timeout" | "handshake-timeout" | "slow-consumer" => Some(Self::Timeout),
             _ => Some(Self::Close),
         }
@@ -102,10 +104,11 @@ impl Faults {
             .map(|((kind, what), total)| {
                 // A way to end that is named for the first time has just happened; in the first snapshot nobody knows when.
                 let before = if first { total } else { 0 };
-                let seen = self
-                    .seen
-                    .entry((kind, what.clone()))
-                    .or_insert_with(|| Seen { total: before, when: VecDeque::new(), last_ms: None });
+                let seen = self.seen.entry((kind, what.clone())).or_insert_with(|| Seen {
+                    total: before,
+                    when: VecDeque::new(),
+                    last_ms: None,
+                });
                 seen.look(total, now);
                 let key = format!("{} {what}", kind.word());
                 let ago_ms = seen.last_ms.map(|last| now.saturating_sub(last));
@@ -181,10 +184,13 @@ pub(crate) fn by_kind(lines: &[Line]) -> [u64; 5] {
 impl Row for Line {
     const COLUMNS: &'static [Column<Self>] = &[
         Column::<Self>::left("KIND", "kind", 8, |line, _| line.kind.word().to_owned(), |a, b| a.kind.cmp(&b.kind)),
-        Column::<Self>::left("WHAT", "what", 24, |line, width| plain(&line.what, width), |a, b| a.what.cmp(&b.what)).grows(1),
+        Column::<Self>::left("WHAT", "what", 24, |line, width| plain(&line.what, width), |a, b| a.what.cmp(&b.what))
+            .grows(1),
         Column::<Self>::right("LAST/min", "minute", 9, |line, _| count(line.minute), |a, b| a.minute.cmp(&b.minute)),
         Column::<Self>::right("IN ALL", "total", 7, |line, _| count(line.total), |a, b| a.total.cmp(&b.total)),
-        Column::<Self>::left("  LAST SEEN", "last", 14, |line, _| line.last_seen(), |a, b| b.ago().cmp(&a.ago())).from(70).descends(),
+        Column::<Self>::left("  LAST SEEN", "last", 14, |line, _| line.last_seen(), |a, b| b.ago().cmp(&a.ago()))
+            .from(70)
+            .descends(),
     ];
     const SORTED_BY: usize = 2;
 
@@ -271,7 +277,11 @@ mod tests {
     #[test]
     fn a_good_end_is_no_fault() {
         let mut snapshot = snapshot(1_000);
-        snapshot.closes.extend([closes("normal", "peer", 3), closes("going-away", "here", 1), closes("lost", "transport", 2)]);
+        snapshot.closes.extend([
+            closes("normal", "peer", 3),
+            closes("going-away", "here", 1),
+            closes("lost", "transport", 2),
+        ]);
         snapshot.actions.extend([action("say", "in", 5, 1), action("say", "out", 5, 0)]);
         let mut lines = Faults::default().look(&snapshot);
         lines.sort_by_key(|line| line.kind);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::model::{Link, LONGEST_FILTER, Mode, Model, Question, Tab, is_plain_id};
+use super::model::{LONGEST_FILTER, Link, Mode, Model, Question, Tab, is_plain_id};
 
 /// What cannot be done on the screen alone.
 #[derive(Debug, Eq, PartialEq)]

@@ -30,10 +30,28 @@ impl Line {
 
 impl Row for Line {
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::<Self>::left("LIMIT", "name", 16, |line, width| plain(&line.of.name, width), |a, b| a.of.name.cmp(&b.of.name))
-            .grows(1),
-        Column::<Self>::right("ALLOWED", "allowed", 8, |line, _| count(line.of.allowed), |a, b| a.of.allowed.cmp(&b.of.allowed)),
-        Column::<Self>::left("UNIT", "unit", 7, |line, width| plain(&line.of.unit, width), |a, b| a.of.unit.cmp(&b.of.unit)),
+        Column::<Self>::left(
+            "LIMIT",
+            "name",
+            16,
+            |line, width| plain(&line.of.name, width),
+            |a, b| a.of.name.cmp(&b.of.name),
+        )
+        .grows(1),
+        Column::<Self>::right(
+            "ALLOWED",
+            "allowed",
+            8,
+            |line, _| count(line.of.allowed),
+            |a, b| a.of.allowed.cmp(&b.of.allowed),
+        ),
+        Column::<Self>::left(
+            "UNIT",
+            "unit",
+            7,
+            |line, width| plain(&line.of.unit, width),
+            |a, b| a.of.unit.cmp(&b.of.unit),
+        ),
         Column::<Self>::right(
             "USED",
             "used",
@@ -98,7 +116,12 @@ mod tests {
     #[test]
     fn a_limit_that_is_nearly_used_up_is_marked() {
         let mut snapshot = snapshot(1);
-        let some = [limit("a", 100, Some(81), 0), limit("b", 100, Some(80), 0), limit("c", 0, Some(5), 0), limit("d", 9, None, 0)];
+        let some = [
+            limit("a", 100, Some(81), 0),
+            limit("b", 100, Some(80), 0),
+            limit("c", 0, Some(5), 0),
+            limit("d", 9, None, 0),
+        ];
         snapshot.limits.extend(some);
         let marked: Vec<bool> = lines(&snapshot).iter().map(Row::alarming).collect();
         assert_eq!(marked, [true, false, false, false]);

@@ -291,7 +291,13 @@ impl<R: Row> Listing for List<R> {
         let place = match self.selected.as_deref().and_then(|key| self.place_of(key)) {
             Some(place) => place.saturating_add_signed(rows),
             // The first step selects what is at the top of the screen; a leap goes where it leads.
-            None if rows.unsigned_abs() > last => if rows > 0 { last } else { 0 },
+            None if rows.unsigned_abs() > last => {
+                if rows > 0 {
+                    last
+                } else {
+                    0
+                }
+            }
             None => self.top,
         };
         self.selected = Some(self.rows[self.shown[place.min(last)]].key().to_owned());
@@ -403,7 +409,8 @@ mod tests {
     impl Row for Item {
         const COLUMNS: &'static [Column<Self>] = &[
             Column::<Self>::left("KEY", "key", 4, |row, _| row.key.to_owned(), |a, b| a.key.cmp(b.key)).grows(1),
-            Column::<Self>::right("WIDE", "wide", 5, |row, _| row.number.to_string(), |a, b| a.number.cmp(&b.number)).from(30),
+            Column::<Self>::right("WIDE", "wide", 5, |row, _| row.number.to_string(), |a, b| a.number.cmp(&b.number))
+                .from(30),
             Column::<Self>::right("N", "n", 3, |row, _| row.number.to_string(), |a, b| a.number.cmp(&b.number)),
         ];
         const SORTED_BY: usize = 2;
@@ -440,7 +447,10 @@ mod tests {
     }
 
     fn order(list: &mut List<Item>) -> String {
-        list.draw(20, 10).iter().map(|line| line.text.split_whitespace().next().unwrap_or("").to_owned() + " ").collect()
+        list.draw(20, 10)
+            .iter()
+            .map(|line| line.text.split_whitespace().next().unwrap_or("").to_owned() + " ")
+            .collect()
     }
 
     #[test]

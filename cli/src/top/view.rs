@@ -109,9 +109,8 @@ fn compact(screen: &mut Screen<'_, '_>, model: &Model, now: Instant) {
         _ => model.note(now).map(str::to_owned),
     };
     let keys = if height > 1 { 1 } else { 0 };
-    let said: Vec<String> = question
-        .map(|said| flow(width, (height - keys).saturating_sub(1), said.split(' ')))
-        .unwrap_or_default();
+    let said: Vec<String> =
+        question.map(|said| flow(width, (height - keys).saturating_sub(1), said.split(' '))).unwrap_or_default();
     let room = height - keys - said.len();
     let mut row = 0;
     for line in flow(width, room, pieces.iter().map(String::as_str)) {
@@ -321,11 +320,7 @@ fn history_line(model: &Model, width: usize, theme: Theme) -> String {
     let most = (width.saturating_sub(36) / 2).min(super::model::HISTORY);
     let ((received, highest_in), (sent, highest_out)) = (bars(|both| both.0, most), bars(|both| both.1, most));
     let rate = |highest: f64| super::text::rate(highest);
-    format!(
-        "in {received:>most$} max {:<5}  out {sent:>most$} max {:<5}",
-        rate(highest_in),
-        rate(highest_out),
-    )
+    format!("in {received:>most$} max {:<5}  out {sent:>most$} max {:<5}", rate(highest_in), rate(highest_out),)
 }
 
 /// How high a bar is. What is not zero can be seen.
