@@ -51,6 +51,7 @@
 //!   [`Arrival`], [`Refused`], [`Secret`].
 //! - Packets that relays cannot read, with the feature `sealed`: `Sealed`, `SealingKey`, `Announcement`, `Opener`.
 //! - What a running server or client is doing, with the feature `inspect`: `inspect`.
+//! - The operator's console, with the feature `console`: `console::Console`.
 //! - Without sockets: [`memory`]. Other transports: [`transport`].
 //!
 //! A dependency with another name than `pnet` needs `extern crate the_name as pnet;` at the root of the crate that uses
