@@ -22,6 +22,8 @@ pub(crate) enum News {
     Sample(Box<Snapshot>),
     /// The program cannot be seen: it has gone, or does not answer.
     Lost,
+    /// The tool is attached again.
+    Back,
     /// So many samples could not be taken in time.
     Late(u64),
     /// What a line has come to, in one line of printable ASCII.
@@ -93,6 +95,9 @@ impl Task {
             match self.attach_again().await {
                 Ok(again) => operator = again,
                 Err(Over) => break,
+            }
+            if self.tell(News::Back).await.is_err() {
+                break;
             }
         }
     }

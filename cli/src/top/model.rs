@@ -149,10 +149,7 @@ impl Model {
 
     /// Takes in what the server has sent.
     pub(crate) fn apply(&mut self, snapshot: &Snapshot, now: Instant) {
-        if matches!(self.link, Link::Lost(_)) {
-            self.say("attached again".to_owned(), now);
-        }
-        self.link = Link::Live;
+        self.regain(now);
         if self.before.as_ref().is_some_and(|before| before.restarted(snapshot)) {
             (self.before, self.older, self.counted) = (None, None, Faults::default());
             self.history.clear();
@@ -221,6 +218,14 @@ impl Model {
             if matches!(self.mode, Mode::Ask(_)) {
                 self.mode = Mode::Table;
             }
+        }
+    }
+
+    /// The server can be seen again.
+    pub(crate) fn regain(&mut self, now: Instant) {
+        if matches!(self.link, Link::Lost(_)) {
+            self.link = Link::Live;
+            self.say("attached again".to_owned(), now);
         }
     }
 
