@@ -113,6 +113,8 @@ pub(crate) struct Model {
     older: Option<Before>,
 }
 
+/// The most connections that are shown. The program sorts before it cuts.
+pub(crate) const MOST_ROWS: usize = 1000;
 /// How many samples the history holds.
 pub(crate) const HISTORY: usize = 60;
 /// The longest filter.
@@ -173,7 +175,7 @@ impl Model {
         self.limits.replace(limits::lines(snapshot));
         self.faults.replace(self.counted.look(snapshot));
         // The filter is the server's work, too, and what it cuts has not gone.
-        let whole = snapshot.connections.len() as u64 >= snapshot.totals.connections;
+        let whole = self.connections.filter().is_empty() && snapshot.connections.len() < MOST_ROWS;
         if let Some(moved) = moved {
             self.say(moved_note(&moved, whole), now);
         }
@@ -359,8 +361,9 @@ mod tests {
         let (mut model, now) = (model(), Instant::now());
         model.apply(&with(1_000, &[("aaaa", 0)]), now);
         model.list_mut().move_by(1);
-        let mut cut = with(2_000, &[("bbbb", 0)]);
-        cut.totals.connections = 5;
+        let ids: Vec<String> = (0..MOST_ROWS).map(|nth| format!("b{nth:05}")).collect();
+        let many: Vec<(&str, u64)> = ids.iter().map(|id| (id.as_str(), 0)).collect();
+        let cut = with(2_000, &many);
         model.apply(&cut, now);
         assert_eq!(model.note(now), Some("aaaa has gone, or is not among those shown; nothing is selected now"));
     }
