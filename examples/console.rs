@@ -123,7 +123,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         handle.shutdown(Duration::from_secs(2)).await;
     }
     serving.await?;
-    drop(attachment);
+    attachment.close().await;
     let _ = std::fs::remove_dir(folder);
     Ok(ended.into())
 }

@@ -65,7 +65,6 @@ mod terminal;
 use std::{
     fmt,
     io::{self, IsTerminal},
-    path::Path,
     sync::Arc,
 };
 
@@ -106,7 +105,7 @@ struct Shared {
 impl Shared {
     /// What the program is called.
     fn title(&self) -> &str {
-        self.name.as_deref().unwrap_or(self.inspector.info().name)
+        self.name.as_deref().unwrap_or_else(|| self.inspector.info().name)
     }
 }
 
@@ -224,7 +223,7 @@ impl Console {
     ///
     /// Dropped before it is ready, nothing is bound.
     #[cfg(unix)]
-    pub async fn listen(&self, path: impl AsRef<Path>) -> Result<Attachment, BindError> {
+    pub async fn listen(&self, path: impl AsRef<std::path::Path>) -> Result<Attachment, BindError> {
         self.check(path.as_ref().display())?;
         serve::unix(&self.shared, path.as_ref()).await
     }

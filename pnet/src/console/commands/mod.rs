@@ -6,6 +6,7 @@ mod packets;
 mod running;
 mod session;
 mod statistics;
+mod streams;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -263,7 +264,7 @@ pub(super) static COMMANDS: &[Spec] = &[
         name: "call",
         params: &[ID, required("ACTION", Kind::Action(Way::Call)), DATA],
         brief: "sends, and shows the answer",
-        help: "Sends a packet, and shows what the other side answers.",
+        help: "Sends a packet, and shows what the other side answers; of a stream, 100 items or what comes in 5 s.",
         example: "call 7f3a CONFIRM {\"text\": \"ready?\"}",
         run: |call| Box::pin(packets::call(call)),
         ..PLAIN
