@@ -65,6 +65,8 @@ pub(crate) struct Details {
 /// Whether the server can be seen.
 #[derive(Debug)]
 pub(crate) enum Link {
+    /// The first sample is on its way.
+    Waiting,
     Live,
     /// Not since then.
     Lost(Instant),
@@ -139,7 +141,7 @@ impl Model {
             faults: List::new(),
             counted: Faults::default(),
             mode: Mode::Table,
-            link: Link::Live,
+            link: Link::Waiting,
             paused: false,
             lost_samples: 0,
             note: None,
@@ -152,6 +154,7 @@ impl Model {
     /// Takes in what the server has sent.
     pub(crate) fn apply(&mut self, snapshot: &Snapshot, now: Instant) {
         self.regain(now);
+        self.link = Link::Live;
         if self.before.as_ref().is_some_and(|before| before.restarted(snapshot)) {
             (self.before, self.older, self.counted) = (None, None, Faults::default());
             self.history.clear();
@@ -215,7 +218,7 @@ impl Model {
 
     /// The server cannot be seen.
     pub(crate) fn lose(&mut self, now: Instant) {
-        if matches!(self.link, Link::Live) {
+        if !matches!(self.link, Link::Lost(_)) {
             self.link = Link::Lost(now);
             if matches!(self.mode, Mode::Ask(_)) {
                 self.mode = Mode::Table;

@@ -163,7 +163,7 @@ impl Screen<'_, '_> {
         let (before, after) = line.split_once(&state).unwrap_or((line.as_str(), ""));
         let style = match (&model.link, model.paused) {
             (Link::Lost(_), _) | (_, true) => self.theme.urgent(),
-            (Link::Live, false) => self.theme.good(),
+            (Link::Live | Link::Waiting, false) => self.theme.good(),
         };
         let plain = if self.dim { self.theme.dim(Style::new()) } else { self.theme.bold() };
         let state = if line.len() == before.len() { String::new() } else { state };
@@ -242,6 +242,7 @@ impl Screen<'_, '_> {
 fn state(model: &Model, now: Instant) -> String {
     match model.link {
         Link::Lost(since) => format!("LOST {}s, retrying", now.saturating_duration_since(since).as_secs()),
+        Link::Waiting => "WAITING".to_owned(),
         Link::Live if model.paused => "PAUSED".to_owned(),
         Link::Live if model.about.draining => "DRAINING".to_owned(),
         Link::Live => "LIVE".to_owned(),
