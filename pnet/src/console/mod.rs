@@ -161,9 +161,11 @@ impl Console {
     /// not wait for: a program whose `main` returns ends, also while the operator has not typed anything. What the thread
     /// has read and nobody took by then is lost.
     ///
+    /// It does not notice that the program has ended what it looks into by itself: then wait for both.
+    ///
     /// # Errors
     ///
-    /// The streams' own; of kind [`InvalidInput`](io::ErrorKind::InvalidInput) if two commands have one name.
+    /// The streams' own, but that nobody reads any more ends it in good order; of kind [`InvalidInput`](io::ErrorKind::InvalidInput) if two commands have one name.
     ///
     /// # Cancel safety
     ///

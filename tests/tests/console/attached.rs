@@ -30,6 +30,18 @@ async fn an_operator_is_told_who_is_there() {
 }
 
 #[tokio::test]
+async fn what_is_no_console_is_told_from_one() {
+    let folder = super::hall::Folder::new();
+    let acceptor = pnet::transport::unix::UnixAcceptor::bind(folder.file("server")).await.expect("bound");
+    let server = pnet::serve(super::hall::TalksServer, super::hall::Room::default()).listen(acceptor);
+    let error = attach::unix(folder.file("server")).await.expect_err("it speaks something else");
+    assert!(error.to_string().contains("`Talks` here and `PnetConsole` there"), "{error}");
+    drop(server);
+    let error = attach::unix(folder.file("nothing")).await.expect_err("nobody is there");
+    assert!(error.to_string().contains("nothing"), "{error}");
+}
+
+#[tokio::test]
 async fn operators_do_not_disturb_each_other() {
     let hall = Hall::open().await;
     let one = attach::unix(hall.path()).await.expect("attached");

@@ -42,7 +42,6 @@ send NATIVE SAY {"text": "hello"}
 send NATIVE NOTICE {"text": "hello"
 call TLS READY {"text": "are you?"}
 call NATIVE ECHO {"to": 3}
-call JSON ECHO {"to": 200}
 call JSON ECHO {"too": 200}
 send JSON ECHO {"to": 3}
 call JSON NOTICE {"text": "hello"}
