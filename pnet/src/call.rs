@@ -16,6 +16,7 @@ use crate::{
     asking::{Asking, failed},
     buffers,
     connection::{AnswerBytes, CallState, Conn, Enqueued, Payload, SHORT_LEN, Short, Told, waiting, wake},
+    counts::Which,
     error::{CallError, Closed, SendError, TrySendError, TrySendReason},
     json::JsonError,
     reconnect::Route,
@@ -43,6 +44,7 @@ use tokio::time::Sleep;
 pub struct Sending {
     conn: Arc<Conn>,
     frame: Result<Vec<u8>, Option<Box<SendError>>>,
+    which: Which,
     when_full: WhenFull,
     route: Route,
     /// There once it could not be queued at once.
@@ -65,7 +67,7 @@ impl Sending {
         let action = conn.action(id);
         let frame = packet_frame::<T, K>(conn.dialect, action, id, packet)
             .map_err(|error| Some(Box::new(SendError::Encode(error))));
-        Self { conn, frame, when_full: action.when_full, route, wait: None }
+        Self { conn, frame, which: Which::new(id), when_full: action.when_full, route, wait: None }
     }
 }
 
@@ -75,10 +77,10 @@ impl Sending {
         conn: Arc<Conn>,
         route: Route,
         frame: Result<Vec<u8>, JsonError>,
-        when_full: WhenFull,
+        (which, when_full): (Which, WhenFull),
     ) -> Self {
         let frame = frame.map_err(|error| Some(Box::new(error.into())));
-        Self { conn, frame, when_full, route, wait: None }
+        Self { conn, frame, which, when_full, route, wait: None }
     }
 
     /// The packet is queued: its buffer is free.
@@ -118,7 +120,7 @@ impl Future for Sending {
         }
         // How most packets go: what is gone takes none, so this has the right connection.
         if let Ok(frame) = &this.frame {
-            let taken = this.conn.out().packet_now(frame);
+            let taken = this.conn.out().packet_now(this.which, frame);
             if let Some(waker) = taken {
                 wake(waker);
                 this.give_back();
@@ -144,7 +146,7 @@ impl Future for Sending {
                 wake(waker);
                 return Poll::Pending;
             }
-            match out.packet(frame) {
+            match out.packet(this.which, frame) {
                 Enqueued::Taken(waker) => break waker,
                 Enqueued::Full if this.when_full == WhenFull::DropNew => return Poll::Ready(Err(SendError::Full)),
                 Enqueued::Full if this.when_full == WhenFull::Disconnect => {
@@ -385,7 +387,7 @@ pub(crate) fn try_send<T, K: OneWay<T>>(conn: &Conn, id: u16, packet: T) -> Resu
             drop(out);
             return failed(packet, SendError::Disconnected(closed));
         }
-        out.packet(&frame)
+        out.packet(Which::new(id), &frame)
     };
     buffers::give(frame);
     match enqueued {

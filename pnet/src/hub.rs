@@ -17,6 +17,7 @@ use pnet_protocol::{
 use crate::{
     call::packet_frame,
     connection::{Conn, Enqueued, SharedFrame, registry::Registry, wake},
+    counts::Which,
     error::{Closed, ClosedBy, SendError},
     info::PeerInfo,
     json::{Json, JsonError},
@@ -224,7 +225,7 @@ impl<P: Phase> Hub<P> {
         let mut error = None;
         let info = <P::Protocol as Protocol>::INFO.server.get(T::ID);
         let when_full = info.map_or(WhenFull::Wait, |info| info.when_full);
-        let result = deliver(&self.peers(), Peer::conn, when_full, wanted, |conn| {
+        let result = deliver(&self.peers(), Peer::conn, (Which::new(T::ID), when_full), wanted, |conn| {
             packet_frame::<T, T::Kind>(conn.dialect, conn.action(T::ID), T::ID, packet)
                 .inspect_err(|error| tracing::error!(%error, dialect = %conn.dialect, "a broadcast cannot be encoded"))
                 .map_err(|refused| error = Some(refused))
@@ -296,15 +297,20 @@ impl HubCore {
         self.list().values().map(Arc::clone).collect()
     }
 
+    #[cfg(feature = "inspect")]
+    pub(crate) fn len(&self) -> usize {
+        self.list().len()
+    }
+
     /// Sends a packet of the protocol that was made at run time to every connection.
     pub(crate) fn broadcast_json(&self, info: &'static ProtocolInfo, packet: &Json) -> Result<Broadcast, JsonError> {
         // Whether it fits does not depend on who is there.
         let mut native = Some(packet.frame(info, &info.server, Dialect::Native)?);
-        let when_full = packet.when_full(info, &info.server)?;
+        let rule = packet.rule(info, &info.server)?;
         Ok(deliver(
             &self.conns(),
             |conn| conn,
-            when_full,
+            rule,
             |_| true,
             |conn| match conn.dialect {
                 Dialect::Native => native.take(),
@@ -325,7 +331,7 @@ impl HubCore {
 fn deliver<T>(
     targets: &[T],
     conn_of: impl Fn(&T) -> &Arc<Conn>,
-    when_full: WhenFull,
+    (which, when_full): (Which, WhenFull),
     wanted: impl Fn(&T) -> bool,
     mut encode: impl FnMut(&Conn) -> Option<Vec<u8>>,
 ) -> Broadcast {
@@ -338,7 +344,7 @@ fn deliver<T>(
         }
         let conn = conn_of(target);
         let place = &mut frames[usize::from(conn.dialect != Dialect::Native)];
-        let Some(frame) = place.get_or_insert_with(|| encode(conn).map(SharedFrame::new)) else {
+        let Some(frame) = place.get_or_insert_with(|| encode(conn).map(|frame| SharedFrame::new(which, frame))) else {
             result.dropped += 1;
             continue;
         };

@@ -26,6 +26,7 @@ use crate::{
         lanes::{Arrived, Ended, Job, JobKind, Ran, panicked},
     },
     context::Meta,
+    counts::Stopwatch,
     error::{Closed, Refused},
     stream::{StreamId, StreamSender},
 };
@@ -103,6 +104,7 @@ impl Items {
     fn finish_current(&mut self) {
         if let Some(item) = self.current.take() {
             if let JobKind::OneWay { frame_len } = item.job.kind {
+                item.job.timed.stop(item.job.action, &item.conn.trace);
                 item.conn.packet_finished(frame_len);
             }
             buffers::give(item.payload);
@@ -177,6 +179,8 @@ pub struct Asked {
     /// The stream that the call opened.
     stream: Option<StreamId>,
     action: &'static str,
+    number: u16,
+    timed: Stopwatch,
 }
 
 impl Asked {
@@ -185,7 +189,7 @@ impl Asked {
             JobKind::Call { id } => Some((Arc::clone(conn), id, job.to.clone())),
             _ => None,
         };
-        Self { due, stream: job.meta.stream, action: job.meta.action }
+        Self { due, stream: job.meta.stream, action: job.meta.action, number: job.action, timed: job.timed }
     }
 
     /// Where the answer goes, while it is due; with the stream that the call opened.
@@ -195,10 +199,12 @@ impl Asked {
 
     pub(crate) fn answer(&mut self, outcome: &Result<Verdict, Failure>, payload: &[u8]) {
         let Some((conn, id, to)) = self.due.take() else { return };
-        if let Err(failure) = outcome
-            && failure.code() == code::INTERNAL
-        {
-            tracing::error!(action = self.action, failure = %failure.log_text(), "a call in an inbox failed");
+        self.timed.stop(self.number, &conn.trace);
+        if let Err(failure) = outcome {
+            conn.trace.failed(self.number);
+            if failure.code() == code::INTERNAL {
+                tracing::error!(action = self.action, failure = %failure.log_text(), "a call in an inbox failed");
+            }
         }
         // First the place, then the answer: who has the answer may use the place.
         if self.stream.is_some() {
@@ -243,7 +249,7 @@ pub(crate) struct Typed<P>(PhantomData<fn() -> P>);
 
 impl<P: Receive<ClientSide>> Reads for Typed<P> {
     fn read(conn: &Conn, action: u16, payload: &[u8]) -> Result<(), Failure> {
-        let nobody = Asked { due: None, stream: None, action: "" };
+        let nobody = Asked { due: None, stream: None, action: "", number: action, timed: Stopwatch::NONE };
         P::decode(action, conn.dialect.codec_override(), payload, nobody)
             .map(drop)
             .map_err(|error| Failure::malformed(&error))

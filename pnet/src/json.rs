@@ -17,6 +17,7 @@ use crate::{
     buffers,
     call::{Calling, Sending},
     connection::Conn,
+    counts::Which,
     error::CallError,
     reconnect::Route,
     stream::{JsonStreaming, Streaming},
@@ -179,18 +180,18 @@ pub enum JsonError {
 
 impl Json {
     pub(crate) fn sending(&self, conn: Arc<Conn>, route: Route) -> Sending {
-        let when_full = self.when_full(conn.info, conn.outgoing()).unwrap_or_default();
+        let rule = self.rule(conn.info, conn.outgoing()).unwrap_or_else(|_| (Which::new(0), WhenFull::default()));
         let frame = self.frame(conn.info, conn.outgoing(), conn.dialect);
-        Sending::dynamic(conn, route, frame, when_full)
+        Sending::dynamic(conn, route, frame, rule)
     }
 
-    /// What becomes of the packet if the queue is full.
-    pub(crate) fn when_full(
+    /// Which packet it is, and what becomes of it if the queue is full.
+    pub(crate) fn rule(
         &self,
         protocol: &'static ProtocolInfo,
         outgoing: &'static Direction,
-    ) -> Result<WhenFull, JsonError> {
-        self.find(protocol, outgoing).map(|(_, info)| info.when_full)
+    ) -> Result<(Which, WhenFull), JsonError> {
+        self.find(protocol, outgoing).map(|(id, info)| (Which::new(id), info.when_full))
     }
 
     /// The one-way packet as it waits to be written.

@@ -50,6 +50,7 @@
 //! - Who is at the other end: `Identity`, `Certificates`, [`Fingerprint`], [`TlsPolicy`]; as a person: [`Credentials`],
 //!   [`Arrival`], [`Refused`], [`Secret`].
 //! - Packets that relays cannot read, with the feature `sealed`: `Sealed`, `SealingKey`, `Announcement`, `Opener`.
+//! - The operator's console, with the feature `console`: `console::Console`; what it looks at, with `inspect`: `inspect::Snapshot`.
 //! - Without sockets: [`memory`]. Other transports: [`transport`].
 //!
 //! A dependency with another name than `pnet` needs `extern crate the_name as pnet;` at the root of the crate that uses
@@ -72,6 +73,7 @@ mod connection;
 #[cfg(feature = "console")]
 pub mod console;
 mod context;
+mod counts;
 pub mod dynamic;
 mod error;
 mod extract;

@@ -46,6 +46,7 @@ use crate::{
     config,
     connection::{lanes::Pool, registry::Roll},
     context::Shared,
+    counts::Counts,
     error::{BindError, Refused},
     extract::Serves,
     hub::{Hub, HubCore},
@@ -108,6 +109,8 @@ struct ServerConfig {
     plaintext_on_network: bool,
     tls: ServerTls,
     clients: Clients,
+    #[cfg(feature = "inspect")]
+    person: inspected::Person,
 }
 
 /// Which dialects are spoken.
@@ -349,21 +352,24 @@ impl<S: Service> ServerBuilder<S> {
         let grace = self.config.grace;
         let acceptor = Arc::new(Acceptor::new(&self.config.tls));
         let shared = Arc::new(Shared { state: self.state, hub: Arc::clone(&self.hub), pool: Pool::new() });
+        #[cfg(feature = "inspect")]
+        let counts = inspected::counts(&self.config, S::Protocol::INFO);
+        #[cfg(not(feature = "inspect"))]
+        let counts = Counts::default();
         let core = Arc::new_cyclic(|core| Core {
             come_back: OnceLock::from(self.config.come_back),
-            budget: Some(Arc::new(Budget::new(self.config.max_memory, Weak::clone(core)))),
+            budget: Some(Arc::new(Budget::new(self.config.max_memory, Weak::clone(core), counts.clone()))),
+            waiting: Arc::new(WaitingRoom::new(counts.clone())),
             runtime: OnceLock::from(Handle::current()),
             acceptor: OnceLock::from(Arc::clone(&acceptor)),
-            #[cfg(feature = "inspect")]
-            observed: OnceLock::from(inspected::Observed {
-                addr: format!("{local_addr:?}"),
-                since: std::time::Instant::now(),
-            }),
             #[cfg(feature = "console")]
             detaching: OnceLock::from(operated::Detaching::new(&shared, self.config.call_timeout)),
+            counts,
             ..Core::default()
         });
         let server = Serving::new::<S>(shared, self.config, acceptor, Arc::clone(&core));
+        #[cfg(feature = "inspect")]
+        let _ = core.observed.set(inspected::Observed::new(&local_addr, &server));
         core.tasks.spawn(server.accept(listener));
         let handle = ServerHandle { core, hub: Hub::from_core(self.hub) };
         Server { handle, local_addr, grace, closes: true }
@@ -554,6 +560,7 @@ struct Core {
     told: AtomicUsize,
     /// What the connections may hold.
     budget: Option<Arc<Budget>>,
+    counts: Counts,
     #[cfg(feature = "inspect")]
     observed: OnceLock<inspected::Observed>,
     /// What handlers that operators run without a peer need.
@@ -597,6 +604,8 @@ impl Default for ServerConfig {
             plaintext_on_network: false,
             tls: ServerTls::default(),
             clients: Clients::default(),
+            #[cfg(feature = "inspect")]
+            person: inspected::Person::default(),
         }
     }
 }

@@ -21,6 +21,11 @@ pub struct LoginGuide;
 #[doc = include_str!("../../docs/sealed.md")]
 pub struct SealedPackets;
 
+/// The programs of the page about the console.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/console.md")]
+pub struct ConsolePage;
+
 /// The README's programs, which are compiled and run as this crate's doctests; they would not be found from a published
 /// package.
 #[cfg(doctest)]

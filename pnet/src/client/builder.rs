@@ -12,7 +12,7 @@ use pnet_protocol::{
     dialect::Dialect,
     key::Fingerprint,
     limits::Limits,
-    protocol::{ClientSide, Phase, Protocol},
+    protocol::{ClientSide, Phase, Protocol, ProtocolInfo},
     secret::SecretBytes,
 };
 use tokio::time::timeout;
@@ -27,6 +27,7 @@ use crate::{
     config,
     connection::{driver::Dispatch, lanes::Pool, served::Served},
     context::{Link, Shared},
+    counts::Counts,
     error::ConnectError,
     extract::Connects,
     hub::HubCore,
@@ -115,6 +116,8 @@ pub(crate) struct ClientConfig {
     pub(crate) tls: ClientTls,
     /// Whom to trust, once that is settled; plain text if nobody was named.
     pub(crate) connector: Option<Arc<Connector>>,
+    /// What all connections have in common that are made with this.
+    pub(crate) counts: Option<Counts>,
 }
 
 impl Default for ClientConfig {
@@ -130,6 +133,7 @@ impl Default for ClientConfig {
             plaintext_credentials: false,
             tls: ClientTls::default(),
             connector: None,
+            counts: None,
         }
     }
 }
@@ -151,6 +155,26 @@ impl ClientConfig {
     pub(crate) async fn credentials(&self) -> Result<Arc<SecretBytes>, ConnectError> {
         let after = self.handshake_timeout;
         timeout(after, self.credentials.json()).await.map_err(|_| ConnectError::TimedOut { after })?
+    }
+
+    /// Where the connections are counted that are made with this, and with copies of it from now on.
+    pub(crate) fn counts(&mut self, info: &'static ProtocolInfo) -> Counts {
+        #[cfg(feature = "inspect")]
+        let new = || {
+            let timeouts = (self.handshake_timeout, self.heartbeat_ms, self.call_timeout);
+            let allowed = crate::inspect::of_connections(&self.limits, timeouts);
+            #[cfg(feature = "tls")]
+            let key = self.tls.identity.as_ref().map(crate::Identity::fingerprint);
+            #[cfg(not(feature = "tls"))]
+            let key = None;
+            Counts::new(info, pnet_protocol::protocol::Role::Client, allowed, key)
+        };
+        #[cfg(not(feature = "inspect"))]
+        let new = || {
+            let _ = info;
+            Counts::default()
+        };
+        self.counts.get_or_insert_with(new).clone()
     }
 
     /// Whether connections may leave this machine, once that is settled.

@@ -26,6 +26,7 @@ use crate::{
         driver::{Dispatch, Driver, Opening},
         join::Joining,
     },
+    counts::{Met, Trace},
     error::ConnectError,
     transport::{
         PeerAddr, Transport,
@@ -52,7 +53,7 @@ impl Dialed {
 /// be made with [`Client::opened`].
 pub(crate) async fn open(
     dialed: Dialed,
-    (config, credentials): (ClientConfig, &SecretBytes),
+    (mut config, credentials): (ClientConfig, &SecretBytes),
     info: &'static ProtocolInfo,
     dispatch: &mut (dyn FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send),
 ) -> Result<Arc<Conn>, ConnectError> {
@@ -70,16 +71,19 @@ pub(crate) async fn open(
             joining.last_words().await;
             return Err(error);
         }
-        Err(_) => return Err(ConnectError::TimedOut { after: config.handshake_timeout }),
+        Err(_) => {
+            config.counts(info).met(Met::HandshakeTimeout);
+            return Err(ConnectError::TimedOut { after: config.handshake_timeout });
+        }
     };
-    Ok(start(joining, who, (&config, info), shaken, dispatch))
+    Ok(start(joining, who, (&mut config, info), shaken, dispatch))
 }
 
 /// The same in JSON for a client that has to ask the server for its protocol. With the protocol's schema, as the server has
 /// written it.
 pub(crate) async fn open_asking(
     dialed: Dialed,
-    (config, credentials): (ClientConfig, &SecretBytes),
+    (mut config, credentials): (ClientConfig, &SecretBytes),
     dispatch: &mut (dyn FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send),
 ) -> Result<(Arc<Conn>, String), ConnectError> {
     let Secured { mut joining, who, deadline } = secure(dialed, &config, credentials).await?;
@@ -100,7 +104,7 @@ pub(crate) async fn open_asking(
         }
     };
     let shaken = json_halves(info, &config, &welcome);
-    Ok((start(joining, who, (&config, info), shaken, dispatch), text))
+    Ok((start(joining, who, (&mut config, info), shaken, dispatch), text))
 }
 
 /// A server that is known to be the right one, as far as this side cares.
@@ -132,11 +136,12 @@ async fn secure(dialed: Dialed, config: &ClientConfig, credentials: &SecretBytes
 fn start(
     joining: Joining,
     who: (PeerAddr, Option<Fingerprint>),
-    (config, info): (&ClientConfig, &'static ProtocolInfo),
+    (config, info): (&mut ClientConfig, &'static ProtocolInfo),
     (id, reader, writer, heartbeat_ms): Shaken,
     dispatch: &mut (dyn FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send),
 ) -> Arc<Conn> {
-    let conn = Conn::new(id, who, (Role::Client, info), (writer, &config.limits), config.call_timeout, None);
+    let trace = Trace::new(&config.counts(info), config.connector.is_some());
+    let conn = Conn::new(id, who, (Role::Client, info), (writer, &config.limits), config.call_timeout, None, trace);
     let opening = Opening {
         io: joining.io,
         role: Role::Client,

@@ -11,7 +11,10 @@ use pnet_protocol::{
 };
 
 use super::Conn;
-use crate::transport::PeerAddr;
+use crate::{
+    counts::{Counts, Trace},
+    transport::PeerAddr,
+};
 
 /// What a handler unwinds with that touches a peer it has not. No panic: no hook sees it, and nothing was broken.
 #[derive(Debug)]
@@ -23,7 +26,9 @@ impl Conn {
         let limits = Limits::default();
         let who = (PeerAddr::Other("an operator".to_owned()), None);
         let writer = (Writer::native(&limits), &limits);
-        let mut conn = Self::new(ConnectionId::random(), who, (Role::Server, info), writer, call_timeout, None);
+        // Nothing of it is among the server's sums.
+        let trace = Trace::new(&Counts::default(), false);
+        let mut conn = Self::new(ConnectionId::random(), who, (Role::Server, info), writer, call_timeout, None, trace);
         if let Some(conn) = Arc::get_mut(&mut conn) {
             conn.detached = true;
         }

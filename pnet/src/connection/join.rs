@@ -9,7 +9,7 @@ use std::{
 };
 
 use pnet_protocol::{
-    close::Close,
+    close::{Close, CloseCode, close_for},
     handshake::{ClientHandshake, ClientHello, HandshakeError, ServerHandshake, ServerStep, ShapePolicy, Welcomed},
     json::{self, Form, Greeting, JsonHandshake, JsonHello, JsonWelcome, SchemaAnswer, SchemaCall},
     limits::Limits,
@@ -24,7 +24,7 @@ use zeroize::Zeroize as _;
 use super::micros_now;
 use crate::{
     config,
-    error::ConnectError,
+    error::{ClosedBy, ConnectError},
     transport::{
         Transport,
         driven::{Driven, Plain},
@@ -66,6 +66,24 @@ pub(crate) enum JoinError {
     Full,
     #[error("the server is shutting down")]
     GoingAway,
+}
+
+impl JoinError {
+    /// The code that says it, and who has ended it. `None` where there is no code.
+    pub(crate) fn end(&self) -> Option<(CloseCode, ClosedBy)> {
+        Some(match self {
+            Self::Broken(_) => (CloseCode::Lost, ClosedBy::Transport),
+            Self::Handshake(HandshakeError::Ended) => (CloseCode::Lost, ClosedBy::Peer),
+            Self::Handshake(HandshakeError::Closed { code, .. }) => (*code, ClosedBy::Peer),
+            Self::Handshake(error) => (close_for(error).0, ClosedBy::Here),
+            Self::Unauthorized(_) | Self::Unlisted(_) => (CloseCode::Unauthorized, ClosedBy::Here),
+            Self::Dialect | Self::PlainText => (CloseCode::Refused, ClosedBy::Here),
+            Self::Crowded | Self::Full => (CloseCode::Overloaded, ClosedBy::Here),
+            Self::GoingAway => (CloseCode::GoingAway, ClosedBy::Here),
+            // TLS has alerts of its own.
+            Self::TlsOff | Self::Tls(_) => return None,
+        })
+    }
 }
 
 impl Joining {

@@ -22,6 +22,7 @@ use super::{Conn, ready::Ready, waiting};
 use crate::{
     buffers,
     context::{Cx, Link, Meta},
+    counts::Stopwatch,
     seldom::{Empty, Seldom},
     service::{MakeSlot, Run, Service},
     slot::Seat,
@@ -36,6 +37,7 @@ pub(crate) struct Job {
     /// Where its answer goes, or that of its fault.
     pub(crate) to: ReplyTo,
     pub(crate) meta: Meta,
+    pub(crate) timed: Stopwatch,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,7 @@ pub(crate) struct Arrived<'a> {
     pub(crate) kind: JobKind,
     pub(crate) to: &'a ReplyTo,
     pub(crate) meta: &'a Meta,
+    pub(crate) timed: Stopwatch,
     /// The read buffer's.
     pub(crate) payload: &'a [u8],
 }
@@ -181,7 +184,9 @@ impl<S: Service> Lanes<S> {
             self.waits.woken = woken;
         }
         while !self.waits.queue.is_empty() && self.waits.ordered.is_none() && self.has_place() && !self.is_held(ended) {
-            let Some((job, frame)) = self.waits.queue.pop_front() else { break };
+            let Some((mut job, frame)) = self.waits.queue.pop_front() else { break };
+            // How long it has waited for its turn is not the handler's time.
+            job.timed = job.timed.again(&self.link.conn.trace);
             self.holds -= weight(&frame);
             self.start(&job, &frame, waker, ended);
             buffers::give(frame);
@@ -269,8 +274,8 @@ impl<S: Service> Lanes<S> {
         if out.capacity() == 0 {
             out = buffers::take();
         }
-        let Job { action, kind, ref to, ref meta } = *job;
-        let arrived = Arrived { action, kind, to, meta, payload };
+        let Job { action, kind, ref to, ref meta, timed } = *job;
+        let arrived = Arrived { action, kind, to, meta, timed, payload };
         if let Ran::Ended(outcome) = self.run(&arrived, waker, &mut out) {
             ended.ended(job, outcome, &out);
         }
@@ -326,7 +331,7 @@ impl<S: Service> Lanes<S> {
                     self.waits.ordered = Some(index);
                 }
                 self.holds += weight;
-                let job = Job { action, kind, to: arrived.to.clone(), meta: meta.clone() };
+                let job = Job { action, kind, to: arrived.to.clone(), meta: meta.clone(), timed: arrived.timed };
                 self.waits.places[index] = self.seat.take().map(|seat| Running { job, seat, weight });
                 Ran::Waits
             }

@@ -51,8 +51,14 @@ pub(crate) use self::out::{
 };
 #[cfg(feature = "console")]
 pub(crate) use self::out::{Collected, Injected, MAX_RUNS, NotInjected, OperatorsAsked, Outcome};
+#[cfg(feature = "inspect")]
+pub(crate) use self::{
+    driver::{BEGUN, CANCELLATIONS, MISTAKES},
+    out::{HIGH_WATER, QUEUE_BYTES, QUEUE_PACKETS},
+};
 use crate::{
     config,
+    counts::{Sends, Trace},
     error::{Closed, ClosedBy},
     server::{Account, Budget},
     transport::PeerAddr,
@@ -72,6 +78,7 @@ pub(crate) struct Conn {
     outgoing: &'static Direction,
     pub(crate) call_timeout: Option<std::time::Duration>,
     pub(crate) counters: Counters,
+    pub(crate) trace: Trace,
     /// What all connections of the server may hold; a client has none.
     budget: Option<Arc<Budget>>,
     out: Mutex<Out>,
@@ -115,6 +122,7 @@ impl Conn {
         (writer, local): (Writer, &Limits),
         call_timeout: Option<std::time::Duration>,
         budget: Option<Arc<Budget>>,
+        trace: Trace,
     ) -> Arc<Self> {
         let account = Account::new(budget.clone());
         Arc::new(Self {
@@ -128,7 +136,8 @@ impl Conn {
             call_timeout,
             counters: Counters::default(),
             budget,
-            out: Mutex::new(Out::new(writer, local, account)),
+            out: Mutex::new(Out::new(writer, local, account, Sends::new(id, trace.counts().clone()))),
+            trace,
             touched: AtomicBool::new(false),
             news: Notify::new(),
             written: AtomicBool::new(false),
@@ -229,6 +238,7 @@ impl Conn {
             out.set_gone(&closed, &mut wakers);
             closed
         };
+        self.trace.closed(&closed);
         wakers.into_iter().for_each(Waker::wake);
         self.news.notify_waiters();
         closed

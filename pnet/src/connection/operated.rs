@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     context::Meta,
+    counts::Stopwatch,
     error::{Closed, ClosedBy},
 };
 
@@ -118,7 +119,7 @@ impl Future for Detached {
             out.take_injected()
         };
         for Injected { id, action, meta, payload } in asked.coming {
-            let job = Job { action, kind: JobKind::Operator { id }, to: ReplyTo::Nobody, meta };
+            let job = Job { action, kind: JobKind::Operator { id }, to: ReplyTo::Nobody, meta, timed: Stopwatch::NONE };
             dispatch.admit(job, &payload, task.waker(), &mut Telling(conn));
         }
         for id in asked.left {

@@ -6,6 +6,8 @@ mod operators;
 mod pings;
 mod queue;
 mod rare;
+#[cfg(feature = "inspect")]
+mod seen;
 mod streams;
 
 use std::{
@@ -33,6 +35,8 @@ use tokio::time::Instant;
 
 #[cfg(feature = "console")]
 pub(crate) use self::operators::{Asked as OperatorsAsked, Collected, Injected, MAX_RUNS, NotInjected, Outcome};
+#[cfg(feature = "inspect")]
+pub(crate) use self::queue::{QUEUE_BYTES, QUEUE_PACKETS};
 use self::{
     calls::Asked,
     pings::Pings,
@@ -44,7 +48,13 @@ pub(crate) use self::{
     streams::{Sent as SentItem, Wanted},
 };
 use super::counters::Sent;
-use crate::{buffers, config, error::Closed, seldom::Seldom, server::Account};
+use crate::{
+    buffers, config,
+    counts::{Met, Sends, Which},
+    error::Closed,
+    seldom::Seldom,
+    server::Account,
+};
 
 /// Something was finished outside of the driver.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +81,8 @@ pub(crate) struct Out {
     pub(crate) suspended: bool,
     /// Packets and calls that have gone into `buf`.
     pub(crate) sent: Sent,
+    /// The same by actions.
+    pub(crate) sends: Sends,
     /// The peer has ended its stream: it may still read, but answers nothing any more.
     deaf: Option<Arc<Closed>>,
     /// What was finished outside of the driver.
@@ -115,6 +127,7 @@ impl fmt::Debug for Out {
 
 /// A frame for many connections. One of them has to keep it before it is made to be shared.
 pub(crate) struct SharedFrame {
+    which: Which,
     frame: Vec<u8>,
     kept: Option<Bytes>,
 }
@@ -175,8 +188,8 @@ impl From<SendRefused> for Enqueued {
 }
 
 impl SharedFrame {
-    pub(crate) const fn new(frame: Vec<u8>) -> Self {
-        Self { frame, kept: None }
+    pub(crate) const fn new(which: Which, frame: Vec<u8>) -> Self {
+        Self { which, frame, kept: None }
     }
 }
 
@@ -187,7 +200,7 @@ impl Drop for SharedFrame {
 }
 
 impl Out {
-    pub(crate) fn new(writer: Writer, local: &Limits, account: Account) -> Self {
+    pub(crate) fn new(writer: Writer, local: &Limits, account: Account, sends: Sends) -> Self {
         let mut rare = Seldom::<Rare>::new();
         if writer.awaits_reading() {
             rare.reads_until = Some(Instant::now() + READING);
@@ -200,6 +213,7 @@ impl Out {
             gone: None,
             suspended: false,
             sent: Sent::default(),
+            sends,
             deaf: None,
             finished: Vec::new(),
             driver: None,
@@ -219,19 +233,20 @@ impl Out {
     }
 
     /// Takes a one-way packet, given as its whole frame.
-    pub(crate) fn packet(&mut self, frame: &[u8]) -> Enqueued {
-        self.packet_or_park(frame, None)
+    pub(crate) fn packet(&mut self, which: Which, frame: &[u8]) -> Enqueued {
+        self.packet_or_park(which, frame, None)
     }
 
     /// Takes a one-way packet if nothing is in its way, as most often: the driver's waker, if it has to be woken. `None`: nothing
     /// was done, and [`packet`](Self::packet) tells what is to be.
     #[inline]
-    pub(crate) fn packet_now(&mut self, frame: &[u8]) -> Option<Option<Waker>> {
+    pub(crate) fn packet_now(&mut self, which: Which, frame: &[u8]) -> Option<Option<Waker>> {
         let open = self.gone.is_none() && !self.suspended && self.is_direct();
         if !open || self.account.is_full() || !self.writer.packet_now(frame, self.timed, &mut self.buf) {
             return None;
         }
         self.sent.packets += 1;
+        self.sends.packet(which);
         self.settle();
         Some(self.wake_driver())
     }
@@ -243,10 +258,10 @@ impl Out {
 
     /// The same for a frame shared by many connections.
     pub(crate) fn shared_packet(&mut self, shared: &mut SharedFrame) -> Enqueued {
-        self.packet_or_park(&shared.frame, Some(&mut shared.kept))
+        self.packet_or_park(shared.which, &shared.frame, Some(&mut shared.kept))
     }
 
-    fn packet_or_park(&mut self, frame: &[u8], shared: Option<&mut Option<Bytes>>) -> Enqueued {
+    fn packet_or_park(&mut self, which: Which, frame: &[u8], shared: Option<&mut Option<Bytes>>) -> Enqueued {
         if self.suspended {
             return Enqueued::Suspended;
         }
@@ -257,21 +272,23 @@ impl Out {
             return refused.into();
         }
         if self.account.is_full() {
+            self.sends.met(Met::MaxMemory);
             return Enqueued::Full;
         }
         if self.is_direct() && self.writer.can_send_packet() {
-            self.write_packet(frame);
+            self.write_packet(which, frame);
             self.settle();
             return Enqueued::Taken(self.wake_driver());
         }
         if !self.has_room(frame.len()) {
+            self.note_full();
             return Enqueued::Full;
         }
         let (frame, shared) = match shared {
             Some(kept) => (kept.get_or_insert_with(|| self.account.share(frame)).clone(), true),
             None => (Bytes::copy_from_slice(frame), false),
         };
-        self.park(Parked { frame, shared, call: None });
+        self.park(Parked { frame, shared, which, call: None });
         Enqueued::Taken(self.wake_stopped())
     }
 
@@ -420,6 +437,7 @@ impl Out {
     }
 
     /// The driver is about to sleep, and holds so much.
+    #[inline]
     pub(crate) fn settle_driver(&mut self, held: usize) {
         self.driver_holds = held;
         self.settle();
@@ -567,6 +585,12 @@ impl Out {
         self.gone.as_ref().or(self.deaf.as_ref())
     }
 
+    /// Whether the end has begun, or has come.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn is_ending(&self) -> bool {
+        self.gone.is_some() || self.deaf.is_some() || self.rare.has_requests()
+    }
+
     /// The peer will not answer any more: fails the open calls.
     pub(crate) fn deafen(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
         self.deaf = Some(Arc::clone(closed));
@@ -582,6 +606,7 @@ impl Out {
 
     pub(crate) fn set_gone(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
         self.gone = Some(Arc::clone(closed));
+        self.sends.flush();
         // Nothing follows a close frame.
         if self.rare.is_taken() {
             self.rare.cancels.at = None;
@@ -601,9 +626,10 @@ impl Out {
     }
 
     /// Accepts a packet into the buffer. The caller has checked credit and length.
-    fn write_packet(&mut self, frame: &[u8]) {
+    fn write_packet(&mut self, which: Which, frame: &[u8]) {
         self.begin_batch();
         self.sent.packets += 1;
+        self.sends.packet(which);
         let written = self.writer.packet(frame, &mut self.buf);
         debug_assert!(written.is_ok(), "credit and length were checked: {written:?}");
         if self.writer.awaits_reading() {
@@ -682,7 +708,7 @@ fn micros_since_1970(time: SystemTime) -> i64 {
 }
 
 /// The out-buffer is not filled beyond this; what comes later is parked.
-const HIGH_WATER: usize = 64 * 1024;
+pub(crate) const HIGH_WATER: usize = 64 * 1024;
 /// New work is not started while this much waits to be written.
 const HOLD_ABOVE: usize = 1024 * 1024;
 /// Bytes of an empty out-buffer that stay with the connection: room for what is sent to many at once, when there are not

@@ -13,7 +13,7 @@
 //! # Ok(()) }
 //! ```
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use pnet_protocol::{dialect::Dialect, limits::Limits};
 
@@ -37,7 +37,7 @@ pnet_macros::actions! { pub(crate) client Attached for PnetConsole: }
 ///
 /// Dropping the future ends the attempt.
 #[cfg(unix)]
-pub async fn unix(path: impl AsRef<Path>) -> Result<Operator, ConnectError> {
+pub async fn unix(path: impl AsRef<std::path::Path>) -> Result<Operator, ConnectError> {
     let path = path.as_ref();
     let connected = crate::transport::unix::connect(path).await;
     let (io, peer) = connected.map_err(|source| ConnectError::Io { address: path.display().to_string(), source })?;

@@ -36,9 +36,8 @@ pub(super) fn complete(session: &Session, line: &str, at: usize) -> Completion {
 
 /// What may stand at the end of the line, and where it begins.
 fn candidates(session: &Session, line: &str) -> (usize, Vec<Candidate>) {
-    let mut words = Words::new(line);
     let mut before = Vec::new();
-    while let Some(word) = words.next() {
+    for word in Words::new(line) {
         // The last word is the one that is typed, unless something ends it.
         let is_typed = word.open || word.end == line.len();
         let Some((spec, index)) = next_param(session, &before) else {
@@ -102,7 +101,7 @@ fn is_option(word: &Word) -> bool {
 fn names(session: &Session, typed: &str) -> Vec<Candidate> {
     let built_in = COMMANDS.iter().flat_map(|spec| {
         let names = std::iter::once(spec.name).chain(spec.aliases.iter().copied());
-        names.map(|name| candidate(name, spec.help))
+        names.map(|name| candidate(name, spec.brief))
     });
     let own = session.shared().own.iter().map(|command| candidate(command.name(), command.help_text()));
     beginning(built_in.chain(own), typed)
@@ -170,7 +169,7 @@ pub(super) fn actions(session: &Session, way: Way) -> impl Iterator<Item = &'sta
     };
     first.iter().chain(second).filter(move |info| match way {
         Way::Send => matches!(info.reply, ReplyInfo::None),
-        Way::Call => !matches!(info.reply, ReplyInfo::None | ReplyInfo::Stream { .. }),
+        Way::Call => !matches!(info.reply, ReplyInfo::None),
         Way::Trigger | Way::Look => true,
     })
 }

@@ -65,7 +65,6 @@ mod terminal;
 use std::{
     fmt,
     io::{self, IsTerminal},
-    path::Path,
     sync::Arc,
 };
 
@@ -106,7 +105,7 @@ struct Shared {
 impl Shared {
     /// What the program is called.
     fn title(&self) -> &str {
-        self.name.as_deref().unwrap_or(self.inspector.info().name)
+        self.name.as_deref().unwrap_or_else(|| self.inspector.info().name)
     }
 }
 
@@ -162,9 +161,11 @@ impl Console {
     /// not wait for: a program whose `main` returns ends, also while the operator has not typed anything. What the thread
     /// has read and nobody took by then is lost.
     ///
+    /// It does not notice that the program has ended what it looks into by itself: then wait for both.
+    ///
     /// # Errors
     ///
-    /// The streams' own; of kind [`InvalidInput`](io::ErrorKind::InvalidInput) if two commands have one name.
+    /// The streams' own, but that nobody reads any more ends it in good order; of kind [`InvalidInput`](io::ErrorKind::InvalidInput) if two commands have one name.
     ///
     /// # Cancel safety
     ///
@@ -224,7 +225,7 @@ impl Console {
     ///
     /// Dropped before it is ready, nothing is bound.
     #[cfg(unix)]
-    pub async fn listen(&self, path: impl AsRef<Path>) -> Result<Attachment, BindError> {
+    pub async fn listen(&self, path: impl AsRef<std::path::Path>) -> Result<Attachment, BindError> {
         self.check(path.as_ref().display())?;
         serve::unix(&self.shared, path.as_ref()).await
     }

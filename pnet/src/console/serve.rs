@@ -1,9 +1,9 @@
 //! The console for those who attach: a server of pnet's own kind, with limits for a few people.
 
-use std::{any::Any, fmt, path::Path, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use pnet_macros::{action, actions};
-use pnet_protocol::{key::Fingerprint, limits::Limits};
+use pnet_protocol::limits::Limits;
 
 use super::{
     Shared, complete,
@@ -11,7 +11,7 @@ use super::{
     sample,
     session::{After, Options, Session},
 };
-use crate::{Peer, ServerBuilder, error::BindError, serve, transport::tcp::Address};
+use crate::{Peer, ServerBuilder, ServerHandle, error::BindError, serve};
 
 actions! {
     pub(crate) server ConsoleServer(Console) for PnetConsole(Session): joined, left, hello, run, complete_line, sample_now
@@ -21,7 +21,8 @@ actions! {
 #[must_use = "dropped, nobody can attach"]
 pub struct Attachment {
     address: String,
-    /// The server.
+    handle: ServerHandle<PnetConsole>,
+    /// The server, which ends when it is dropped.
     _server: Box<dyn Any + Send + Sync>,
 }
 
@@ -30,6 +31,15 @@ impl Attachment {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Lets what operators are doing finish, for a second, tells them, and ends it. When this is ready, the socket is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends it at once.
+    pub async fn close(self) {
+        self.handle.shutdown(GRACE).await;
     }
 }
 
@@ -46,22 +56,22 @@ pub(crate) struct Console {
 
 /// Listens at a Unix socket.
 #[cfg(unix)]
-pub(super) async fn unix(shared: &Arc<Shared>, path: &Path) -> Result<Attachment, BindError> {
+pub(super) async fn unix(shared: &Arc<Shared>, path: &std::path::Path) -> Result<Attachment, BindError> {
     let acceptor = crate::transport::unix::UnixAcceptor::bind(path).await?;
     let server = settings(shared).listen(acceptor);
-    Ok(Attachment { address: path.display().to_string(), _server: Box::new(server) })
+    Ok(Attachment { address: path.display().to_string(), handle: server.handle(), _server: Box::new(server) })
 }
 
 /// Listens at an address, for those whose keys are listed.
 #[cfg(feature = "tls")]
 pub(super) async fn tls(
     shared: &Arc<Shared>,
-    address: impl Address,
+    address: impl crate::transport::tcp::Address,
     identity: crate::Identity,
-    operators: impl IntoIterator<Item = Fingerprint>,
+    operators: impl IntoIterator<Item = crate::Fingerprint>,
 ) -> Result<Attachment, BindError> {
     let server = settings(shared).identity(identity).clients(operators).bind(address).await?;
-    Ok(Attachment { address: server.local_addr().to_string(), _server: Box::new(server) })
+    Ok(Attachment { address: server.local_addr().to_string(), handle: server.handle(), _server: Box::new(server) })
 }
 
 fn settings(shared: &Arc<Shared>) -> ServerBuilder<ConsoleServer> {
@@ -71,7 +81,7 @@ fn settings(shared: &Arc<Shared>) -> ServerBuilder<ConsoleServer> {
         .limits(limits)
         .max_connections(OPERATORS)
         .max_memory(MEMORY)
-        .grace(Duration::from_secs(1))
+        .grace(GRACE)
 }
 
 #[action(connect)]
@@ -160,6 +170,8 @@ fn commands(shared: &Shared) -> Vec<CommandInfo> {
     built_in.chain(own).collect()
 }
 
+/// What operators are given at the end.
+const GRACE: Duration = Duration::from_secs(1);
 /// How many operators may be attached at once.
 const OPERATORS: usize = 16;
 /// What may be held for all of them.

@@ -109,15 +109,31 @@ impl From<Ended> for ExitCode {
     }
 }
 
-/// Runs the lines of one operator.
+/// Runs the lines of one operator. Whose output goes to nobody any more has left.
 pub(super) async fn run(
+    session: &Session,
+    reader: impl AsyncRead + Unpin,
+    writer: impl AsyncWrite + Unpin,
+    terminal: &Terminal,
+) -> io::Result<Ended> {
+    let mut status = 0;
+    match run_lines(session, reader, writer, terminal, &mut status).await {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Ended::InputEnded { status }),
+        Err(error) => Err(error),
+        Ok(true) => Ok(Ended::Stopped { status }),
+        Ok(false) => Ok(Ended::InputEnded { status }),
+    }
+}
+
+/// Whether the program was told to stop. `status` is that of the first line that failed.
+async fn run_lines(
     session: &Session,
     reader: impl AsyncRead + Unpin,
     mut writer: impl AsyncWrite + Unpin,
     terminal: &Terminal,
-) -> io::Result<Ended> {
+    status: &mut u8,
+) -> io::Result<bool> {
     let mut lines = Lines::new(reader);
-    let mut status = 0;
     if terminal.interactive && !terminal.json {
         writer.write_all(greeting(session).as_bytes()).await?;
     }
@@ -133,7 +149,7 @@ pub(super) async fn run(
                 let lead = if terminal.interactive { "\n" } else { "" };
                 writer.write_all(format!("{lead}{}\n", said(&over, terminal.json)).as_bytes()).await?;
                 writer.flush().await?;
-                return Ok(Ended::Stopped { status });
+                return Ok(true);
             }
         };
         let answer = match line {
@@ -142,8 +158,8 @@ pub(super) async fn run(
             Some(Err(fault)) => Answer { text: render_fault(&fault, terminal.json), exit: USAGE, ..Answer::default() },
         };
         writer.write_all(answer.text.as_bytes()).await?;
-        if !terminal.interactive && status == 0 {
-            status = answer.exit;
+        if !terminal.interactive && *status == 0 {
+            *status = answer.exit;
         }
         match answer.after {
             After::Nothing => {}
@@ -151,12 +167,12 @@ pub(super) async fn run(
             After::Clear => {}
             After::Leave => {
                 writer.flush().await?;
-                return Ok(Ended::InputEnded { status });
+                return Ok(false);
             }
             After::Stop => {
                 writer.flush().await?;
                 session.shared().ending.stop(&session.shared().inspector);
-                return Ok(Ended::Stopped { status });
+                return Ok(true);
             }
         }
     }
@@ -164,7 +180,7 @@ pub(super) async fn run(
         writer.write_all(b"\n").await?;
     }
     writer.flush().await?;
-    Ok(Ended::InputEnded { status })
+    Ok(false)
 }
 
 /// Runs a line; a person is asked what has to be asked.

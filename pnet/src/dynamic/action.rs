@@ -3,7 +3,7 @@
 use pnet_protocol::{
     dynamic::FieldInfo,
     protocol::{ActionInfo, ReplyInfo},
-    schema::Ty,
+    schema::{Ty, document},
 };
 
 /// Who sends an action.
@@ -62,16 +62,29 @@ impl Action {
     }
 
     /// Its shape and that of its answer as text: `{x: i32} -> {ok: bool}`. A packet that goes as JSON in native frames, too, has
-    /// `json` behind it.
+    /// `json` behind it. Where shapes are not told, the names of the packets stand for them: `Step -> Stepped`.
     #[must_use]
     pub fn shape(&self) -> String {
-        self.info.shape().to_string()
+        if self.is_described() {
+            return self.info.shape().to_string();
+        }
+        let name = self.info.type_name;
+        match &self.info.reply {
+            ReplyInfo::None => name.to_owned(),
+            ReplyInfo::Packet(part) => format!("{name} -> {}", part.type_name),
+            ReplyInfo::Result(part, error) => format!("{name} -> {} or {}", part.type_name, error.type_name),
+            ReplyInfo::Stream { item, error: None } => format!("{name} -> stream {}", item.type_name),
+            ReplyInfo::Stream { item, error: Some(error) } => {
+                format!("{name} -> stream {} or {}", item.type_name, error.type_name)
+            }
+            _ => format!("{name} -> ()"),
+        }
     }
 
     /// Whether the server has told the shape. If not, its data is not checked before it is sent.
     #[must_use]
-    pub const fn is_described(&self) -> bool {
-        !matches!(self.info.schema, Ty::Opaque(_))
+    pub fn is_described(&self) -> bool {
+        !matches!(self.info.schema, Ty::Opaque(document::UNTOLD))
     }
 
     /// The fields of its data, in their order; none if it is no struct.

@@ -55,10 +55,7 @@ impl Inbox {
         let data = decode(&item.conn, info, &item.payload).ok()?;
         let call = match item.job.kind {
             JobKind::Call { .. } => Some(Responder { asked: Asked::new(&item.conn, &item.job), info }),
-            JobKind::OneWay { .. } => None,
-            // It is refused before it gets here: there is no handler to run.
-            #[cfg(feature = "console")]
-            JobKind::Operator { .. } => return None,
+            _ => None,
         };
         Some(Received { packet: Json::new(info.action, data), call })
     }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use pnet_protocol::protocol::{Phase, ProtocolInfo, Role};
 
-use super::{About, Inspect, Inspected, Inspector, Snapshot, millis, sealed::Sealed};
+use super::{About, Inspect, Inspected, Inspector, Snapshot, Totals, sealed::Sealed};
 use crate::{client::Client, connection::Conn, reconnect::Line};
 
 /// A client, without keeping its connection open.
 pub(crate) enum Watched {
     /// One connection.
     Conn(Arc<Conn>),
-    /// One after the other.
+    /// One after the other, which count together.
     Line(Arc<Line>),
 }
 
@@ -52,15 +52,28 @@ impl Inspected for Watched {
 
     fn snapshot(&self) -> Snapshot {
         let conn = self.conn();
+        let counts = conn.trace.counts();
         let about = About {
-            role: "client".to_owned(),
-            protocol: conn.info.name.to_owned(),
-            fingerprint: format!("{:016x}", conn.info.fingerprint),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
             addr: conn.addr.to_string(),
-            uptime_ms: conn.since.elapsed().map_or(0, millis),
-            ..About::default()
+            key: counts.key().map(ToString::to_string),
+            draining: conn.lock().is_ending(),
+            ..About::new(Role::Client, conn.info, counts.age())
         };
-        Snapshot { about, ..Snapshot::default() }
+        let traffic = counts.traffic(std::slice::from_ref(&conn));
+        let totals = Totals {
+            accepted: counts.joins(),
+            connections: u64::from(conn.gone().is_none()),
+            received: traffic.received,
+            sent: traffic.sent,
+            ..Totals::default()
+        };
+        Snapshot {
+            about,
+            totals,
+            actions: counts.actions(conn.info, Role::Client),
+            limits: counts.limits(|_| None),
+            closes: counts.closes(),
+            ..Snapshot::default()
+        }
     }
 }

@@ -4,18 +4,24 @@
 //! see is kept by those whom it concerns: by a connection what it has carried, by a server the rest.
 
 mod client;
+mod limits;
 mod snapshot;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use pnet_protocol::{
     dialect::Dialect,
+    json::Form,
     protocol::{ProtocolInfo, Role},
 };
 
-pub(crate) use self::client::Watched;
 pub use self::snapshot::{About, Action, Closes, Connection, Flow, Limit, Snapshot, Totals};
-use crate::connection::Conn;
+pub(crate) use self::{client::Watched, limits::of_connections};
+use crate::connection::{Conn, QUEUE_PACKETS};
 
 /// What can be looked into: a [`Server`](crate::Server) or its [`ServerHandle`](crate::ServerHandle), a
 /// [`MemoryServer`](crate::memory::MemoryServer), a [`Client`](crate::Client).
@@ -62,44 +68,80 @@ impl Inspector {
     /// What it is doing now. It stops nobody for longer than a send does.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let connections = self.target.conns().iter().map(|conn| Connection::of(conn)).collect();
-        Snapshot { connections, ..self.target.snapshot() }
+        let connections: Vec<_> = self.target.conns().iter().map(|conn| Connection::of(conn)).collect();
+        let snapshot = self.target.snapshot();
+        let totals = Totals {
+            in_flight: connections.iter().map(|connection| connection.in_flight).sum(),
+            queued: connections.iter().map(|connection| connection.queue_packets).sum(),
+            ..snapshot.totals
+        };
+        Snapshot { connections, totals, ..snapshot }
     }
 }
 
 impl fmt::Debug for Inspector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inspector").field("protocol", &self.target.info().name).finish_non_exhaustive()
+        f.debug_struct("Inspector")
+            .field("role", &self.target.role())
+            .field("protocol", &self.target.info().name)
+            .finish_non_exhaustive()
     }
 }
 
-impl Connection {
-    pub(crate) fn of(conn: &Conn) -> Self {
-        let info = crate::info::PeerInfo::of(conn);
-        let flow = |traffic: crate::info::Traffic| Flow {
-            packets: traffic.packets,
-            calls: traffic.calls,
-            bytes: traffic.bytes,
-        };
-        let form = match info.dialect {
-            Dialect::Json => "json",
-            _ => "native",
-        };
+impl About {
+    /// What is the same for both sides.
+    pub(crate) fn new(role: Role, info: &ProtocolInfo, age: Duration) -> Self {
         Self {
-            id: info.id.to_string(),
-            addr: info.addr.to_string(),
-            form: form.to_owned(),
-            key: info.key.map(|key| key.to_string()),
-            age_ms: info.since.elapsed().map_or(0, millis),
-            rtt_us: info.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
-            received: flow(info.received),
-            sent: flow(info.sent),
-            suspended: info.suspended,
+            role: match role {
+                Role::Server => "server",
+                _ => "client",
+            }
+            .to_owned(),
+            protocol: info.name.to_owned(),
+            fingerprint: format!("{:016x}", info.fingerprint),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_ms: millis(age),
+            at_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
             ..Self::default()
         }
     }
 }
 
-pub(crate) fn millis(duration: std::time::Duration) -> u64 {
+impl Connection {
+    pub(crate) fn of(conn: &Conn) -> Self {
+        let seen = conn.lock().seen();
+        let (counters, trace) = (&conn.counters, &conn.trace);
+        let form = match (conn.dialect, seen.form) {
+            (Dialect::Native, _) => "native",
+            (_, Some(Form::Old)) => "old",
+            _ => "json",
+        };
+        Self {
+            id: conn.id.to_string(),
+            addr: conn.addr.to_string(),
+            form: form.to_owned(),
+            tls: trace.is_encrypted(),
+            key: conn.key.as_ref().map(ToString::to_string),
+            person: trace.person().map(str::to_owned),
+            age_ms: conn.since.elapsed().map_or(0, millis),
+            idle_ms: millis(seen.load.heard.elapsed()),
+            rtt_us: seen.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
+            received: Flow {
+                packets: counters.packets_received.get(),
+                calls: counters.calls_received.get(),
+                bytes: counters.bytes_received.get(),
+            },
+            sent: Flow { packets: seen.sent.packets, calls: seen.sent.calls, bytes: counters.bytes_written.get() },
+            queue_packets: seen.packets as u64,
+            queue_bytes: seen.bytes as u64,
+            queue_limit: QUEUE_PACKETS as u64,
+            in_flight: seen.load.in_flight.into(),
+            awaited: seen.awaited as u64,
+            suspended: seen.suspended,
+        }
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

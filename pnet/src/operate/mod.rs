@@ -50,3 +50,6 @@ pub(crate) enum Drained {
     /// Why the client's connection is gone: what it was asked for, or what came before it.
     Client(Arc<Closed>),
 }
+
+#[cfg(test)]
+mod tests;

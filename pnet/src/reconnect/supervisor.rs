@@ -37,6 +37,9 @@ where
     Roomy: Future<Output = ()> + Send,
     Make: FnMut(Arc<Conn>) -> Box<dyn Dispatch> + Send + 'static,
 {
+    let mut plan = plan;
+    // All its connections count together.
+    plan.config.counts(<P::Protocol as Protocol>::INFO);
     let mut attempts = Attempts { plan, server, dial, make };
     let client = attempts.connect().await?;
     let conn = client.conn();

@@ -13,7 +13,7 @@ use pnet_protocol::{
     close::{Close, CloseCode},
     dialect::Dialect,
     frame::PREFACE,
-    handshake::{ServerHandshake, ShapePolicy},
+    handshake::{HandshakeError, ServerHandshake, ShapePolicy},
     id::{ConnectionId, SessionToken},
     json::{Form, JsonHello, JsonReader, JsonWriter},
     limits::agreed_heartbeat_ms,
@@ -37,7 +37,8 @@ use crate::{
         served::Served,
     },
     context::{Link, Shared},
-    error::Refused,
+    counts::{Met, Trace},
+    error::{ClosedBy, Refused},
     service::Service,
     transport::{
         Connected, Connecting, Listener, PeerAddr,
@@ -200,7 +201,10 @@ impl Serving {
         let (io, arrival) = match connected {
             Ok(Ok(connected)) => connected,
             Ok(Err(error)) => return tracing::debug!(%error, "the transport broke during its own handshake"),
-            Err(_) => return tracing::warn!("the transport's own handshake was not finished in time"),
+            Err(_) => {
+                self.core.counts.met(Met::HandshakeTimeout);
+                return tracing::warn!("the transport's own handshake was not finished in time");
+            }
         };
         self.join(io, arrival, place, deadline).await;
     }
@@ -225,13 +229,23 @@ impl Serving {
                 }
             }
             Err(JoinError::Crowded) => {
+                self.core.counts.refused(CloseCode::Overloaded, ClosedBy::Here);
                 if place.is_heard() {
                     self.excuse(&mut joining, arrival.dialect);
                     joining.say_at_once();
                 }
             }
-            Err(JoinError::Broken(error)) => tracing::debug!(%error, "the transport broke during the handshake"),
+            Err(JoinError::Broken(error)) => {
+                self.core.counts.refused(CloseCode::Lost, ClosedBy::Transport);
+                tracing::debug!(%error, "the transport broke during the handshake");
+            }
             Err(error) => {
+                if matches!(error, JoinError::Handshake(HandshakeError::TimedOut)) {
+                    self.core.counts.met(Met::HandshakeTimeout);
+                }
+                if let Some((code, by)) = error.end() {
+                    self.core.counts.refused(code, by);
+                }
                 match error {
                     JoinError::GoingAway => tracing::debug!("no connection: the server is shutting down"),
                     error => tracing::warn!(%error, "no connection"),
@@ -289,13 +303,18 @@ impl Serving {
             }
         };
         let budget = self.core.budget.clone();
+        let trace = Trace::new(&self.core.counts, arrival.encrypted);
+        #[cfg(feature = "inspect")]
+        let trace = trace.with_person(self.config.person.name(user.as_ref()));
         // A token that others could have read proves nothing later.
         let is_secret = arrival.encrypted || arrival.addr.is_local();
         let who = (arrival.addr, arrival.key);
-        let conn = Conn::new(id, who, (Role::Server, info), (writer, limits), self.config.call_timeout, budget);
+        let conn = Conn::new(id, who, (Role::Server, info), (writer, limits), self.config.call_timeout, budget, trace);
         conn.counters.bytes_received.add(joining.read);
         let Some(listed) = self.enlist(&conn) else {
             tracing::warn!("too many connections");
+            self.core.counts.met(Met::MaxConnections);
+            self.core.counts.refused(CloseCode::Overloaded, ClosedBy::Here);
             match &mut machine {
                 Some((machine, _)) => joining.refuse(machine, FULL),
                 None => joining.refuse_json(FULL),

@@ -1,7 +1,7 @@
 //! Has the service find out who a client is: how many at a time, for how long, and what a failed try costs.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use super::{accept::Serving, admission::SOON, greet::Visit, penalties::Penalties
 use crate::{
     authenticate::{Arrival, User},
     connection::join::JoinError,
+    counts::Met,
     error::Refused,
     hook::{self, Panicked},
 };
@@ -22,7 +23,7 @@ use crate::{
 /// What the clients of a server share while it is found out who they are.
 #[derive(Debug)]
 pub(super) struct Authentication {
-    at_once: Semaphore,
+    pub(super) at_once: Arc<Semaphore>,
     penalties: Mutex<Penalties>,
 }
 
@@ -44,7 +45,8 @@ enum Found {
 
 impl Authentication {
     pub(super) fn new(at_once: usize) -> Self {
-        Self { at_once: Semaphore::new(at_once.clamp(1, Semaphore::MAX_PERMITS)), penalties: Mutex::default() }
+        let at_once = Arc::new(Semaphore::new(at_once.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { at_once, penalties: Mutex::default() }
     }
 
     fn failed(&self, arrival: &Arrival) -> Duration {
@@ -69,6 +71,7 @@ impl Serving {
         }
         // Nobody is looked at in vain.
         if self.is_full() {
+            self.core.counts.met(Met::MaxConnections);
             return Err(JoinError::Full);
         }
         // It is there for a moment only, and those who ask nobody have no place for it.
@@ -89,6 +92,9 @@ impl Serving {
             Found::Refused(refused) => refused,
         };
         let delay = self.authentication.failed(arrival);
+        if !delay.is_zero() {
+            self.core.counts.met(Met::LoginDelay);
+        }
         let until = (Instant::now() + delay).min(visit.deadline);
         tokio::select! {
             biased;
@@ -105,6 +111,9 @@ impl Serving {
         visit: &Visit<'_>,
     ) -> Result<Found, JoinError> {
         let run = async {
+            if self.authentication.at_once.available_permits() == 0 {
+                self.core.counts.met(Met::MaxAuthenticating);
+            }
             // The semaphore is never closed.
             let _permit = self.authentication.at_once.acquire().await;
             // From here on nobody takes its place away. Work that a handler has put on threads for blocking work goes on when
@@ -118,9 +127,14 @@ impl Serving {
                 Ok(Ok(Ok(user))) => Found::User(user),
                 Ok(Ok(Err(refused))) => Found::Refused(refused),
                 Ok(Err(Panicked)) => Found::Fault("internal error"),
-                Err(_) => Found::Fault("finding out who this client is took too long"),
+                Err(_) => self.took_too_long(),
             }),
             () = self.core.stop.cancelled() => Err(JoinError::GoingAway),
         }
+    }
+
+    fn took_too_long(&self) -> Found {
+        self.core.counts.met(Met::HandshakeTimeout);
+        Found::Fault("finding out who this client is took too long")
     }
 }

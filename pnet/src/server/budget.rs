@@ -23,6 +23,7 @@ use super::Core;
 use crate::{
     config,
     connection::Conn,
+    counts::{Counts, Met},
     error::{Closed, ClosedBy},
 };
 
@@ -41,6 +42,7 @@ pub(crate) struct Budget {
     waiting: Mutex<Waiting>,
     core: Weak<Core>,
     runtime: Handle,
+    counts: Counts,
 }
 
 /// The drivers that wait, one waker each.
@@ -69,7 +71,7 @@ struct Shared {
 }
 
 impl Budget {
-    pub(super) fn new(bytes: usize, core: Weak<Core>) -> Self {
+    pub(super) fn new(bytes: usize, core: Weak<Core>, counts: Counts) -> Self {
         Self {
             limit: bytes.max(LEAST),
             used: AtomicUsize::new(0),
@@ -80,6 +82,7 @@ impl Budget {
             waiting: Mutex::default(),
             core,
             runtime: Handle::current(),
+            counts,
         }
     }
 
@@ -104,6 +107,9 @@ impl Budget {
     fn add(self: &Arc<Self>, bytes: usize) {
         let before = self.used.fetch_add(bytes, SeqCst);
         let now = before.saturating_add(bytes);
+        if before < self.low() && now >= self.low() {
+            self.counts.met(Met::MaxMemory);
+        }
         if before < self.low() && now >= self.low() && !self.kept.swap(true, SeqCst) {
             self.runtime.spawn(Arc::clone(self).keep());
         }
@@ -173,6 +179,7 @@ impl Budget {
         match largest {
             Some((held, conn)) => {
                 tracing::warn!(id = %conn.id, held, %closed, "the memory for connections is used up");
+                self.counts.met(Met::MaxMemory);
                 conn.cut_off(closed);
                 let _ = tokio::time::timeout(PAUSE, conn.written()).await;
             }
@@ -291,7 +298,7 @@ mod tests {
 
     use bytes::Bytes;
 
-    use super::{Account, Budget, GRAIN, LEAST};
+    use super::{Account, Budget, Counts, GRAIN, LEAST};
 
     fn account(budget: &Arc<Budget>) -> Account {
         Account::new(Some(Arc::clone(budget)))
@@ -299,7 +306,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_frame_for_ten_thousand_counts_once_until_the_last_has_written_it() {
-        let budget = Arc::new(Budget::new(LEAST, Weak::new()));
+        let budget = Arc::new(Budget::new(LEAST, Weak::new(), Counts::default()));
         let mut queues: Vec<Bytes> = vec![account(&budget).share(&[7; 1000]); 10_000];
         assert_eq!(budget.used(), 1000);
         queues.truncate(1);
@@ -310,7 +317,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_account_settles_in_large_steps_and_when_it_is_empty() {
-        let budget = Arc::new(Budget::new(LEAST, Weak::new()));
+        let budget = Arc::new(Budget::new(LEAST, Weak::new(), Counts::default()));
         let (mut one, mut other) = (account(&budget), account(&budget));
         let mut check = |held: usize, used: usize| {
             one.settle(held);

@@ -68,7 +68,7 @@ fn delay(count: u32) -> Duration {
 
 /// The first failure's; each further one doubles it.
 const FIRST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(3);
+pub(super) const LONGEST: Duration = Duration::from_secs(3);
 const MAX_DOUBLED: u32 = 8;
 /// One failure is forgotten each time that there was none for so long.
 const FORGIVEN: Duration = Duration::from_secs(30);

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config,
     connection::Conn,
+    counts::{Counts, Met},
     error::{Closed, ClosedBy},
     transport::PeerAddr,
 };
@@ -27,6 +28,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct WaitingRoom {
     inner: Mutex<Inner>,
+    counts: Counts,
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +69,17 @@ pub(crate) struct Waiting {
 }
 
 impl WaitingRoom {
+    pub(super) fn new(counts: Counts) -> Self {
+        Self { inner: Mutex::default(), counts }
+    }
+
+    /// How many have not sent a byte, and how many have not finished their handshake.
+    #[cfg(feature = "inspect")]
+    pub(super) fn len(&self) -> (usize, usize) {
+        let inner = self.inner();
+        (inner.silent.len(), inner.speaking.len())
+    }
+
     /// Takes in a transport that has not sent a byte. `None` if too many from its address wait already.
     pub(crate) fn enter(self: &Arc<Self>, addr: &PeerAddr) -> Option<Waiting> {
         let address = addr.ip().filter(|_| !addr.is_local()).map(neighbourhood);
@@ -76,6 +89,7 @@ impl WaitingRoom {
             if let Some(address) = address {
                 let count = inner.by_address.entry(address).or_default();
                 if *count >= config::HALF_OPEN_PER_ADDRESS {
+                    self.counts.met(Met::WaitingPerAddress);
                     return None;
                 }
                 *count += 1;
@@ -84,6 +98,7 @@ impl WaitingRoom {
             let number = inner.next;
             (number, admit(&mut inner.silent, number, &exit))
         };
+        self.counts.met_times(Met::WaitingSilent, evicted.len());
         evict(evicted);
         Some(Waiting { room: Arc::clone(self), number, exit, address })
     }
@@ -104,6 +119,7 @@ impl Waiting {
             }
             admit(&mut inner.speaking, self.number, &self.exit)
         };
+        self.room.counts.met_times(Met::WaitingHandshakes, evicted.len());
         evict(evicted);
     }
 

@@ -95,6 +95,11 @@ impl Window {
         self.frames.saturating_sub(self.left.frames.saturating_add(self.due_frames))
     }
 
+    /// Whether frames may come, and bytes.
+    pub const fn is_left(&self) -> (bool, bool) {
+        (self.left.frames >= 1, self.left.bytes > 0)
+    }
+
     /// Its size: frames and bytes.
     pub const fn size(&self) -> (u32, u32) {
         (self.frames, self.bytes)

@@ -47,7 +47,7 @@ impl Debug for Event<'_> {
                 .field("payload", &Hidden::of(payload))
                 .field("to", to)
                 .finish(),
-            Self::Busy { to } => f.debug_struct("Busy").field("to", to).finish(),
+            Self::Busy { to, stream } => f.debug_struct("Busy").field("to", to).field("stream", stream).finish(),
             Self::Refused { to, code, message } => {
                 f.debug_struct("Refused").field("to", to).field("code", code).field("message", message).finish()
             }

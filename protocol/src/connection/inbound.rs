@@ -56,6 +56,41 @@ pub struct Packet<'a> {
     pub frame_len: u32,
 }
 
+/// What the other side has sent that is not finished here.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct InFlight {
+    /// Calls that are open here, streams included.
+    pub calls: u32,
+    /// One-way packets.
+    pub packets: u32,
+    /// The limits that keep the other side from sending more now: a sum of the constants of this type.
+    pub full: u8,
+}
+
+impl InFlight {
+    /// In [`full`](Self::full): [`Limits::calls`].
+    pub const CALLS: u8 = 1;
+    /// In [`full`](Self::full): [`Limits::streams`].
+    pub const STREAMS: u8 = 2;
+    /// In [`full`](Self::full): [`Limits::packets`].
+    pub const PACKETS: u8 = 4;
+    /// In [`full`](Self::full): [`Limits::packet_bytes`].
+    pub const PACKET_BYTES: u8 = 8;
+
+    /// None of it, as most often.
+    pub(crate) const NOTHING: Self = Self { calls: 0, packets: 0, full: 0 };
+
+    /// `streams` of the `calls`, and what is left of the window for packets.
+    pub(crate) const fn new((calls, streams): (u32, u32), packets: u32, left: (bool, bool), limits: &Limits) -> Self {
+        let full = if calls.saturating_sub(streams) >= limits.calls { Self::CALLS } else { 0 }
+            | if streams >= limits.streams { Self::STREAMS } else { 0 }
+            | if left.0 { 0 } else { Self::PACKETS }
+            | if left.1 { 0 } else { Self::PACKET_BYTES };
+        Self { calls, packets, full }
+    }
+}
+
 /// A call that is open here.
 #[derive(Clone, Copy, Debug)]
 struct Open {
@@ -150,7 +185,7 @@ impl Inbound {
             Frame::Call { id, action, timeout_ms, payload } => {
                 let to = ReplyTo::Native(id);
                 if !self.open(id, action)? {
-                    return Ok(Event::Busy { to });
+                    return Ok(Event::Busy { to, stream: self.is_stream(action) });
                 }
                 Ok(Event::Call { id, action, timeout_ms, payload, to })
             }
@@ -229,6 +264,17 @@ impl Inbound {
         self.packets.open()
     }
 
+    /// All of it that is not finished.
+    #[inline]
+    pub fn in_flight(&self) -> InFlight {
+        let (calls, packets) = (self.calls.len(), self.packets.open());
+        if calls == 0 && packets == 0 {
+            return InFlight::NOTHING;
+        }
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+        InFlight::new((calls, self.streams), packets, self.packets.is_left(), &self.limits)
+    }
+
     /// The limits enforced here.
     pub const fn limits(&self) -> &Limits {
         &self.limits
@@ -252,7 +298,7 @@ impl Inbound {
         let Err(place) = self.place(id) else {
             return Err(Violation::DuplicateCall { id });
         };
-        let stream = self.incoming.get(action).is_some_and(|info| info.reply.is_stream());
+        let stream = self.is_stream(action);
         let free = if stream {
             self.streams < self.limits.streams
         } else {
@@ -267,6 +313,10 @@ impl Inbound {
             self.streams += u32::from(stream);
         }
         Ok(free)
+    }
+
+    fn is_stream(&self, action: u16) -> bool {
+        self.incoming.get(action).is_some_and(|info| info.reply.is_stream())
     }
 
     /// Whether no call of this id is open. Callers count upwards, as a rule.
@@ -323,6 +373,8 @@ pub enum Event<'a> {
     Busy {
         /// Where the failure goes.
         to: ReplyTo,
+        /// Whether it would have opened a stream: those have a limit of their own.
+        stream: bool,
     },
     /// An object that is no packet of this protocol. Answer it with the failure; later objects are unaffected.
     Refused {
@@ -531,7 +583,7 @@ mod tests {
         for id in [9, 3] {
             assert!(matches!(inbound.handle(call(id)), Ok(Event::Call { .. })));
         }
-        let busy = Event::Busy { to: ReplyTo::Native(5) };
+        let busy = Event::Busy { to: ReplyTo::Native(5), stream: false };
         assert_eq!(inbound.handle(call(5)), Ok(busy.clone()));
         assert_eq!(inbound.handle(call(5)), Ok(busy), "a busy call is answered at once");
         assert_eq!(inbound.open_calls(), 2);

@@ -21,7 +21,7 @@ mod reply_to;
 
 pub use self::calls::{Calls, MAX_CALLS};
 pub use self::credit::{Credit, Window};
-pub use self::inbound::{Answer, Call, Event, Inbound, Packet};
+pub use self::inbound::{Answer, Call, Event, InFlight, Inbound, Packet};
 pub use self::outbound::{Outbound, SendRefused};
 pub use self::rate::Rate;
 pub use self::reply_to::ReplyTo;

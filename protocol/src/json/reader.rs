@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     close::{CloseCode, Retry},
-    connection::{Calls, Event, ReplyTo, Violation},
+    connection::{Calls, Event, InFlight, ReplyTo, Violation},
     failure::code,
     handshake::ShapePolicy,
     id::{ConnectionId, SessionToken},
@@ -261,6 +261,21 @@ impl JsonReader {
         self.packets
     }
 
+    /// All of the other side's that is not finished here.
+    #[inline]
+    #[must_use]
+    pub fn in_flight(&self) -> InFlight {
+        if self.calls.is_empty() && self.packets == 0 {
+            return InFlight::NOTHING;
+        }
+        let calls = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        let left = (
+            self.packets < self.limits.packets.saturating_mul(UNCREDITED_PACKETS),
+            self.packet_bytes < u64::from(self.limits.packet_bytes),
+        );
+        InFlight::new((calls, self.streams), self.packets, left, &self.limits)
+    }
+
     fn event<'a>(&mut self, envelope: Envelope<'a>, len: usize) -> Result<Event<'a>, ReadError> {
         let Envelope { action, data, created, id, re, timeout, .. } = envelope;
         self.created = created;
@@ -444,7 +459,9 @@ impl JsonReader {
         let action = to.action().unwrap_or_default();
         let stream = self.incoming.get(action).is_some_and(|info| info.reply.is_stream());
         let free = if stream { self.streams < self.limits.streams } else { self.has_room() };
-        let Some(id) = (if free { self.calls.insert(to.clone()) } else { None }) else { return Event::Busy { to } };
+        let Some(id) = (if free { self.calls.insert(to.clone()) } else { None }) else {
+            return Event::Busy { to, stream };
+        };
         self.streams += u32::from(stream);
         Event::Call { id, action, timeout_ms, payload, to }
     }

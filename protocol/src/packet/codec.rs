@@ -57,6 +57,7 @@ fn written_since(start: usize, out: &[u8]) -> &[u8] {
     out.get(start..).unwrap_or_default()
 }
 
+#[inline]
 fn finish(
     action: &'static str,
     written: Result<(), Unwritten>,

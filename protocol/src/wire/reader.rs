@@ -2,7 +2,7 @@
 
 use super::ReadError;
 use crate::{
-    connection::{Call, Event, Inbound, Packet, ReplyTo},
+    connection::{Call, Event, InFlight, Inbound, Packet, ReplyTo},
     dialect::Dialect,
     frame,
     json::{Again, Form, JsonReader, Named},
@@ -186,6 +186,15 @@ impl Reader {
         match self {
             Self::Native(inbound) => inbound.packet_finished(frame_len, out),
             Self::Json(reader) => reader.packet_finished(frame_len),
+        }
+    }
+
+    /// What the other side has sent that is not finished here.
+    #[inline]
+    pub fn in_flight(&self) -> InFlight {
+        match self {
+            Self::Native(inbound) => inbound.in_flight(),
+            Self::Json(reader) => reader.in_flight(),
         }
     }
 

@@ -6,7 +6,7 @@ use pnet::{
     ConnectError,
     console::attach::{self, AttachError, RunOptions, SampleQuery},
 };
-use pnet_tests::keys;
+use pnet_tests::{keys, log::Log};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -27,6 +27,18 @@ async fn an_operator_is_told_who_is_there() {
     let greet = about.commands.iter().find(|command| command.name == "greet").expect("the program's own");
     assert_eq!((&*greet.arguments, &*greet.help), ("NAME…", "Greets somebody."));
     assert!(about.commands.iter().any(|command| command.name == "stop" && command.asks));
+}
+
+#[tokio::test]
+async fn what_is_no_console_is_told_from_one() {
+    let folder = super::hall::Folder::new();
+    let acceptor = pnet::transport::unix::UnixAcceptor::bind(folder.file("server")).await.expect("bound");
+    let server = pnet::serve(super::hall::TalksServer, super::hall::Room::default()).listen(acceptor);
+    let error = attach::unix(folder.file("server")).await.expect_err("it speaks something else");
+    assert!(error.to_string().contains("`Talks` here and `PnetConsole` there"), "{error}");
+    drop(server);
+    let error = attach::unix(folder.file("nothing")).await.expect_err("nobody is there");
+    assert!(error.to_string().contains("nothing"), "{error}");
 }
 
 #[tokio::test]
@@ -62,8 +74,8 @@ async fn a_yes_is_to_what_was_asked() {
     let late = pnet::connect(super::hall::TalksClient, ()).to(hall.server.local_addr()).await.expect("let in");
     let ran = operator.run("dropall", &RunOptions::default().confirmed(true)).await.expect("an answer");
     assert_eq!(ran.text, "4 connections disconnected\n");
-    assert!(!late.is_closed());
-    assert_eq!(hall.server.hub().len(), 1);
+    let left = operator.run("list --json", &RunOptions::default()).await.expect("an answer").text;
+    assert!(left.lines().count() == 1 && left.contains(&late.id().to_string()), "{left}");
 
     // Without a question, a yes is to whatever it is.
     let ran = operator.run("dropall", &RunOptions::default().confirmed(true)).await.expect("an answer");
@@ -223,7 +235,7 @@ async fn over_tls_only_those_who_are_listed_are_let_in() {
     let error = attach::tls(tls.address(), keys::client(), keys::stranger().fingerprint()).await;
     assert!(matches!(error, Err(ConnectError::Tls(_))), "another key than the pinned one");
 
-    drop(tls);
+    tls.close().await;
     timeout(DEADLINE, operator.closed()).await.expect("the console is closed");
 }
 
@@ -239,4 +251,35 @@ async fn what_an_operator_does_ends_when_they_go() {
     // Whatever waited is over, so that draining has nothing to wait for.
     let done = timeout(DEADLINE, hall.server.handle().shutdown(Duration::from_secs(30))).await.expect("in time");
     assert_eq!(done.calls, 0);
+}
+
+#[tokio::test]
+async fn what_operators_do_is_logged_with_who_they_are_and_without_what_they_say() {
+    let hall = Hall::open().await;
+    let operator = attach::unix(hall.path()).await.expect("attached");
+    let about = operator.about().await.expect("an answer");
+    // What is logged on this thread, where all of this runs.
+    let (log, _guard) = Log::keep();
+    for line in [
+        format!("send {} NOTICE {{\"text\": \"xyzzy\"}}", hall.ids()[0]),
+        "broadcast NOTICE {\"text\": \"xyzzy\"}".to_owned(),
+        "trigger SAY {\"text\": \"xyzzy\"}".to_owned(),
+        format!("trigger WHO_AM_I as {}", hall.ids()[0]),
+        format!("call {} READY {{\"text\": \"xyzzy\"}}", hall.ids()[0]),
+        format!("suspend {}", hall.ids()[0]),
+        format!("resume {}", hall.ids()[0]),
+        "greet xyzzy".to_owned(),
+        "log debug".to_owned(),
+        format!("disconnect {} xyzzy", hall.ids()[0]),
+        "dropall --yes".to_owned(),
+    ] {
+        let before = log.text().matches(&about.operator).count();
+        let ran = operator.run(&line, &RunOptions::default()).await.expect("an answer");
+        assert_eq!(ran.exit, 0, "{line}: {}", ran.text);
+        assert!(log.text().matches(&about.operator).count() > before, "{line} is not in the log");
+    }
+    let log = log.text();
+    for line in log.lines().filter(|line| line.contains(&about.operator)) {
+        assert!(!line.contains("xyzzy"), "{line}");
+    }
 }

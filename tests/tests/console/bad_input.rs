@@ -127,6 +127,30 @@ async fn a_command_that_waits_ends_with_its_console() {
 }
 
 #[tokio::test]
+async fn streams_are_cut_after_a_hundred_items() {
+    let hall = Hall::open().await;
+    let id = &hall.ids()[1];
+    let script = format!("call {id} ECHO {{\"to\": 200}}\ntrigger COUNT {{\"to\": 200}}\n");
+    let (said, ended) = hall.run(&script).await;
+    assert_eq!(ended.status(), 0, "{said}");
+    assert_eq!(said.matches("Number {\"n\":100}\n").count(), 2, "{said}");
+    assert_eq!(said.matches("cut after 100 items").count(), 2, "{said}");
+    assert!(!said.contains("Number {\"n\":102}"), "{said}");
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_ends_the_console() {
+    let hall = Hall::open().await;
+    let (mut here, there) = duplex(64);
+    let (reader, writer) = tokio::io::split(there);
+    let running = tokio::spawn(hall.console.clone().run_on(reader, writer, Terminal::plain()));
+    here.write_all(b"help\n").await.expect("memory");
+    drop(here);
+    let ended = timeout(DEADLINE, running).await.expect("in time").expect("no panic").expect("no error");
+    assert_eq!(ended, Ended::InputEnded { status: 0 });
+}
+
+#[tokio::test]
 async fn what_takes_long_says_how_long() {
     let hall = Hall::open().await;
     let (said, _) = hall.run("slow 600\nslow 1\n").await;

@@ -88,6 +88,12 @@ pub(crate) struct Ready {
     pub(crate) text: String,
 }
 
+/// What a server asks its clients for, many times.
+#[derive(Debug, Packet, Serialize, Deserialize)]
+pub(crate) struct Echo {
+    pub(crate) to: u8,
+}
+
 #[derive(Debug, Packet, Serialize, Deserialize)]
 pub(crate) struct Yes {
     pub(crate) text: String,
@@ -106,6 +112,7 @@ protocol! {
         server {
             Notice,
             Ready -> Yes,
+            Echo -> stream Number,
         }
     }
 }
@@ -155,8 +162,16 @@ fn ready(p: Ready) -> Yes {
     Yes { text: p.text }
 }
 
+#[action("ECHO")]
+async fn echo(p: Echo, numbers: StreamSender<Number>) -> Result<(), pnet::SendError> {
+    for n in 1..=p.to {
+        numbers.send(Number { n }).await?;
+    }
+    Ok(())
+}
+
 actions! { pub(crate) server TalksServer(Room) for Talks: say, add, who_am_i, note, wait, count }
-actions! { pub(crate) client TalksClient for Talks: notice, ready }
+actions! { pub(crate) client TalksClient for Talks: notice, ready, echo }
 
 /// A server with four clients, a console, and a socket to attach to it.
 pub(crate) struct Hall {
@@ -166,6 +181,7 @@ pub(crate) struct Hall {
     pub(crate) json: Client<Talks>,
     pub(crate) tls: Client<Talks>,
     /// Sends nothing more, and must not be sent anything but answers.
+    #[expect(dead_code, reason = "it is there")]
     pub(crate) old: TcpStream,
     pub(crate) old_id: String,
     pub(crate) attachment: Attachment,

@@ -119,10 +119,68 @@ async fn no_token_is_ever_shown() {
     let id = hello["data"]["remoteToken"].as_str().expect("an id").to_owned();
     assert_ne!(token, id);
     let script = format!(
-        "list\ninfo {id}\nlist --json\ninfo {id} --json\nping {id}\npingall\nstats --json\nactions\nlimits\nschema\ntasks\n\
+        "list\ninfo {id}\nlist --json\ninfo {id} --json\npingall\nstats --json\nactions\nlimits\nschema\ntasks\n\
          info {token}\nhelp --json\ndropall\ndisconnect {id}\n"
     );
     let (said, _) = hall.run(&script).await;
     assert!(said.contains(&id) && !said.replace(&format!("no connection \"{token}\""), "").contains(&token), "{said}");
     assert_eq!(hall.json.dialect(), Dialect::Json);
+}
+
+mod people {
+    //! A server whose clients say who they are.
+
+    use pnet::{Packet, action, actions, protocol};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Serialize, Deserialize)]
+    pub(crate) struct Login {
+        pub(crate) name: String,
+        pub(crate) password: pnet::Secret,
+    }
+
+    #[derive(Packet, Serialize, Deserialize)]
+    pub(crate) struct Hello {}
+
+    protocol! {
+        pub(crate) People {
+            credentials Login;
+            client { Hello }
+        }
+    }
+
+    pub(crate) struct User {
+        pub(crate) name: String,
+    }
+
+    #[action(authenticate)]
+    async fn who(login: Login) -> Result<User, pnet::Refused> {
+        if login.password.ct_eq("swordfish") { Ok(User { name: login.name }) } else { Err("wrong".into()) }
+    }
+
+    #[action("HELLO")]
+    fn hello(_: Hello) {}
+
+    actions! { pub(crate) server PeopleServer for People: who, hello }
+    actions! { pub(crate) client Person for People: }
+}
+
+#[tokio::test]
+async fn persons_are_shown_as_the_program_says_and_never_what_they_have_shown() {
+    use people::{Login, PeopleServer, Person, User};
+
+    let server = serve(PeopleServer, ()).person(|user: &User| user.name.clone()).bind("127.0.0.1:0").await;
+    let server = server.expect("loopback can be bound");
+    let login = Login { name: EVIL.to_owned(), password: "swordfish".into() };
+    let client = pnet::connect(Person, ()).credentials(&login).to(server.local_addr()).await.expect("let in");
+    let console = Console::new(&server);
+    for json in [false, true] {
+        let mut said = Vec::new();
+        let script = format!("list\ninfo {}\nlist --sort person\nstats\nschema\nactions\n", client.id());
+        let running = console.clone().run_on(script.as_bytes(), &mut said, Terminal::plain().json(json));
+        timeout(DEADLINE, running).await.expect("in time").expect("memory");
+        let said = String::from_utf8(said).expect("text");
+        assert!(is_harmless(&said) && said.contains("evil"), "{said:?}");
+        assert!(!said.contains("swordfish") && !said.contains("password"), "{said}");
+    }
 }

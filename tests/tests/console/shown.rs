@@ -24,7 +24,11 @@ fn normal_line(line: &str) -> String {
     if line.starts_with("process ") || line.starts_with("runtime ") {
         return format!("{}  …{end}", &line[..7]);
     }
-    let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
+    let mut words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
+    if let [_, _, "connections" | "bytes" | "runs", used, _] = &mut *words {
+        // Of a table of limits: what is used of them.
+        *used = "N";
+    }
     let mut shown: Vec<String> = Vec::new();
     for (index, word) in words.iter().enumerate() {
         let next = words.get(index + 1).map_or("", |word| word.trim_end_matches([',', ';', ')']));
@@ -46,6 +50,9 @@ fn normal_word(word: &str) -> String {
     }
     if word == "kB" || word == "MB" {
         return "B".to_owned();
+    }
+    if word.starts_with("SHA256:") {
+        return "SHA256:KEY".to_owned();
     }
     let Some((before, after)) = word.split_once("127.0.0.1:") else { return word.to_owned() };
     let rest = after.trim_start_matches(|char: char| char.is_ascii_digit());

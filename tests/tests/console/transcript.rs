@@ -41,6 +41,9 @@ send NATIVE NOTIC {"text": "hello"}
 send NATIVE SAY {"text": "hello"}
 send NATIVE NOTICE {"text": "hello"
 call TLS READY {"text": "are you?"}
+call NATIVE ECHO {"to": 3}
+call JSON ECHO {"too": 200}
+send JSON ECHO {"to": 3}
 call JSON NOTICE {"text": "hello"}
 broadcast NOTICE {"text": "to all"}
 broadcast READY {"text": "to all"}

@@ -204,7 +204,7 @@ impl Open {
 fn answer(open: &mut Open, event: Event<'_>, out: &mut Vec<u8>) -> bool {
     match event {
         Event::Packet { frame_len, .. } => open.inbound.packet_finished(frame_len, out),
-        Event::Busy { to: ReplyTo::Native(id) } => put_failure(out, id, "busy", "too many calls are open"),
+        Event::Busy { to: ReplyTo::Native(id), .. } => put_failure(out, id, "busy", "too many calls are open"),
         Event::Cancel { id } => {
             put_failure(out, id, "cancelled", "");
             open.inbound.call_finished(id);

@@ -10,7 +10,7 @@ use std::{
 
 use pnet_protocol::{
     close::{CloseCode, close_for},
-    connection::Violation,
+    connection::{InFlight, Violation},
     dialect::Dialect,
 };
 use tokio::{io::AsyncWrite, time::Instant};
@@ -18,6 +18,7 @@ use tokio::{io::AsyncWrite, time::Instant};
 use super::{super::last_words, Driver, Stage, TURNS};
 use crate::{
     config,
+    counts::Met,
     error::{Closed, ClosedBy},
     seldom::Seldom,
 };
@@ -228,6 +229,7 @@ impl Driver {
                 let held = self.dispatch.holds();
                 let mut out = self.conn.out();
                 out.settle_driver(held);
+                out.sends.rest(&mut self.tally, &self.conn.trace, || (self.reader.in_flight(), 0));
                 out.rest();
                 return Poll::Pending;
             }
@@ -242,8 +244,23 @@ impl Driver {
     /// The peer breaks the protocol: the connection is closed with the code for it.
     pub(super) fn punish(&mut self, violation: &Violation) {
         tracing::warn!(%violation, "the peer breaks the protocol");
+        self.note_violation(violation);
         let (code, reason) = close_for(violation);
         self.close(Closed::new(code, reason, ClosedBy::Here));
+    }
+
+    /// Counts the limit that the peer has overstepped.
+    fn note_violation(&self, violation: &Violation) {
+        let in_flight = self.reader.in_flight();
+        let limit = match violation {
+            Violation::NoCredit { .. } | Violation::Overload { .. } if in_flight.full & InFlight::PACKETS != 0 => {
+                Met::Packets
+            }
+            Violation::NoCredit { .. } | Violation::Overload { .. } => Met::PacketBytes,
+            Violation::NoItemCredit { .. } => Met::StreamItems,
+            _ => return,
+        };
+        self.conn.trace.met(limit);
     }
 
     #[inline]
@@ -256,8 +273,14 @@ impl Driver {
     #[cold]
     fn punish_mistakes(&mut self) {
         let odd = &mut *self.odd;
-        let violation = odd.mistakes.take().or_else(|| odd.cancellations.take());
-        violation.iter().for_each(|violation| self.punish(violation));
+        let (violation, limit) = match odd.mistakes.take() {
+            Some(violation) => (Some(violation), Met::Mistakes),
+            None => (odd.cancellations.take(), Met::Cancellations),
+        };
+        if let Some(violation) = violation {
+            self.conn.trace.met(limit);
+            self.punish(&violation);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use pnet_protocol::{
-    close::close_for,
+    close::{CloseCode, close_for},
     connection::{Answer, Call, Event, Packet, ReplyTo},
     dialect::Dialect,
     failure::{Failure, code},
@@ -33,6 +33,7 @@ use super::{
 use crate::{
     buffers, config,
     context::Meta,
+    counts::{Met, Stopwatch},
     error::{Closed, ClosedBy},
 };
 
@@ -101,6 +102,7 @@ impl Driver {
                     self.odd.tidy(Odd::is_over);
                 }
                 self.conn.counters.bytes_received.add(read as u64);
+                self.tally.hear(|| *self.now.get_or_insert_with(Instant::now));
                 if self.life.is_on() {
                     self.life.hear(*self.now.get_or_insert_with(Instant::now));
                 }
@@ -227,16 +229,17 @@ impl Driver {
     fn handle_call(&mut self, call: Call<'_>, last: &mut Last, task: &Context<'_>) {
         let Call { id, action, info, timeout_ms, payload, .. } = call;
         self.conn.counters.calls_received.add(1);
+        let timed = self.tally.count(action, &self.conn.trace);
         let (kind, to) = (JobKind::Call { id }, ReplyTo::Native(id));
         if !matches!(self.stage, Stage::Open) {
             self.reader.open_call(id);
-            self.admit(action, kind, to, timeout_ms, payload, task);
+            self.admit(action, (kind, timed), to, timeout_ms, payload, task);
             return;
         }
         self.engaged = true;
         let meta = last.meta((info.action, timeout_ms, true), || self.meta(info.action, timeout_ms, true));
         let mut mark = self.answers.begin(id);
-        let outcome = match self.run_now(&Arrived { action, kind, to: &to, meta, payload }, task) {
+        let outcome = match self.run_now(&Arrived { action, kind, to: &to, meta, timed, payload }, task) {
             Ran::Ended(outcome) => outcome,
             Ran::Waits => {
                 self.follow(Some(&mut mark));
@@ -246,13 +249,14 @@ impl Driver {
             }
             Ran::Not => {
                 self.answers.abandon(mark);
-                let job = Job { action, kind, to, meta: meta.clone() };
+                let job = Job { action, kind, to, meta: meta.clone(), timed };
                 self.reader.open_call(id);
                 let (dispatch, mut ended) = self.split();
                 dispatch.admit(job, payload, task.waker(), &mut ended);
                 return;
             }
         };
+        timed.stop(action, &self.conn.trace);
         self.follow(Some(&mut mark));
         let (outcome, payload) = match outcome {
             Ok(verdict) => match self.answers.finish(mark, verdict) {
@@ -264,7 +268,7 @@ impl Driver {
                 (Err(failure), Vec::new())
             }
         };
-        let job = Job { action, kind, to, meta: meta.clone() };
+        let job = Job { action, kind, to, meta: meta.clone(), timed: Stopwatch::NONE };
         self.split().1.ended_otherwise(&job, outcome, &payload);
     }
 
@@ -294,10 +298,13 @@ impl Driver {
         // No call has the id 0.
         let kind = JobKind::Call { id: 0 };
         let mut start = replies.begin(self.answers.frames());
-        let Ran::Ended(outcome) = self.run_now(&Arrived { action, kind, to: &to, meta, payload }, task) else {
+        let timed = self.tally.peek(&self.conn.trace);
+        let Ran::Ended(outcome) = self.run_now(&Arrived { action, kind, to: &to, meta, timed, payload }, task) else {
             replies.abandon(start, self.answers.frames());
             return false;
         };
+        timed.stop(action, &self.conn.trace);
+        self.tally.count(action, &self.conn.trace);
         if let Some(overfull) = self.answers.follow_from(&mut start, &self.conn) {
             self.overfull = overfull;
         }
@@ -306,7 +313,7 @@ impl Driver {
             return true;
         }
         let payload = replies.abandon(start, frames);
-        let job = Job { action, kind, to, meta: meta.clone() };
+        let job = Job { action, kind, to, meta: meta.clone(), timed: Stopwatch::NONE };
         self.split().1.ended_otherwise(&job, outcome, &payload);
         true
     }
@@ -316,6 +323,7 @@ impl Driver {
     fn answer_now(
         &mut self,
         (id, action, timeout_ms): (u32, u16, u32),
+        timed: Stopwatch,
         payload: &[u8],
         to: &ReplyTo,
         task: &Context<'_>,
@@ -328,14 +336,16 @@ impl Driver {
         self.engaged = true;
         let (kind, meta) = (JobKind::Call { id }, self.meta(info.action, timeout_ms, true));
         let mut out = buffers::take();
-        let ran = self.dispatch.run_now(&Arrived { action, kind, to, meta: &meta, payload }, task.waker(), &mut out);
+        let arrived = Arrived { action, kind, to, meta: &meta, timed, payload };
+        let ran = self.dispatch.run_now(&arrived, task.waker(), &mut out);
         let is_done = !matches!(ran, Ran::Not);
         if let Ran::Ended(outcome) = ran {
+            timed.stop(action, &self.conn.trace);
             if outcome.is_ok() {
                 self.reader.call_finished(id);
                 self.overfull = self.conn.answer(to, &outcome, &out, (info.action, false));
             } else {
-                let job = Job { action, kind, to: to.clone(), meta };
+                let job = Job { action, kind, to: to.clone(), meta, timed: Stopwatch::NONE };
                 self.split().1.ended_otherwise(&job, outcome, &[]);
             }
         }
@@ -348,11 +358,12 @@ impl Driver {
     fn handle_packet(&mut self, packet: Packet<'_>, last: &mut Last, task: &Context<'_>) {
         let Packet { action, info, payload, frame_len, .. } = packet;
         self.conn.counters.packets_received.add(1);
+        let timed = self.tally.count(action, &self.conn.trace);
         let (kind, to) = (JobKind::OneWay { frame_len }, self.reader.to_nobody());
         self.engaged = true;
         let meta = last.meta((info.action, 0, false), || self.meta(info.action, 0, false));
         let ran = if matches!(self.stage, Stage::Open) {
-            self.run_now(&Arrived { action, kind, to: &to, meta, payload }, task)
+            self.run_now(&Arrived { action, kind, to: &to, meta, timed, payload }, task)
         } else {
             Ran::Not
         };
@@ -363,10 +374,11 @@ impl Driver {
                 return;
             }
             Ran::Not => {
-                self.admit(action, kind, to, 0, payload, task);
+                self.admit(action, (kind, timed), to, 0, payload, task);
                 return;
             }
         };
+        timed.stop(action, &self.conn.trace);
         self.follow(None);
         if outcome.is_ok() {
             // There is credit in frames only.
@@ -375,7 +387,7 @@ impl Driver {
             self.reader.packet_finished(frame_len, out);
             return;
         }
-        let job = Job { action, kind, to, meta: meta.clone() };
+        let job = Job { action, kind, to, meta: meta.clone(), timed: Stopwatch::NONE };
         self.split().1.ended_otherwise(&job, outcome, &[]);
     }
 
@@ -408,6 +420,9 @@ impl Driver {
             return;
         }
         let (code, reason) = close_for(error);
+        if code == CloseCode::FrameTooLong {
+            self.conn.trace.met(Met::MaxFrameLen);
+        }
         tracing::warn!(%error, "the peer's bytes cannot be read");
         self.close(Closed::new(code, reason, ClosedBy::Here));
     }
@@ -427,18 +442,20 @@ impl Driver {
             Event::Time { micros } => self.created = system_time(micros),
             Event::Packet { action, payload, frame_len } => {
                 self.conn.counters.packets_received.add(1);
-                let to = self.reader.to_nobody();
-                self.admit(action, JobKind::OneWay { frame_len }, to, 0, payload, task);
+                let (timed, to) = (self.tally.count(action, &self.conn.trace), self.reader.to_nobody());
+                self.admit(action, (JobKind::OneWay { frame_len }, timed), to, 0, payload, task);
             }
             Event::Call { id, action, timeout_ms, payload, to } => {
                 self.conn.counters.calls_received.add(1);
-                if self.answer_now((id, action, timeout_ms), payload, &to, task) {
+                let timed = self.tally.count(action, &self.conn.trace);
+                if self.answer_now((id, action, timeout_ms), timed, payload, &to, task) {
                     return;
                 }
-                self.admit(action, JobKind::Call { id }, to, timeout_ms, payload, task);
+                self.admit(action, (JobKind::Call { id }, timed), to, timeout_ms, payload, task);
             }
-            Event::Busy { to } => {
+            Event::Busy { to, stream } => {
                 self.conn.counters.calls_received.add(1);
+                self.conn.trace.met(if stream { Met::Streams } else { Met::Calls });
                 self.refuse(&to, code::BUSY, "too many calls or streams are open");
             }
             Event::Refused { to, code, message } => self.refuse(&to, code, &message),
@@ -610,12 +627,21 @@ impl Driver {
     }
 
     /// Hands a packet or call to its handler, if this side knows the action.
-    fn admit(&mut self, action: u16, kind: JobKind, to: ReplyTo, timeout_ms: u32, payload: &[u8], task: &Context<'_>) {
+    fn admit(
+        &mut self,
+        action: u16,
+        (kind, timed): (JobKind, Stopwatch),
+        to: ReplyTo,
+        timeout_ms: u32,
+        payload: &[u8],
+        task: &Context<'_>,
+    ) {
         self.engaged = true;
         let known = self.incoming.get(action);
         let call = matches!(kind, JobKind::Call { .. });
         let meta = self.meta(known.map_or("", |info| info.action), timeout_ms, call);
-        let mut job = Job { action, kind, to, meta };
+        // What is refused is not timed.
+        let mut job = Job { action, kind, to, meta, timed: Stopwatch::NONE };
         let draining = self.refuses_work();
         let (dispatch, mut ended) = self.split();
         match known {
@@ -642,6 +668,7 @@ impl Driver {
                 ended.ended(&job, Err(failure), &[]);
             }
             Some(info) => {
+                job.timed = timed;
                 if let JobKind::Call { id } = kind
                     && info.reply.is_stream()
                 {

@@ -33,6 +33,8 @@ use tokio::{
     time::Instant,
 };
 
+#[cfg(feature = "inspect")]
+pub(crate) use self::sink::{CANCELLATIONS, MISTAKES};
 use self::{
     answers::Answers,
     life::{Life, Sign},
@@ -46,6 +48,7 @@ use super::{
 use crate::{
     alarm::Alarm,
     buffers, config,
+    counts::{Met, Tally},
     error::{Closed, ClosedBy, Refused},
     seldom::{Empty, Seldom},
     server::Waiting,
@@ -146,6 +149,7 @@ pub(crate) struct Driver {
     waited: bool,
     alarm: Alarm,
     life: Life,
+    tally: Tally,
     /// How long work may take that was accepted before the peer ended its stream.
     grace: Duration,
 }
@@ -223,13 +227,14 @@ impl Driver {
         let answers = Answers::new(conn.out().max_answer_len());
         Self {
             io: Some(io),
-            conn,
             dispatch,
             engaged: false,
             stage: Stage::Joining { deadline },
             form: reader.form(),
             reader,
             role,
+            tally: Tally::new(conn.id),
+            conn,
             incoming,
             answers,
             batch: Vec::new(),
@@ -404,6 +409,7 @@ impl Driver {
                 };
                 self.release_welcome();
                 self.life.begin(Instant::now());
+                self.conn.trace.joined();
                 true
             }
             Poll::Ready(Err(refused)) => {
@@ -465,6 +471,8 @@ impl Driver {
         {
             let mut out = self.conn.lock();
             out.settle_driver(held);
+            let left = || (self.reader.in_flight(), self.batch.len() - self.written);
+            out.sends.rest(&mut self.tally, &self.conn.trace, left);
             if out.has_requests() || writes && !out.rest_empty() {
                 return true;
             }
@@ -496,18 +504,21 @@ impl Driver {
         self.excuse_peer(now);
         if self.odd.slow.as_ref().is_some_and(|slow| slow.since + config::WRITE <= now) {
             tracing::warn!("the peer does not read");
+            self.conn.trace.met(Met::WriteTimeout);
             self.leave(Closed::new(CloseCode::SlowConsumer, "the peer does not read", ClosedBy::Here));
             return;
         }
         let refused_since = self.conn.out().refused_since();
         if refused_since.is_some_and(|since| since + config::WRITE <= now) {
             tracing::warn!("the queue stays full");
+            self.conn.trace.met(Met::WriteTimeout);
             let reason = "the queue stayed full, and packets were refused";
             self.leave(Closed::new(CloseCode::SlowConsumer, reason, ClosedBy::Here));
             return;
         }
         if self.begun_until().is_some_and(|until| until <= now) {
             tracing::warn!("the peer does not finish what it has begun to send");
+            self.conn.trace.met(Met::FrameTimeout);
             let reason = "a packet was begun and did not go on";
             self.close(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here));
             return;
@@ -518,6 +529,7 @@ impl Driver {
                 Sign::Ping => self.conn.out().ping(true),
                 Sign::Gone => {
                     tracing::warn!("the peer gives no sign of life");
+                    self.conn.trace.met(Met::Heartbeat);
                     let reason = format!("nothing was heard from the peer for {:?}", self.life.patience());
                     self.give_up_on(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here), task);
                     return;
@@ -526,6 +538,7 @@ impl Driver {
         }
         match &self.stage {
             Stage::Joining { deadline } if *deadline <= now => {
+                self.conn.trace.met(Met::HandshakeTimeout);
                 let reason = "the connect handler did not finish in time";
                 self.close(Closed::new(CloseCode::HandshakeTimeout, reason, ClosedBy::Here));
             }
@@ -595,6 +608,8 @@ impl Drop for Driver {
         self.conn.set_gone(Closed::new(CloseCode::Lost, "the connection's task has ended", ClosedBy::Here));
         self.conn.out().settle_driver(0);
         self.conn.set_written();
+        self.tally.flush(&self.conn.trace);
+        self.conn.trace.fold(&self.conn);
     }
 }
 
@@ -642,7 +657,7 @@ struct Begun {
 
 /// In this time a peer finishes a frame or object that it has begun, or sends another [`BEGUN_LEN`] bytes of it. So nobody
 /// is held by a peer that dribbles, and long packets may take their time.
-const BEGUN: Duration = Duration::from_secs(30);
+pub(crate) const BEGUN: Duration = Duration::from_secs(30);
 const BEGUN_LEN: usize = 32 * 1024;
 
 /// A peer that reads takes as much as this in [`config::WRITE`], or all there is.

@@ -14,6 +14,7 @@ use super::{
     },
     Driver, Stage,
 };
+use crate::counts::Stopwatch;
 
 impl Driver {
     /// Does what operators have asked for since the last turn.
@@ -34,7 +35,7 @@ impl Driver {
         }
         self.engaged = true;
         let refused = self.refuses_work();
-        let job = Job { action, kind: JobKind::Operator { id }, to: ReplyTo::Nobody, meta };
+        let job = Job { action, kind: JobKind::Operator { id }, to: ReplyTo::Nobody, meta, timed: Stopwatch::NONE };
         let (dispatch, mut ended) = self.split();
         if refused {
             let failure = Failure::public(code::GOING_AWAY, "this side is shutting down and takes nothing new");

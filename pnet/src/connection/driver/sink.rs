@@ -30,6 +30,7 @@ pub(super) struct Sink<'a> {
 impl Ended for Sink<'_> {
     #[inline]
     fn ended(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
+        job.timed.stop(job.action, &self.conn.trace);
         // How most calls end.
         if let (ReplyTo::Native(id), None, Ok(verdict)) = (&job.to, job.meta.stream, &outcome) {
             if let Some(overfull) = self.answers.follow(None, self.conn) {
@@ -59,6 +60,7 @@ impl Sink<'_> {
             return;
         }
         if let Err(failure) = &outcome {
+            self.conn.trace.failed(job.action);
             self.note_failure(job.meta.action, failure);
         }
         match job.kind {
@@ -114,14 +116,14 @@ struct Made {
 }
 
 impl Mistakes {
-    /// Packets that cannot be handled: more than 32 a minute are abuse.
+    /// Packets that cannot be handled: too many in a minute are abuse.
     pub(super) const fn in_packets() -> Self {
-        Self { rate: || Rate::new("mistakes", 32, 60_000), made: None }
+        Self { rate: || Rate::new("mistakes", MISTAKES, 60_000), made: None }
     }
 
-    /// Cancelled calls, each of which costs the peer less than this side: more than 200 a second are abuse.
+    /// Cancelled calls, each of which costs the peer less than this side: too many in a second are abuse.
     pub(super) const fn in_cancelling() -> Self {
-        Self { rate: || Rate::new("cancellations", 200, 1_000), made: None }
+        Self { rate: || Rate::new("cancellations", CANCELLATIONS, 1_000), made: None }
     }
 
     pub(super) fn count(&mut self) {
@@ -146,3 +148,8 @@ impl Mistakes {
         self.made.as_mut()?.too_many.take()
     }
 }
+
+/// Mistakes of a peer in a minute.
+pub(crate) const MISTAKES: u32 = 32;
+/// Calls that a peer cancels in a second.
+pub(crate) const CANCELLATIONS: u32 = 200;

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::{CallRefused, Out, queue::Parked, streams::Consumer};
 use crate::{
     config,
+    counts::{Met, Stopwatch, Which},
     error::{Closed, ClosedBy},
     seldom::Empty,
 };
@@ -55,6 +56,9 @@ pub(crate) struct CallSlot {
     pub(super) consumer: Option<Box<Consumer>>,
     /// Whether the peer is still to be told that nobody waits.
     cancel_due: bool,
+    /// What is called.
+    pub(super) which: Which,
+    pub(super) timed: Stopwatch,
 }
 
 impl CallSlot {
@@ -66,6 +70,8 @@ impl CallSlot {
         stream: false,
         consumer: None,
         cancel_due: false,
+        which: Which::new(0),
+        timed: Stopwatch::NONE,
     };
 
     /// Whether the peer has it open, or will have.
@@ -249,6 +255,7 @@ impl Out {
         }
         let direct = self.is_direct() && (stream || self.writer.can_call());
         if self.account.is_full() || !direct && !self.has_room(payload.len()) {
+            self.note_full();
             return Err(CallRefused::Full);
         }
         let state = if direct { CallState::Sent } else { CallState::Parked };
@@ -265,6 +272,8 @@ impl Out {
         slot.state = state;
         slot.stream = stream;
         slot.consumer = consumer;
+        slot.which = Which::new(action);
+        slot.timed = if direct { self.sends.call(Which::new(action)) } else { Stopwatch::NONE };
         let sooner = deadline.is_some_and(|deadline| asked.earliest.is_none_or(|earliest| deadline < earliest));
         if sooner {
             asked.earliest = deadline;
@@ -277,7 +286,8 @@ impl Out {
         } else {
             let mut frame = Vec::with_capacity(payload.len() + HEAD);
             self.writer.call_frame(id, info, action, timeout_ms, payload, &mut frame);
-            self.park(Parked { frame: frame.into_boxed_slice().into(), shared: false, call: Some((id, action)) });
+            let (frame, which) = (frame.into_boxed_slice().into(), Which::new(action));
+            self.park(Parked { frame, shared: false, which, call: Some((id, action)) });
         }
         // A driver that sleeps until a later time has to know, also of a parked call, also while a write is refused.
         Ok((id, if sooner { self.wake_anyway() } else { self.wake_driver() }))
@@ -389,6 +399,7 @@ impl Out {
         {
             slot.state = CallState::Answered(AnswerBytes::Reply(short));
             let waker = slot.waker.take();
+            self.sends.replied(slot.which, slot.timed);
             self.is_answered();
             self.writer.call_ended(id, false);
             return waker;
@@ -404,6 +415,10 @@ impl Out {
         let waker = match slot.state {
             CallState::Sent => {
                 slot.state = CallState::Answered(AnswerBytes::copy(answer, id, &mut asked.shorts));
+                self.sends.replied(slot.which, slot.timed);
+                if matches!(answer, Answer::Failure { .. }) {
+                    self.sends.failed(slot.which);
+                }
                 slot.waker.take()
             }
             CallState::TimedOut { answer_due: true } => {
@@ -448,7 +463,11 @@ impl Out {
                     let answer_due = matches!(slot.state, CallState::Sent);
                     if answer_due {
                         cancelled.push(id);
+                        self.sends.failed(slot.which);
+                    } else {
+                        self.sends.unsent(slot.which);
                     }
+                    self.sends.met(Met::CallTimeout);
                     slot.state = CallState::TimedOut { answer_due };
                     wakers.extend(slot.waker.take());
                 }
@@ -514,14 +533,23 @@ impl Out {
     }
 
     pub(super) fn lose_calls(&mut self, wakers: &mut Vec<Waker>) {
-        self.each_call(|slot| {
+        if !self.asked.is_taken() {
+            return;
+        }
+        for (_, slot) in self.asked.calls.iter_mut() {
             slot.state = match std::mem::replace(&mut slot.state, CallState::Lost { sent: false }) {
-                CallState::Parked => CallState::Lost { sent: false },
-                CallState::Sent => CallState::Lost { sent: true },
+                CallState::Parked => {
+                    self.sends.unsent(slot.which);
+                    CallState::Lost { sent: false }
+                }
+                CallState::Sent => {
+                    self.sends.failed(slot.which);
+                    CallState::Lost { sent: true }
+                }
                 ended => ended,
             };
             wakers.extend(slot.waker.take());
-        });
+        }
     }
 
     /// Tells the peer that nobody waits for a call: later, if too much of that was told already. The driver's waker, if it

@@ -92,6 +92,12 @@ impl Operators {
         !self.asked.coming.is_empty() || !self.asked.left.is_empty()
     }
 
+    /// Whether nobody waits for anything.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.have_asked() && self.waiting.is_empty() && self.streams.is_empty()
+    }
+
     pub(crate) fn take(&mut self) -> Asked {
         std::mem::take(&mut self.asked)
     }

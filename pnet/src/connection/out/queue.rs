@@ -8,7 +8,10 @@ use pnet_protocol::secret::Hidden;
 use tokio::time::Instant;
 
 use super::{HIGH_WATER, Out, calls::CallState, next};
-use crate::seldom::{Empty, Seldom};
+use crate::{
+    counts::{Met, Which},
+    seldom::{Empty, Seldom},
+};
 
 /// What waits.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(super) struct Parked {
     pub(super) frame: Bytes,
     /// Whether other connections have the same frame; then it is not counted here.
     pub(super) shared: bool,
+    /// What it is, for a one-way packet.
+    pub(super) which: Which,
     /// The call's id and action; `None` for a one-way packet.
     pub(super) call: Option<(u32, u16)>,
 }
@@ -101,13 +106,15 @@ impl Out {
                     self.begin_batch();
                     self.sent.calls += 1;
                     self.buf.extend_from_slice(&parked.frame);
+                    let timed = self.sends.call(Which::new(action));
                     let stream = self.asked.calls.get_mut(id).is_some_and(|slot| {
                         slot.state = CallState::Sent;
+                        slot.timed = timed;
                         slot.stream
                     });
                     self.writer.call_started(id, action, stream, &mut self.buf);
                 }
-                None => self.write_packet(&parked.frame),
+                None => self.write_packet(parked.which, &parked.frame),
             }
         }
         if self.queue.refused_since.is_some() && self.is_half_empty() {
@@ -178,6 +185,9 @@ impl Out {
     }
 
     pub(super) fn park(&mut self, parked: Parked) {
+        if self.buf.len() >= HIGH_WATER {
+            self.sends.met(Met::OutBuffer);
+        }
         self.queue.bytes += parked.frame.len();
         self.queue.own += parked.own();
         self.queue.parked.push_back(parked);
@@ -210,6 +220,18 @@ impl Out {
             && !self.account.is_full()
     }
 
+    /// The queue takes no more: counts which limit that is.
+    #[cold]
+    pub(super) fn note_full(&self) {
+        self.sends.met(if self.account.is_full() {
+            Met::MaxMemory
+        } else if self.queue.parked.len() >= QUEUE_PACKETS {
+            Met::QueuePackets
+        } else {
+            Met::QueueBytes
+        });
+    }
+
     /// Since when the queue has been half full or more, and packets were refused.
     pub(crate) fn refused_since(&self) -> Option<Instant> {
         self.queue.refused_since
@@ -217,7 +239,7 @@ impl Out {
 }
 
 /// Bounds of what is queued for one connection: bytes in all, and packets that wait.
-const QUEUE_BYTES: usize = 1024 * 1024;
-const QUEUE_PACKETS: usize = 1024;
+pub(crate) const QUEUE_BYTES: usize = 1024 * 1024;
+pub(crate) const QUEUE_PACKETS: usize = 1024;
 /// Places for waiting packets that a connection keeps when they are empty, as long as it does not rest.
 const KEPT_PLACES: usize = 32;

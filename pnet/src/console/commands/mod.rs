@@ -6,6 +6,7 @@ mod packets;
 mod running;
 mod session;
 mod statistics;
+mod streams;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -30,6 +31,8 @@ pub(crate) struct Spec {
     pub(super) has_as: bool,
     /// Whether it asks first.
     pub(super) asks: bool,
+    /// What it does, in a few words.
+    pub(super) brief: &'static str,
     pub(super) help: &'static str,
     pub(super) example: &'static str,
     pub(super) run: for<'a> fn(&'a Call<'a>) -> Running<'a>,
@@ -195,6 +198,7 @@ const PLAIN: Spec = Spec {
     options: &[],
     has_as: false,
     asks: false,
+    brief: "",
     help: "",
     example: "",
     run: |_| Box::pin(async { Ok(Output::default()) }),
@@ -205,6 +209,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "help",
         params: &[optional("COMMAND", Kind::Command)],
+        brief: "lists the commands",
         help: "Lists the commands, or says what one of them does.",
         example: "help send",
         run: |call| Box::pin(session::help(call)),
@@ -213,6 +218,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "list",
         options: &[Choice { name: "sort", value: "KEY" }, Choice { name: "limit", value: "N" }],
+        brief: "lists the connections",
         help: "Lists the connections, in the order in which they were let in, or by a key, the largest first.",
         example: "list --sort queue --limit 10",
         run: |call| Box::pin(connections::list(call)),
@@ -222,6 +228,7 @@ pub(super) static COMMANDS: &[Spec] = &[
         name: "info",
         aliases: &["coninfo"],
         params: &[ID],
+        brief: "all about a connection",
         help: "Shows all that is known about a connection.",
         example: "info 7f3a",
         run: |call| Box::pin(connections::info(call)),
@@ -230,6 +237,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "ping",
         params: &[ID],
+        brief: "measures a round trip",
         help: "Measures the round trip to a connection's other end.",
         example: "ping 7f3a",
         run: |call| Box::pin(connections::ping(call)),
@@ -237,6 +245,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     },
     Spec {
         name: "pingall",
+        brief: "measures all round trips",
         help: "Measures the round trips of all connections side by side, and lists those that do not answer.",
         example: "pingall",
         run: |call| Box::pin(many::pingall(call)),
@@ -245,6 +254,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "send",
         params: &[ID, required("ACTION", Kind::Action(Way::Send)), DATA],
+        brief: "sends a packet",
         help: "Sends a packet that has no answer.",
         example: "send 7f3a NOTICE {\"text\": \"hello\"}",
         run: |call| Box::pin(packets::send(call)),
@@ -253,7 +263,8 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "call",
         params: &[ID, required("ACTION", Kind::Action(Way::Call)), DATA],
-        help: "Sends a packet, and shows what the other side answers.",
+        brief: "sends, and shows the answer",
+        help: "Sends a packet, and shows what the other side answers; of a stream, 100 items or what comes in 5 s.",
         example: "call 7f3a CONFIRM {\"text\": \"ready?\"}",
         run: |call| Box::pin(packets::call(call)),
         ..PLAIN
@@ -261,6 +272,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "broadcast",
         params: &[required("ACTION", Kind::Action(Way::Send)), DATA],
+        brief: "sends to all connections",
         help: "Sends a packet that has no answer to all connections.",
         example: "broadcast NOTICE {\"text\": \"we restart at noon\"}",
         run: |call| Box::pin(packets::broadcast(call)),
@@ -270,6 +282,7 @@ pub(super) static COMMANDS: &[Spec] = &[
         name: "trigger",
         params: &[required("ACTION", Kind::Action(Way::Trigger)), DATA],
         has_as: true,
+        brief: "runs a handler of this side",
         help: "Runs the handler that is bound here to an action, as if the packet had come from a peer, and shows what it \
                answers. `as ID` says from which.",
         example: "trigger SAY {\"text\": \"hello\"} as 7f3a",
@@ -278,6 +291,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     },
     Spec {
         name: "actions",
+        brief: "what may be said, and how often it was",
         help: "Lists what may be said in either direction, how often it was, and how long handlers took.",
         example: "actions",
         run: |call| Box::pin(packets::actions(call)),
@@ -286,6 +300,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "schema",
         params: &[optional("ACTION", Kind::Action(Way::Look))],
+        brief: "the protocol, or one packet",
         help: "Shows the protocol, or one of its packets with its fields.",
         example: "schema SAY",
         run: |call| Box::pin(packets::schema(call)),
@@ -294,6 +309,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "suspend",
         params: &[ID],
+        brief: "sends a connection answers only",
         help: "Sends nothing to a connection any more but answers; see `resume`.",
         example: "suspend 7f3a",
         run: |call| Box::pin(connections::suspend(call)),
@@ -302,6 +318,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "resume",
         params: &[ID],
+        brief: "ends what `suspend` began",
         help: "Ends what `suspend` began.",
         example: "resume 7f3a",
         run: |call| Box::pin(connections::resume(call)),
@@ -310,6 +327,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "disconnect",
         params: &[ID, optional("REASON", Kind::Text)],
+        brief: "closes a connection",
         help: "Closes a connection now. Its other end is told the reason.",
         example: "disconnect 7f3a you were asked to be quiet",
         run: |call| Box::pin(connections::disconnect(call)),
@@ -318,6 +336,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "dropall",
         asks: true,
+        brief: "closes all connections",
         help: "Closes all connections there are, after asking. The server goes on.",
         example: "dropall --yes",
         run: |call| Box::pin(many::dropall(call)),
@@ -326,6 +345,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "tasks",
         aliases: &["threads"],
+        brief: "threads, tasks, handlers",
         help: "Shows what the program runs on: the runtime's threads and tasks, the handlers, the threads of the process.",
         example: "tasks",
         run: |call| Box::pin(statistics::tasks(call)),
@@ -333,6 +353,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     },
     Spec {
         name: "stats",
+        brief: "sums over all connections",
         help: "Shows what all connections have carried, and how connections have ended.",
         example: "stats",
         run: |call| Box::pin(statistics::stats(call)),
@@ -340,6 +361,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     },
     Spec {
         name: "limits",
+        brief: "limits, and how often each was met",
         help: "Lists the limits, what is used of them, and how often each was met.",
         example: "limits",
         run: |call| Box::pin(statistics::limits(call)),
@@ -348,6 +370,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "log",
         params: &[required("LEVEL", Kind::Level)],
+        brief: "sets what is logged",
         help: "Sets what the program logs, if it offers that.",
         example: "log debug",
         run: |call| Box::pin(running::log(call)),
@@ -357,6 +380,7 @@ pub(super) static COMMANDS: &[Spec] = &[
         name: "drain",
         params: &[optional("SECONDS", Kind::Seconds)],
         asks: true,
+        brief: "lets all finish, and ends",
         help: "Takes nothing new, lets what was accepted finish within 10 s or as many as are given, and ends the server or \
                client, after asking.",
         example: "drain 30 --yes",
@@ -366,6 +390,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "stop",
         asks: true,
+        brief: "ends now",
         help: "Ends the server or client now, after asking.",
         example: "stop --yes",
         run: |call| Box::pin(running::stop(call)),
@@ -373,6 +398,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     },
     Spec {
         name: "clear",
+        brief: "empties the screen",
         help: "Empties the screen.",
         example: "clear",
         run: |call| Box::pin(session::clear(call)),
@@ -381,6 +407,7 @@ pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "exit",
         aliases: &["quit"],
+        brief: "ends this console",
         help: "Ends this console, and nothing else.",
         example: "exit",
         run: |call| Box::pin(session::exit(call)),
@@ -399,6 +426,8 @@ mod tests {
             names.push(spec.name);
             names.extend(spec.aliases);
             assert!(spec.help.ends_with('.') && spec.example.starts_with(spec.name), "{}", spec.name);
+            // The table fits into 80 columns.
+            assert!(!spec.brief.is_empty() && spec.brief.len() <= 38, "{}", spec.name);
         }
         let count = names.len();
         names.sort_unstable();

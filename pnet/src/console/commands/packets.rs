@@ -1,6 +1,7 @@
 //! Commands about packets: what may be said, and saying it.
 
 use pnet_protocol::{
+    dynamic::MisfitReason,
     handshake::ShapePolicy,
     json::DONE,
     protocol::{ActionInfo, Direction, ReplyInfo},
@@ -8,7 +9,7 @@ use pnet_protocol::{
 };
 use serde_json::{Value, json};
 
-use super::{Call, connections::as_json, many::counted};
+use super::{Call, connections::as_json, many::counted, streams};
 use crate::{
     console::{
         fault::{Fault, REFUSED, with_sources},
@@ -18,7 +19,8 @@ use crate::{
     error::{CallError, SendError},
     inspect::Connection,
     json::{Json, JsonError},
-    operate::{ActError, StreamEnd, TriggerError, Triggered, nearest},
+    operate::{ActError, TriggerError, Triggered, nearest},
+    reconnect::Route,
 };
 
 /// `send ID ACTION [JSON]`
@@ -45,6 +47,12 @@ pub(super) async fn call(call: &Call<'_>) -> Result<Output, Fault> {
     let packet = packet(call, 1, call.outgoing())?;
     logged(call, "call", &packet);
     let info = find(call.outgoing(), packet.action());
+    if let Some(info) = info.filter(|info| info.reply.is_stream()) {
+        return match streams::collect(packet.streaming(conn, Route::Fixed)).await {
+            Ok((items, end)) => Ok(streams::shown(Some(info), &items, &end)),
+            Err(error) => Err(misfit(call, call.outgoing(), error)),
+        };
+    }
     match call.inspector().call(&conn, packet).await {
         Ok(answer) => Ok(answered(info, &answer, false)),
         Err(CallError::Declared(error)) => Ok(answered(info, &error, true)),
@@ -90,7 +98,7 @@ pub(super) async fn trigger(call: &Call<'_>) -> Result<Output, Fault> {
     match inspector.trigger(&packet, as_.as_ref(), call.session.operator()).await {
         Ok(Triggered::Done) => Ok(Output::text("done", json!({"action": DONE, "data": null}))),
         Ok(Triggered::Answer(answer)) => Ok(answered(info, &answer, false)),
-        Ok(Triggered::Items { items, end }) => Ok(streamed(info, &items, end)),
+        Ok(Triggered::Items { items, end }) => Ok(streams::shown(info, &items, &end.into())),
         Err(TriggerError::Declared(error)) => Ok(answered(info, &error, true)),
         Err(TriggerError::Json(error)) => Err(misfit(call, incoming, error)),
         Err(error @ TriggerError::TimedOut(_)) => Err(Fault::timed_out(error)),
@@ -206,30 +214,11 @@ fn answered(info: Option<&ActionInfo>, answer: &Json, failed: bool) -> Output {
     output.exit(if failed { REFUSED } else { 0 })
 }
 
-fn shown(info: Option<&ActionInfo>, answer: &Json) -> String {
+pub(super) fn shown(info: Option<&ActionInfo>, answer: &Json) -> String {
     if answer.action() == DONE {
         return "done".to_owned();
     }
     format!("{} {}", type_name(info, answer.action()), ascii(answer.data()))
-}
-
-fn streamed(info: Option<&ActionInfo>, items: &[Json], end: StreamEnd) -> Output {
-    let mut output = Output::default();
-    for item in items {
-        output = output.and_text(shown(info, item), json!({"action": item.action(), "data": item.data()}));
-    }
-    let count = items.len();
-    match end {
-        StreamEnd::Complete => output.and_text(format!("end of the stream: {count} items"), json!({"end": "complete"})),
-        StreamEnd::Cut => {
-            let text = format!("cut after {count} items: the handler would have gone on, and was stopped");
-            output.and_text(text, json!({"end": "cut"}))
-        }
-        StreamEnd::Failed(error) => {
-            let json = json!({"end": "failed", "error": error.to_string(), "exit": REFUSED});
-            output.and_text(format!("failed after {count} items: {error}"), json).exit(REFUSED)
-        }
-    }
 }
 
 /// The type's name of what answers an action.
@@ -250,11 +239,12 @@ fn misfit(call: &Call<'_>, direction: &'static Direction, error: JsonError) -> F
         JsonError::UnknownAction { action, .. } => unknown(call, direction, &action),
         JsonError::Answered { action } => Fault::usage(format!("{action} is answered: say `call`")),
         JsonError::OneWay { action } => Fault::usage(format!("{action} has no answer: say `send`")),
-        JsonError::Streamed { action } => {
-            Fault::usage(format!("{action} is answered with a stream, which the console does not open"))
-        }
+        JsonError::Streamed { action } => Fault::usage(format!("{action} is answered with a stream: say `call`")),
         JsonError::Misfit { action, source } => {
-            let takes = find(direction, action).map(|info| format!("; {action} takes {}", info.schema));
+            // Of a field that is none, the error names those that there are.
+            let is_listed = matches!(source.reason(), MisfitReason::UnknownField { .. });
+            let info = find(direction, action).filter(|_| !is_listed);
+            let takes = info.map(|info| format!("; {action} takes {}", info.schema));
             Fault::usage(format!("{action}: {source}{}", takes.unwrap_or_default()))
         }
         error => Fault::refused(with_sources(&error)),

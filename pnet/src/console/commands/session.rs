@@ -15,7 +15,7 @@ pub(super) async fn help(call: &Call<'_>) -> Result<Output, Fault> {
     let Some(name) = call.parsed.value(0) else {
         let mut table = Table::new(HELP);
         for spec in COMMANDS {
-            table.push(vec![named(spec), spec.arguments(), first_sentence(spec.help).to_owned()], as_json(spec));
+            table.push(vec![named(spec), spec.arguments(), spec.brief.to_owned()], as_json(spec));
         }
         for command in own {
             let cells = [command.name(), command.arguments_text(), command.help_text()];
@@ -65,14 +65,11 @@ fn as_json(spec: &Spec) -> serde_json::Value {
         "command": spec.name,
         "aliases": spec.aliases,
         "arguments": spec.arguments(),
+        "brief": spec.brief,
         "help": spec.help,
         "example": spec.example,
         "own": false,
     })
-}
-
-fn first_sentence(help: &str) -> &str {
-    help.find(". ").and_then(|end| help.get(..=end)).unwrap_or(help)
 }
 
 const HELP: &[Column] = &[

@@ -53,6 +53,9 @@ pub const MAX_LEN: usize = 4 * 1024 * 1024;
 /// The most texts that a process reads, equal ones counted once: what comes of them stays in memory.
 pub const MAX_KEPT: usize = 256;
 
+/// The text of the [opaque](super::Ty::Opaque) shape that a packet has of which only the name was told.
+pub const UNTOLD: &str = "not told";
+
 /// What [`write`] makes of a protocol, made once in a process and kept.
 #[must_use]
 pub fn shared(info: &'static ProtocolInfo, shapes: ShapePolicy) -> &'static str {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{
     super::Prim,
-    MAX_KEPT, MAX_LEN, SchemaError, SchemaFault, VERSION,
+    MAX_KEPT, MAX_LEN, SchemaError, SchemaFault, UNTOLD, VERSION,
     arena::{Arena, Id, Leaked, Node, leak},
     write::{codec_word, when_full_word},
 };
@@ -576,8 +576,6 @@ fn shown(name: &str) -> String {
 
 /// The keys that say what kind of type an object describes.
 const KINDS: [&str; 10] = ["option", "list", "array", "map", "tuple", "struct", "enum", "ref", "opaque", "as-serde"];
-/// What stands for a shape that was not told.
-const UNTOLD: &str = "not told";
 /// Most bytes of a name.
 const NAME_LEN: usize = 256;
 /// Most bytes of a name in an error.

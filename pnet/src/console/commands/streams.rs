@@ -1,0 +1,94 @@
+//! Answers of many items, as many as there is room and time for.
+
+use std::time::Duration;
+
+use pnet_protocol::protocol::ActionInfo;
+use serde_json::json;
+use tokio::time::{Instant, timeout_at};
+
+use super::packets;
+use crate::{
+    console::{
+        fault::{REFUSED, with_sources},
+        output::{Output, ascii},
+    },
+    error::CallError,
+    json::{Json, JsonError},
+    operate::StreamEnd,
+    stream::JsonStreaming,
+};
+
+/// How a stream ended.
+pub(super) enum End {
+    Complete,
+    /// There would have been more.
+    Cut,
+    /// It ended with the error that the protocol declares.
+    Declared(Json),
+    Failed(String),
+}
+
+impl From<StreamEnd> for End {
+    fn from(end: StreamEnd) -> Self {
+        match end {
+            StreamEnd::Complete => Self::Complete,
+            StreamEnd::Cut => Self::Cut,
+            StreamEnd::Failed(error) => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Reads a stream of the other side, as long as an operator wants to wait. Dropped then, it is cancelled.
+pub(super) async fn collect(mut stream: JsonStreaming) -> Result<(Vec<Json>, End), JsonError> {
+    let (mut items, mut len) = (Vec::new(), 0);
+    let until = Instant::now() + TIME;
+    loop {
+        let end = match timeout_at(until, stream.next()).await {
+            Ok(Some(Ok(item))) => {
+                len += ascii(item.data()).len();
+                items.push(item);
+                if items.len() < MOST && len < MAX_LEN {
+                    continue;
+                }
+                End::Cut
+            }
+            Ok(Some(Err(CallError::Json(error)))) => return Err(error),
+            Ok(Some(Err(CallError::Declared(error)))) => End::Declared(error),
+            Ok(Some(Err(error))) => End::Failed(with_sources(&error)),
+            Ok(None) => End::Complete,
+            Err(_) => End::Cut,
+        };
+        return Ok((items, end));
+    }
+}
+
+/// The items, and how the stream ended.
+pub(super) fn shown(info: Option<&ActionInfo>, items: &[Json], end: &End) -> Output {
+    let mut output = Output::default();
+    for item in items {
+        output = output.and_text(packets::shown(info, item), json!({"action": item.action(), "data": item.data()}));
+    }
+    let count = if items.len() == 1 { "1 item".to_owned() } else { format!("{} items", items.len()) };
+    match end {
+        End::Complete => output.and_text(format!("end of the stream: {count}"), json!({"end": "complete"})),
+        End::Cut => {
+            let text = format!("cut after {count}: the stream would have gone on, and was cancelled");
+            output.and_text(text, json!({"end": "cut"}))
+        }
+        End::Declared(error) => {
+            let json = json!({"end": "failed", "action": error.action(), "data": error.data(), "failed": true});
+            output.and_text(packets::shown(info, error), json).exit(REFUSED)
+        }
+        End::Failed(error) => {
+            let json = json!({"end": "failed", "error": error, "exit": REFUSED});
+            output.and_text(format!("failed after {count}: {error}"), json).exit(REFUSED)
+        }
+    }
+}
+
+/// How long is waited for items.
+const TIME: Duration = Duration::from_secs(5);
+/// How many items are read.
+const MOST: usize = 100;
+/// How many bytes of them.
+const MAX_LEN: usize = 1024 * 1024;
