@@ -2,7 +2,7 @@
 
 mod words;
 
-use std::{io::IsTerminal, sync::Arc};
+use std::{io::IsTerminal, sync::Arc, time::Duration};
 
 use pnet::console::attach::{Operator, Ran, RunOptions};
 use serde_json::Value;
@@ -28,7 +28,8 @@ pub(crate) fn run(arguments: &Attach, output: &Output) -> Result<Exit, Failure> 
             Some(line) => once(&line, &operator, arguments, output).await,
             None => session(&operator, arguments, output).await,
         };
-        operator.close().await;
+        // A program that is stopped takes no leave.
+        let _ = tokio::time::timeout(LEAVE, operator.close()).await;
         result
     });
     runtime.shutdown_background();
@@ -78,6 +79,7 @@ async fn session(operator: &Operator, arguments: &Attach, output: &Output) -> Re
         let prompt = if words.operator().is_closed() { "not connected> ".to_owned() } else { format!("{name}> ") };
         let result = match editor.line(&prompt).await {
             Input::Ended => break,
+            Input::Told(exit) => return Ok(exit),
             Input::Interrupted => continue,
             Input::Unreadable(failure) => Err(failure),
             Input::Line(line) if line.trim().is_empty() || line.trim_start().starts_with('#') => continue,
@@ -169,6 +171,9 @@ fn quoted(word: &str) -> String {
     }
     format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
 }
+
+/// How long the end of the connection may take.
+const LEAVE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
