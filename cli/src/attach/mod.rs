@@ -43,7 +43,7 @@ async fn once(line: &str, operator: &Operator, arguments: &Attach, output: &Outp
         if output.is_json() || !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
             return Err(needs_yes(question));
         }
-        let mut editor = Editor::on_terminal(Arc::new(()), History::none())?;
+        let mut editor = Editor::on_terminal(Arc::new(()), History::none(), false)?;
         if !editor.confirm(&text::escape(question)).await {
             return Err(Failure::refused("not done"));
         }
@@ -69,7 +69,7 @@ async fn session(operator: &Operator, arguments: &Attach, output: &Output) -> Re
             text::escape(&about.version),
             about.connections
         ));
-        Editor::on_terminal(words.clone(), history)?
+        Editor::on_terminal(words.clone(), history, false)?
     } else {
         Editor::piped()?
     };
@@ -114,7 +114,7 @@ async fn obey(
     let options = options(arguments, output);
     let mut ran = until_ctrl_c(&operator, line, options).await?;
     if let Some(question) = &ran.question {
-        if editor.printer().is_none() {
+        if !editor.can_ask() {
             return Err(needs_yes(question));
         }
         if !editor.confirm(&text::escape(question)).await {

@@ -98,7 +98,8 @@ pub(crate) struct Editor {
     signals: Signals,
     /// The program was told to end.
     told: Option<Exit>,
-    _terminal: Option<Terminal>,
+    /// Set as it was when this is dropped.
+    terminal: Option<Terminal>,
 }
 
 impl Editor {
@@ -107,8 +108,12 @@ impl Editor {
         io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 
-    /// Reads lines from the terminal.
-    pub(crate) fn on_terminal(words: Arc<dyn Words>, mut history: History) -> Result<Self, Failure> {
+    /// Reads lines from the terminal. `shows`: whether something is to be shown while somebody types.
+    ///
+    /// The library, in the version that can be had, waits for the next key before it looks at those that came together with
+    /// the last one, if it has something else to wait for: what may be shown, or signals in a pipe of its own. So it is given
+    /// neither where that can be.
+    pub(crate) fn on_terminal(words: Arc<dyn Words>, mut history: History, shows: bool) -> Result<Self, Failure> {
         let terminal = Terminal::remember();
         let signals = signals(true)?;
         let config = Config::builder()
@@ -124,7 +129,8 @@ impl Editor {
             editor.add_history_entry(line).map_err(unusable)?;
         }
         editor.set_helper(Some(Assistant(Arc::clone(&words))));
-        let printer = Printer::start(editor.create_external_printer().map_err(unusable)?)?;
+        let printer =
+            if shows { Some(Printer::start(editor.create_external_printer().map_err(unusable)?)?) } else { None };
 
         let (asked, prompts) = blocking::channel::<String>();
         let (sender, inputs) = mpsc::channel(1);
@@ -147,8 +153,7 @@ impl Editor {
                 }
             }
         })?;
-        let (printer, terminal) = (Some(printer), Some(terminal));
-        Ok(Self { asked, inputs, pasted: VecDeque::new(), printer, signals, told: None, _terminal: terminal })
+        Ok(Self { asked, inputs, pasted: VecDeque::new(), printer, signals, told: None, terminal: Some(terminal) })
     }
 
     /// Reads lines from the standard input, whatever that is.
@@ -174,10 +179,15 @@ impl Editor {
                 }
             }
         })?;
-        Ok(Self { asked, inputs, pasted: VecDeque::new(), printer: None, signals, told: None, _terminal: None })
+        Ok(Self { asked, inputs, pasted: VecDeque::new(), printer: None, signals, told: None, terminal: None })
     }
 
-    /// Shows what has happened while somebody types; `None` where nobody does.
+    /// Whether somebody can be asked.
+    pub(crate) const fn can_ask(&self) -> bool {
+        self.terminal.is_some()
+    }
+
+    /// Shows what has happened while somebody types; `None` where nobody does, or nothing was to be shown.
     pub(crate) fn printer(&self) -> Option<Printer> {
         self.printer.clone()
     }

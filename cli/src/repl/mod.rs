@@ -44,7 +44,7 @@ async fn session(arguments: &Repl, output: &Output) -> Result<Exit, Failure> {
         if let Some(problem) = problem {
             output.note(&text::escape(&problem));
         }
-        Editor::on_terminal(words.clone(), history)?
+        Editor::on_terminal(words.clone(), history, true)?
     } else {
         Editor::piped()?
     };
