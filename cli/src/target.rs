@@ -10,14 +10,14 @@ use std::{
 
 use clap::{Args, ValueHint};
 use pnet::{
-    Fingerprint, Identity,
+    ConnectError, Fingerprint, Identity,
     dynamic::{self, Builder, Client, Inbox},
 };
 use serde_json::Value;
 
 use crate::{
     duration,
-    exit::{Failure, explained},
+    exit::{Exit, Failure, explained},
 };
 
 /// A server, and how to get in.
@@ -97,7 +97,18 @@ impl Target {
     /// An option cannot be meant like this, a file cannot be read, or the server cannot be connected to.
     pub(crate) async fn connect(&self, call_timeout: Duration) -> Result<(Client, Inbox), Failure> {
         let (address, builder) = self.builder(call_timeout).await?;
-        Ok(builder.to(address).await?)
+        builder.to(address).await.map_err(|error| self.failure(error))
+    }
+
+    /// A schema that cannot be used is the user's mistake only if the user has given it.
+    pub(crate) fn failure(&self, error: ConnectError) -> Failure {
+        match error {
+            ConnectError::Schema(error) if self.schema.is_none() => Failure::new(
+                Exit::UNREACHABLE,
+                format_args!("what the server says of its protocol cannot be used: {error}"),
+            ),
+            error => error.into(),
+        }
     }
 
     /// Where to connect to, and how: for those who connect more than once.

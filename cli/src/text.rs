@@ -42,8 +42,12 @@ fn escape_json(text: &str) -> String {
 }
 
 fn is_harmless(char: char) -> bool {
-    char.is_ascii_graphic() || char == ' ' || char.is_alphanumeric() || matches!(char, '…' | '→')
+    let is_letter = char.is_alphanumeric() && !UNSEEN.contains(&char);
+    char.is_ascii_graphic() || char == ' ' || is_letter || matches!(char, '…' | '→')
 }
+
+/// Letters to Unicode that look like nothing: the fillers of Hangul, and a mark that goes under the letter before it.
+const UNSEEN: [char; 5] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}', '\u{345}'];
 
 #[cfg(test)]
 mod tests {
@@ -53,7 +57,19 @@ mod tests {
 
     #[test]
     fn nothing_reaches_the_terminal_that_moves_the_cursor() {
-        for char in ['\0', '\n', '\r', '\u{1b}', '\u{7f}', '\u{9b}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{1f600}'] {
+        for char in [
+            '\0',
+            '\n',
+            '\r',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{9b}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{200b}',
+            '\u{3164}',
+            '\u{1f600}',
+        ] {
             assert!(escape(&char.to_string()).chars().all(is_harmless), "{char:?}");
             let written = json(&json!({"text": format!("a{char}b")}));
             assert!(written.chars().all(is_harmless), "{written}");

@@ -54,7 +54,8 @@ pub(super) async fn connect(arguments: &arguments::Load) -> Result<(Vec<Client>,
         let (address, builder) = arguments.target.builder(arguments.timeout).await?;
         let start = Instant::now();
         // Pushes are not what is measured here: nobody reads them.
-        let (client, _inbox) = builder.to(address).await?;
+        let connected = builder.to(address).await;
+        let (client, _inbox) = connected.map_err(|error| arguments.target.failure(error))?;
         Ok::<_, Failure>((client, start.elapsed()))
     });
     let opened: Vec<_> = stream::iter(connecting).buffered(CONNECTING).try_collect().await?;

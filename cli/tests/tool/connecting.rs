@@ -5,7 +5,7 @@ use std::io::Write;
 use pnet::{Arrival, Identity, Packet, Refused, Secret, action, actions, protocol};
 use serde::{Deserialize, Serialize};
 
-use crate::support::{BenchServer, Folder, Seen, finish, run, tool};
+use crate::support::{BenchServer, Folder, Seen, finish, run, serve, tool};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_there_is_a_status_of_its_own() {
@@ -39,6 +39,29 @@ async fn another_kind_of_server_is_told_by_its_first_words() {
         assert!(ran.err.contains(told) && ran.err.contains("is the port right?"), "{}", ran.err);
         server.join().expect("no panic").ok();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_is_none_is_the_servers_fault_or_the_users() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept()?;
+        stream.write_all(
+            b"{\"action\":\"handShake\",\"data\":{\"status\":\"success\",\"pnet\":1}}\n\
+            {\"action\":\"pnet.schema\",\"data\":{\"pnet-schema\":2},\"re\":\"pnet.schema\"}\n",
+        )?;
+        std::io::copy(&mut stream, &mut std::io::sink())
+    });
+    let ran = run(&["call", &address, "ADD"]).await;
+    assert_eq!(ran.exit, 3, "{ran:?}");
+    assert!(ran.err.contains("what the server says of its protocol"), "{}", ran.err);
+    server.join().expect("no panic").ok();
+
+    let (_server, address, _) = serve().await;
+    let folder = Folder::new();
+    let file = folder.write("schema.json", "{\"pnet-schema\": 2}");
+    assert_eq!(run(&["call", &address, "ADD", "--schema", &file]).await.exit, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -143,7 +143,8 @@ pub(super) fn harmless(text: &str) -> String {
 
 /// Whether a character is one column wide on any terminal, from left to right.
 pub(super) fn is_harmless(char: char) -> bool {
-    let is_letter = |char: char| ('\u{a1}'..'\u{530}').contains(&char) && char.is_alphanumeric();
+    // U+0345 counts as a letter, and goes under the one before it.
+    let is_letter = |char: char| ('\u{a1}'..'\u{530}').contains(&char) && char.is_alphanumeric() && char != '\u{345}';
     char.is_ascii_graphic() || char == ' ' || is_letter(char) || char == '…'
 }
 
@@ -174,10 +175,10 @@ mod tests {
 
     #[test]
     fn nothing_harmful_is_shown() {
-        let evil = "a\u{1b}[31m\u{9b}2J\u{202e}\u{2066}\u{200f}\u{7f}\r\u{61c}ש世😀é";
+        let evil = "a\u{345}\u{1b}[31m\u{9b}2J\u{202e}\u{2066}\u{200f}\u{7f}\r\u{61c}ש世😀é";
         let shown = harmless(evil);
         assert!(shown.chars().all(is_harmless), "{shown}");
-        assert!(shown.starts_with("a\\u{1b}[31m\\u{9b}2J\\u{202e}") && shown.ends_with('é'), "{shown}");
+        assert!(shown.starts_with("a\\u{345}\\u{1b}[31m\\u{9b}2J\\u{202e}") && shown.ends_with('é'), "{shown}");
 
         let shown = ascii(&json!({ "text": evil }));
         assert!(shown.is_ascii() && !shown.chars().any(|char| char.is_ascii_control()), "{shown}");

@@ -202,8 +202,9 @@ pub(in crate::console) fn bare(mut ty: &'static Ty) -> &'static Ty {
 fn fields(ty: &'static Ty) -> impl Iterator<Item = (&'static str, String, bool)> {
     let fields = if let Ty::Struct(fields) = bare(ty) { *fields } else { &[] };
     fields.iter().map(|field| {
-        let is_option = matches!(bare(field.ty), Ty::Option(_));
-        (field.name, field.ty.to_string(), !is_option && !field.default)
+        // A default is known only to the type, so it has to be typed here.
+        let may_be_left_out = matches!(bare(field.ty), Ty::Option(_) | Ty::Marked(..));
+        (field.name, field.ty.to_string(), !may_be_left_out)
     })
 }
 
