@@ -104,6 +104,14 @@ async fn a_server_with_a_key_is_trusted_by_it() {
     }
     assert_eq!(std::fs::read_to_string(&hosts).expect("it is written"), format!("{address} {fingerprint}\n"));
 
+    // It has another key than the one that is written down.
+    let known = format!("{address} SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU\n");
+    let hosts = folder.write("known_hosts", &known);
+    let ran = run(&[&call[..], &["--json", "--known-hosts", &hosts]].concat()).await;
+    assert_eq!((ran.exit, &ran.json()[0]["exit"]), (3, &serde_json::json!(3)), "{ran:?}");
+    assert!(ran.out.contains(&fingerprint), "{}", ran.out);
+    assert_eq!(std::fs::read_to_string(&hosts).expect("it is there"), known);
+
     let missing = folder.file("missing.key");
     let ran = run(&[&call[..], &["--pin", &fingerprint, "--identity", &missing]].concat()).await;
     assert_eq!(ran.exit, 2, "{ran:?}");
