@@ -89,7 +89,6 @@ pub mod inspect;
 mod json;
 pub mod memory;
 #[cfg(feature = "console")]
-#[allow(dead_code, unused_imports, reason = "the console has a command for each")]
 mod operate;
 mod peer;
 mod reconnect;
