@@ -8,12 +8,14 @@
 //! Each client talks faster and slower again, in its own rhythm, so that the busiest one is another every few seconds. Some
 //! ask for what they do not get. It ends after ten minutes.
 
+#![expect(clippy::print_stdout, reason = "it says where it is")]
+
 use std::{
     error::Error,
     time::{Duration, Instant},
 };
 
-use pnet::{Client, Dialect, Packet, Peer, action, actions, console::Console, protocol};
+use pnet::{Client, Dialect, Failure, Packet, Peer, action, actions, console::Console, protocol};
 use serde::{Deserialize, Serialize};
 use tokio::{task::JoinSet, time::sleep};
 
@@ -61,9 +63,14 @@ async fn say(p: Say, peer: Peer<Crowd>) {
     let _ = peer.send(Said { text: p.text }).await;
 }
 
+/// Odd numbers get the answer that is declared. Those that end in 13 make the handler fail.
 #[action("ASK")]
-fn ask(p: Ask) -> Result<Half, Odd> {
-    if p.number.is_multiple_of(2) { Ok(Half { number: p.number / 2 }) } else { Err(Odd {}) }
+fn ask(p: Ask) -> Result<Result<Half, Odd>, Failure> {
+    match p.number {
+        number if number % 100 == 13 => Err(Failure::public("unlucky", "not that one")),
+        number if number % 2 == 1 => Ok(Err(Odd {})),
+        number => Ok(Ok(Half { number: number / 2 })),
+    }
 }
 
 actions! { pub server CrowdServer for Crowd: say, ask }
@@ -84,7 +91,7 @@ async fn talk(client: Client<Crowd>, nth: u64, end: Instant) {
         sleep(Duration::from_secs_f64(1.0 / (22.0 + 20.0 * wave))).await;
         number += 1;
         let done = match number % 10 {
-            0 => client.call(Ask { number: number / 10 }).await.is_ok() || !client.is_closed(),
+            3 => client.call(Ask { number }).await.is_ok() || !client.is_closed(),
             _ => client.send(Say { text: text.clone() }).await.is_ok(),
         };
         if !done {
@@ -99,7 +106,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let path = arguments.next().ok_or("the console's socket is missing")?;
     let clients: u64 = arguments.next().map_or(Ok(100), |count| count.parse())?;
 
-    let server = pnet::serve(CrowdServer, ()).bind("127.0.0.1:0").await?;
+    let server = pnet::serve(CrowdServer, ()).heartbeat(Duration::from_secs(2)).bind("127.0.0.1:0").await?;
     let console = Console::new(&server).name("Crowd");
     let _attachment = console.listen(&path).await?;
     println!("{clients} clients at {}, the console at {path}", server.local_addr());

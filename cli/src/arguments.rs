@@ -97,6 +97,17 @@ Examples:
 Times count from when a call was due, so that a server which stops for two seconds shows it. The exit
 status is 1 if the rate was not sustained.")]
     Load(Load),
+    /// Attach to the console of a running program
+    #[command(after_help = "\
+Examples:
+  pnet attach /run/app/console
+  pnet attach /run/app/console list --sort queue
+  pnet attach /run/app/console --json stats
+  pnet attach /run/app/console --yes dropall
+
+With a command behind it, that is run and its exit status taken over. Without one, lines are read: with
+completion on a terminal, else from the standard input one after the other.")]
+    Attach(Attach),
     /// Watch a running program, full screen
     #[command(after_help = "\
 Examples:
@@ -210,6 +221,19 @@ pub(crate) struct Load {
     /// Write the histogram to this file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) svg: Option<PathBuf>,
+}
+
+/// `attach`.
+#[derive(Debug, Args)]
+pub(crate) struct Attach {
+    #[command(flatten)]
+    pub(crate) console: Console,
+    /// Say yes to whatever a command asks
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// A command to run; `help` lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<String>,
 }
 
 /// `top`.

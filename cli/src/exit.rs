@@ -56,11 +56,6 @@ impl Failure {
         Self::new(Exit::REFUSED, message)
     }
 
-    /// The server is not there, or is another one.
-    pub(crate) fn unreachable(message: impl fmt::Display) -> Self {
-        Self::new(Exit::UNREACHABLE, message)
-    }
-
     /// Ends without a word.
     pub(crate) const fn silent(exit: Exit) -> Self {
         Self { exit, message: String::new(), declared: None }

@@ -6,6 +6,7 @@
 
 mod actions;
 mod arguments;
+mod attach;
 mod call;
 mod completions;
 mod duration;
@@ -57,6 +58,7 @@ fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
         Command::Top(arguments) => top::run(&arguments, output),
         Command::Key(arguments) => key::run(&arguments, output),
         Command::Repl(arguments) => repl::run(&arguments, output),
+        Command::Attach(arguments) => attach::run(&arguments, output),
         Command::Load(arguments) => load::run(&arguments, output),
         Command::New(arguments) => new::run(&arguments, output),
         Command::Completions(arguments) => completions::run(arguments.shell, Arguments::command(), output),

@@ -61,6 +61,11 @@ impl Output {
         self.json
     }
 
+    /// Whether colours are used.
+    pub(crate) const fn has_colour(&self) -> bool {
+        self.colour
+    }
+
     /// The same without colours.
     pub(crate) const fn plain(&self) -> Self {
         Self { json: self.json, colour: false }

@@ -10,7 +10,7 @@ use std::{
 
 use clap::{Args, ValueHint};
 use pnet::{
-    Identity,
+    Fingerprint, Identity,
     dynamic::{self, Builder, Client, Inbox},
 };
 use serde_json::Value;
@@ -137,7 +137,8 @@ impl Target {
 impl Trust {
     async fn apply(&self, mut builder: Builder) -> Result<Builder, Failure> {
         for pin in &self.pin {
-            builder = builder.pin(pin.as_str());
+            let pin: Fingerprint = pin.parse().map_err(|error| Failure::usage(explained(&error)))?;
+            builder = builder.pin(pin);
         }
         if let Some(file) = &self.known_hosts {
             builder = builder.known_hosts(file);

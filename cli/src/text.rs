@@ -18,16 +18,21 @@ pub(crate) fn escape(text: &str) -> String {
 /// The value as JSON in one line, with everything escaped that is no letter, digit or printable ASCII: it stays the same
 /// JSON.
 pub(crate) fn json(value: &impl Serialize) -> String {
-    let text = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
-    if text.chars().all(is_harmless) {
-        return text;
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
+    escape_json(&serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()))
+}
+
+/// A line of another program, which may be JSON.
+pub(crate) fn line(line: &str, json: bool) -> String {
+    if json { escape_json(line) } else { escape(line) }
+}
+
+/// Whatever is not ASCII stands within a string of JSON, and so does what is a control character.
+fn escape_json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
     for char in text.chars() {
         if is_harmless(char) {
             shown.push(char);
         } else {
-            // Whatever is not ASCII stands within a string, and so does what is a control character.
             for unit in char.encode_utf16(&mut [0; 2]) {
                 shown.push_str(&format!("\\u{unit:04x}"));
             }

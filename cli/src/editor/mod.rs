@@ -55,6 +55,21 @@ pub(crate) trait Words: Send + Sync {
     fn kept(&self, line: &str) -> Option<String>;
 }
 
+/// Knows nothing, and nothing is kept.
+impl Words for () {
+    fn complete(&self, _: &str, at: usize) -> (usize, Vec<Candidate>) {
+        (at, Vec::new())
+    }
+
+    fn hint(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn kept(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
 /// How a line may go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {

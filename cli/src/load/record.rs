@@ -79,6 +79,7 @@ impl Record {
     }
 
     /// How many calls are open.
+    #[cfg(test)]
     pub(super) fn open(&self) -> usize {
         self.open.len()
     }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ratatui::crossterm::event::{self, Event};
+use ratatui::crossterm::event::{self, Event, KeyEvent};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -56,23 +56,20 @@ pub(crate) async fn run(mut model: Model, mut feed: Feed, theme: Theme) -> Resul
                 continue;
             }
             event = input.recv() => match event {
-                Some(Event::Key(key)) => match keys::press(&mut model, key, Instant::now()) {
-                    Some(Act::Quit) => return Ok(Exit::DONE),
-                    Some(Act::Interrupt) => return Ok(Exit::INTERRUPTED),
-                    Some(Act::Run(line)) => if !feed.run(line) {
-                        model.say("too much is going on: nothing was done".to_owned(), Instant::now());
-                    },
-                    None => {}
-                },
+                Some(Event::Key(key)) => {
+                    if let Some(exit) = pressed(key, &mut model, &feed) {
+                        return Ok(exit);
+                    }
+                }
                 Some(Event::Paste(text)) => keys::paste(&mut model, &text),
                 Some(_) => {}
                 // The terminal has gone.
                 None => return Ok(Exit::DONE),
             },
             news = feed.news.recv() => match news {
-                Some(News::Sample(snapshot)) => if !model.paused {
-                    model.apply(&snapshot, Instant::now());
-                },
+                Some(News::Sample(snapshot)) if !model.paused => model.apply(&snapshot, Instant::now()),
+                Some(News::Sample(_)) => {}
+                Some(News::Back) => model.regain(Instant::now()),
                 Some(News::Lost) => model.lose(Instant::now()),
                 Some(News::Late(samples)) => model.lost_samples = model.lost_samples.saturating_add(samples),
                 Some(News::Said(said)) => model.say(said, Instant::now()),
@@ -83,6 +80,20 @@ pub(crate) async fn run(mut model: Model, mut feed: Feed, theme: Theme) -> Resul
         // The first change is drawn at once, what follows in a heap later together.
         due = due.min(drawn.map_or_else(Instant::now, |drawn: Instant| drawn + FRAME));
     }
+}
+
+/// Takes in a key. How the program ends, if the key ends it.
+fn pressed(key: KeyEvent, model: &mut Model, feed: &Feed) -> Option<Exit> {
+    match keys::press(model, key, Instant::now())? {
+        Act::Quit => return Some(Exit::DONE),
+        Act::Interrupt => return Some(Exit::INTERRUPTED),
+        Act::Run(line) => {
+            if !feed.run(line) {
+                model.say("too much is going on: nothing was done".to_owned(), Instant::now());
+            }
+        }
+    }
+    None
 }
 
 /// The keys, from a thread of their own: the library's own stream spins when the terminal is gone.

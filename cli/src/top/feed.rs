@@ -13,7 +13,10 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use super::{model::Wish, text::plain};
+use super::{
+    model::{MOST_ROWS, Wish},
+    text::plain,
+};
 use crate::{exit::Failure, target::Console};
 
 /// What there is to tell the screen.
@@ -22,6 +25,8 @@ pub(crate) enum News {
     Sample(Box<Snapshot>),
     /// The program cannot be seen: it has gone, or does not answer.
     Lost,
+    /// The tool is attached again.
+    Back,
     /// So many samples could not be taken in time.
     Late(u64),
     /// What a line has come to, in one line of printable ASCII.
@@ -36,8 +41,6 @@ pub(crate) struct Feed {
     task: JoinHandle<()>,
 }
 
-/// The most connections that are shown. The program sorts before it cuts.
-pub(crate) const MOST: u64 = 1000;
 /// How long an answer may take before the program counts as lost.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest pause between two attempts to attach.
@@ -94,6 +97,9 @@ impl Task {
                 Ok(again) => operator = again,
                 Err(Over) => break,
             }
+            if self.tell(News::Back).await.is_err() {
+                break;
+            }
         }
     }
 
@@ -135,10 +141,7 @@ impl Task {
     }
 
     async fn sample(&mut self, operator: &Operator) -> Result<(), Over> {
-        let query = {
-            let wish = self.wishes.borrow_and_update();
-            SampleQuery::default().sort(wish.sort, wish.descending).filter(wish.filter.clone()).limit(MOST)
-        };
+        let query = query(&self.wishes.borrow_and_update());
         let news = match timeout(PATIENCE.max(self.every), operator.sample(&query)).await {
             Ok(Ok(snapshot)) => News::Sample(Box::new(snapshot)),
             Ok(Err(AttachError::Closed(_) | AttachError::TimedOut { .. })) | Err(_) => News::Lost,
@@ -180,6 +183,9 @@ async fn run(operator: &Operator, line: &str) -> String {
 
 /// One sample without a screen.
 pub(crate) async fn once(operator: &Operator, wish: &Wish) -> Result<Snapshot, Failure> {
-    let query = SampleQuery::default().sort(wish.sort, wish.descending).filter(wish.filter.clone()).limit(MOST);
-    operator.sample(&query).await.map_err(Failure::from)
+    operator.sample(&query(wish)).await.map_err(Failure::from)
+}
+
+fn query(wish: &Wish) -> SampleQuery {
+    SampleQuery::default().sort(wish.sort, wish.descending).filter(wish.filter.clone()).limit(MOST_ROWS as u64)
 }

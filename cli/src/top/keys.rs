@@ -49,6 +49,10 @@ pub(crate) fn press(model: &mut Model, key: KeyEvent, now: Instant) -> Option<Ac
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return matches!(key.code, KeyCode::Char('c' | 'C')).then_some(Act::Interrupt);
     }
+    // Esc and a letter in quick succession look like this: whatever was meant, it was not the letter alone.
+    if key.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::META | KeyModifiers::SUPER) {
+        return None;
+    }
     match &mut model.mode {
         Mode::Table => return in_table(model, key.code, now),
         Mode::Filter => in_filter(model, key.code),
@@ -232,6 +236,14 @@ mod tests {
     fn a_released_key_does_nothing() {
         let release = KeyEvent::new_with_kind(KeyCode::Char('q'), KeyModifiers::NONE, KeyEventKind::Release);
         assert_eq!(press(&mut model(), release, Instant::now()), None);
+    }
+
+    #[test]
+    fn a_letter_with_alt_is_no_answer() {
+        let mut model = model();
+        type_in(&mut model, "jd");
+        assert_eq!(press(&mut model, KeyEvent::new(KeyCode::Char('y'), KeyModifiers::ALT), Instant::now()), None);
+        assert!(matches!(model.mode, Mode::Ask(_)));
     }
 
     #[test]

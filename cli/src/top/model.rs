@@ -65,6 +65,8 @@ pub(crate) struct Details {
 /// Whether the server can be seen.
 #[derive(Debug)]
 pub(crate) enum Link {
+    /// The first sample is on its way.
+    Waiting,
     Live,
     /// Not since then.
     Lost(Instant),
@@ -113,6 +115,8 @@ pub(crate) struct Model {
     older: Option<Before>,
 }
 
+/// The most connections that are shown. The program sorts before it cuts.
+pub(crate) const MOST_ROWS: usize = 1000;
 /// How many samples the history holds.
 pub(crate) const HISTORY: usize = 60;
 /// The longest filter.
@@ -137,7 +141,7 @@ impl Model {
             faults: List::new(),
             counted: Faults::default(),
             mode: Mode::Table,
-            link: Link::Live,
+            link: Link::Waiting,
             paused: false,
             lost_samples: 0,
             note: None,
@@ -149,9 +153,7 @@ impl Model {
 
     /// Takes in what the server has sent.
     pub(crate) fn apply(&mut self, snapshot: &Snapshot, now: Instant) {
-        if matches!(self.link, Link::Lost(_)) {
-            self.say("attached again".to_owned(), now);
-        }
+        self.regain(now);
         self.link = Link::Live;
         if self.before.as_ref().is_some_and(|before| before.restarted(snapshot)) {
             (self.before, self.older, self.counted) = (None, None, Faults::default());
@@ -176,7 +178,7 @@ impl Model {
         self.limits.replace(limits::lines(snapshot));
         self.faults.replace(self.counted.look(snapshot));
         // The filter is the server's work, too, and what it cuts has not gone.
-        let whole = snapshot.connections.len() as u64 >= snapshot.totals.connections;
+        let whole = self.connections.filter().is_empty() && snapshot.connections.len() < MOST_ROWS;
         if let Some(moved) = moved {
             self.say(moved_note(&moved, whole), now);
         }
@@ -216,11 +218,19 @@ impl Model {
 
     /// The server cannot be seen.
     pub(crate) fn lose(&mut self, now: Instant) {
-        if matches!(self.link, Link::Live) {
+        if !matches!(self.link, Link::Lost(_)) {
             self.link = Link::Lost(now);
             if matches!(self.mode, Mode::Ask(_)) {
                 self.mode = Mode::Table;
             }
+        }
+    }
+
+    /// The server can be seen again.
+    pub(crate) fn regain(&mut self, now: Instant) {
+        if matches!(self.link, Link::Lost(_)) {
+            self.link = Link::Live;
+            self.say("attached again".to_owned(), now);
         }
     }
 
@@ -354,8 +364,9 @@ mod tests {
         let (mut model, now) = (model(), Instant::now());
         model.apply(&with(1_000, &[("aaaa", 0)]), now);
         model.list_mut().move_by(1);
-        let mut cut = with(2_000, &[("bbbb", 0)]);
-        cut.totals.connections = 5;
+        let ids: Vec<String> = (0..MOST_ROWS).map(|nth| format!("b{nth:05}")).collect();
+        let many: Vec<(&str, u64)> = ids.iter().map(|id| (id.as_str(), 0)).collect();
+        let cut = with(2_000, &many);
         model.apply(&cut, now);
         assert_eq!(model.note(now), Some("aaaa has gone, or is not among those shown; nothing is selected now"));
     }

@@ -23,7 +23,7 @@ use super::{
 const LEAST: (u16, u16) = (60, 8);
 /// From here on other tables are shown below that of the connections.
 const LARGE: (u16, u16) = (100, 36);
-/// The rows of those tables.
+/// The most rows of those tables.
 const ACTIONS_BELOW: u16 = 9;
 const FAULTS_BELOW: u16 = 4;
 
@@ -66,7 +66,9 @@ fn full(screen: &mut Screen<'_, '_>, model: &mut Model, now: Instant) {
     screen.tabs(top, model, width);
     // The last line is for the keys, the one before for notes and questions.
     let room = height - top - 4;
-    let below = if large && model.tab == Tab::Connections { ACTIONS_BELOW + FAULTS_BELOW + 2 } else { 0 };
+    // A protocol without so many actions leaves the room to the connections.
+    let actions = u16::try_from(model.actions.rows().len()).unwrap_or(u16::MAX).min(ACTIONS_BELOW);
+    let below = if large && model.tab == Tab::Connections { actions + FAULTS_BELOW + 2 } else { 0 };
     let (head, lines) = {
         let list = model.list_mut();
         let lines = list.draw(width, usize::from(room - below));
@@ -75,11 +77,9 @@ fn full(screen: &mut Screen<'_, '_>, model: &mut Model, now: Instant) {
     screen.table(top + 1, &head, &lines);
     if below > 0 {
         let at = top + 2 + room - below;
-        let actions = &model.actions;
-        screen.table(at, &actions.head(width), &actions.peek(width, usize::from(ACTIONS_BELOW)));
-        let faults = &model.faults;
-        let lines = faults.peek(width, usize::from(FAULTS_BELOW));
-        screen.table(at + 1 + ACTIONS_BELOW, &faults.head(width), &lines);
+        screen.table(at, &model.actions.head(width), &model.actions.peek(width, usize::from(actions)));
+        let lines = model.faults.peek(width, usize::from(FAULTS_BELOW));
+        screen.table(at + 1 + actions, &model.faults.head(width), &lines);
     }
     let (said, style) = bottom_line(model, width, screen.theme, now);
     screen.put_bright(height - 2, said, style);
@@ -163,7 +163,7 @@ impl Screen<'_, '_> {
         let (before, after) = line.split_once(&state).unwrap_or((line.as_str(), ""));
         let style = match (&model.link, model.paused) {
             (Link::Lost(_), _) | (_, true) => self.theme.urgent(),
-            (Link::Live, false) => self.theme.good(),
+            (Link::Live | Link::Waiting, false) => self.theme.good(),
         };
         let plain = if self.dim { self.theme.dim(Style::new()) } else { self.theme.bold() };
         let state = if line.len() == before.len() { String::new() } else { state };
@@ -242,6 +242,7 @@ impl Screen<'_, '_> {
 fn state(model: &Model, now: Instant) -> String {
     match model.link {
         Link::Lost(since) => format!("LOST {}s, retrying", now.saturating_duration_since(since).as_secs()),
+        Link::Waiting => "WAITING".to_owned(),
         Link::Live if model.paused => "PAUSED".to_owned(),
         Link::Live if model.about.draining => "DRAINING".to_owned(),
         Link::Live => "LIVE".to_owned(),
