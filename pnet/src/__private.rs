@@ -40,3 +40,7 @@ pub use crate::{
     service::{Connect, Disconnect, Route, Run, Service, Slot},
     slot::{Kit, slot},
 };
+
+/// Whether calls are counted for those who look in: features are the same for all packages of a build, and tests of what things
+/// cost have to know.
+pub const INSPECTED: bool = cfg!(feature = "inspect");

@@ -50,7 +50,8 @@
 //! - Who is at the other end: `Identity`, `Certificates`, [`Fingerprint`], [`TlsPolicy`]; as a person: [`Credentials`],
 //!   [`Arrival`], [`Refused`], [`Secret`].
 //! - Packets that relays cannot read, with the feature `sealed`: `Sealed`, `SealingKey`, `Announcement`, `Opener`.
-//! - The operator's console, with the feature `console`: `console::Console`; what it looks at, with `inspect`: `inspect::Snapshot`.
+//! - What a running server or client is doing, with the feature `inspect`: `inspect`.
+//! - The operator's console, with the feature `console`: `console::Console`.
 //! - Without sockets: [`memory`]. Other transports: [`transport`].
 //!
 //! A dependency with another name than `pnet` needs `extern crate the_name as pnet;` at the root of the crate that uses
@@ -89,7 +90,6 @@ pub mod inspect;
 mod json;
 pub mod memory;
 #[cfg(feature = "console")]
-#[allow(dead_code, unused_imports, reason = "the console has a command for each")]
 mod operate;
 mod peer;
 mod reconnect;

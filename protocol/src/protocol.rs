@@ -86,7 +86,7 @@ pub trait Protocol: Send + Sync + Sized + 'static {
 
     /// The protocol's schema as JSON, of format 1: every packet with its shape and what answers it. For tools, generators of
     /// code, and peers that know the protocol at run time only; what stands in it says
-    /// [`document`](crate::schema::document).
+    /// [`document`].
     #[must_use]
     fn schema() -> String {
         document::write(Self::INFO, ShapePolicy::Shapes)

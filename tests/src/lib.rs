@@ -16,6 +16,11 @@ pub struct TlsGuide;
 #[doc = include_str!("../../docs/guide/login.md")]
 pub struct LoginGuide;
 
+/// The program of the guide to looking in.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide/inspect.md")]
+pub struct InspectGuide;
+
 /// The program of the page about sealed packets.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/sealed.md")]

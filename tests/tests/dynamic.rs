@@ -560,7 +560,7 @@ fn misfits_of_derived_packets_are_told_in_words() {
         &format!("`data.allOfThem[0].Nested.B.list[1]`: {kinds}"),
     );
     let known = "is no field; there are `allOfThem`: [(Point | Circle(f32) | Line(i32, i32) | Named{name: str, inner: ()} | \
-        Nothing() | Nested(A | B{list: [(s… (required), `x`: Point";
+        Nothing() | Nested(A | B{list… (required), `x`: Point";
     for (data, path) in [(json!({ "all_of_them": [] }), "all_of_them"), (json!({ "y": null }), "y")] {
         let misfit = dynamic::encode(&data, Shapes::SCHEMA, Codec::Json, &mut Vec::new()).unwrap_err().to_string();
         assert!(misfit.starts_with(&format!("`data.{path}` {known}")), "{misfit}");

@@ -90,7 +90,14 @@ pub(crate) async fn open_asking(
     let after = config.handshake_timeout;
     let shown = credentials.as_bytes();
     let welcome = joining.json_client(JsonHandshake::asking(), shown, &config.limits, config.heartbeat_ms);
-    let welcome = timeout_at(deadline, welcome).await.map_err(|_| ConnectError::TimedOut { after })??;
+    let welcome = match timeout_at(deadline, welcome).await {
+        Ok(Ok(welcome)) => welcome,
+        Ok(Err(error)) => {
+            joining.last_words().await;
+            return Err(error);
+        }
+        Err(_) => return Err(ConnectError::TimedOut { after }),
+    };
     let asked = match timeout_at(deadline, joining.json_schema(&welcome, &config.limits)).await {
         Ok(asked) => asked.and_then(|text| Ok((document::read(&text)?, text))),
         Err(_) => Err(ConnectError::NoSchema { why: format!("it has not answered within {after:?}") }),

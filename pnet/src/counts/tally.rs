@@ -72,11 +72,17 @@ impl Tally {
     #[inline]
     pub(crate) fn count(&mut self, action: u16, trace: &Trace) -> Stopwatch {
         if action != self.action {
-            self.flush(trace);
-            self.action = action;
+            self.turn_to(action, trace);
         }
         self.turns.left -= 1;
         if self.turns.left == 0 { self.time(trace) } else { Stopwatch::NONE }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn turn_to(&mut self, action: u16, trace: &Trace) {
+        self.flush(trace);
+        self.action = action;
     }
 
     /// The stopwatch for one that is counted later, or not at all.
@@ -142,10 +148,16 @@ impl Sends {
     #[inline]
     pub(crate) fn packet(&mut self, which: Which) {
         if which != self.action {
-            self.flush();
-            self.action = which;
+            self.turn_to(which);
         }
         self.untold = self.untold.wrapping_add(1);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn turn_to(&mut self, which: Which) {
+        self.flush();
+        self.action = which;
     }
 
     /// One more call is.

@@ -22,7 +22,8 @@ pub struct Snapshot {
     pub actions: Vec<Action>,
     /// The limits, and how often each was met.
     pub limits: Vec<Limit>,
-    /// The connections that have ended, by the code and the side that ended them.
+    /// The connections that have ended, by the code and the side that ended them, and those that were refused before they were
+    /// opened, as far as there is a code for it.
     pub closes: Vec<Closes>,
 }
 
@@ -54,7 +55,7 @@ pub struct About {
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Totals {
-    /// Connections that were let in, in all.
+    /// Connections that were let in, in all; of a client, those that came about.
     pub accepted: u64,
     /// Connections there are now.
     pub connections: u64,
@@ -62,9 +63,9 @@ pub struct Totals {
     pub received: Flow,
     /// What has gone.
     pub sent: Flow,
-    /// Calls that are being handled now, or wait for that.
+    /// Calls and packets that are being handled now, or wait for that.
     pub in_flight: u64,
-    /// Packets that wait to be written.
+    /// Packets and calls that wait to be written.
     pub queued: u64,
     /// Bytes that are held for the connections; see [`ServerHandle::memory_used`](crate::ServerHandle::memory_used).
     pub memory: u64,
@@ -108,13 +109,13 @@ pub struct Connection {
     pub received: Flow,
     /// What has gone.
     pub sent: Flow,
-    /// Packets of this side that wait to be written.
+    /// Packets and calls of this side that wait for credit or for room.
     pub queue_packets: u64,
     /// Bytes that wait to be written.
     pub queue_bytes: u64,
     /// Packets of this side that may wait.
     pub queue_limit: u64,
-    /// Calls of the other side that are being handled, or wait for that.
+    /// Calls and one-way packets of the other side that are being handled, or wait for that.
     pub in_flight: u64,
     /// Calls of this side that wait for their answers.
     pub awaited: u64,
@@ -134,12 +135,14 @@ pub struct Action {
     pub packet: String,
     /// What answers it, by its type: `Sum`, `Sum or Denied`, `stream Tick`, `()`; `None` if nothing does.
     pub reply: Option<String>,
-    /// How often it was handled here; of one that this side sends, how often it was sent.
+    /// How often it has arrived; of one that this side sends, how often it was written, for each connection that gets it, or has
+    /// failed before it could be.
     pub handled: u64,
-    /// How often its handler failed, or the packet was refused; of a call of this side, how often it had no answer as declared.
-    /// Those are among `handled`, too.
+    /// How often its handler failed or panicked, or the packet was malformed or refused; of a call of this side, how often it had no
+    /// answer as declared: a failure, none in time, or none that could still come. Those are among `handled`, too. Declared errors
+    /// are answers.
     pub failed: u64,
-    /// How many durations were measured: one in 64.
+    /// How many durations were measured: of one in 64, on the average. Of what this side sends and nobody answers there are none.
     pub samples: u64,
     /// The duration that half of the sampled ones did not exceed, in microseconds; exact to an eighth. `None` before the first.
     pub p50_us: Option<f64>,
@@ -151,9 +154,9 @@ pub struct Action {
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Limit {
-    /// Its name, as in the settings: `max_connections`.
+    /// Its name, as in the settings where it is one: `max_connections`.
     pub name: String,
-    /// How much is allowed.
+    /// How much is allowed. 0 of a client's `heartbeat`: what the server says.
     pub allowed: u64,
     /// Of what: `bytes`, `calls`, `ms` …
     pub unit: String,

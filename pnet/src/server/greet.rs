@@ -22,6 +22,7 @@ use crate::{
         join::{JoinError, Joining},
         last_words,
     },
+    counts::Met,
     error::Refused,
     transport::driven::{NO_TLS, alert_record},
 };
@@ -126,6 +127,7 @@ impl Serving {
             Ok(Err(refused)) => Ok(Err(refused)),
             Err(JoinError::GoingAway) => Err(JoinError::GoingAway),
             Err(_) => {
+                self.core.counts.met(Met::HandshakeTimeout);
                 let late = Refused::new("the server's check of this client's key took too long");
                 Ok(Err(late.come_back(SOON)))
             }

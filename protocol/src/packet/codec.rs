@@ -18,6 +18,7 @@ impl<T: Packet + Serialize> Coder<T> {
     /// # Errors
     ///
     /// See [`Packet::encode`].
+    #[inline]
     pub fn write(codec: Codec, value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let start = out.len();
         let mut written = match codec {

@@ -128,7 +128,7 @@ pub(crate) struct House {
 
 /// Who has shown this.
 pub(crate) struct Guest {
-    shown: String,
+    pub(crate) shown: String,
 }
 
 #[action(authenticate)]

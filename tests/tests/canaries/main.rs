@@ -6,6 +6,7 @@
 mod clients;
 mod house;
 mod keys;
+mod operators;
 mod replay;
 mod search;
 mod servers;

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{
     house,
     house::{Ask, Fail, House, HouseClient, How, Keep, Kind, LETMEIN, List, Login, News, Strict, Talk, Told, Whisper},
-    replay,
+    operators, replay,
     tls::{AUTHORITY, key, watch_key},
     watch::{Watch, lock},
     way::Way,
@@ -30,7 +30,7 @@ async fn many_connections_show_no_secret() {
         watch.secret(format!("the certificate's key, line {number}"), line, &[]);
     }
     let house = Arc::new(House::default());
-    let plain = house::builder(&house).in_memory();
+    let plain = house::builder(&house).person(operators::person).in_memory();
     let identity = pnet::Identity::from_pem(&pem).expect("it is a key");
     watch.show(&identity);
     let secure = house::with_key(&house, identity);
@@ -47,7 +47,17 @@ async fn many_connections_show_no_secret() {
             ways.push(way.clone());
             visit(way, server.hub(), dialect, number)
         });
-        join_all(visits).await;
+        let operators = async {
+            loop {
+                operators::look(&watch, &plain).await;
+                operators::look(&watch, &secure).await;
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        tokio::select! {
+            () = join_all(visits) => {}
+            () = operators => {}
+        }
         for server in [&plain, &secure] {
             watch.show(&server.hub().broadcast(&News { n: 1 }));
         }

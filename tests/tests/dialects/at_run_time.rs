@@ -105,7 +105,7 @@ async fn what_does_not_fit_is_refused_with_the_name_of_the_field() {
             ("NOPE", json!({}), "this side of `Talk` sends no action \"NOPE\""),
             ("PUSH", json!({"n": 1}), "this side of `Talk` sends no action \"PUSH\""),
             ("READ", json!({}), "`READ` is answered: use `call_json`"),
-            ("COUNT", json!({}), "`COUNT` is answered with a stream, which only a typed packet can open: use `stream`"),
+            ("COUNT", json!({}), "`COUNT` is answered with a stream: use `stream_json`"),
         ] {
             match talk.send_json(&Json::new(action, data)).await {
                 Err(SendError::Json(error)) => assert_eq!(words(&error), expected, "{dialect}"),

@@ -137,7 +137,7 @@ pub(super) async fn schema(call: &Call<'_>) -> Result<Output, Fault> {
     let (info, role) = (call.inspector().info(), call.inspector().role());
     let directions = [("in", info.received_by(role)), ("out", info.sent_by(role))];
     let Some(name) = call.parsed.value(0) else {
-        let document = serde_json::from_str::<Value>(&document::write(info, ShapePolicy::Shapes));
+        let document = serde_json::from_str::<Value>(document::shared(info, ShapePolicy::Shapes));
         let document = document.map_err(|error| Fault::refused(format!("the schema cannot be read: {error}")))?;
         let mut text = format!("{} {:016x}\n", info.name, info.fingerprint);
         for (direction, actions) in directions {

@@ -126,8 +126,20 @@ fn make_room(path: &Path) -> Result<(), BindError> {
     }
 }
 
-/// Whether somebody listens at the socket. He sees a connection that ends before anything is said.
+/// Whether somebody listens at the socket, who then sees a connection that ends before anything is said.
+///
+/// One who is about to listen refuses, too, and on some systems one whose queue is full. So it is asked more than once.
 fn answers(path: &Path) -> io::Result<bool> {
+    for _ in 1..TRIES {
+        if answers_now(path)? {
+            return Ok(true);
+        }
+        thread::sleep(PAUSE);
+    }
+    answers_now(path)
+}
+
+fn answers_now(path: &Path) -> io::Result<bool> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // One whose queue is full must not be waited for.
     socket.set_nonblocking(true)?;
@@ -176,5 +188,8 @@ fn lock(directory: &Path) -> io::Result<Option<File>> {
 const MODE: u32 = 0o700;
 /// How long another program may take that binds in the same directory.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How often a socket has to refuse until nobody is there, and the time in between.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(20);
 /// Bytes of a socket's path, but for the zero behind it.
 const MAX_LEN: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 107 } else { 103 };

@@ -48,9 +48,7 @@ pub enum SchemaError {
         fault: SchemaFault,
     },
     /// This process has read as many schemas as it keeps. What was read before can still be read again.
-    #[error(
-        "schema: this program has read as many as it keeps: {MAX_KEPT}, or those that have filled the room for them"
-    )]
+    #[error("schema: this program has read as many as it keeps: {MAX_KEPT}, 16 MiB of text, or 1048576 types")]
     Full,
 }
 

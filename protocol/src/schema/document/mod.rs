@@ -1,8 +1,7 @@
 //! The schema of a protocol as a JSON text, *format 1*: what a peer that knows the protocol at run time only can work
 //! with.
 //!
-//! [`write`] makes the text of a [`ProtocolInfo`](crate::protocol::ProtocolInfo), [`read`] makes a `ProtocolInfo` of a
-//! text. What stands in it, and what is promised to other readers, says `docs/schema.md` in the repository.
+//! [`write()`] makes the text of a [`ProtocolInfo`], [`read()`] makes a `ProtocolInfo` of a text. What stands in it, and what is promised to other readers, says `docs/schema.md` in the repository.
 //!
 //! # Examples
 //!
@@ -39,7 +38,7 @@ use std::{
 
 pub use self::{
     error::{SchemaError, SchemaFault},
-    read::read,
+    read::{check, read},
     write::write,
 };
 use crate::{handshake::ShapePolicy, protocol::ProtocolInfo};
@@ -56,7 +55,7 @@ pub const MAX_KEPT: usize = 256;
 /// The text of the [opaque](super::Ty::Opaque) shape that a packet has of which only the name was told.
 pub const UNTOLD: &str = "not told";
 
-/// What [`write`] makes of a protocol, made once in a process and kept.
+/// What [`write()`] makes of a protocol, made once in a process and kept.
 #[must_use]
 pub fn shared(info: &'static ProtocolInfo, shapes: ShapePolicy) -> &'static str {
     type Texts = HashMap<(usize, ShapePolicy), &'static str>;

@@ -42,25 +42,38 @@ pub fn read(text: &str) -> Result<&'static ProtocolInfo, SchemaError> {
     }
     let document = parse(text)?;
     let found = find(&document).map_err(|Wrong { path, fault }| SchemaError::Part { path, fault })?;
-    let weight = text.len() + found.arena.len() * NODE_WEIGHT;
     let mut kept = kept();
     if let Some(info) = kept.infos.get(text) {
         return Ok(info);
     }
-    if kept.infos.len() >= MAX_KEPT || kept.weight.saturating_add(weight) > MAX_WEIGHT {
+    let (len, nodes) = (kept.len.saturating_add(text.len()), kept.nodes.saturating_add(found.arena.len()));
+    if kept.infos.len() >= MAX_KEPT || len > MAX_KEPT_LEN || nodes > MAX_KEPT_NODES {
         return Err(SchemaError::Full);
     }
     let info: &ProtocolInfo = Box::leak(Box::new(found.keep()));
-    kept.weight += weight;
     kept.infos.insert(text.into(), info);
+    (kept.len, kept.nodes) = (len, nodes);
     Ok(info)
+}
+
+/// Sees whether [`read`] could make a protocol of a text. Nothing stays in memory.
+///
+/// # Errors
+///
+/// As [`read`], but for [`SchemaError::Full`].
+pub fn check(text: &str) -> Result<(), SchemaError> {
+    let document = parse(text)?;
+    find(&document).map(drop).map_err(|Wrong { path, fault }| SchemaError::Part { path, fault })
 }
 
 /// What was read in this process.
 #[derive(Default)]
 struct Kept {
     infos: HashMap<Box<str>, &'static ProtocolInfo>,
-    weight: usize,
+    /// Bytes of all texts.
+    len: usize,
+    /// Types of all texts.
+    nodes: usize,
 }
 
 fn kept() -> MutexGuard<'static, Kept> {
@@ -202,7 +215,8 @@ fn find(document: &Value) -> Result<Found<'_>, Wrong> {
         None => None,
         Some(table) => Some(object(table, &table_at)?),
     };
-    let mut types = Types { table, at: &table_at, arena: Arena::default(), known: HashMap::new(), parts: 0 };
+    let mut types =
+        Types { table, at: &table_at, arena: Arena::default(), known: HashMap::new(), parts: 0, untold: None };
     let protocol = name(root, "protocol", &at, NAME_LEN)?;
     let credentials = match root.get("credentials") {
         None | Some(Value::Null) => None,
@@ -241,6 +255,8 @@ struct Types<'a, 'p> {
     known: HashMap<&'a str, Id>,
     /// How many parts the packets have together, written out.
     parts: usize,
+    /// The shape of packets of which nothing is told.
+    untold: Option<Id>,
 }
 
 /// A type, and the outermost named type around it to which it refers, by its depth.
@@ -329,11 +345,14 @@ impl<'a> Types<'a, '_> {
         let codec = word(part, "codec", at, &codecs, "\"postcard\" or \"json\"")?.unwrap_or(Codec::Json);
         let at = At::Key(at, "data");
         let ty = match part.get("data") {
-            None => self.arena.add(Node::Opaque(UNTOLD)),
+            None => match self.untold {
+                Some(untold) => untold,
+                None => *self.untold.insert(self.arena.add(Node::Opaque(UNTOLD))),
+            },
             Some(data) => self.ty(data, None, (&at, 0))?.0,
         };
         self.parts = self.parts.saturating_add(self.arena.size(ty).parts);
-        if self.parts > MAX_PARTS || self.arena.len() > MAX_NODES {
+        if self.parts > MAX_PARTS {
             return Err(at.wrong(SchemaFault::TooLarge { max: MAX_PARTS }));
         }
         Ok(Part { action, type_name, codec, ty })
@@ -587,7 +606,7 @@ const MAX_NODES: usize = 128 * 1024;
 /// Most parts that all packets may have together, with named types counted wherever they are used: what walks over them looks
 /// at each.
 const MAX_PARTS: usize = 1024 * 1024;
-/// What a type is taken to weigh in memory.
-const NODE_WEIGHT: usize = 64;
-/// What all texts may weigh together.
-const MAX_WEIGHT: usize = 64 * 1024 * 1024;
+/// Most bytes of all texts together.
+const MAX_KEPT_LEN: usize = 16 * 1024 * 1024;
+/// Most types of all texts together, each of which takes some 50 bytes.
+const MAX_KEPT_NODES: usize = 1024 * 1024;

@@ -363,7 +363,10 @@ fn check_read(text: &str) {
             let again = find(&written).expect("what is written can be read");
             assert_eq!(write(&again, ShapePolicy::Shapes), written);
         }
-        Err(error) => assert!(error.to_string().len() < 4096, "{error}"),
+        Err(error) => {
+            assert!(error.to_string().len() < 4096, "{error}");
+            assert_eq!(check(text), Err(error));
+        }
     }
 }
 

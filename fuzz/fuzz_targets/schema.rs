@@ -1,0 +1,9 @@
+//! Any text as the schema of a protocol: no panic, and no endless walk.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pnet_protocol::schema::document;
+
+fuzz_target!(|text: &str| {
+    let _ = document::check(text);
+});
