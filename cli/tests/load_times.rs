@@ -8,7 +8,7 @@
 
 use std::{
     error::Error,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::TcpStream,
     process::{Child, Command, Stdio},
     thread,
