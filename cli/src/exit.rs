@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, process::ExitCode};
 
-use pnet::{CallError, Closed, ConnectError, HandshakeError, Json, JsonError, SendError};
+use pnet::{CallError, Closed, ConnectError, HandshakeError, Json, JsonError, SendError, TlsError};
 
 use crate::text;
 
@@ -21,8 +21,12 @@ impl Exit {
     pub(crate) const UNREACHABLE: Self = Self(3);
     /// No answer came in time.
     pub(crate) const TIMED_OUT: Self = Self(4);
+    /// The terminal has gone.
+    pub(crate) const HUNG_UP: Self = Self(129);
     /// ctrl-c was pressed.
     pub(crate) const INTERRUPTED: Self = Self(130);
+    /// The program was told to end.
+    pub(crate) const TERMINATED: Self = Self(143);
 }
 
 impl From<Exit> for ExitCode {
@@ -75,11 +79,13 @@ impl Failure {
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
         let exit = match &error {
+            ConnectError::Refused(closed) if closed.reason().starts_with(TLS_ONLY) => Exit::UNREACHABLE,
             ConnectError::Refused(_) | ConnectError::Hook(_) => Exit::REFUSED,
             ConnectError::TimedOut { .. } => Exit::TIMED_OUT,
             ConnectError::PlaintextOnNetwork { .. }
             | ConnectError::PlaintextCredentials
             | ConnectError::Credentials(_)
+            | ConnectError::Tls(TlsError::Settings { .. })
             | ConnectError::NoCredentials { .. }
             | ConnectError::Schema(_) => Exit::USAGE,
             _ => Exit::UNREACHABLE,
@@ -102,7 +108,9 @@ impl From<ConnectError> for Failure {
             ConnectError::Handshake(HandshakeError::SpeaksHttp | HandshakeError::NotPnet { .. }) => {
                 format!("{}: is the port right?", explained(&error))
             }
-            _ => explained(&error),
+            _ => {
+                OPTIONS.iter().fold(explained(&error), |message, (function, option)| message.replace(function, option))
+            }
         };
         Self::new(exit, message)
     }
@@ -118,7 +126,8 @@ impl From<CallError<Json>> for Failure {
         };
         match error {
             CallError::Declared(answer) => {
-                let message = format!("the answer is an error: {} {}", answer.action(), text::json(answer.data()));
+                let message =
+                    format!("the answer is an error: {} {}", text::escape(answer.action()), text::json(answer.data()));
                 Self { exit, message, declared: Some(answer) }
             }
             error => Self::new(exit, explained(&error)),
@@ -135,6 +144,19 @@ impl From<SendError> for Failure {
         Self::new(exit, explained(&error))
     }
 }
+
+/// What a server of this version says to those who speak plain text where it is not taken.
+const TLS_ONLY: &str = "this server takes TLS only";
+
+/// What servers and the library say in terms of its functions, and the options for that.
+const OPTIONS: [(&str, &str); 6] = [
+    ("`.pin`", "--pin"),
+    ("`.known_hosts`", "--known-hosts"),
+    ("`.roots`", "--roots"),
+    ("`.system_roots`", "--system-roots"),
+    ("`.server_name`", "--server-name"),
+    ("`.identity`", "--identity"),
+];
 
 /// An error with its causes.
 pub(crate) fn explained(error: &(dyn Error + 'static)) -> String {

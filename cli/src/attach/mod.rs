@@ -2,7 +2,7 @@
 
 mod words;
 
-use std::{io::IsTerminal, sync::Arc};
+use std::{io::IsTerminal, sync::Arc, time::Duration};
 
 use pnet::console::attach::{Operator, Ran, RunOptions};
 use serde_json::Value;
@@ -28,7 +28,8 @@ pub(crate) fn run(arguments: &Attach, output: &Output) -> Result<Exit, Failure> 
             Some(line) => once(&line, &operator, arguments, output).await,
             None => session(&operator, arguments, output).await,
         };
-        operator.close().await;
+        // A program that is stopped takes no leave.
+        let _ = tokio::time::timeout(LEAVE, operator.close()).await;
         result
     });
     runtime.shutdown_background();
@@ -42,7 +43,7 @@ async fn once(line: &str, operator: &Operator, arguments: &Attach, output: &Outp
         if output.is_json() || !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
             return Err(needs_yes(question));
         }
-        let mut editor = Editor::on_terminal(Arc::new(()), History::none())?;
+        let mut editor = Editor::on_terminal(Arc::new(()), History::none(), false)?;
         if !editor.confirm(&text::escape(question)).await {
             return Err(Failure::refused("not done"));
         }
@@ -68,7 +69,7 @@ async fn session(operator: &Operator, arguments: &Attach, output: &Output) -> Re
             text::escape(&about.version),
             about.connections
         ));
-        Editor::on_terminal(words.clone(), history)?
+        Editor::on_terminal(words.clone(), history, false)?
     } else {
         Editor::piped()?
     };
@@ -78,6 +79,7 @@ async fn session(operator: &Operator, arguments: &Attach, output: &Output) -> Re
         let prompt = if words.operator().is_closed() { "not connected> ".to_owned() } else { format!("{name}> ") };
         let result = match editor.line(&prompt).await {
             Input::Ended => break,
+            Input::Told(exit) => return Ok(exit),
             Input::Interrupted => continue,
             Input::Unreadable(failure) => Err(failure),
             Input::Line(line) if line.trim().is_empty() || line.trim_start().starts_with('#') => continue,
@@ -112,7 +114,7 @@ async fn obey(
     let options = options(arguments, output);
     let mut ran = until_ctrl_c(&operator, line, options).await?;
     if let Some(question) = &ran.question {
-        if editor.printer().is_none() {
+        if !editor.can_ask() {
             return Err(needs_yes(question));
         }
         if !editor.confirm(&text::escape(question)).await {
@@ -169,6 +171,9 @@ fn quoted(word: &str) -> String {
     }
     format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
 }
+
+/// How long the end of the connection may take.
+const LEAVE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

@@ -27,8 +27,14 @@ use rustyline::{
 use tokio::sync::mpsc;
 
 pub(crate) use self::history::History;
-use self::{lines::Lines, terminal::Terminal};
-use crate::{exit::Failure, text};
+use self::{
+    lines::Lines,
+    terminal::{Signals, Terminal},
+};
+use crate::{
+    exit::{Exit, Failure},
+    text,
+};
 
 /// What came of asking for a line.
 #[derive(Debug)]
@@ -41,6 +47,8 @@ pub(crate) enum Input {
     Interrupted,
     /// There are no more lines.
     Ended,
+    /// The program was told to end, which makes this its status.
+    Told(Exit),
 }
 
 /// Knows how a line may go on. It is asked while somebody waits at the keyboard, so it answers at once or nothing.
@@ -87,7 +95,11 @@ pub(crate) struct Editor {
     /// Lines of a paste that were not asked for yet.
     pasted: VecDeque<String>,
     printer: Option<Printer>,
-    _terminal: Option<Terminal>,
+    signals: Signals,
+    /// The program was told to end.
+    told: Option<Exit>,
+    /// Set as it was when this is dropped.
+    terminal: Option<Terminal>,
 }
 
 impl Editor {
@@ -96,9 +108,14 @@ impl Editor {
         io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 
-    /// Reads lines from the terminal.
-    pub(crate) fn on_terminal(words: Arc<dyn Words>, mut history: History) -> Result<Self, Failure> {
+    /// Reads lines from the terminal. `shows`: whether something is to be shown while somebody types.
+    ///
+    /// The library, in the version that can be had, waits for the next key before it looks at those that came together with
+    /// the last one, if it has something else to wait for: what may be shown, or signals in a pipe of its own. So it is given
+    /// neither where that can be.
+    pub(crate) fn on_terminal(words: Arc<dyn Words>, mut history: History, shows: bool) -> Result<Self, Failure> {
         let terminal = Terminal::remember();
+        let signals = signals(true)?;
         let config = Config::builder()
             .completion_type(CompletionType::List)
             .max_history_size(1000)
@@ -112,7 +129,8 @@ impl Editor {
             editor.add_history_entry(line).map_err(unusable)?;
         }
         editor.set_helper(Some(Assistant(Arc::clone(&words))));
-        let printer = Printer::start(editor.create_external_printer().map_err(unusable)?)?;
+        let printer =
+            if shows { Some(Printer::start(editor.create_external_printer().map_err(unusable)?)?) } else { None };
 
         let (asked, prompts) = blocking::channel::<String>();
         let (sender, inputs) = mpsc::channel(1);
@@ -135,11 +153,12 @@ impl Editor {
                 }
             }
         })?;
-        Ok(Self { asked, inputs, pasted: VecDeque::new(), printer: Some(printer), _terminal: Some(terminal) })
+        Ok(Self { asked, inputs, pasted: VecDeque::new(), printer, signals, told: None, terminal: Some(terminal) })
     }
 
     /// Reads lines from the standard input, whatever that is.
     pub(crate) fn piped() -> Result<Self, Failure> {
+        let signals = signals(false)?;
         let (asked, prompts) = blocking::channel::<String>();
         let (sender, inputs) = mpsc::channel(1);
         spawn("lines", move || {
@@ -160,17 +179,24 @@ impl Editor {
                 }
             }
         })?;
-        Ok(Self { asked, inputs, pasted: VecDeque::new(), printer: None, _terminal: None })
+        Ok(Self { asked, inputs, pasted: VecDeque::new(), printer: None, signals, told: None, terminal: None })
     }
 
-    /// Shows what has happened while somebody types; `None` where nobody does.
+    /// Whether somebody can be asked.
+    pub(crate) const fn can_ask(&self) -> bool {
+        self.terminal.is_some()
+    }
+
+    /// Shows what has happened while somebody types; `None` where nobody does, or nothing was to be shown.
     pub(crate) fn printer(&self) -> Option<Printer> {
         self.printer.clone()
     }
 
     /// Asks for the next line. Several that were pasted at once come one after the other.
     pub(crate) async fn line(&mut self, prompt: &str) -> Input {
-        if let Some(line) = self.pasted.pop_front() {
+        if self.told.is_none()
+            && let Some(line) = self.pasted.pop_front()
+        {
             return Input::Line(line);
         }
         match self.next(prompt).await {
@@ -194,12 +220,19 @@ impl Editor {
     }
 
     async fn next(&mut self, prompt: &str) -> Input {
+        if let Some(exit) = self.told {
+            return Input::Told(exit);
+        }
         if self.asked.send(prompt.to_owned()).is_err() {
             return Input::Ended;
         }
         tokio::select! {
+            biased;
+            exit = self.signals.end() => {
+                self.told = Some(exit);
+                Input::Told(exit)
+            }
             input = self.inputs.recv() => input.unwrap_or(Input::Ended),
-            Ok(()) = terminal::ended_from_outside() => Input::Ended,
         }
     }
 }
@@ -249,6 +282,10 @@ impl Printer {
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     let started = thread::Builder::new().name(name.to_owned()).spawn(run);
     started.map(drop).map_err(|error| Failure::refused(format_args!("cannot start a thread: {error}")))
+}
+
+fn signals(interactive: bool) -> Result<Signals, Failure> {
+    Signals::listen(interactive).map_err(|error| Failure::refused(format_args!("cannot wait for signals: {error}")))
 }
 
 fn unusable(error: ReadlineError) -> Failure {

@@ -44,11 +44,12 @@ pub(crate) fn run(arguments: &arguments::Load, output: &Output) -> Result<Exit, 
         let done = run::run(load, arguments.timeout, output).await?;
         let interrupted = done.interrupted;
         let report = Report::new(arguments, plan, done, connect, local);
+        output.event(&report.to_json(), || report.to_text(output))?;
+        // A file that cannot be written does not take what was measured with it.
         if let Some(file) = &arguments.svg {
             fs::write(file, chart::svg(&report))
                 .map_err(|error| Failure::refused(format_args!("cannot write {}: {error}", file.display())))?;
         }
-        output.event(&report.to_json(), || report.to_text(output))?;
         Ok(match (interrupted, report.is_valid()) {
             (true, _) => Exit::INTERRUPTED,
             (false, true) => Exit::DONE,

@@ -44,8 +44,8 @@ pub(crate) fn run(arguments: &New, output: &Output) -> Result<Exit, Failure> {
     })?;
     if let Some(outer) = outer {
         output.note(&text::escape(&format!(
-            "note: {} is a workspace. {name} has a [workspace] of its own and does not become a member of it; to have it as \
-             one, take [workspace] out of {name}/Cargo.toml and name its three crates among the members.",
+            "note: {} is a workspace. {name} has a [workspace] of its own and does not become a member of it; if its \
+             `members` has a pattern that matches {name}, write \"{name}\" into its `exclude`.",
             outer.display(),
             name = name.as_str(),
         )));

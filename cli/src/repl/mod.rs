@@ -44,7 +44,7 @@ async fn session(arguments: &Repl, output: &Output) -> Result<Exit, Failure> {
         if let Some(problem) = problem {
             output.note(&text::escape(&problem));
         }
-        Editor::on_terminal(words.clone(), history)?
+        Editor::on_terminal(words.clone(), history, true)?
     } else {
         Editor::piped()?
     };
@@ -64,6 +64,8 @@ async fn session(arguments: &Repl, output: &Output) -> Result<Exit, Failure> {
     loop {
         let failure = match editor.line(&link.prompt()).await {
             Input::Ended => break,
+            // Whoever says so waits for nobody.
+            Input::Told(exit) => return Ok(exit),
             Input::Interrupted => continue,
             Input::Unreadable(failure) => failure,
             Input::Line(line) => match obey(&line, &mut link, &words, output).await {

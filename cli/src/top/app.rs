@@ -42,8 +42,8 @@ pub(crate) async fn run(mut model: Model, mut feed: Feed, theme: Theme) -> Resul
             biased;
             // The text of the panic says why.
             () = screen.broken() => return Ok(Exit::REFUSED),
-            _ = terminate.recv() => return Ok(Exit(128 + 15)),
-            _ = hang_up.recv() => return Ok(Exit(128 + 1)),
+            _ = terminate.recv() => return Ok(Exit::TERMINATED),
+            _ = hang_up.recv() => return Ok(Exit::HUNG_UP),
             _ = interrupt.recv() => return Ok(Exit::INTERRUPTED),
             () = sleep_until(due.into()) => {
                 let now = Instant::now();

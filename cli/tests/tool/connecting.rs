@@ -66,7 +66,13 @@ async fn a_server_with_a_key_is_trusted_by_it() {
     assert_eq!(ran.exit, 2, "{ran:?}");
     // Plain text to a server that takes TLS.
     let ran = run(&call).await;
-    assert!(ran.exit == 1 && ran.err.contains("takes TLS only"), "{ran:?}");
+    assert_eq!(ran.exit, 3, "{ran:?}");
+    assert!(ran.err.contains("TLS only: tell the client whom to trust, with --pin, --known-hosts"), "{}", ran.err);
+
+    // Options that exclude each other.
+    let ran = run(&with(&["--server-name", "bench"])).await;
+    assert_eq!(ran.exit, 2, "{ran:?}");
+    assert!(ran.err.contains("--server-name needs --roots or --system-roots"), "{}", ran.err);
 
     let hosts = folder.file("known_hosts");
     for _ in 0..2 {

@@ -1,7 +1,8 @@
 //! `pnet repl` by script. What it does in a terminal is driven by hand.
 
-use std::process::Stdio;
+use std::{process::Stdio, time::Duration};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -64,9 +65,36 @@ async fn the_next_command_connects_again() {
         serde_json::from_str::<serde_json::Value>(&line).expect("JSON")
     };
     assert_eq!(ask("ADD {\"a\": 1, \"b\": 2}\n").await["data"], json!({"sum": 3}));
-    server.shutdown(std::time::Duration::from_secs(1)).await;
+    server.shutdown(Duration::from_secs(1)).await;
     let gone = ask("ADD {\"a\": 1, \"b\": 2}\n").await;
     assert!(gone["exit"] == 1 || gone["exit"] == 3, "{gone}");
     let _server = pnet::serve(BenchServer, Seen::default()).bind(&*address).await.expect("the port is free again");
     assert_eq!(ask("ADD {\"a\": 1, \"b\": 2}\n").await["data"], json!({"sum": 3}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_a_script_wherever_it_is() {
+    let (_server, address, _) = serve().await;
+    // One waits for its next line, the other for an answer.
+    for (script, signal, exit) in [
+        ("call ADD {\"a\": 1, \"b\": 2}\n", Signal::INT, 130),
+        ("call ADD {\"a\": 1, \"b\": 2}\n", Signal::TERM, 143),
+        ("call ADD {\"a\": 1, \"b\": 2}\ncall WAIT\ncall ADD {\"a\": 1, \"b\": 2}\n", Signal::INT, 130),
+    ] {
+        let mut child = tool(&["repl", &address, "--json"]).stdin(Stdio::piped()).spawn().expect("the tool is built");
+        let mut stdin = child.stdin.take().expect("it is piped");
+        let mut out = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        stdin.write_all(script.as_bytes()).await.expect("it reads");
+        let line = timeout(LONG, out.next_line()).await.expect("in time").expect("it can be read");
+        assert!(line.is_some_and(|line| line.contains("answer")));
+        // So that it has gone on to what it waits for.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let id = child.id().and_then(|id| Pid::from_raw(id as i32)).expect("it runs");
+        kill_process(id, signal).expect("it runs");
+        let status = timeout(LONG, child.wait()).await.expect("it ends").expect("it is ours");
+        assert_eq!(status.code(), Some(exit), "{script:?} {signal:?}");
+        while let Some(line) = timeout(LONG, out.next_line()).await.expect("in time").expect("it can be read") {
+            assert!(line.contains("interrupted"), "nothing is done after it: {line}");
+        }
+    }
 }

@@ -39,7 +39,7 @@ pnet_macros::actions! { pub(crate) client Attached for PnetConsole: }
 #[cfg(unix)]
 pub async fn unix(path: impl AsRef<std::path::Path>) -> Result<Operator, ConnectError> {
     let path = path.as_ref();
-    let connected = crate::transport::unix::connect(path).await;
+    let connected = crate::transport::unix::dial(path).await;
     let (io, peer) = connected.map_err(|source| ConnectError::Io { address: path.display().to_string(), source })?;
     let client = settings().over(io, peer).await?;
     Ok(Operator { client })

@@ -174,10 +174,9 @@ impl Parsed {
             self.values.push(value);
         }
         self.read_options(spec, &mut words)?;
-        match words.next() {
-            Some(word) => Err(Fault::usage(format!("`{}` is too much: {}", word.text, spec.usage()))),
-            None => Ok(()),
-        }
+        let Some(word) = words.next() else { return Ok(()) };
+        closed(&word)?;
+        Err(Fault::usage(format!("`{}` is too much: {}", word.text, spec.usage())))
     }
 
     fn read_options(&mut self, spec: &Spec, words: &mut Words<'_>) -> Result<(), Fault> {
@@ -323,6 +322,7 @@ mod tests {
         assert!(read("trigger SAY {} as").unwrap_err().contains("only `as ID`"));
         assert!(read("info 7f 8").unwrap_err().contains("`8` is too much"));
         assert!(read("info \"7f").unwrap_err().contains("not closed"));
+        assert!(read("list \"").unwrap_err().contains("not closed"));
         assert!(read("list --colour red").unwrap_err().contains("no option `--colour`"));
         assert!(read("list --sort").unwrap_err().contains("wants a value"));
     }

@@ -144,11 +144,18 @@ impl Drop for UnixAcceptor {
 /// Dropped before it is ready, nothing is left open.
 pub async fn connect(path: impl AsRef<Path> + Send) -> io::Result<(UnixStream, PeerAddr)> {
     let path = path.as_ref();
-    let named =
-        |error: io::Error| io::Error::new(error.kind(), format!("cannot connect to {}: {error}", path.display()));
+    dial(path).await.map_err(|error| match error.kind() {
+        // It names the path itself.
+        io::ErrorKind::InvalidInput => error,
+        kind => io::Error::new(kind, format!("cannot connect to {}: {error}", path.display())),
+    })
+}
+
+/// The same, with an error that leaves it to the caller to name the path.
+pub(crate) async fn dial(path: &Path) -> io::Result<(UnixStream, PeerAddr)> {
     place::check_length(path).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    let stream = UnixStream::connect(path).await.map_err(named)?;
-    let peer = peer_of(&stream).map_err(named)?;
+    let stream = UnixStream::connect(path).await?;
+    let peer = peer_of(&stream)?;
     Ok((stream, peer))
 }
 

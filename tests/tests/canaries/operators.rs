@@ -84,7 +84,9 @@ async fn attached_operators_see_no_secret() {
     let secure = house::with_key(&house, pnet::Identity::from_pem(&pem).expect("it is a key"));
 
     let mut clients: Vec<(Way, Client<Talk>)> = Vec::new();
-    for (tls, dialect) in [(false, Dialect::Native), (false, Dialect::Json), (true, Dialect::Native), (true, Dialect::Json)] {
+    for (tls, dialect) in
+        [(false, Dialect::Native), (false, Dialect::Json), (true, Dialect::Native), (true, Dialect::Json)]
+    {
         let way = Way::new(&watch, if tls { &secure } else { &plain }, tls);
         let credentials = way.secret(LETMEIN);
         let builder = pnet::connect(HouseClient, ()).dialect(dialect).credentials(&credentials);
@@ -145,7 +147,8 @@ async fn try_all(watch: &Watch, operator: &Operator) {
         }
     }
     let names = about.commands.iter().map(|command| command.name.clone());
-    for begun in names.flat_map(|name| [format!("{name} "), format!("{name} {id} "), format!("{name} {id} TOLD {{\"")]) {
+    for begun in names.flat_map(|name| [format!("{name} "), format!("{name} {id} "), format!("{name} {id} TOLD {{\"")])
+    {
         let completion = operator.complete(&begun, begun.len()).await.expect("is completed");
         watch.show(&completion);
     }
