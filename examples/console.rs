@@ -9,7 +9,7 @@
 //! 0d6a1e0c  127.0.0.1:41264  native   2s    0s        9     9  1.2 kB      0    0
 //! …
 //! Market> trigger BID {"lot": 3, "pence": 990}
-//! Taken {"lot":3,"high":990}
+//! Taken {"high":990,"lot":3}
 //! Market> stop
 //! Stop the server "Market" with 3 connections now? y/N y
 //! ```

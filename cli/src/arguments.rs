@@ -286,7 +286,11 @@ pub(crate) fn refused(error: &clap::Error) -> Exit {
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if !asked && std::env::args_os().any(|argument| argument == "--json") {
         let message = error.to_string();
-        let event = json!({"error": message.trim_start_matches("error: ").split("\n\nUsage").next().unwrap_or_default(), "exit": Exit::USAGE.0});
+        // What is wrong, without what the help says anyway.
+        let why = message.trim_start_matches("error: ");
+        let why = why.split("\n\nUsage").next().unwrap_or_default();
+        let why = why.split("\n\nFor more information").next().unwrap_or_default();
+        let event = json!({"error": why, "exit": Exit::USAGE.0});
         // There is nobody left to tell if this fails, here and below.
         let _ = std::io::Write::write_all(&mut std::io::stdout(), (text::json(&event) + "\n").as_bytes());
     } else {

@@ -68,11 +68,17 @@ impl Server {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let out = child.stdout.take().ok_or("it is piped")?;
-        for line in BufReader::new(out).lines() {
-            if let Some((_, address)) = line?.split_once(MARK) {
-                return Ok(Self { child, address: address.to_owned() });
+        let mut out = BufReader::new(child.stdout.take().ok_or("it is piped")?);
+        let mut server = Self { child, address: String::new() };
+        let mut line = String::new();
+        while out.read_line(&mut line)? > 0 {
+            if let Some((_, address)) = line.trim_end().split_once(MARK) {
+                address.clone_into(&mut server.address);
+                // A test that runs for a minute says so, which ends it if nobody reads that.
+                thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
+                return Ok(server);
             }
+            line.clear();
         }
         Err("the server has not told its address".into())
     }

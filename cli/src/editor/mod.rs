@@ -305,10 +305,12 @@ impl Completer for Assistant {
     fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let (start, candidates) = self.0.complete(line, pos);
         let start = if start <= pos && line.is_char_boundary(start) { start } else { pos };
+        // Each in a line of its own.
+        let columns = crossterm::terminal::size().map_or(usize::MAX, |(columns, _)| columns.saturating_sub(1).into());
         let pairs = candidates.into_iter().map(|Candidate { text, note }| {
             // Both may be words of the other side.
             let shown = if note.is_empty() { text.clone() } else { format!("{text}  {note}") };
-            Pair { display: text::escape(&shown), replacement: text::escape(&text) }
+            Pair { display: text::escape(&shown).chars().take(columns).collect(), replacement: text::escape(&text) }
         });
         Ok((start, pairs.collect()))
     }

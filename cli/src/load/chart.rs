@@ -83,11 +83,11 @@ pub(super) fn svg(report: &Report) -> String {
         xml(&format!("{} at {}: response times", text::escape(&report.action), text::escape(&report.address))),
         if report.is_valid() { "#555555" } else { "#b00020" },
         xml(&format!(
-            "{:.0}/s asked, {:.0}/s achieved, {} for {} connections, {} ok of {}{}",
+            "{:.0}/s asked, {:.0}/s achieved, for {} on {}, {} ok of {}{}",
             report.rate,
             report.achieved,
             short(report.length),
-            report.connections,
+            counted(report.connections),
             report.counts.ok,
             report.counts.sent,
             if report.is_valid() { "" } else { "; not valid" },
@@ -149,6 +149,11 @@ fn columns(times: &Times, low: f64, high: f64) -> Vec<u64> {
         }
     }
     counts
+}
+
+/// So many connections, in words.
+pub(super) fn counted(connections: usize) -> String {
+    if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") }
 }
 
 fn xml(text: &str) -> String {

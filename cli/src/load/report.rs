@@ -137,12 +137,12 @@ impl Report {
         let counts = &self.counts;
         let mut lines = vec![
             format!(
-                "{} at {}, {} for {}, {} connections",
+                "{} at {}, {} for {}, {}",
                 output.paint(Style::Bold, &text::escape(&self.action)),
                 text::escape(&self.address),
                 per_second(self.rate),
                 short(self.length),
-                self.connections,
+                chart::counted(self.connections),
             ),
             format!(
                 "calls     {} sent, {} ok, {} failed, {} unanswered, {} not sent",

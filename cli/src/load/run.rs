@@ -172,7 +172,7 @@ fn progress_bar(plan: &Plan, output: &Output) -> ProgressBar {
     let bar =
         ProgressBar::with_draw_target(Some(plan.length().as_millis() as u64), ProgressDrawTarget::stderr_with_hz(10));
     let style = ProgressStyle::with_template("{wide_bar} {percent:>3} % {msg}");
-    style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))
+    if let Ok(style) = style { bar.with_style(style) } else { bar }
 }
 
 fn show(bar: &ProgressBar, shared: &Shared, start: Instant) {

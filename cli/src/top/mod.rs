@@ -2,7 +2,7 @@
 //!
 //! [`feed`] takes samples of its console, [`model`] holds what is to be shown, [`view`] draws it, [`keys`] says what each key
 //! does, and [`app`] ties them together. [`list`] is the table that all views share; [`connections`], [`actions`], [`limits`]
-//! and [`faults`] say what is in each. Where there is no terminal, [`print`] makes text.
+//! and [`faults`] say what is in each. Where there is no terminal, [`mod@print`] makes text.
 
 mod actions;
 mod app;

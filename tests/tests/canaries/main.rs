@@ -4,6 +4,7 @@
 //! `PNET_CANARIES` is the number of connections; 60 unless set.
 
 mod clients;
+mod dynamic;
 mod house;
 mod keys;
 mod operators;

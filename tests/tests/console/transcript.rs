@@ -135,7 +135,7 @@ async fn every_command_is_typed_and_answered_as_recorded() {
             // Any beginning will do.
             typed = typed.replace(&format!(" {name}"), &format!(" {}", &id[..8]));
         }
-        let _ = write!(transcript, "{said}{typed}\n");
+        let _ = writeln!(transcript, "{said}{typed}");
         typist.io.write_all(format!("{typed}\n").as_bytes()).await.expect("the console reads");
         goes_on = typist.read().await;
     }

@@ -26,6 +26,7 @@
 
 mod arena;
 mod error;
+mod place;
 mod read;
 #[cfg(test)]
 mod tests;
