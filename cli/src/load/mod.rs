@@ -1,7 +1,7 @@
 //! `pnet load`: calls at a fixed rate, whatever the server does, and how long they took.
 //!
 //! The generator is an open loop. [`schedule`] says when each call is due and starts it then, from a thread of its own, since
-//! a runtime's sleep is a millisecond coarse. [`run`] makes the calls, [`record`] counts them, and [`report`] says what came of
+//! a runtime's sleep is a millisecond coarse. [`run`](mod@run) makes the calls, [`record`] counts them, and [`report`] says what came of
 //! it, in words, as JSON, and with [`chart`] as a picture. Times are measured from when a call was due, so a server that stops
 //! for two seconds is seen to have made all those wait who would have called in that time.
 
