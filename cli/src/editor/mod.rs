@@ -109,10 +109,6 @@ impl Editor {
     }
 
     /// Reads lines from the terminal. `shows`: whether something is to be shown while somebody types.
-    ///
-    /// The library, in the version that can be had, waits for the next key before it looks at those that came together with
-    /// the last one, if it has something else to wait for: what may be shown, or signals in a pipe of its own. So it is given
-    /// neither where that can be.
     pub(crate) fn on_terminal(words: Arc<dyn Words>, mut history: History, shows: bool) -> Result<Self, Failure> {
         let terminal = Terminal::remember();
         let signals = signals(true)?;

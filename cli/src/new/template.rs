@@ -26,9 +26,12 @@ impl Template {
             .replace("{{name}}", &self.name)
             .replace("{{ident}}", &self.ident)
             .replace("{{pnet}}", &self.pnet)
-            .replace("{{rust}}", env!("CARGO_PKG_RUST_VERSION"))
+            .replace("{{rust}}", RUST)
     }
 }
+
+/// What `pnet` itself needs, which is less than this tool does.
+const RUST: &str = "1.89";
 
 /// They are called `.in`, since a folder with a manifest in it is left out of a package, and a `.gitignore` is obeyed.
 macro_rules! files {
@@ -55,6 +58,12 @@ const FILES: [(&str, &str); 12] = files![
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_project_needs_the_compiler_that_the_library_needs() {
+        let root = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
+        assert!(root.expect("a checkout").contains(&format!("rust-version = \"{RUST}\"")));
+    }
 
     #[test]
     fn nothing_is_left_to_fill_in() {
