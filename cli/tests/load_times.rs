@@ -1,6 +1,7 @@
 //! How well `pnet load` measures: beside a client that shares nothing with it, and against a server that stops.
 //!
-//! Times are for a quiet machine and a release build, so these run only when they are asked for:
+//! Times agree on a quiet machine and in a release build only, so that is looked at when it is asked for; else short runs show that
+//! no call is lost, and that a stop shows:
 //!
 //! ```text
 //! PNET_LOAD_TIMES=1 cargo test --release -p pnetwork-cli --test load_times -- --test-threads 1 --nocapture
@@ -188,15 +189,15 @@ fn answer(reader: &mut impl BufRead) -> Outcome<u64> {
 
 #[test]
 fn times_agree_with_an_independent_measurement() -> Outcome {
-    if std::env::var_os(TIMES).is_none() {
-        return Ok(());
-    }
+    let measures = std::env::var_os(TIMES).is_some();
+    let (turns, length) = if measures { (7, Duration::from_secs(6)) } else { (1, Duration::from_secs(1)) };
     let server = Server::start()?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     // By turns, so that what else the machine does meets both.
-    for _ in 0..7 {
-        theirs.push(measured_by_hand(&server.address, 500, Duration::from_secs(6))?.as_secs_f64() * 1e6);
-        let report = load(&server.address, 500, Duration::from_secs(6))?;
+    for _ in 0..turns {
+        theirs.push(measured_by_hand(&server.address, 500, length)?.as_secs_f64() * 1e6);
+        let report = load(&server.address, 500, length)?;
+        assert_eq!(report["calls"]["ok"], length.as_secs() * 500, "{report}");
         ours.push(report["response_us"]["p99"].as_f64().ok_or_else(|| format!("no p99: {report}"))?);
     }
     let median = |mut all: Vec<f64>| {
@@ -206,27 +207,29 @@ fn times_agree_with_an_independent_measurement() -> Outcome {
     let words = format!("p99 by hand {theirs:.0?} us, by pnet load {ours:.0?} us");
     let (ours, theirs) = (median(ours), median(theirs));
     writeln!(std::io::stdout(), "{words}: medians {theirs:.0} and {ours:.0}")?;
-    assert!((ours - theirs).abs() <= theirs / 10.0, "{words}");
+    assert!(!measures || (ours - theirs).abs() <= theirs / 10.0, "{words}");
     Ok(())
 }
 
 #[test]
 fn a_stop_of_two_seconds_in_a_minute_is_seen() -> Outcome {
-    if std::env::var_os(TIMES).is_none() {
-        return Ok(());
-    }
+    let measures = std::env::var_os(TIMES).is_some();
+    // As much of the whole in a shorter one.
+    let length = Duration::from_secs(if measures { 60 } else { 6 });
     let server = Server::start()?;
     let address = server.address.clone();
-    let loading = thread::spawn(move || load(&address, 500, Duration::from_secs(60)));
-    thread::sleep(Duration::from_secs(20));
+    let loading = thread::spawn(move || load(&address, 500, length));
+    thread::sleep(length / 3);
     server.signal("STOP")?;
     thread::sleep(Duration::from_secs(2));
     server.signal("CONT")?;
     let report = loading.join().map_err(|_| "the load has panicked")??;
     writeln!(std::io::stdout(), "{report}")?;
     let millis = |name: &str| report["response_us"][name].as_f64().unwrap_or(0.0) / 1e3;
-    assert!(millis("p99.9") >= 1800.0 && millis("p50") < 100.0, "{report}");
-    assert_eq!((&report["calls"]["ok"], &report["valid"]), (&30_000.into(), &true.into()), "{report}");
+    // The server was stopped for so long at least, whatever else the machine does.
+    assert!(millis("p99.9") >= 1800.0, "{report}");
+    assert_eq!(report["calls"]["ok"], length.as_secs() * 500, "{report}");
+    assert!(!measures || millis("p50") < 100.0 && report["valid"] == true, "{report}");
     Ok(())
 }
 

@@ -50,6 +50,12 @@ impl History {
         if !about.is_file() || about.uid() != rustix::process::geteuid().as_raw() || about.nlink() != 1 {
             return Err(io::Error::other("it is no file of this user alone"));
         }
+        let mut head = [0; HEAD.len()];
+        match file.read(&mut head)? {
+            0 => file.write_all(HEAD.as_bytes())?,
+            read if head[..read] == *HEAD.as_bytes() => {}
+            _ => return Err(io::Error::other("it is a file of something else, and stays as it is")),
+        }
         if about.mode() & 0o077 != 0 {
             file.set_permissions(fs::Permissions::from_mode(0o600))?;
         }
@@ -57,7 +63,7 @@ impl History {
         if about.len() > MAX_LEN {
             file.set_len(0)?;
             lines.drain(..lines.len().saturating_sub(KEPT));
-            file.write_all(lines.iter().fold(String::new(), |all, line| all + line + "\n").as_bytes())?;
+            file.write_all(lines.iter().fold(HEAD.to_owned(), |all, line| all + line + "\n").as_bytes())?;
         }
         Ok(Self { file: Some(file), last: lines.last().cloned().unwrap_or_default(), lines })
     }
@@ -89,7 +95,8 @@ fn last_lines(file: &mut File, len: u64) -> io::Result<Vec<String>> {
     let text = String::from_utf8_lossy(&bytes);
     // The first may be half of one.
     let lines = text.lines().skip(usize::from(from > 0));
-    Ok(lines.filter(|line| !line.is_empty() && !line.contains(char::is_control)).map(str::to_owned).collect())
+    let is_kept = |line: &&str| !line.is_empty() && *line != HEAD.trim_end() && !line.contains(char::is_control);
+    Ok(lines.filter(is_kept).map(str::to_owned).collect())
 }
 
 fn path(name: &str) -> Option<PathBuf> {
@@ -100,6 +107,9 @@ fn path(name: &str) -> Option<PathBuf> {
     let folder = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")))?;
     folder.is_absolute().then(|| folder.join("pnet").join(name))
 }
+
+/// The first line, by which a file is known to be one of these.
+const HEAD: &str = "# history of pnet\n";
 
 /// From this length on a file is shortened.
 const MAX_LEN: u64 = 256 * 1024;
@@ -163,10 +173,21 @@ mod tests {
     }
 
     #[test]
+    fn files_of_others_stay_as_they_are() {
+        let folder = Folder::new("other");
+        let path = folder.0.join("passwords");
+        fs::write(&path, "root:x:0:0\n").expect("it can be written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("it is ours");
+        assert!(History::at(&path).is_err());
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "root:x:0:0\n");
+        assert_eq!(fs::metadata(&path).expect("it is there").mode() & 0o777, 0o644);
+    }
+
+    #[test]
     fn a_long_file_is_shortened() {
         let folder = Folder::new("long");
         let path = folder.0.join("history");
-        fs::write(&path, "info 81c0\n".repeat(40_000)).expect("it can be written");
+        fs::write(&path, HEAD.to_owned() + &"info 81c0\n".repeat(40_000)).expect("it can be written");
         let mut history = History::at(&path).expect("it is ours");
         assert_eq!(history.take().len(), KEPT);
         assert!(fs::metadata(&path).expect("it is there").len() < 10_000);
