@@ -5,7 +5,7 @@ use std::io::Write;
 use pnet::{Arrival, Identity, Packet, Refused, Secret, action, actions, protocol};
 use serde::{Deserialize, Serialize};
 
-use crate::support::{BenchServer, Folder, Seen, finish, run, serve, tool};
+use crate::support::{BenchServer, Folder, Seen, finish, run, run_with, serve, tool};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_there_is_a_status_of_its_own() {
@@ -173,5 +173,22 @@ async fn credentials_are_shown_to_the_server_and_to_nobody_else() {
         let ran = run(&["call", &address, "WHO", "--credentials-file", file]).await;
         assert_eq!(ran.exit, exit, "{ran:?}");
         assert!(!ran.err.contains("canary"), "{}", ran.err);
+    }
+
+    // Whatever is done with them.
+    let load = ["load", &address, "WHO", "{}", "--connections", "2", "--rate", "20", "--for", "500ms"];
+    let odd = ["call", &address, "WHO", "{\"odd\": 1}"];
+    for command in [&["actions", &address][..], &["schema", &address], &odd, &load] {
+        for file in [&right, &wrong, &broken] {
+            for more in [&["--credentials-file", file][..], &["--credentials-file", file, "--json"]] {
+                let ran = run(&[command, more].concat()).await;
+                assert!(!format!("{ran:?}").contains("canary"), "{command:?}: {ran:?}");
+            }
+        }
+    }
+    for file in [&right, &wrong] {
+        let ran =
+            run_with(&["repl", &address, "--credentials-file", file], b"actions\nWHO {}\nWHO {\"odd\": 1}\n").await;
+        assert!(!format!("{ran:?}").contains("canary"), "{ran:?}");
     }
 }
