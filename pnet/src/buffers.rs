@@ -12,7 +12,9 @@ pub(crate) fn take() -> Vec<u8> {
     if top.capacity() == 0 { take_below() } else { top }
 }
 
-/// A cleared buffer for what gathers to be written: one that was used for much before, if there is one.
+/// A cleared buffer for what gathers to be written: one that was used for much before, if there is one. Once for many packets, it
+/// stays out of what runs for each.
+#[inline(never)]
 pub(crate) fn take_large() -> Vec<u8> {
     pop(&LARGE).unwrap_or_else(take)
 }
@@ -25,7 +27,7 @@ pub(crate) fn keep(bytes: &[u8]) -> Vec<u8> {
     }
     let mut buffer = TOP.take();
     if buffer.capacity() == 0 || buffer.capacity() > SMALL_CAPACITY {
-        TOP.set(buffer);
+        TOP.with(|top| top.set(buffer));
         buffer = pop(&SMALL).unwrap_or_default();
     }
     buffer.extend_from_slice(bytes);
@@ -58,18 +60,23 @@ fn give_below(buffer: Vec<u8>) {
 }
 
 fn pop(shelf: &'static LocalKey<Shelf>) -> Option<Vec<u8>> {
-    let mut buffers = shelf.take();
-    let buffer = buffers.pop();
-    shelf.set(buffers);
-    buffer
+    // One access: `LocalKey::set` is often a call of its own.
+    shelf.with(|shelf| {
+        let mut buffers = shelf.take();
+        let buffer = buffers.pop();
+        shelf.set(buffers);
+        buffer
+    })
 }
 
 fn push(shelf: &'static LocalKey<Shelf>, buffer: Vec<u8>, most: usize) {
-    let mut buffers = shelf.take();
-    if buffers.len() < most {
-        buffers.push(buffer);
-    }
-    shelf.set(buffers);
+    shelf.with(|shelf| {
+        let mut buffers = shelf.take();
+        if buffers.len() < most {
+            buffers.push(buffer);
+        }
+        shelf.set(buffers);
+    });
 }
 
 /// The thread's read buffer: [`READ_LEN`] initialised bytes.
@@ -81,7 +88,7 @@ pub(crate) fn take_read() -> Vec<u8> {
 /// Gives the read buffer back.
 pub(crate) fn give_read(buffer: Vec<u8>) {
     if buffer.len() == READ_LEN {
-        READ.set(buffer);
+        READ.with(|read| read.set(buffer));
     }
 }
 
