@@ -1,6 +1,7 @@
 //! One operator: runs lines, and remembers what was asked.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -30,8 +31,8 @@ pub(crate) struct Session {
 
 #[derive(Default)]
 struct Memory {
-    /// The line that was not done yet, and what it does if the operator says yes.
-    asked: Option<(String, Plan)>,
+    /// The lines that were not done yet, and what each does if the operator says yes; the newest [`QUESTIONS`].
+    asked: VecDeque<(String, Plan)>,
 }
 
 /// What is to be done when an answer has been shown.
@@ -109,7 +110,9 @@ impl Session {
         match fault {
             Fault::Failed { exit, .. } => Answer { text, exit, ..Answer::default() },
             Fault::Ask { question, plan } => {
-                self.memory().asked = Some((line.to_owned(), plan));
+                let asked = &mut self.memory().asked;
+                asked.truncate(QUESTIONS - 1);
+                asked.push_front((line.to_owned(), plan));
                 let question = Some(super::output::harmless(&question));
                 Answer { text, exit: super::fault::USAGE, question, ..Answer::default() }
             }
@@ -118,7 +121,11 @@ impl Session {
 
     /// What comes of a line, and whether it is wanted as JSON.
     async fn done(&self, line: &str, options: Options) -> (Result<Output, Fault>, bool) {
-        let asked = self.memory().asked.take_if(|(asked, _)| asked == line);
+        let asked = {
+            let asked = &mut self.memory().asked;
+            let place = asked.iter().position(|(asked, _)| asked == line);
+            place.and_then(|place| asked.remove(place))
+        };
         if line.len() > MAX_LINE {
             let message = format!("a line of {} bytes is longer than {MAX_LINE}, which is the most", line.len());
             return (Err(Fault::usage(message)), options.json);
@@ -198,6 +205,8 @@ impl Session {
 
 /// The longest line, in bytes.
 pub(super) const MAX_LINE: usize = 64 * 1024;
+/// Questions of one operator that wait for an answer.
+const QUESTIONS: usize = 16;
 /// The most of a name that is not known.
 const SHOWN_LEN: usize = 64;
 /// How long a command has to take for the time to be worth a line.

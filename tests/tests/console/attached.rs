@@ -70,7 +70,9 @@ async fn a_yes_is_to_what_was_asked() {
     let question = asked.question.expect("a question");
     assert!(question.contains("4 connections") && question.contains(&hall.ids()[0][..8]), "{question}");
 
-    // Somebody comes between question and answer, and stays.
+    // Another question is asked meanwhile, and somebody comes, who stays.
+    let other = operator.run("stop", &RunOptions::default()).await.expect("an answer");
+    assert!(other.question.is_some(), "{other:?}");
     let late = pnet::connect(super::hall::TalksClient, ()).to(hall.server.local_addr()).await.expect("let in");
     let ran = operator.run("dropall", &RunOptions::default().confirmed(true)).await.expect("an answer");
     assert_eq!(ran.text, "4 connections disconnected\n");
