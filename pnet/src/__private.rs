@@ -19,26 +19,27 @@ pub use pnet_protocol::{
 };
 
 pub use crate::{
-    authenticate::{
-        Authenticate, Authenticates, Authenticating, ExtractFirst, FirstCx, IntoUser, Knows, LendFirst, Listed, Nobody,
-        User, credentials, extract_first, user,
-    },
+    calls::stream::sender::{MadeOf, Nameless, NotSender, Sender},
     client::{Bare, Fallible},
-    context::Cx,
     error::{Closed, Refused},
-    extract::{
-        Connects, Extract, FromMember, FromRun, FromState, FromUser, HasClient, HasPeers, IsState, Lend, LendEarly,
-        LendLate, Nameless, Serves, SpokenBy,
+    inbox::{Asked, NotAnswered, Receive, Responder},
+    service::{
+        Connect, Disconnect, Route, Run, Service, Slot,
+        authenticate::{
+            Authenticate, Authenticates, Authenticating, ExtractFirst, FirstCx, IntoUser, Knows, LendFirst, Listed,
+            Nobody, User, credentials, extract_first, user,
+        },
+        bounds::{Connects, HasClient, HasPeers, IsState, Serves, SpokenBy},
+        context::Cx,
+        extract::{Extract, FromMember, FromRun, FromState, FromUser, Lend, LendEarly, LendLate},
+        handler::{
+            Answer, Arg, Entry, EntryOf, Form, IntoEnd, IntoMember, MaybePacket, NONE, NotReceived, Probe, Received,
+            SenderOf, Task, action_is, authenticate, authenticates, bound_once, codec_override, complete, connect,
+            count, disconnect, end, entry, extract, fallback, finish, has_packet, is_handler, member, member_is_made,
+            mode, one_packet, pick, routes, slot, takes_sender,
+        },
+        slot::Kit,
     },
-    handler::{
-        Answer, Arg, Entry, EntryOf, Form, IntoEnd, IntoMember, MadeOf, MaybePacket, NONE, NotAnswered, NotReceived,
-        NotSender, Probe, Received, Sender, SenderOf, Task, action_is, authenticate, authenticates, bound_once,
-        codec_override, complete, connect, count, disconnect, end, entry, extract, fallback, finish, has_packet,
-        is_handler, member, member_is_made, mode, one_packet, pick, routes, takes_sender,
-    },
-    inbox::{Asked, Receive, Responder},
-    service::{Connect, Disconnect, Route, Run, Service, Slot},
-    slot::{Kit, slot},
 };
 
 /// Whether calls are counted for those who look in: features are the same for all packages of a build, and tests of what things

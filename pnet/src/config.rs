@@ -1,5 +1,7 @@
 //! Defaults that are this crate's own; what goes over the wire is in [`Limits`](pnet_protocol::limits::Limits).
 
+use pnet_protocol::dialect::Dialect;
+use pnet_protocol::limits::UNCREDITED_PACKETS;
 use std::{num::NonZero, time::Duration};
 
 use pnet_protocol::limits::Limits;
@@ -79,3 +81,17 @@ const MAX_PLACES: u32 = 32_768;
 
 /// Beyond the life of any process, and within what every platform's clock can say.
 const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+
+/// As many handlers as the limits let the peer keep busy.
+pub(crate) const fn places(limits: &Limits) -> usize {
+    limits.calls as usize + limits.streams as usize + limits.packets as usize
+}
+
+/// As many packets and calls as may wait in an inbox. In JSON there is no credit, so there are more of them.
+pub(crate) const fn inbox_places(limits: &Limits, dialect: Dialect) -> usize {
+    let packets = match dialect {
+        Dialect::Json => limits.packets.saturating_mul(UNCREDITED_PACKETS),
+        _ => limits.packets,
+    };
+    limits.calls as usize + limits.streams as usize + packets as usize
+}

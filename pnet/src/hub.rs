@@ -1,10 +1,23 @@
 //! All connections of one server.
 
-use std::{
-    fmt,
-    marker::PhantomData,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+use crate::{
+    calls::{call::packet_frame, json::Json},
+    connection::{Conn, Enqueued, SharedFrame, registry::HubCore, wake},
+    counts::Which,
+    error::{Closed, ClosedBy, JsonError, SendError},
+    info::PeerInfo,
+    peer::Peer,
+    service::{
+        FirstCx, Service,
+        authenticate::ExtractFirst,
+        bounds::{HasPeers, SpokenBy},
+        context::Cx,
+        extract::Extract,
+    },
 };
+use pnet_protocol::protocol::ServerSide;
+use std::convert::Infallible;
+use std::{fmt, marker::PhantomData, sync::Arc};
 
 use pnet_protocol::{
     close::{CloseCode, Retry},
@@ -12,16 +25,6 @@ use pnet_protocol::{
     id::ConnectionId,
     packet::{EncodeError, WhenFull},
     protocol::{OneWay, Phase, Protocol, ProtocolInfo, ServerSends},
-};
-
-use crate::{
-    call::packet_frame,
-    connection::{Conn, Enqueued, SharedFrame, registry::Registry, wake},
-    counts::Which,
-    error::{Closed, ClosedBy, SendError},
-    info::PeerInfo,
-    json::{Json, JsonError},
-    peer::Peer,
 };
 
 /// Every connection of a server: looked up, counted, sent to, suspended, closed.
@@ -87,12 +90,6 @@ pub struct Broadcast {
     pub dropped: usize,
     /// Why connections of a dialect do not get it: the packet cannot be encoded. Also in the log, as an error.
     pub error: Option<EncodeError>,
-}
-
-/// What the handles of one hub share; also the server's own list of connections.
-#[derive(Debug, Default)]
-pub(crate) struct HubCore {
-    list: Mutex<Registry>,
 }
 
 impl<P: Phase> Hub<P> {
@@ -284,24 +281,6 @@ impl<P: Phase> fmt::Debug for Hub<P> {
 }
 
 impl HubCore {
-    pub(crate) fn add(&self, conn: &Arc<Conn>) {
-        self.list().insert(conn);
-    }
-
-    pub(crate) fn remove(&self, id: ConnectionId) {
-        self.list().remove(id);
-    }
-
-    /// The connections there are now, in the order in which they were let in.
-    pub(crate) fn conns(&self) -> Vec<Arc<Conn>> {
-        self.list().values().map(Arc::clone).collect()
-    }
-
-    #[cfg(feature = "inspect")]
-    pub(crate) fn len(&self) -> usize {
-        self.list().len()
-    }
-
     /// Sends a packet of the protocol that was made at run time to every connection.
     pub(crate) fn broadcast_json(&self, info: &'static ProtocolInfo, packet: &Json) -> Result<Broadcast, JsonError> {
         // Whether it fits does not depend on who is there.
@@ -320,10 +299,6 @@ impl HubCore {
                     .ok(),
             },
         ))
-    }
-
-    fn list(&self) -> MutexGuard<'_, Registry> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -373,4 +348,38 @@ fn deliver<T>(
         }
     }
     result
+}
+
+impl<S: Service, Ph: Phase> Extract<S> for Hub<Ph>
+where
+    S::Side: HasPeers,
+    Ph::Protocol: SpokenBy<S::Protocol>,
+{
+    type Rejection = Infallible;
+
+    fn extract(cx: &Cx<S>) -> Result<Self, Infallible> {
+        Ok(Self::from_core(Arc::clone(&cx.link().shared.hub)))
+    }
+}
+
+impl<S: Service, Ph: Phase> ExtractFirst<S> for Hub<Ph>
+where
+    S::Side: HasPeers,
+    Ph::Protocol: SpokenBy<S::Protocol>,
+{
+    fn extract(cx: &FirstCx<S>) -> Self {
+        Self::from_core(Arc::clone(&cx.shared.hub))
+    }
+}
+
+impl<S: Service> Cx<S> {
+    /// Every connection of this server.
+    #[must_use]
+    pub fn hub<Ph>(&self) -> Hub<Ph>
+    where
+        S: Service<Side = ServerSide>,
+        Ph: Phase<Protocol = S::Protocol>,
+    {
+        Hub::from_core(Arc::clone(&self.link().shared.hub))
+    }
 }

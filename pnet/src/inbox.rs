@@ -20,15 +20,12 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::{
     buffers,
-    connection::{
-        Conn,
-        driver::Dispatch,
-        lanes::{Arrived, Ended, Job, JobKind, Ran, panicked},
-    },
-    context::Meta,
+    calls::stream::StreamSender,
+    connection::{Conn, Meta, StreamId},
     counts::Stopwatch,
+    driver::dispatch::{Arrived, Dispatch, Ended, Job, JobKind, Ran},
     error::{Closed, Refused},
-    stream::{StreamId, StreamSender},
+    unwind::panicked,
 };
 
 /// Implemented by `protocol!`: the enum of what side `Si` may receive.
@@ -379,3 +376,13 @@ impl<R> fmt::Debug for Feed<R> {
 fn nobody_reads() -> Failure {
     Failure::public(code::UNSUPPORTED, "nobody reads the inbox")
 }
+
+/// As [`NotReceived`], for an answer that is none.
+pub trait NotAnswered: Sized {
+    /// Never runs.
+    fn new(_: Asked) -> Self {
+        unreachable!("a protocol with other answers than packets does not compile")
+    }
+}
+
+impl<R> NotAnswered for Responder<R> {}

@@ -64,22 +64,17 @@ extern crate self as pnet;
 #[doc(hidden)]
 pub mod __private;
 mod alarm;
-mod asking;
-mod authenticate;
 mod buffers;
-mod call;
+mod calls;
 mod client;
 mod config;
 mod connection;
 #[cfg(feature = "console")]
 pub mod console;
-mod context;
 mod counts;
+mod driver;
 pub mod dynamic;
 mod error;
-mod extract;
-mod handler;
-mod hook;
 mod hub;
 #[cfg(feature = "tls")]
 mod identity;
@@ -87,7 +82,6 @@ mod inbox;
 mod info;
 #[cfg(feature = "inspect")]
 pub mod inspect;
-mod json;
 pub mod memory;
 #[cfg(feature = "console")]
 mod operate;
@@ -99,9 +93,8 @@ mod seldom;
 mod server;
 mod service;
 mod signal;
-mod slot;
-mod stream;
 pub mod transport;
+mod unwind;
 
 /// # Examples
 ///
@@ -260,26 +253,32 @@ pub use self::sealed::{
     Announcement, AnnouncementError, OpenError, Opened, Opener, SealError, Sealed, SealingKey, VerifiedSealingKey,
 };
 pub use self::{
-    authenticate::Arrival,
-    call::{CallView, Calling, Sending, Viewing},
+    calls::{
+        call::{CallView, Calling, Sending, Viewing},
+        json::Json,
+        line::{LinkState, WhileDown},
+        stream::{SendingItem, StreamSender, Streaming},
+        untyped::JsonStreaming,
+    },
     client::{Client, ClientBuilder, InboxBuilder, IntoCredentials, connect, connect_inbox},
     config::DEFAULT_ADDRESS,
-    context::{Cx, Meta},
-    error::{BindError, CallError, Closed, ClosedBy, ConnectError, Refused, SendError, TrySendError, TrySendReason},
-    extract::{Extract, Provide},
+    connection::Meta,
+    error::{
+        BindError, CallError, Closed, ClosedBy, ConnectError, JsonError, Refused, SendError, TrySendError,
+        TrySendReason,
+    },
     hub::{Broadcast, Hub},
     inbox::{Inbox, Responder},
     info::{PeerInfo, Traffic},
-    json::{Json, JsonError},
     peer::Peer,
-    reconnect::{Backoff, LinkState, ReconnectBuilder, ReconnectInboxBuilder, WhileDown},
-    server::{Server, ServerBuilder, ServerHandle, Shutdown, TlsPolicy, serve},
-    service::Service,
+    reconnect::{Backoff, ReconnectBuilder, ReconnectInboxBuilder},
+    server::{Server, ServerBuilder, ServerHandle, Shutdown, serve},
+    service::{Arrival, Service, bounds::Provide, context::Cx, extract::Extract},
     signal::ctrl_c,
-    stream::{JsonStreaming, SendingItem, StreamSender, Streaming},
+    transport::TlsPolicy,
 };
 #[cfg(feature = "tls")]
 pub use self::{
+    error::{TlsError, Untrusted},
     identity::{Certificates, Identity, KeyError},
-    transport::tls::{TlsError, Untrusted},
 };

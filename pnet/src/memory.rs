@@ -23,11 +23,13 @@ use pnet_protocol::protocol::{ClientSide, Phase, Protocol};
 use crate::{
     client::{Client, ClientBuilder, InboxBuilder, connect, connect_inbox},
     error::ConnectError,
-    extract::{Connects, Serves},
     hub::Hub,
     inbox::{Inbox, Receive},
     server::{Server, ServerBuilder, ServerHandle, Shutdown, serve as serve_anywhere},
-    service::Service,
+    service::{
+        Service,
+        bounds::{Connects, Serves},
+    },
     transport::{
         PeerAddr,
         memory::{Connector, channel},

@@ -1,5 +1,26 @@
 //! The other end of one connection of a server.
 
+use crate::{
+    calls::{
+        call::{self, Calling, Sending},
+        json::Json,
+        line::Route,
+        stream::Streaming,
+        untyped::JsonStreaming,
+    },
+    connection::Conn,
+    error::{CallError, Closed, ClosedBy, TrySendError},
+    info::PeerInfo,
+    service::{
+        Service,
+        bounds::{HasPeers, SpokenBy},
+        context::Cx,
+        extract::Extract,
+    },
+    transport::PeerAddr,
+};
+use pnet_protocol::protocol::ServerSide;
+use std::convert::Infallible;
 use std::{
     fmt,
     marker::PhantomData,
@@ -13,17 +34,6 @@ use pnet_protocol::{
     id::ConnectionId,
     key::Fingerprint,
     protocol::{Answered, OneWay, Phase, ServerSends, Streamed},
-};
-
-use crate::{
-    call::{self, Calling, Sending},
-    connection::Conn,
-    error::{CallError, Closed, ClosedBy, TrySendError},
-    info::PeerInfo,
-    json::Json,
-    reconnect::Route,
-    stream::{JsonStreaming, Streaming},
-    transport::PeerAddr,
 };
 
 /// The other end of one connection, for a server: sends what the `server { … }` list of the protocol allows.
@@ -305,5 +315,33 @@ impl<P: Phase> Clone for Peer<P> {
 impl<P: Phase> fmt::Debug for Peer<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Peer").field("id", &self.conn.id).field("addr", &self.conn.addr).finish_non_exhaustive()
+    }
+}
+
+impl<S: Service, Ph: Phase> Extract<S> for Peer<Ph>
+where
+    S::Side: HasPeers,
+    Ph::Protocol: SpokenBy<S::Protocol>,
+{
+    type Rejection = Infallible;
+
+    fn extract(cx: &Cx<S>) -> Result<Self, Infallible> {
+        #[cfg(feature = "console")]
+        cx.link().conn.needs_peer();
+        Ok(Self::new(Arc::clone(&cx.link().conn)))
+    }
+}
+
+impl<S: Service> Cx<S> {
+    /// The other end of this connection, on a server.
+    #[must_use]
+    pub fn peer<Ph>(&self) -> Peer<Ph>
+    where
+        S: Service<Side = ServerSide>,
+        Ph: Phase<Protocol = S::Protocol>,
+    {
+        #[cfg(feature = "console")]
+        self.link().conn.needs_peer();
+        Peer::new(Arc::clone(&self.link().conn))
     }
 }

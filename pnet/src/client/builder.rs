@@ -17,22 +17,26 @@ use pnet_protocol::{
 };
 use tokio::time::timeout;
 
+use super::{
+    Client, Dialed,
+    credentials::{IntoCredentials, Offer},
+    open,
+    settings::connection_settings,
+};
 use crate::{
-    client::{
-        Client, Dialed,
-        credentials::{IntoCredentials, Offer},
-        inbox_places, open, places,
-        settings::connection_settings,
-    },
-    config,
-    connection::{driver::Dispatch, lanes::Pool, served::Served},
-    context::{Link, Shared},
+    config::{self, inbox_places, places},
+    connection::registry::HubCore,
     counts::Counts,
+    driver::dispatch::Dispatch,
     error::ConnectError,
-    extract::Connects,
-    hub::HubCore,
     inbox::{self, Feed, Inbox, Receive, Typed},
-    service::Service,
+    service::{
+        Service,
+        bounds::Connects,
+        context::{Link, Shared},
+        lanes::Pool,
+        served::Served,
+    },
     transport::{
         PeerAddr, Transport,
         tcp::{self, Address},
@@ -162,7 +166,7 @@ impl ClientConfig {
         #[cfg(feature = "inspect")]
         let new = || {
             let timeouts = (self.handshake_timeout, self.heartbeat_ms, self.call_timeout);
-            let allowed = crate::inspect::of_connections(&self.limits, timeouts);
+            let allowed = crate::driver::limits::of_connections(&self.limits, timeouts);
             #[cfg(feature = "tls")]
             let key = self.tls.identity.as_ref().map(crate::Identity::fingerprint);
             #[cfg(not(feature = "tls"))]

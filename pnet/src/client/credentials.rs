@@ -14,7 +14,7 @@ use pnet_protocol::{
 
 use crate::{
     error::{Closed, ConnectError, Refused},
-    hook::{self, Hooked, Panicked},
+    unwind::hook::{self, Hooked, Panicked},
 };
 
 /// Where the credentials of a client come from.

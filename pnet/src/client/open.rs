@@ -9,7 +9,6 @@ use pnet_protocol::{
     id::ConnectionId,
     json::{JsonHandshake, JsonReader, JsonWelcome, JsonWriter},
     key::Fingerprint,
-    limits::{Limits, UNCREDITED_PACKETS},
     protocol::{ProtocolInfo, Role},
     schema::document,
     secret::SecretBytes,
@@ -18,15 +17,12 @@ use pnet_protocol::{
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
+use super::ClientConfig;
 use crate::{
-    client::ClientConfig,
     config,
-    connection::{
-        Conn,
-        driver::{Dispatch, Driver, Opening},
-        join::Joining,
-    },
+    connection::{Conn, join::Joining},
     counts::{Met, Trace},
+    driver::{Driver, Opening, dispatch::Dispatch},
     error::ConnectError,
     transport::{
         PeerAddr, Transport,
@@ -203,18 +199,4 @@ fn json_halves(info: &'static ProtocolInfo, config: &ClientConfig, welcome: &Jso
     // A server of the old form names no connections.
     let id = welcome.connection_id.unwrap_or_else(ConnectionId::random);
     (id, Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer)), welcome.heartbeat_ms)
-}
-
-/// As many handlers as the limits let the peer keep busy.
-pub(crate) const fn places(limits: &Limits) -> usize {
-    limits.calls as usize + limits.streams as usize + limits.packets as usize
-}
-
-/// As many packets and calls as may wait in an inbox. In JSON there is no credit, so there are more of them.
-pub(crate) const fn inbox_places(limits: &Limits, dialect: Dialect) -> usize {
-    let packets = match dialect {
-        Dialect::Json => limits.packets.saturating_mul(UNCREDITED_PACKETS),
-        _ => limits.packets,
-    };
-    limits.calls as usize + limits.streams as usize + packets as usize
 }

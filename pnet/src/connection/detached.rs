@@ -1,9 +1,13 @@
 //! A connection that nobody is at the other end of: what a handler has that an operator runs without a peer.
 
+use crate::{
+    counts::{Counts, Trace},
+    transport::PeerAddr,
+    unwind::NeedsPeer,
+};
 use std::{sync::Arc, time::Duration};
 
 use pnet_protocol::{
-    failure::Failure,
     id::ConnectionId,
     limits::Limits,
     protocol::{ProtocolInfo, Role},
@@ -11,14 +15,6 @@ use pnet_protocol::{
 };
 
 use super::Conn;
-use crate::{
-    counts::{Counts, Trace},
-    transport::PeerAddr,
-};
-
-/// What a handler unwinds with that touches a peer it has not. No panic: no hook sees it, and nothing was broken.
-#[derive(Debug)]
-pub(crate) struct NeedsPeer;
 
 impl Conn {
     /// A server's connection without another side. It is in no list.
@@ -47,11 +43,3 @@ impl Conn {
         }
     }
 }
-
-/// The failure of a handler that has unwound like this.
-pub(crate) fn needs_peer(handler: &str) -> Failure {
-    Failure::public(NEEDS_PEER, format!("handler `{handler}` needs a peer"))
-}
-
-/// Its code, which no other side ever sees.
-pub(crate) const NEEDS_PEER: &str = "needs-peer";

@@ -4,20 +4,21 @@
 //! credit, the open calls, the driver's waker and the reason why the connection is gone. User code (serializing,
 //! deserializing, wakers) never runs under it.
 
-mod counters;
+pub(crate) mod budget;
+pub(crate) mod counters;
 #[cfg(feature = "console")]
 pub(crate) mod detached;
-pub(crate) mod driver;
+pub(crate) mod half_open;
 pub(crate) mod join;
-pub(crate) mod lanes;
+mod meta;
 #[cfg(feature = "console")]
 pub(crate) mod operated;
-mod out;
-mod ready;
+pub(crate) mod out;
 pub(crate) mod registry;
-pub(crate) mod served;
+#[cfg(feature = "inspect")]
+pub(crate) mod traffic;
 pub(crate) mod waiting;
-mod wakers;
+pub(crate) mod wakers;
 
 use std::{
     sync::{
@@ -44,7 +45,6 @@ use pnet_protocol::{
 };
 use tokio::sync::Notify;
 
-use self::counters::Counters;
 pub(crate) use self::out::{
     AnswerBytes, CallRefused, CallState, Done, Enqueued, Out, Payload, SHORT_LEN, SentItem, SharedFrame, Short, Told,
     Until, Wanted, micros_now,
@@ -52,17 +52,20 @@ pub(crate) use self::out::{
 #[cfg(feature = "console")]
 pub(crate) use self::out::{Collected, Injected, MAX_RUNS, NotInjected, OperatorsAsked, Outcome};
 #[cfg(feature = "inspect")]
-pub(crate) use self::{
-    driver::{BEGUN, CANCELLATIONS, MISTAKES},
-    out::{HIGH_WATER, QUEUE_BYTES, QUEUE_PACKETS},
+pub(crate) use self::out::{HIGH_WATER, QUEUE_BYTES, QUEUE_PACKETS};
+use self::{
+    budget::{Account, Budget},
+    counters::Counters,
 };
 use crate::{
     config,
     counts::{Sends, Trace},
     error::{Closed, ClosedBy},
-    server::{Account, Budget},
     transport::PeerAddr,
 };
+
+pub use self::meta::Meta;
+pub(crate) use self::meta::StreamId;
 
 /// What the handles of one connection share.
 #[derive(Debug)]

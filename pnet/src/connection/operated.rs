@@ -1,30 +1,15 @@
 //! What an operator has of a handler that he runs, and the task of one that has no peer.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
 use pnet_protocol::{
-    close::CloseCode,
-    connection::ReplyTo,
     failure::{Failure, code},
     reply::Verdict,
 };
 use tokio::sync::oneshot;
 
-use super::{
-    Collected, Conn, Injected, NotInjected, Outcome,
-    driver::Dispatch,
-    lanes::{Ended, Job, JobKind},
-    wake,
-};
-use crate::{
-    context::Meta,
-    counts::Stopwatch,
-    error::{Closed, ClosedBy},
-};
+use super::{Collected, Conn, Meta, NotInjected, Outcome, wake};
+use crate::error::Closed;
 
 /// A handler that an operator runs. Dropped, it is cancelled.
 pub(crate) struct OperatorsRun {
@@ -93,64 +78,5 @@ impl Conn {
             // He may have left meanwhile.
             let _ = operator.send((outcome, payload.to_vec()));
         }
-    }
-}
-
-/// The task of a [detached](Conn::detached) connection: it admits what was injected before, and ends with that.
-pub(crate) struct Detached {
-    conn: Arc<Conn>,
-    dispatch: Box<dyn Dispatch>,
-}
-
-impl Detached {
-    pub(crate) fn new(conn: Arc<Conn>, dispatch: Box<dyn Dispatch>) -> Self {
-        Self { conn, dispatch }
-    }
-}
-
-impl Future for Detached {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
-        let Self { conn, dispatch } = &mut *self;
-        let asked = {
-            let mut out = conn.look();
-            out.driver_runs(task.waker());
-            out.take_injected()
-        };
-        for Injected { id, action, meta, payload } in asked.coming {
-            let job = Job { action, kind: JobKind::Operator { id }, to: ReplyTo::Nobody, meta, timed: Stopwatch::NONE };
-            dispatch.admit(job, &payload, task.waker(), &mut Telling(conn));
-        }
-        for id in asked.left {
-            dispatch.cancel(JobKind::Operator { id });
-        }
-        dispatch.poll(task.waker(), &mut Telling(conn));
-        if dispatch.is_idle() { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-/// Whoever waits for a handler that is dropped learns that nothing will come.
-impl Drop for Detached {
-    fn drop(&mut self) {
-        self.dispatch.kill();
-        self.conn.set_gone(Closed::new(CloseCode::GoingAway, "the handler has ended", ClosedBy::Here));
-    }
-}
-
-/// Tells operators alone how jobs have ended.
-struct Telling<'a>(&'a Conn);
-
-impl Ended for Telling<'_> {
-    fn ended(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
-        if let JobKind::Operator { id } = job.kind {
-            let outcome = if job.meta.stream.is_some() { outcome.map_err(crate::stream::ended_early) } else { outcome };
-            self.0.tell_operator(id, job.meta.action, outcome, payload);
-        }
-    }
-
-    /// Nothing is written.
-    fn is_overfull(&self) -> bool {
-        false
     }
 }

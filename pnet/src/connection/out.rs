@@ -47,13 +47,12 @@ pub(crate) use self::{
     rare::Rare,
     streams::{Sent as SentItem, Wanted},
 };
-use super::counters::Sent;
+use super::{budget::Account, counters::Sent};
 use crate::{
     buffers, config,
     counts::{Met, Sends, Which},
     error::Closed,
     seldom::Seldom,
-    server::Account,
 };
 
 /// Something was finished outside of the driver.

@@ -1,5 +1,8 @@
 //! Connections in the order in which they came, and the same to be found by their ids.
 
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -70,5 +73,35 @@ impl Registry {
 
     pub(crate) fn values(&self) -> impl DoubleEndedIterator<Item = &Arc<Conn>> {
         self.roll.values()
+    }
+}
+
+/// What the handles of one hub share; also the server's own list of connections.
+#[derive(Debug, Default)]
+pub(crate) struct HubCore {
+    list: Mutex<Registry>,
+}
+
+impl HubCore {
+    pub(crate) fn add(&self, conn: &Arc<Conn>) {
+        self.list().insert(conn);
+    }
+
+    pub(crate) fn remove(&self, id: ConnectionId) {
+        self.list().remove(id);
+    }
+
+    /// The connections there are now, in the order in which they were let in.
+    pub(crate) fn conns(&self) -> Vec<Arc<Conn>> {
+        self.list().values().map(Arc::clone).collect()
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(crate) fn len(&self) -> usize {
+        self.list().len()
+    }
+
+    pub(crate) fn list(&self) -> MutexGuard<'_, Registry> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,7 +18,7 @@ use super::{
     output::{Output, render_fault},
     sample::Rates,
 };
-use crate::{hook, operate::nearest};
+use crate::{operate::nearest, unwind::hook};
 
 /// One operator of a console.
 pub(crate) struct Session {

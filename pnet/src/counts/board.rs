@@ -1,5 +1,9 @@
 //! The sums of a server, or of a client over all its connections.
 
+use crate::{
+    counts::snapshot::{Action, Closes, Flow, Limit},
+    error::ClosedBy,
+};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -17,12 +21,7 @@ use pnet_protocol::{
 };
 use tokio::time::Instant;
 
-use super::{Met, Trace, histogram::Histogram};
-use crate::{
-    connection::Conn,
-    error::ClosedBy,
-    inspect::{Action, Closes, Flow, Limit},
-};
+use super::{Met, histogram::Histogram};
 
 /// A handle on the board. All that count for one server, or for one client, have the same.
 #[derive(Clone)]
@@ -129,11 +128,11 @@ impl Counts {
         self.0.joined.load(Relaxed)
     }
 
-    /// What went over all connections: those that have ended, and these.
-    pub(crate) fn traffic(&self, conns: &[Arc<Conn>]) -> Traffic {
+    /// What went over all connections: those that have ended, and what `others` says of those that have not.
+    pub(crate) fn traffic(&self, others: impl FnOnce() -> Traffic) -> Traffic {
         // Whoever ends meanwhile waits until all are asked, so none counts twice or not at all.
         let ended = self.0.ended();
-        conns.iter().filter_map(|conn| Trace::unfolded(conn)).fold(ended.traffic, Traffic::plus)
+        ended.traffic.plus(others())
     }
 
     /// Adds what a connection has carried that has ended.
@@ -215,7 +214,7 @@ impl Row {
 }
 
 impl Traffic {
-    fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         let flow = |one: Flow, other: Flow| Flow {
             packets: one.packets.wrapping_add(other.packets),
             calls: one.calls.wrapping_add(other.calls),

@@ -13,6 +13,8 @@ mod met;
 #[cfg(not(feature = "inspect"))]
 mod off;
 #[cfg(feature = "inspect")]
+pub(crate) mod snapshot;
+#[cfg(feature = "inspect")]
 mod tally;
 #[cfg(feature = "inspect")]
 mod trace;

@@ -4,10 +4,7 @@ use pnet_protocol::{close::CloseCode, connection::InFlight, id::ConnectionId};
 use tokio::time::Instant;
 
 use super::Met;
-use crate::{
-    connection::Conn,
-    error::{Closed, ClosedBy},
-};
+use crate::error::{Closed, ClosedBy};
 
 /// See `board`.
 #[derive(Clone, Debug, Default)]
@@ -67,9 +64,6 @@ impl Trace {
 
     #[inline(always)]
     pub(crate) const fn closed(&self, _: &Closed) {}
-
-    #[inline(always)]
-    pub(crate) const fn fold(&self, _: &Conn) {}
 }
 
 #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "what counts has the same methods")]

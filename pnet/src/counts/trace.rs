@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use pnet_protocol::connection::InFlight;
 
 use super::{Counts, Met, Traffic};
-use crate::{connection::Conn, error::Closed, inspect::Flow};
+use crate::error::Closed;
 
 /// See the module.
 #[derive(Debug)]
@@ -73,28 +73,13 @@ impl Trace {
         self.counts.refused(closed.code(), closed.by());
     }
 
-    /// Its traffic is added to that of the ended ones.
-    pub(crate) fn fold(&self, conn: &Conn) {
-        self.counts.fold(|| {
-            let traffic = Self::unfolded(conn);
-            self.folded.store(true, Relaxed);
-            traffic
-        });
+    /// The connection has ended, and has carried this.
+    pub(crate) fn fold(&self, traffic: impl FnOnce() -> Traffic) {
+        self.counts.fold(|| (!self.folded.swap(true, Relaxed)).then(traffic));
     }
 
-    /// Its traffic, if it was not added yet; under the board's lock.
-    pub(super) fn unfolded(conn: &Conn) -> Option<Traffic> {
-        if conn.trace.folded.load(Relaxed) {
-            return None;
-        }
-        let sent = conn.lock().told();
-        let counters = &conn.counters;
-        let received = Flow {
-            packets: counters.packets_received.get(),
-            calls: counters.calls_received.get(),
-            bytes: counters.bytes_received.get(),
-        };
-        let sent = Flow { packets: sent.packets, calls: sent.calls, bytes: counters.bytes_written.get() };
-        Some(Traffic { received, sent })
+    /// Whether what it has carried is among the sums of the board.
+    pub(crate) fn is_folded(&self) -> bool {
+        self.folded.load(Relaxed)
     }
 }

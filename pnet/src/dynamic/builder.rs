@@ -9,8 +9,10 @@ use super::{
     inbox::{Inbox, Untyped},
 };
 use crate::{
-    client::{ClientConfig, Dialed, Offer, connection_settings, inbox_places, open, open_asking},
-    connection::{Conn, driver::Dispatch},
+    client::{ClientConfig, Dialed, Offer, connection_settings, open, open_asking},
+    config::inbox_places,
+    connection::Conn,
+    driver::dispatch::Dispatch,
     error::ConnectError,
     inbox::{Feed, queue},
     transport::{

@@ -6,13 +6,10 @@ use pnet_protocol::{close::CloseCode, id::ConnectionId, key::Fingerprint, protoc
 
 use super::action::{Action, Direction};
 use crate::{
-    call::Sending,
+    calls::{call::Sending, json::Json, line::Route, untyped::JsonStreaming},
     config,
     connection::Conn,
-    error::{CallError, Closed, ClosedBy},
-    json::{Json, JsonError},
-    reconnect::Route,
-    stream::JsonStreaming,
+    error::{CallError, Closed, ClosedBy, JsonError},
     transport::PeerAddr,
 };
 

@@ -14,10 +14,14 @@ use serde_json::Value;
 use super::action::Action;
 use crate::{
     buffers,
-    connection::{Conn, lanes::JobKind},
+    calls::{
+        json::Json,
+        stream::{SendingItem, item_json},
+    },
+    connection::Conn,
+    driver::dispatch::JobKind,
+    error::JsonError,
     inbox::{Asked, Items, Reads},
-    json::{Json, JsonError},
-    stream::{SendingItem, item_json},
 };
 
 /// What arrives on a connection whose protocol is known at run time, in order.

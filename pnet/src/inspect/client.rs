@@ -1,11 +1,15 @@
 //! Looking into clients.
 
+use crate::{
+    calls::line::Line,
+    client::Client,
+    connection::{Conn, traffic::traffic},
+};
 use std::sync::Arc;
 
 use pnet_protocol::protocol::{Phase, ProtocolInfo, Role};
 
 use super::{About, Inspect, Inspected, Inspector, Snapshot, Totals, sealed::Sealed};
-use crate::{client::Client, connection::Conn, reconnect::Line};
 
 /// A client, without keeping its connection open.
 pub(crate) enum Watched {
@@ -46,7 +50,7 @@ impl Inspected for Watched {
     }
 
     #[cfg(feature = "console")]
-    fn operated(&self) -> &dyn crate::operate::Operated {
+    fn operated(&self) -> &dyn crate::inspect::operated::Operated {
         self
     }
 
@@ -59,7 +63,7 @@ impl Inspected for Watched {
             draining: conn.lock().is_ending(),
             ..About::new(Role::Client, conn.info, counts.age())
         };
-        let traffic = counts.traffic(std::slice::from_ref(&conn));
+        let traffic = traffic(counts, std::slice::from_ref(&conn));
         let totals = Totals {
             accepted: counts.joins(),
             connections: u64::from(conn.gone().is_none()),

@@ -33,9 +33,14 @@
 //! ```
 
 mod client;
-mod limits;
-mod snapshot;
+#[cfg(feature = "console")]
+pub(crate) mod operated;
+mod server;
 
+use crate::{
+    connection::{Conn, QUEUE_PACKETS},
+    driver::limits::millis,
+};
 use std::{
     fmt,
     sync::Arc,
@@ -50,9 +55,8 @@ use pnet_protocol::{
     schema::document,
 };
 
-pub use self::snapshot::{About, Action, Closes, Connection, Flow, Limit, Snapshot, Totals};
-pub(crate) use self::{client::Watched, limits::of_connections};
-use crate::connection::{Conn, QUEUE_PACKETS};
+pub(crate) use self::client::Watched;
+pub use crate::counts::snapshot::{About, Action, Closes, Connection, Flow, Limit, Snapshot, Totals};
 
 /// What can be looked into: a [`Server`](crate::Server) or its [`ServerHandle`](crate::ServerHandle), a
 /// [`MemoryServer`](crate::memory::MemoryServer), a [`Client`](crate::Client).
@@ -83,7 +87,7 @@ pub(crate) trait Inspected: Send + Sync + 'static {
     fn snapshot(&self) -> Snapshot;
     /// The same for whoever acts.
     #[cfg(feature = "console")]
-    fn operated(&self) -> &dyn crate::operate::Operated;
+    fn operated(&self) -> &dyn operated::Operated;
 }
 
 impl Inspector {
@@ -178,8 +182,4 @@ impl Connection {
             suspended: seen.suspended,
         }
     }
-}
-
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

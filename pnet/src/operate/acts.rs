@@ -1,5 +1,12 @@
 //! The acts that the program's own handles have, too.
 
+use crate::{
+    calls::{call::Sending, json::Json, line::Route},
+    connection::Conn,
+    error::{CallError, Closed, ClosedBy},
+    hub::Broadcast,
+    inspect::{Inspector, operated::Drained},
+};
 use std::{sync::Arc, time::Duration};
 
 use pnet_protocol::{
@@ -7,16 +14,7 @@ use pnet_protocol::{
     protocol::{ProtocolInfo, Role},
 };
 
-use super::{ActError, Drained};
-use crate::{
-    call::Sending,
-    connection::Conn,
-    error::{CallError, Closed, ClosedBy},
-    hub::Broadcast,
-    inspect::Inspector,
-    json::Json,
-    reconnect::Route,
-};
+use super::ActError;
 
 impl Inspector {
     /// The protocol that is spoken.

@@ -1,13 +1,13 @@
 //! Why an act did not come about.
 
+use crate::{
+    calls::json::Json,
+    error::{Closed, JsonError},
+    server::detaching::NotDriven,
+};
 use std::{sync::Arc, time::Duration};
 
 use pnet_protocol::text::escape;
-
-use crate::{
-    error::Closed,
-    json::{Json, JsonError},
-};
 
 /// Why an act on a connection, or on all of them, was not done.
 #[derive(Debug, thiserror::Error)]
@@ -110,3 +110,13 @@ fn with_sources(error: &dyn std::error::Error) -> String {
 
 /// Bytes of a name that is shown.
 const SHOWN_LEN: usize = 128;
+
+impl From<NotDriven> for TriggerError {
+    fn from(why: NotDriven) -> Self {
+        match why {
+            NotDriven::GoingAway => Self::GoingAway,
+            NotDriven::Busy(allowed) => Self::Busy(allowed),
+            NotDriven::Dropped => Self::Dropped,
+        }
+    }
+}

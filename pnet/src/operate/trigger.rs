@@ -18,12 +18,12 @@ use tokio::time::timeout;
 
 use super::{TriggerError, nearest};
 use crate::{
+    calls::json::Json,
     config,
-    connection::{Conn, MAX_RUNS, NotInjected, Outcome, detached::NEEDS_PEER, operated::OperatorsRun},
-    context::Meta,
-    error::{Closed, ClosedBy},
+    connection::{Conn, MAX_RUNS, Meta, NotInjected, Outcome, operated::OperatorsRun},
+    error::{Closed, ClosedBy, JsonError},
     inspect::Inspector,
-    json::{Json, JsonError},
+    unwind::NEEDS_PEER,
 };
 
 /// What came of a handler that an operator has run.

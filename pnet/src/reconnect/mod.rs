@@ -4,8 +4,27 @@
 //! the connection's end, decides whether another follows and when, connects, and puts it on the line. Nothing is resumed:
 //! what was on its way when a connection ended is lost with it.
 
+use crate::{
+    calls::line::WhileDown,
+    client::{Client, ClientBuilder, ClientConfig, InboxBuilder},
+    config::{inbox_places, places},
+    connection::{Conn, registry::HubCore},
+    driver::dispatch::Dispatch,
+    error::{ConnectError, Refused},
+    inbox::{self, Feed, Inbox, Receive, Typed},
+    service::{
+        Service,
+        context::{Link, Shared},
+        lanes::Pool,
+        served::Served,
+    },
+    transport::{
+        Connect,
+        tcp::{self, Address},
+    },
+    unwind::hook::Hooked,
+};
 mod backoff;
-mod line;
 mod supervisor;
 
 use std::{
@@ -15,59 +34,9 @@ use std::{
 };
 
 use pnet_protocol::protocol::{ClientSide, Phase, Protocol};
-use tokio::{sync::watch, time::Instant};
 
 pub use self::backoff::Backoff;
-pub(crate) use self::line::{Line, Route};
 use self::supervisor::start;
-use crate::{
-    client::{Client, ClientBuilder, ClientConfig, InboxBuilder, inbox_places, places},
-    connection::{Conn, driver::Dispatch, lanes::Pool, served::Served},
-    context::{Link, Shared},
-    error::{Closed, ConnectError, Refused},
-    hook::Hooked,
-    hub::HubCore,
-    inbox::{self, Feed, Inbox, Receive, Typed},
-    service::Service,
-    transport::{
-        Connect,
-        tcp::{self, Address},
-    },
-};
-
-/// What becomes of calls and packets that are made while a reconnecting client has no connection.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum WhileDown {
-    /// They wait for the next connection: a call up to its own timeout, and then it is
-    /// [`TimedOut`](crate::CallError::TimedOut); a packet up to the client's call timeout, and then it is
-    /// [`Disconnected`](crate::SendError::Disconnected).
-    #[default]
-    Wait,
-    /// They fail at once as `Disconnected`, with the reason why there is no connection.
-    Fail,
-}
-
-/// What the connection of a client is doing; see [`Client::states`].
-#[non_exhaustive]
-#[derive(Clone, Debug)]
-pub enum LinkState {
-    /// An attempt is under way, the [`connected`](ReconnectBuilder::connected) part included.
-    Connecting,
-    /// There is a connection.
-    Up,
-    /// There is none, and the client waits before it tries again.
-    Waiting {
-        /// The number of the attempt that comes next, in this row of attempts; the first is 1.
-        attempt: u32,
-        /// When it comes.
-        retry_at: Instant,
-        /// Why there is no connection: how the last one ended, or why the last attempt failed.
-        why: Arc<Closed>,
-    },
-    /// There is none, and none will follow.
-    Closed(Arc<Closed>),
-}
 
 /// How to connect with handlers, and again; made by [`ClientBuilder::reconnect`].
 #[must_use = "nothing is connected before `to` or `via` is awaited"]
@@ -316,23 +285,6 @@ type Room = Pin<Box<dyn Future<Output = ()> + Send>>;
 async fn dial<C: Connect>(connector: Arc<C>) -> Result<(C::Io, crate::transport::PeerAddr), ConnectError> {
     let io_error = |source| ConnectError::Io { address: "the server".to_owned(), source };
     connector.connect().await.map_err(io_error)
-}
-
-/// The states of a client that does not reconnect.
-pub(crate) fn states_of(conn: &Arc<Conn>) -> watch::Receiver<LinkState> {
-    let gone = conn.gone();
-    let open = gone.is_none();
-    let (sender, states) = watch::channel(gone.map_or(LinkState::Up, LinkState::Closed));
-    if open {
-        let conn = Arc::clone(conn);
-        tokio::spawn(async move {
-            tokio::select! {
-                closed = conn.closed() => drop(sender.send(LinkState::Closed(closed))),
-                () = sender.closed() => {}
-            }
-        });
-    }
-    states
 }
 
 impl<S: Service> fmt::Debug for ReconnectBuilder<S> {

@@ -8,14 +8,16 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{Hook, Line, LinkState, Plan, backoff::Delays};
+use super::{Hook, Plan, backoff::Delays};
 use crate::{
+    calls::line::{Line, LinkState},
     client::{Client, Dialed, open},
     config,
-    connection::{Conn, driver::Dispatch},
+    connection::Conn,
+    driver::dispatch::Dispatch,
     error::{Closed, ClosedBy, ConnectError, Refused},
-    hook::{self, Panicked},
     transport::{PeerAddr, Transport},
+    unwind::hook::{self, Panicked},
 };
 
 /// Makes the first connection, whose errors are the caller's, and has the others made.

@@ -24,22 +24,23 @@ use pnet_protocol::{
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::{Core, ServerConfig, authentication::Authentication, greet::Visit, waiting::Waiting};
+use super::{Core, ServerConfig, authentication::Authentication, greet::Visit};
 use crate::{
-    authenticate::{Arrival, Authenticating, FirstCx, User},
-    client::places,
-    config,
+    config::{self, places},
     connection::{
         Conn,
-        driver::{Dispatch, Driver, Opening},
+        half_open::Waiting,
         join::{JoinError, Joining},
         micros_now,
+    },
+    counts::{Met, Trace},
+    driver::{Driver, Opening, dispatch::Dispatch},
+    error::{ClosedBy, Refused},
+    service::{
+        Arrival, Authenticating, FirstCx, Service, User,
+        context::{Link, Shared},
         served::Served,
     },
-    context::{Link, Shared},
-    counts::{Met, Trace},
-    error::{ClosedBy, Refused},
-    service::Service,
     transport::{
         Connected, Connecting, Listener, PeerAddr,
         driven::{Driven, Plain},

@@ -9,25 +9,9 @@ use pnet_protocol::{
 
 use crate::{
     error::Refused,
-    hook::{self, Hooked, Panicked},
     transport::PeerAddr,
+    unwind::hook::{self, Hooked, Panicked},
 };
-
-/// Which clients of a server speak TLS; [`ServerBuilder::tls`](crate::ServerBuilder::tls).
-///
-/// Both arrive at the same port: the first byte tells them apart.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TlsPolicy {
-    /// All. Who speaks plain text is closed as [`refused`](crate::CloseCode::Refused). What a server with an identity or
-    /// certificates does unless told otherwise.
-    Required,
-    /// All but those on this machine, who may choose; with
-    /// [`plaintext_on_network`](crate::ServerBuilder::plaintext_on_network), everybody may.
-    Optional,
-    /// None. What a server without identity and certificates does.
-    Off,
-}
 
 /// Which keys a server's clients must have.
 #[derive(Default)]

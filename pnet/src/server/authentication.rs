@@ -13,11 +13,11 @@ use tokio::{
 
 use super::{accept::Serving, admission::SOON, greet::Visit, penalties::Penalties};
 use crate::{
-    authenticate::{Arrival, User},
     connection::join::JoinError,
     counts::Met,
     error::Refused,
-    hook::{self, Panicked},
+    service::{Arrival, User},
+    unwind::hook::{self, Panicked},
 };
 
 /// What the clients of a server share while it is found out who they are.

@@ -34,14 +34,14 @@ pub struct Shutdown {
 
 /// A shutdown that has begun.
 #[derive(Debug)]
-pub(super) struct Ending {
+pub(crate) struct Ending {
     plan: watch::Sender<Plan>,
     done: watch::Receiver<Option<Shutdown>>,
 }
 
 /// When a shutdown does what.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// Handlers that still run are dropped, and their connections say their last words.
     work: Instant,
     /// What is left is let go of.
@@ -51,17 +51,17 @@ pub(super) struct Plan {
 }
 
 /// Whoever waits for a shutdown's end.
-pub(super) struct Waiter(watch::Receiver<Option<Shutdown>>);
+pub(crate) struct Waiter(watch::Receiver<Option<Shutdown>>);
 
 impl Plan {
-    pub(super) fn within(grace: Duration) -> Self {
+    pub(crate) fn within(grace: Duration) -> Self {
         let before = |most: Duration, part: u32| config::after(grace.saturating_sub(most.min(grace / part)));
         Self { work: before(LAST_WORDS, 4), cut: before(LAST_MOMENT, 20), end: config::after(grace) }
     }
 
     /// Handlers are dropped at once, and what is left is for the last words.
     #[cfg(feature = "console")]
-    pub(super) fn now() -> Self {
+    pub(crate) fn now() -> Self {
         let cut = config::after(LAST_WORDS.saturating_sub(LAST_MOMENT));
         Self { work: config::after(Duration::ZERO), cut, end: config::after(LAST_WORDS) }
     }
@@ -77,7 +77,7 @@ impl Plan {
 
 impl Ending {
     /// Begins the shutdown, or makes the one that has begun end earlier.
-    pub(super) fn begin_or_hurry(core: &Arc<Core>, plan: Plan) -> Waiter {
+    pub(crate) fn begin_or_hurry(core: &Arc<Core>, plan: Plan) -> Waiter {
         let mut ending = core.ending.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ending) = &*ending {
             if ending.plan.send_if_modified(|known| known.hurry(plan)) {
@@ -110,7 +110,7 @@ impl Ending {
 }
 
 impl Waiter {
-    pub(super) async fn wait(mut self) -> Shutdown {
+    pub(crate) async fn wait(mut self) -> Shutdown {
         // Nobody is left to say anything if the runtime of the server is gone.
         self.0.wait_for(Option::is_some).await.ok().and_then(|done| *done).unwrap_or_default()
     }
@@ -118,7 +118,7 @@ impl Waiter {
 
 impl Core {
     /// Accepts nothing any more; the connections that there are.
-    pub(super) fn stop(&self) -> Vec<Arc<Conn>> {
+    pub(crate) fn stop(&self) -> Vec<Arc<Conn>> {
         self.stop.cancel();
         self.tasks.close();
         let conns: Vec<_> = self.live().values().cloned().collect();
@@ -127,7 +127,7 @@ impl Core {
     }
 
     /// What one more client is told, and when it may come back.
-    pub(super) fn farewell(&self) -> Closed {
+    pub(crate) fn farewell(&self) -> Closed {
         let base = self.come_back.get().copied().unwrap_or(config::COME_BACK);
         let ordinal = self.told.fetch_add(1, Ordering::AcqRel);
         let connections = self.crowd.load(Ordering::Acquire).max(ordinal.saturating_add(1));

@@ -11,20 +11,23 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     accept::{Arrived, FULL, Serving},
-    admission::{SOON, TLS_REQUIRED, TlsPolicy},
+    admission::{SOON, TLS_REQUIRED},
     authentication::LetIn,
-    waiting::Waiting,
 };
 use crate::{
-    authenticate::{Arrival, User},
     config,
     connection::{
+        half_open::Waiting,
         join::{JoinError, Joining},
         last_words,
     },
     counts::Met,
     error::Refused,
-    transport::driven::{NO_TLS, alert_record},
+    service::{Arrival, User},
+    transport::{
+        TlsPolicy,
+        driven::{NO_TLS, alert_record},
+    },
 };
 
 /// What is waited for, unless it takes too long or the server shuts down. A function would hold what it waits for twice.

@@ -4,8 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
 
-use super::waiting::neighbourhood;
-use crate::transport::PeerAddr;
+use crate::{connection::half_open::neighbourhood, transport::PeerAddr};
 
 /// The addresses from which tries have failed lately. Bounded: when there are too many, those that have not failed for longest
 /// are forgotten.

@@ -2,11 +2,11 @@
 
 use pnet_protocol::protocol::Phase;
 
-use super::{ServerBuilder, ServerHandle, TlsPolicy};
+use super::{ServerBuilder, ServerHandle};
 use crate::{
     identity::{Certificates, Identity, KeyError},
     service::Service,
-    transport::tls::Acceptor,
+    transport::{TlsPolicy, tls::Acceptor},
 };
 
 impl<S: Service> ServerBuilder<S> {

@@ -22,8 +22,6 @@ use std::{
 use pnet_protocol::key::Fingerprint;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::authenticate::Detail;
-
 /// An ordered byte pipe. Implemented for everything that fits.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
@@ -250,4 +248,23 @@ impl fmt::Display for PeerAddr {
 /// Whether an address never leaves this machine; IPv4 addresses mapped to IPv6 are looked through.
 pub(crate) fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
+}
+
+/// What a listener tells about a transport beside its address and its key.
+pub(crate) type Detail = Arc<dyn Any + Send + Sync>;
+
+/// Which clients of a server speak TLS; [`ServerBuilder::tls`](crate::ServerBuilder::tls).
+///
+/// Both arrive at the same port: the first byte tells them apart.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TlsPolicy {
+    /// All. Who speaks plain text is closed as [`refused`](crate::CloseCode::Refused). What a server with an identity or
+    /// certificates does unless told otherwise.
+    Required,
+    /// All but those on this machine, who may choose; with
+    /// [`plaintext_on_network`](crate::ServerBuilder::plaintext_on_network), everybody may.
+    Optional,
+    /// None. What a server without identity and certificates does.
+    Off,
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use pnet_protocol::key::Fingerprint;
 use tokio::time::{Instant, error::Elapsed};
 
-use super::{Transport, driven::Driven};
-use crate::{error::ConnectError, server::TlsPolicy};
+use super::{TlsPolicy, Transport, driven::Driven};
+use crate::error::ConnectError;
 
 /// A transport whose handshake is done: there is none.
 pub(crate) struct Secured {

@@ -9,7 +9,10 @@ use super::{
     Out,
     streams::{Sent, Wanted, remember},
 };
-use crate::{context::Meta, error::Closed, stream::StreamId};
+use crate::{
+    connection::{Meta, StreamId},
+    error::Closed,
+};
 
 /// A packet that an operator has made, as if the peer had sent it.
 pub(crate) struct Injected {

@@ -13,7 +13,7 @@ use std::{
 use pnet_protocol::connection::{Credit, ReplyTo, SendRefused, Violation, Window};
 
 use super::{CallState, HIGH_WATER, Out, micros_now, next};
-use crate::{buffers, error::Closed, stream::StreamId};
+use crate::{buffers, connection::StreamId, error::Closed};
 
 /// The streams that this side produces.
 #[derive(Debug)]

@@ -11,16 +11,15 @@ use serde_json::{Value, json};
 
 use super::{Call, connections::as_json, many::counted, streams};
 use crate::{
+    calls::{json::Json, line::Route},
     console::{
         fault::{Fault, REFUSED, with_sources},
         format,
         output::{Align, Column, Output, Table, ascii},
     },
-    error::{CallError, SendError},
+    error::{CallError, JsonError, SendError},
     inspect::Connection,
-    json::{Json, JsonError},
     operate::{ActError, TriggerError, Triggered, nearest},
-    reconnect::Route,
 };
 
 /// `send ID ACTION [JSON]`

@@ -28,7 +28,7 @@ pub(super) async fn log(call: &Call<'_>) -> Result<Output, Fault> {
         }
         Ok(Err(error)) => Err(Fault::refused(error)),
         Err(panic) => {
-            crate::connection::lanes::drop_quietly(panic);
+            crate::unwind::drop_quietly(panic);
             Err(Fault::refused("what sets the level has panicked"))
         }
     }

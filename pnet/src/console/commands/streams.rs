@@ -8,14 +8,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::packets;
 use crate::{
+    calls::{json::Json, untyped::JsonStreaming},
     console::{
         fault::{REFUSED, with_sources},
         output::{Output, ascii},
     },
-    error::CallError,
-    json::{Json, JsonError},
+    error::{CallError, JsonError},
     operate::StreamEnd,
-    stream::JsonStreaming,
 };
 
 /// How a stream ended.

@@ -8,10 +8,10 @@ use tokio::time::timeout;
 
 use super::town::{Book, DEADLINE, Remember, Touch, Ui, serve, until};
 use crate::{
+    calls::json::Json,
     client::connect,
-    error::{CallError, SendError},
+    error::{CallError, JsonError, SendError},
     inspect::Inspect,
-    json::{Json, JsonError},
     operate::{ActError, Drained},
     transport::{Connect, memory},
 };

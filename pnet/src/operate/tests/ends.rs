@@ -14,8 +14,8 @@ use tokio::{
 
 use super::town::{DEADLINE, Served, answer, serve, until};
 use crate::{
+    calls::json::Json,
     connection::Conn,
-    json::Json,
     operate::{Drained, TriggerError, Triggered},
 };
 

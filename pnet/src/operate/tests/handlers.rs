@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::town::{Gated, GatedServer, answer, serve};
 use crate::{
+    calls::json::Json,
     inspect::Inspect,
-    json::Json,
     memory::MemoryServer,
     operate::{TriggerError, Triggered},
 };

@@ -13,7 +13,7 @@ use tracing::{
 };
 
 use super::town::serve;
-use crate::json::Json;
+use crate::calls::json::Json;
 
 /// Keeps all that is logged on one thread.
 #[derive(Clone, Default)]

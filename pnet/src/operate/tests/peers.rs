@@ -8,9 +8,9 @@ use tokio::{io::AsyncWriteExt, time::timeout};
 
 use super::town::{Book, DEADLINE, Remember, Town, Ui, Wait, answer, serve, until};
 use crate::{
+    calls::json::Json,
     client::connect,
     inspect::Inspect,
-    json::Json,
     operate::{TriggerError, Triggered},
 };
 

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::town::{DEADLINE, serve, until};
 use crate::{
-    json::Json,
+    calls::json::Json,
     operate::{StreamEnd, TriggerError, Triggered},
 };
 

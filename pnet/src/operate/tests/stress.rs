@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use super::town::{Add, DEADLINE, Remember, answer, serve};
-use crate::{json::Json, operate::TriggerError};
+use crate::{calls::json::Json, operate::TriggerError};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn operators_who_come_and_go_leave_nothing_behind() {

@@ -18,9 +18,9 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::{
+    calls::json::Json,
     connection::Conn,
     inspect::{Inspect, Inspector},
-    json::Json,
     memory::MemoryServer,
     operate::{TriggerError, Triggered},
 };

@@ -1,9 +1,7 @@
-use super::{
-    super::{
-        fixtures::{ada, bob, bobs_key, eves_key, verified},
-        key::DECRYPTED,
-    },
-    *,
+use super::*;
+use crate::sealed::{
+    fixtures::{ada, bob, bobs_key, eves_key, verified},
+    key::DECRYPTED,
 };
 
 const TEXT: &[u8] = br#"{"text":"at noon"}"#;

@@ -1,16 +1,16 @@
 use std::future::Future;
 
-use super::{
-    super::{
+use super::*;
+use crate::{
+    identity::Identity,
+    sealed::{
         VerifiedSealingKey,
         fixtures::{Note, Post, ada, announced, bob, bobs_key, eve, eves_key, note, verified},
         jwe::{Jwe, fill_random},
         key::DECRYPTED,
         letter::{Heading, ID_LEN, Unsealed},
     },
-    *,
 };
-use crate::identity::Identity;
 
 /// Runs a test whose clock stands still while anything works.
 fn run<T>(test: impl Future<Output = T>) -> T {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, error::Elapsed, timeout_at};
 use tokio_rustls::{TlsConnector, TlsStream};
 
 use super::{
-    ALPN, OUTPUT_LEN, Secured, TlsError, Untrusted, VERSIONS,
+    ALPN, OUTPUT_LEN, Secured, VERSIONS,
     handshake::Moving,
     key_of,
     known_hosts::KnownHosts,
@@ -24,6 +24,7 @@ use super::{
     verify::{Expected, ServerKey},
 };
 use crate::{
+    error::{TlsError, Untrusted},
     identity::{Identity, certificates},
     transport::Transport,
 };

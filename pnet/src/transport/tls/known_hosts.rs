@@ -14,8 +14,10 @@ use std::{
 
 use pnet_protocol::{key::Fingerprint, text::escape};
 
-use super::{TlsError, Untrusted};
-use crate::identity::{replace, shared_mode};
+use crate::{
+    error::{TlsError, Untrusted},
+    identity::{replace, shared_mode},
+};
 
 /// One file.
 #[derive(Clone, Debug)]

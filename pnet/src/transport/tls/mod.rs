@@ -6,7 +6,6 @@
 //! rustls with ring; nothing of either is in a public signature.
 
 mod client;
-mod error;
 mod handshake;
 mod known_hosts;
 mod server;
@@ -18,7 +17,6 @@ use std::sync::Arc;
 use pnet_protocol::key::Fingerprint;
 use rustls::{SupportedProtocolVersion, crypto::CryptoProvider, pki_types::CertificateDer, server::ParsedCertificate};
 
-pub use self::error::{TlsError, Untrusted};
 pub(crate) use self::{
     client::{ClientTls, Connector},
     server::{Acceptor, ServerTls},

@@ -22,16 +22,15 @@ use tokio_rustls::{LazyConfigAcceptor, StartHandshake, TlsStream};
 
 use super::{
     ALPN, OUTPUT_LEN, Secured, VERSIONS,
-    error::{rustls_error, words},
     handshake::Moving,
     key_of, provider,
     stream::{TlsTransport, Underlay},
     verify::ClientKey,
 };
 use crate::{
+    error::tls::{rustls_error, words},
     identity::{Certificates, Identity, KeyError},
-    server::TlsPolicy,
-    transport::{Transport, driven::alert_record},
+    transport::{TlsPolicy, Transport, driven::alert_record},
 };
 
 /// What a server's builder was told.

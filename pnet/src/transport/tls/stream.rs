@@ -10,8 +10,11 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsStream;
 
-use super::{OUTPUT_LEN, error::told, handshake::Records};
-use crate::transport::{Transport, driven::Driven};
+use super::{OUTPUT_LEN, handshake::Records};
+use crate::{
+    error::tls::told,
+    transport::{Transport, driven::Driven},
+};
 
 /// One side of an open TLS connection.
 pub(super) struct TlsTransport(pub(super) TlsStream<Underlay>);

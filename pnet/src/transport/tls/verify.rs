@@ -11,8 +11,10 @@ use rustls::{
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 
-use super::error::{Rejected, Untrusted};
-use crate::identity::check_raw_key;
+use crate::{
+    error::tls::{Rejected, Untrusted},
+    identity::check_raw_key,
+};
 
 /// Which keys of a server are the expected ones.
 #[derive(Debug)]

@@ -1,0 +1,459 @@
+//! Runs the handlers of one connection: in order where order is promised, side by side where it is not.
+//!
+//! A packet or call starts when every one-way packet before it has finished. Calls hold nothing back. A one-way handler
+//! marked `concurrent`, or one that waits for the other end of its own connection, is stepped over: what is behind it
+//! goes on. Everything waiting here is bounded by the calls and the one-way credit that the limits grant.
+
+use crate::{
+    buffers,
+    connection::{Conn, Meta, waiting},
+    driver::dispatch::{Arrived, Ended, Job, JobKind, Ran},
+    seldom::{Empty, Seldom},
+    unwind::{drop_quietly, panicked},
+};
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use pnet_protocol::{
+    failure::{Failure, code},
+    reply::Verdict,
+};
+
+use super::{
+    MakeSlot, Run, Service,
+    context::{Cx, Link},
+    ready::Ready,
+    slot::Seat,
+};
+
+/// The handlers of one connection.
+pub(crate) struct Lanes<S: Service> {
+    link: Arc<Link<S>>,
+    /// What the next `fn` handler runs in, and the others take their own from.
+    cx: Option<Cx<S>>,
+    waits: Seldom<Waits<S>>,
+    max_places: u32,
+    /// Bytes of what waits and of what runs.
+    holds: usize,
+    /// Nothing starts before the connect handler is done.
+    held: bool,
+    /// What `fn` handlers encode their answers into; the thread's again when the connection rests.
+    answer: Vec<u8>,
+    /// That of the `async fn` that ended last; the pool's again when the connection rests.
+    seat: Option<Seat<S>>,
+}
+
+/// What waits, and what runs in handlers that wait: there from the first one on.
+struct Waits<S: Service> {
+    /// The place of the one-way handler that holds back what came after it.
+    ordered: Option<usize>,
+    queue: VecDeque<(Job, Vec<u8>)>,
+    places: Vec<Option<Running<S>>>,
+    free: Vec<usize>,
+    ready: Option<Ready>,
+    woken: Vec<usize>,
+}
+
+impl<S: Service> Empty for Waits<S> {
+    const EMPTY: Self = Self {
+        ordered: None,
+        queue: VecDeque::new(),
+        places: Vec::new(),
+        free: Vec::new(),
+        ready: None,
+        woken: Vec::new(),
+    };
+    const READ: &'static Self = &Self::EMPTY;
+}
+
+/// A handler that was not ready at once.
+struct Running<S: Service> {
+    job: Job,
+    seat: Seat<S>,
+    /// Of the frame that it owns.
+    weight: usize,
+}
+
+/// Slots to be used again, per route; one pool for all connections of a server.
+pub(crate) struct Pool<S: Service>(Mutex<Vec<Vec<Seat<S>>>>);
+
+impl<S: Service> Lanes<S> {
+    /// `max_places`: as many handlers as the limits let the peer have unfinished.
+    pub(crate) fn new(link: Arc<Link<S>>, max_places: usize) -> Self {
+        let max_places = u32::try_from(max_places).unwrap_or(u32::MAX);
+        Self { link, cx: None, waits: Seldom::new(), max_places, holds: 0, held: true, answer: Vec::new(), seat: None }
+    }
+
+    /// From now on jobs start.
+    pub(crate) fn release(&mut self) {
+        self.held = false;
+    }
+
+    /// Runs the handler of what has arrived, as far as it goes without waiting, if nothing has to run before it. Its answer
+    /// is appended to `out`.
+    #[inline]
+    pub(crate) fn run_now(&mut self, arrived: &Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
+        if self.held || self.waits.ordered.is_some() || !self.waits.queue.is_empty() || !self.has_place() {
+            return Ran::Not;
+        }
+        self.run(arrived, waker, out)
+    }
+
+    /// Takes a job; `payload` is the read buffer's.
+    #[inline]
+    pub(crate) fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended) {
+        if self.is_held(ended) || self.waits.ordered.is_some() || !self.waits.queue.is_empty() || !self.has_place() {
+            let frame = buffers::keep(payload);
+            self.holds += weight(&frame);
+            self.waits.queue.push_back((job, frame));
+        } else {
+            self.start(&job, payload, waker, ended);
+        }
+    }
+
+    /// Runs what was woken, and starts what no longer waits. `true` if anything happened.
+    pub(crate) fn poll(&mut self, waker: &Waker, ended: &mut dyn Ended) -> bool {
+        let mut progress = false;
+        if self.waits.ready.is_some() {
+            let waits = &mut *self.waits;
+            let mut woken = std::mem::take(&mut waits.woken);
+            if let Some(ready) = &mut waits.ready {
+                ready.set_driver(waker);
+                ready.take(&mut woken);
+            }
+            for index in woken.drain(..) {
+                progress |= self.poll_place(index, ended);
+            }
+            self.waits.woken = woken;
+        }
+        while !self.waits.queue.is_empty() && self.waits.ordered.is_none() && self.has_place() && !self.is_held(ended) {
+            let Some((mut job, frame)) = self.waits.queue.pop_front() else { break };
+            // How long it has waited for its turn is not the handler's time.
+            job.timed = job.timed.again(&self.link.conn.trace);
+            self.holds -= weight(&frame);
+            self.start(&job, &frame, waker, ended);
+            buffers::give(frame);
+            progress = true;
+        }
+        progress
+    }
+
+    /// The connection is about to wait: what it does not need meanwhile goes to others.
+    #[inline]
+    pub(crate) fn rest(&mut self) {
+        if self.answer.capacity() != 0 {
+            buffers::give(std::mem::take(&mut self.answer));
+        }
+        if let Some(seat) = self.seat.take() {
+            self.link().shared.pool.give(seat);
+        }
+    }
+
+    /// Drops the handler of what this is, unless it is marked `finish`. `true` if it is gone.
+    pub(crate) fn cancel(&mut self, kind: JobKind) -> bool {
+        if let Some(index) = self.waits.queue.iter().position(|(job, _)| job.kind == kind) {
+            self.holds -= self.waits.queue.remove(index).map_or(0, |(_, frame)| weight(&frame));
+            return true;
+        }
+        let Some(index) = self.waits.places.iter().position(|place| {
+            place.as_ref().is_some_and(|running| running.job.kind == kind && !finishes::<S>(&running.job))
+        }) else {
+            return false;
+        };
+        self.drop_place(index);
+        true
+    }
+
+    /// The peer is gone: drops what waits and what runs, but for the handlers marked `finish`.
+    pub(crate) fn cancel_all(&mut self) {
+        self.clear_queue();
+        self.drop_where(|job| !finishes::<S>(job));
+    }
+
+    /// Drops everything, also the handlers marked `finish`; how many calls that were.
+    pub(crate) fn kill(&mut self) -> usize {
+        let running = self.waits.places.iter().flatten().map(|running| &running.job);
+        let jobs = running.chain(self.waits.queue.iter().map(|(job, _)| job));
+        let calls = jobs.filter(|job| matches!(job.kind, JobKind::Call { .. })).count();
+        self.clear_queue();
+        self.drop_where(|_| true);
+        calls
+    }
+
+    /// Nothing runs and nothing waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waits.queue.is_empty() && self.waits.free.len() == self.waits.places.len()
+    }
+
+    /// Whether a job waits that may have become able to start.
+    pub(crate) fn has_queued(&self) -> bool {
+        !self.waits.queue.is_empty()
+    }
+
+    /// Bytes of what waits and of what runs.
+    pub(crate) const fn holds(&self) -> usize {
+        self.holds
+    }
+
+    fn clear_queue(&mut self) {
+        if !self.waits.queue.is_empty() {
+            self.holds -= self.waits.queue.iter().map(|(_, frame)| weight(frame)).sum::<usize>();
+            self.waits.queue = VecDeque::new();
+        }
+    }
+
+    pub(crate) fn link(&self) -> &Arc<Link<S>> {
+        &self.link
+    }
+
+    /// Whether nothing is started now: before the connect handler is done, and while answers would find no room.
+    fn is_held(&self, ended: &dyn Ended) -> bool {
+        self.held || ended.is_overfull()
+    }
+
+    /// Starts a job.
+    fn start(&mut self, job: &Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended) {
+        let mut out = std::mem::take(&mut self.answer);
+        if out.capacity() == 0 {
+            out = buffers::take();
+        }
+        let Job { action, kind, ref to, ref meta, timed } = *job;
+        let arrived = Arrived { action, kind, to, meta, timed, payload };
+        if let Ran::Ended(outcome) = self.run(&arrived, waker, &mut out) {
+            ended.ended(job, outcome, &out);
+        }
+        out.clear();
+        self.answer = out;
+    }
+
+    /// Runs a handler as far as it goes. It takes a place only if it waits.
+    #[inline]
+    fn run(&mut self, arrived: &Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
+        let Some(route) = S::ROUTES.get(usize::from(arrived.action)) else { return Ran::Ended(Err(unknown_action())) };
+        match route.run {
+            Run::Now(run) => {
+                let cx = self.around();
+                cx.set_meta(arrived.meta);
+                let outcome = catch_unwind(AssertUnwindSafe(|| run(cx, arrived.payload, out)));
+                Ran::Ended(outcome.unwrap_or_else(|panic| Err(panicked(route.handler, &*panic))))
+            }
+            Run::Later(make) => self.run_later(arrived, (make, route.handler, route.concurrent), waker, out),
+        }
+    }
+
+    /// Polls an `async fn` for the first time.
+    fn run_later(
+        &mut self,
+        arrived: &Arrived<'_>,
+        (make, handler, concurrent): (MakeSlot<S>, &str, bool),
+        waker: &Waker,
+        out: &mut Vec<u8>,
+    ) -> Ran {
+        let Some(index) = self.next_place() else {
+            // The limits make this impossible; an answer is still better than none.
+            return Ran::Ended(Err(Failure::public(code::BUSY, "too many handlers are running")));
+        };
+        let Arrived { action, meta, payload, .. } = *arrived;
+        self.find_seat(action);
+        let Self { link, cx, waits, seat, .. } = self;
+        let seat = seat.get_or_insert_with(|| Seat::new(action, make()));
+        let cx = cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none()));
+        let weight = OVERHEAD + seat.start(cx, meta, payload);
+        let ready = waits.ready.get_or_insert_with(|| Ready::new(waker));
+        // It stays where it is unless its handler waits: to move it would cost more than to poll it.
+        let (polled, waits_for_peer) = poll_seat(&link.conn, meta, seat, ready.waker(index));
+        match polled {
+            Ok(Poll::Ready(outcome)) => {
+                out.extend_from_slice(seat.answer());
+                Ran::Ended(outcome)
+            }
+            Ok(Poll::Pending) => {
+                self.take_place(index);
+                let kind = arrived.kind;
+                if !meta.call && !concurrent && !waits_for_peer {
+                    self.waits.ordered = Some(index);
+                }
+                self.holds += weight;
+                let job = Job { action, kind, to: arrived.to.clone(), meta: meta.clone(), timed: arrived.timed };
+                self.waits.places[index] = self.seat.take().map(|seat| Running { job, seat, weight });
+                Ran::Waits
+            }
+            Err(panic) => {
+                drop_quietly(self.seat.take());
+                Ran::Ended(Err(panicked(handler, &*panic)))
+            }
+        }
+    }
+
+    /// Polls one handler. `false` if there is none: it was cancelled, or woken after its end.
+    fn poll_place(&mut self, index: usize, ended: &mut dyn Ended) -> bool {
+        let waits = &mut *self.waits;
+        let Some(ready) = &mut waits.ready else { return false };
+        let Some(mut running) = waits.places.get_mut(index).and_then(Option::take) else { return false };
+        let conn: &Conn = &self.link.conn;
+        let (polled, waits_for_peer) = poll_seat(conn, &running.job.meta, &mut running.seat, ready.waker(index));
+        if matches!(polled, Ok(Poll::Pending)) {
+            if waits_for_peer && self.waits.ordered == Some(index) {
+                self.waits.ordered = None;
+            }
+            self.waits.places[index] = Some(running);
+            return true;
+        }
+        self.holds -= running.weight;
+        self.free_place(index);
+        match polled {
+            Ok(Poll::Ready(outcome)) => {
+                ended.ended(&running.job, outcome, running.seat.answer());
+                self.keep(running.seat);
+            }
+            Err(panic) => {
+                let handler = S::ROUTES.get(usize::from(running.job.action)).map_or("", |route| route.handler);
+                ended.ended(&running.job, Err(panicked(handler, &*panic)), &[]);
+                drop_quietly(running.seat);
+            }
+            Ok(Poll::Pending) => {}
+        }
+        true
+    }
+
+    /// A handler has ended: its seat is there for the next one.
+    #[inline]
+    fn keep(&mut self, seat: Seat<S>) {
+        if let Some(seat) = self.seat.replace(seat) {
+            self.link.shared.pool.give(seat);
+        }
+    }
+
+    /// The surroundings of a handler, with the metadata of whichever came last.
+    #[inline]
+    fn around(&mut self) -> &mut Cx<S> {
+        let link = &self.link;
+        self.cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none()))
+    }
+
+    /// Sees to it that the seat is one of the action, if there is one: the one that was used last, or one of the server's.
+    #[inline]
+    fn find_seat(&mut self, action: u16) {
+        if self.seat.as_ref().is_some_and(|seat| seat.action() == usize::from(action)) {
+            return;
+        }
+        let pool = &self.link.shared.pool;
+        if let Some(other) = std::mem::replace(&mut self.seat, pool.take(action)) {
+            pool.give(other);
+        }
+    }
+
+    fn drop_where(&mut self, which: impl Fn(&Job) -> bool) {
+        for index in 0..self.waits.places.len() {
+            if self.waits.places[index].as_ref().is_some_and(|running| which(&running.job)) {
+                self.drop_place(index);
+            }
+        }
+    }
+
+    fn drop_place(&mut self, index: usize) {
+        if let Some(mut running) = self.waits.places[index].take() {
+            self.holds -= running.weight;
+            // The handler's own drops are user code; the seat is fit for use again only if they went well.
+            if catch_unwind(AssertUnwindSafe(|| running.seat.clear())).is_ok() {
+                self.link.shared.pool.give(running.seat);
+            } else {
+                drop_quietly(running.seat);
+            }
+            self.free_place(index);
+        }
+    }
+
+    /// Whether another handler may run. Those who have credit keep to it; those who have none wait here.
+    fn has_place(&self) -> bool {
+        !self.waits.free.is_empty() || self.waits.places.len() < self.max_places as usize
+    }
+
+    /// The place that the next handler takes if it waits; `None` if the limits have none.
+    fn next_place(&self) -> Option<usize> {
+        let next = self.waits.free.last().copied().unwrap_or(self.waits.places.len());
+        (next < self.max_places as usize).then_some(next)
+    }
+
+    /// Takes the place that [`next_place`](Self::next_place) gave.
+    fn take_place(&mut self, index: usize) {
+        if self.waits.free.pop().is_none() {
+            self.waits.places.push(None);
+        }
+        debug_assert!(self.waits.places.get(index).is_some_and(Option::is_none), "the place was free");
+    }
+
+    fn free_place(&mut self, index: usize) {
+        if self.waits.ordered == Some(index) {
+            self.waits.ordered = None;
+        }
+        self.waits.free.push(index);
+    }
+}
+
+impl<S: Service> std::fmt::Debug for Lanes<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lanes")
+            .field("queued", &self.waits.queue.len())
+            .field("running", &(self.waits.places.len() - self.waits.free.len()))
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: Service> Pool<S> {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    fn take(&self, action: u16) -> Option<Seat<S>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(usize::from(action))?.pop()
+    }
+
+    fn give(&self, mut seat: Seat<S>) {
+        seat.leave();
+        let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if routes.is_empty() {
+            routes.resize_with(S::ROUTES.len(), Vec::new);
+        }
+        if let Some(seats) = routes.get_mut(seat.action())
+            && seats.len() < SPARE_SEATS
+        {
+            seats.push(seat);
+        }
+    }
+}
+
+/// Polls a handler; whether something in it waits for the other end of its own connection.
+#[inline]
+fn poll_seat<S: Service>(
+    conn: &Conn,
+    meta: &Meta,
+    seat: &mut Seat<S>,
+    waker: &Waker,
+) -> (std::thread::Result<Poll<Result<Verdict, Failure>>>, bool) {
+    waiting::watch(conn, meta.deadline, || {
+        catch_unwind(AssertUnwindSafe(|| seat.poll(&mut Context::from_waker(waker))))
+    })
+}
+
+/// Whether the job's handler runs to its end once it has started.
+fn finishes<S: Service>(job: &Job) -> bool {
+    S::ROUTES.get(usize::from(job.action)).is_some_and(|route| route.finish)
+}
+
+/// What a queued job occupies.
+const fn weight(frame: &Vec<u8>) -> usize {
+    frame.capacity() + OVERHEAD
+}
+
+fn unknown_action() -> Failure {
+    Failure::public(code::UNKNOWN_ACTION, "this side knows no such action")
+}
+
+/// What a job occupies beside its payload.
+const OVERHEAD: usize = size_of::<(Job, Vec<u8>)>();
+const SPARE_SEATS: usize = 64;
