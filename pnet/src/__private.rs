@@ -26,11 +26,12 @@ pub use crate::{
     service::{
         Connect, Disconnect, Route, Run, Service, Slot,
         authenticate::{
-            Authenticate, Authenticates, Authenticating, ExtractFirst, FirstCx, IntoUser, Knows, LendFirst, Listed,
-            Nobody, User, credentials, extract_first, user,
+            Authenticate, Authenticates, Authenticating, ExtractFirst, FirstCx, IntoUser, LendFirst, Listed, Nobody,
+            credentials, extract_first, user,
         },
-        bounds::{Connects, HasClient, HasPeers, IsState, Serves, SpokenBy},
-        context::Cx,
+        bounds::{Connects, HasClient, HasPeers, IsState, Knows, Serves, SpokenBy},
+        context::slot::Kit,
+        context::{Cx, User},
         extract::{Extract, FromMember, FromRun, FromState, FromUser, Lend, LendEarly, LendLate},
         handler::{
             Answer, Arg, Entry, EntryOf, Form, IntoEnd, IntoMember, MaybePacket, NONE, NotReceived, Probe, Received,
@@ -38,7 +39,6 @@ pub use crate::{
             count, disconnect, end, entry, extract, fallback, finish, has_packet, is_handler, member, member_is_made,
             mode, one_packet, pick, routes, slot, takes_sender,
         },
-        slot::Kit,
     },
 };
 

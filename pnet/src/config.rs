@@ -1,10 +1,11 @@
 //! Defaults that are this crate's own; what goes over the wire is in [`Limits`](pnet_protocol::limits::Limits).
 
-use pnet_protocol::dialect::Dialect;
-use pnet_protocol::limits::UNCREDITED_PACKETS;
 use std::{num::NonZero, time::Duration};
 
-use pnet_protocol::limits::Limits;
+use pnet_protocol::{
+    dialect::Dialect,
+    limits::{Limits, UNCREDITED_PACKETS},
+};
 use tokio::time::Instant;
 
 /// Where servers listen unless told otherwise: `127.0.0.1:25565`.

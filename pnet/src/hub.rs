@@ -1,5 +1,15 @@
 //! All connections of one server.
 
+use std::{convert::Infallible, fmt, marker::PhantomData, sync::Arc};
+
+use pnet_protocol::{
+    close::{CloseCode, Retry},
+    dialect::Dialect,
+    id::ConnectionId,
+    packet::{EncodeError, WhenFull},
+    protocol::{OneWay, Phase, Protocol, ProtocolInfo, ServerSends, ServerSide},
+};
+
 use crate::{
     calls::{call::packet_frame, json::Json},
     connection::{Conn, Enqueued, SharedFrame, registry::HubCore, wake},
@@ -14,17 +24,6 @@ use crate::{
         context::Cx,
         extract::Extract,
     },
-};
-use pnet_protocol::protocol::ServerSide;
-use std::convert::Infallible;
-use std::{fmt, marker::PhantomData, sync::Arc};
-
-use pnet_protocol::{
-    close::{CloseCode, Retry},
-    dialect::Dialect,
-    id::ConnectionId,
-    packet::{EncodeError, WhenFull},
-    protocol::{OneWay, Phase, Protocol, ProtocolInfo, ServerSends},
 };
 
 /// Every connection of a server: looked up, counted, sent to, suspended, closed.

@@ -1,5 +1,21 @@
 //! The other end of one connection of a server.
 
+use std::{
+    convert::Infallible,
+    fmt,
+    marker::PhantomData,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use pnet_protocol::{
+    close::{CloseCode, Retry},
+    dialect::Dialect,
+    id::ConnectionId,
+    key::Fingerprint,
+    protocol::{Answered, OneWay, Phase, ServerSends, ServerSide, Streamed},
+};
+
 use crate::{
     calls::{
         call::{self, Calling, Sending},
@@ -18,22 +34,6 @@ use crate::{
         extract::Extract,
     },
     transport::PeerAddr,
-};
-use pnet_protocol::protocol::ServerSide;
-use std::convert::Infallible;
-use std::{
-    fmt,
-    marker::PhantomData,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
-
-use pnet_protocol::{
-    close::{CloseCode, Retry},
-    dialect::Dialect,
-    id::ConnectionId,
-    key::Fingerprint,
-    protocol::{Answered, OneWay, Phase, ServerSends, Streamed},
 };
 
 /// The other end of one connection, for a server: sends what the `server { … }` list of the protocol allows.

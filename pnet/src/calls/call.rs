@@ -11,6 +11,17 @@ use std::{
     time::Duration,
 };
 
+use pnet_protocol::{
+    dialect::Dialect,
+    failure::code,
+    packet::{Codec, DecodeError, EncodeError, WhenFull},
+    protocol::{ActionInfo, Answered, OneWay},
+    reply::Reply,
+    view::ReadView,
+    wire,
+};
+use tokio::time::Sleep;
+
 pub use self::view::{CallView, Viewing};
 use super::{
     asking::{Asking, failed},
@@ -22,16 +33,6 @@ use crate::{
     counts::Which,
     error::{CallError, Closed, JsonError, SendError, TrySendError, TrySendReason},
 };
-use pnet_protocol::{
-    dialect::Dialect,
-    failure::code,
-    packet::{Codec, DecodeError, EncodeError, WhenFull},
-    protocol::{ActionInfo, Answered, OneWay},
-    reply::Reply,
-    view::ReadView,
-    wire,
-};
-use tokio::time::Sleep;
 
 /// A packet on its way into the connection's queue; what [`send`](crate::Client::send) returns.
 ///

@@ -1,6 +1,5 @@
 //! [`Json`]: a packet whose action and data are made at run time.
 
-use crate::{buffers, counts::Which, error::JsonError};
 use std::fmt;
 
 use pnet_protocol::{
@@ -11,6 +10,8 @@ use pnet_protocol::{
     wire,
 };
 use serde_json::Value;
+
+use crate::{buffers, counts::Which, error::JsonError};
 
 /// A packet whose action and data are made at run time: for gateways, tools and consoles.
 ///

@@ -9,10 +9,9 @@ use std::{
     },
     task::{Context, Poll, ready},
 };
-use tokio::time::Instant;
 
 use pnet_protocol::close::CloseCode;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{

@@ -1,5 +1,23 @@
 //! The consumer's end of a stream that was opened by a packet made at run time.
 
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use futures_core::Stream;
+use pnet_protocol::{
+    json::DONE,
+    packet::{Codec, DecodeError, WhenFull},
+    protocol::{ActionInfo, PartInfo, ReplyInfo},
+    reply::Reply,
+};
+use serde_json::Value;
+
 use super::{
     call::{Calling, Sending},
     json::Json,
@@ -11,25 +29,6 @@ use crate::{
     connection::Conn,
     counts::Which,
     error::{CallError, JsonError},
-};
-use pnet_protocol::json::DONE;
-use pnet_protocol::packet::Codec;
-use pnet_protocol::packet::WhenFull;
-use pnet_protocol::reply::Reply;
-use serde_json::Value;
-use std::sync::Arc;
-use std::{
-    fmt,
-    future::poll_fn,
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
-
-use futures_core::Stream;
-use pnet_protocol::{
-    packet::DecodeError,
-    protocol::{ActionInfo, PartInfo, ReplyInfo},
 };
 
 /// The consumer's end of a stream that was opened by a [`Json`] packet; what

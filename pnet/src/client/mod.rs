@@ -1,5 +1,32 @@
 //! The client's end of a connection, and how it comes about.
 
+mod builder;
+mod config;
+mod credentials;
+mod open;
+mod settings;
+
+use std::{convert::Infallible, fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+use pnet_protocol::{
+    close::CloseCode,
+    dialect::Dialect,
+    id::ConnectionId,
+    key::Fingerprint,
+    protocol::{Answered, ClientSends, ClientSide, OneWay, Phase, Streamed},
+};
+use tokio::sync::watch;
+
+pub use self::{
+    builder::{ClientBuilder, InboxBuilder, connect, connect_inbox},
+    credentials::{Bare, Fallible, IntoCredentials},
+};
+pub(crate) use self::{
+    config::ClientConfig,
+    credentials::Offer,
+    open::{Dialed, open, open_asking},
+    settings::connection_settings,
+};
 use crate::{
     calls::{
         call::{self, Calling, Sending},
@@ -8,7 +35,7 @@ use crate::{
         stream::Streaming,
         untyped::JsonStreaming,
     },
-    config,
+    config::{GRACE, after},
     connection::Conn,
     error::{CallError, Closed, ClosedBy, TrySendError},
     service::{
@@ -18,46 +45,18 @@ use crate::{
         extract::Extract,
     },
 };
-use pnet_protocol::protocol::ClientSide;
-use std::convert::Infallible;
-mod builder;
-mod credentials;
-mod open;
-mod settings;
-
-use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
-
-use pnet_protocol::{
-    close::CloseCode,
-    dialect::Dialect,
-    id::ConnectionId,
-    key::Fingerprint,
-    protocol::{Answered, ClientSends, OneWay, Phase, Streamed},
-};
-use tokio::sync::watch;
-
-pub(crate) use self::{
-    builder::ClientConfig,
-    credentials::Offer,
-    open::{Dialed, open, open_asking},
-    settings::connection_settings,
-};
-pub use self::{
-    builder::{ClientBuilder, InboxBuilder, connect, connect_inbox},
-    credentials::{Bare, Fallible, IntoCredentials},
-};
 
 /// The client's end of a connection: sends what the `client { … }` list of the protocol allows.
 ///
 /// Cheap to clone. When the last clone is dropped, what was accepted is finished and the connection closes; to be sure
 /// that it has been written before the program ends, await [`close`](Self::close).
 pub struct Client<P: Phase> {
-    way: Way,
+    pub(crate) way: Way,
     phase: PhantomData<fn() -> P>,
 }
 
 /// What a client talks on.
-enum Way {
+pub(crate) enum Way {
     /// One connection.
     Conn(Arc<Conn>),
     /// One after the other.
@@ -92,15 +91,6 @@ impl<P: Phase> Client<P> {
     /// The connection, or the last one.
     pub(crate) fn conn(&self) -> Arc<Conn> {
         self.route().0
-    }
-
-    /// The same for whoever looks, who keeps nothing open.
-    #[cfg(feature = "inspect")]
-    pub(crate) fn watched(&self) -> crate::inspect::Watched {
-        match &self.way {
-            Way::Conn(conn) => crate::inspect::Watched::Conn(Arc::clone(conn)),
-            Way::Line(line) => crate::inspect::Watched::Line(Arc::clone(line)),
-        }
     }
 
     /// How packets look on this connection.
@@ -264,7 +254,7 @@ impl<P: Phase> Client<P> {
         match &self.way {
             Way::Conn(conn) => {
                 let closed = Closed::new(CloseCode::Normal, "", ClosedBy::Here);
-                conn.request_drain(closed, config::after(config::GRACE));
+                conn.request_drain(closed, after(GRACE));
                 conn.written().await
             }
             Way::Line(line) => {

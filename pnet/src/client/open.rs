@@ -17,7 +17,7 @@ use pnet_protocol::{
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
-use super::ClientConfig;
+use super::config::ClientConfig;
 use crate::{
     config,
     connection::{Conn, join::Joining},

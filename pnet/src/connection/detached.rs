@@ -1,10 +1,5 @@
 //! A connection that nobody is at the other end of: what a handler has that an operator runs without a peer.
 
-use crate::{
-    counts::{Counts, Trace},
-    transport::PeerAddr,
-    unwind::NeedsPeer,
-};
 use std::{sync::Arc, time::Duration};
 
 use pnet_protocol::{
@@ -15,6 +10,11 @@ use pnet_protocol::{
 };
 
 use super::Conn;
+use crate::{
+    counts::{Counts, Trace},
+    transport::PeerAddr,
+    unwind::NeedsPeer,
+};
 
 impl Conn {
     /// A server's connection without another side. It is in no list.

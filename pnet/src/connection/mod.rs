@@ -45,6 +45,8 @@ use pnet_protocol::{
 };
 use tokio::sync::Notify;
 
+pub use self::meta::Meta;
+pub(crate) use self::meta::StreamId;
 pub(crate) use self::out::{
     AnswerBytes, CallRefused, CallState, Done, Enqueued, Out, Payload, SHORT_LEN, SentItem, SharedFrame, Short, Told,
     Until, Wanted, micros_now,
@@ -63,9 +65,6 @@ use crate::{
     error::{Closed, ClosedBy},
     transport::PeerAddr,
 };
-
-pub use self::meta::Meta;
-pub(crate) use self::meta::StreamId;
 
 /// What the handles of one connection share.
 #[derive(Debug)]

@@ -1,11 +1,8 @@
 //! Connections in the order in which they came, and the same to be found by their ids.
 
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use pnet_protocol::id::ConnectionId;

@@ -1,9 +1,10 @@
 //! The end of what the console looks into, where an operator has asked for it.
 
-use crate::inspect::{Inspector, operated::Drained};
 use std::time::Duration;
 
 use tokio::sync::watch;
+
+use crate::inspect::{Inspector, operated::Drained};
 
 /// Whether an operator has ended what the console looks into, which all operators learn.
 #[derive(Debug)]

@@ -1,9 +1,5 @@
 //! The sums of a server, or of a client over all its connections.
 
-use crate::{
-    counts::snapshot::{Action, Closes, Flow, Limit},
-    error::ClosedBy,
-};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -22,6 +18,10 @@ use pnet_protocol::{
 use tokio::time::Instant;
 
 use super::{Met, histogram::Histogram};
+use crate::{
+    counts::snapshot::{Action, Closes, Flow, Limit},
+    error::ClosedBy,
+};
 
 /// A handle on the board. All that count for one server, or for one client, have the same.
 #[derive(Clone)]

@@ -6,16 +6,6 @@
 //! work may arrive is bounded by the limits. But where a server's connections together hold too much, nothing is read unless
 //! this side waits for it.
 
-use crate::{
-    alarm::Alarm,
-    buffers, config,
-    connection::{Conn, Done, half_open::Waiting, out::weight},
-    counts::{Met, Tally},
-    driver::dispatch::Dispatch,
-    error::{Closed, ClosedBy},
-    seldom::{Empty, Seldom},
-    transport::driven::Driven,
-};
 mod answers;
 #[cfg(feature = "console")]
 pub(crate) mod detached;
@@ -48,13 +38,24 @@ use tokio::{
     time::Instant,
 };
 
-pub(crate) use self::sink::ended_early;
+#[cfg(feature = "console")]
+use self::sink::ended_early;
 #[cfg(feature = "inspect")]
 pub(crate) use self::sink::{CANCELLATIONS, MISTAKES};
 use self::{
     answers::Answers,
     life::{Life, Sign},
     sink::{Mistakes, Sink},
+};
+use crate::{
+    alarm::Alarm,
+    buffers, config,
+    connection::{Conn, Done, half_open::Waiting, out::weight},
+    counts::{Met, Tally},
+    driver::dispatch::Dispatch,
+    error::{Closed, ClosedBy},
+    seldom::{Empty, Seldom},
+    transport::driven::Driven,
 };
 
 /// A connection at the end of its handshake.

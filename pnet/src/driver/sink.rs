@@ -1,6 +1,5 @@
 //! What becomes of a job's end: the answer, the credit, and the account of the peer's mistakes.
 
-use crate::{connection::Conn, error::SendError, seldom::Seldom};
 use pnet_protocol::{
     connection::{Rate, ReplyTo, Violation},
     failure::{Failure, code},
@@ -14,6 +13,7 @@ use super::{
     answers::Answers,
     dispatch::{Ended, Job, JobKind},
 };
+use crate::{connection::Conn, error::SendError, seldom::Seldom};
 
 /// What happens when a job ends.
 pub(super) struct Sink<'a> {

@@ -1,15 +1,18 @@
 //! Looking into clients.
 
-use crate::{
-    calls::line::Line,
-    client::Client,
-    connection::{Conn, traffic::traffic},
-};
+#[cfg(feature = "console")]
+mod operated;
+
 use std::sync::Arc;
 
 use pnet_protocol::protocol::{Phase, ProtocolInfo, Role};
 
 use super::{About, Inspect, Inspected, Inspector, Snapshot, Totals, sealed::Sealed};
+use crate::{
+    calls::line::Line,
+    client::{Client, Way},
+    connection::{Conn, traffic::traffic},
+};
 
 /// A client, without keeping its connection open.
 pub(crate) enum Watched {
@@ -32,7 +35,11 @@ impl<P: Phase> Sealed for Client<P> {}
 
 impl<P: Phase> Inspect for Client<P> {
     fn inspector(&self) -> Inspector {
-        Inspector::new(Arc::new(self.watched()))
+        let watched = match &self.way {
+            Way::Conn(conn) => Watched::Conn(Arc::clone(conn)),
+            Way::Line(line) => Watched::Line(Arc::clone(line)),
+        };
+        Inspector::new(Arc::new(watched))
     }
 }
 
@@ -50,7 +57,7 @@ impl Inspected for Watched {
     }
 
     #[cfg(feature = "console")]
-    fn operated(&self) -> &dyn crate::inspect::operated::Operated {
+    fn operated(&self) -> &dyn super::operated::Operated {
         self
     }
 

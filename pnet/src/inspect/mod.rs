@@ -37,10 +37,6 @@ mod client;
 pub(crate) mod operated;
 mod server;
 
-use crate::{
-    connection::{Conn, QUEUE_PACKETS},
-    driver::limits::millis,
-};
 use std::{
     fmt,
     sync::Arc,
@@ -55,8 +51,11 @@ use pnet_protocol::{
     schema::document,
 };
 
-pub(crate) use self::client::Watched;
 pub use crate::counts::snapshot::{About, Action, Closes, Connection, Flow, Limit, Snapshot, Totals};
+use crate::{
+    connection::{Conn, QUEUE_PACKETS},
+    driver::limits::millis,
+};
 
 /// What can be looked into: a [`Server`](crate::Server) or its [`ServerHandle`](crate::ServerHandle), a
 /// [`MemoryServer`](crate::memory::MemoryServer), a [`Client`](crate::Client).

@@ -1,5 +1,8 @@
 //! Looking into servers.
 
+#[cfg(feature = "console")]
+mod operated;
+
 use std::sync::Arc;
 
 use pnet_protocol::protocol::{Phase, Protocol, ProtocolInfo, Role};
@@ -51,7 +54,7 @@ impl Inspected for Target {
     }
 
     #[cfg(feature = "console")]
-    fn operated(&self) -> &dyn crate::inspect::operated::Operated {
+    fn operated(&self) -> &dyn super::operated::Operated {
         self
     }
 

@@ -1,12 +1,5 @@
 //! The acts that the program's own handles have, too.
 
-use crate::{
-    calls::{call::Sending, json::Json, line::Route},
-    connection::Conn,
-    error::{CallError, Closed, ClosedBy},
-    hub::Broadcast,
-    inspect::{Inspector, operated::Drained},
-};
 use std::{sync::Arc, time::Duration};
 
 use pnet_protocol::{
@@ -15,6 +8,13 @@ use pnet_protocol::{
 };
 
 use super::ActError;
+use crate::{
+    calls::{call::Sending, json::Json, line::Route},
+    connection::Conn,
+    error::{CallError, Closed, ClosedBy},
+    hub::Broadcast,
+    inspect::{Inspector, operated::Drained},
+};
 
 impl Inspector {
     /// The protocol that is spoken.

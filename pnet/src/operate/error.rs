@@ -1,13 +1,14 @@
 //! Why an act did not come about.
 
+use std::{sync::Arc, time::Duration};
+
+use pnet_protocol::text::escape;
+
 use crate::{
     calls::json::Json,
     error::{Closed, JsonError},
     server::detaching::NotDriven,
 };
-use std::{sync::Arc, time::Duration};
-
-use pnet_protocol::text::escape;
 
 /// Why an act on a connection, or on all of them, was not done.
 #[derive(Debug, thiserror::Error)]

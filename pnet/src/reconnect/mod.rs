@@ -4,26 +4,6 @@
 //! the connection's end, decides whether another follows and when, connects, and puts it on the line. Nothing is resumed:
 //! what was on its way when a connection ended is lost with it.
 
-use crate::{
-    calls::line::WhileDown,
-    client::{Client, ClientBuilder, ClientConfig, InboxBuilder},
-    config::{inbox_places, places},
-    connection::{Conn, registry::HubCore},
-    driver::dispatch::Dispatch,
-    error::{ConnectError, Refused},
-    inbox::{self, Feed, Inbox, Receive, Typed},
-    service::{
-        Service,
-        context::{Link, Shared},
-        lanes::Pool,
-        served::Served,
-    },
-    transport::{
-        Connect,
-        tcp::{self, Address},
-    },
-    unwind::hook::Hooked,
-};
 mod backoff;
 mod supervisor;
 
@@ -37,6 +17,25 @@ use pnet_protocol::protocol::{ClientSide, Phase, Protocol};
 
 pub use self::backoff::Backoff;
 use self::supervisor::start;
+use crate::{
+    calls::line::WhileDown,
+    client::{Client, ClientBuilder, ClientConfig, InboxBuilder},
+    config::{inbox_places, places},
+    connection::{Conn, registry::HubCore},
+    driver::dispatch::Dispatch,
+    error::{ConnectError, Refused},
+    inbox::{self, Feed, Inbox, Receive, Typed},
+    service::{
+        Service,
+        context::{Link, Shared, pool::Pool},
+        served::Served,
+    },
+    transport::{
+        Connect,
+        tcp::{self, Address},
+    },
+    unwind::hook::Hooked,
+};
 
 /// How to connect with handlers, and again; made by [`ClientBuilder::reconnect`].
 #[must_use = "nothing is connected before `to` or `via` is awaited"]

@@ -1,10 +1,9 @@
 //! From an accepted transport to a connection: its own handshake, what [`greet`](super::greet) asks of the client, the driver.
 
 use std::{
-    future::ready,
     io,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -13,18 +12,21 @@ use pnet_protocol::{
     close::{Close, CloseCode},
     dialect::Dialect,
     frame::PREFACE,
-    handshake::{HandshakeError, ServerHandshake, ShapePolicy},
+    handshake::{HandshakeError, ServerHandshake},
     id::{ConnectionId, SessionToken},
-    json::{Form, JsonHello, JsonReader, JsonWriter},
+    json::{Form, JsonReader, JsonWriter},
     limits::agreed_heartbeat_ms,
-    protocol::{Protocol, ProtocolInfo, Role},
-    secret::SecretBytes,
+    protocol::Role,
     wire::{Reader, Writer},
 };
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::{Core, ServerConfig, authentication::Authentication, greet::Visit};
+use super::{
+    Core,
+    greet::{Arrived, FULL},
+    serving::{Serving, Visit},
+};
 use crate::{
     config::{self, places},
     connection::{
@@ -34,60 +36,14 @@ use crate::{
         micros_now,
     },
     counts::{Met, Trace},
-    driver::{Driver, Opening, dispatch::Dispatch},
-    error::{ClosedBy, Refused},
-    service::{
-        Arrival, Authenticating, FirstCx, Service, User,
-        context::{Link, Shared},
-        served::Served,
-    },
+    driver::{Driver, Opening},
+    error::ClosedBy,
+    service::{Arrival, User},
     transport::{
         Connected, Connecting, Listener, PeerAddr,
         driven::{Driven, Plain},
-        tls::Acceptor,
     },
 };
-
-/// A server as its own tasks see it, whatever its service.
-pub(super) struct Serving {
-    pub(super) info: &'static ProtocolInfo,
-    pub(super) service: Box<dyn Serve>,
-    pub(super) config: ServerConfig,
-    pub(super) acceptor: Arc<Acceptor>,
-    pub(super) authentication: Authentication,
-    pub(super) core: Arc<Core>,
-}
-
-/// What a server runs on its connections.
-pub(super) trait Serve: Send + Sync {
-    /// What one connection's packets and calls become.
-    fn dispatch(&self, conn: Arc<Conn>, user: Option<User>, places: usize) -> Box<dyn Dispatch>;
-
-    /// Whether it has a handler that finds out who a client is.
-    fn authenticates(&self) -> bool;
-
-    /// Runs that handler.
-    fn authenticate(&self, arrival: Arrival, credentials: SecretBytes) -> Authenticating;
-}
-
-impl<S: Service> Serve for Arc<Shared<S>> {
-    fn dispatch(&self, conn: Arc<Conn>, user: Option<User>, places: usize) -> Box<dyn Dispatch> {
-        let user = user.map(Box::new);
-        let link = Arc::new(Link { shared: Self::clone(self), conn, user, member: OnceLock::new() });
-        Box::new(Served::new(link, places))
-    }
-
-    fn authenticates(&self) -> bool {
-        S::AUTHENTICATE.is_some()
-    }
-
-    fn authenticate(&self, arrival: Arrival, credentials: SecretBytes) -> Authenticating {
-        match S::AUTHENTICATE {
-            Some(authenticate) => authenticate(FirstCx { shared: Self::clone(self), arrival, credentials }),
-            None => Box::pin(ready(Err(Refused::new("nobody finds out who a client is")))),
-        }
-    }
-}
 
 /// A client whose handshake is done, but for the server's answer.
 struct Greeted {
@@ -98,13 +54,6 @@ struct Greeted {
     deadline: Instant,
     id: ConnectionId,
     dialect: Arrived,
-}
-
-pub(super) enum Arrived {
-    /// With the heartbeat that the client wishes for.
-    Native(ServerHandshake, Writer, u32),
-    /// With how much of the schema the client may learn.
-    Json(JsonHello, ShapePolicy),
 }
 
 /// The second step of an accepted transport, whatever its listener.
@@ -125,16 +74,6 @@ impl Future for Running {
 }
 
 impl Serving {
-    pub(super) fn new<S: Service>(
-        shared: Arc<Shared<S>>,
-        config: ServerConfig,
-        acceptor: Arc<Acceptor>,
-        core: Arc<Core>,
-    ) -> Arc<Self> {
-        let authentication = Authentication::new(config.max_authenticating);
-        Arc::new(Self { info: S::Protocol::INFO, service: Box::new(shared), config, acceptor, authentication, core })
-    }
-
     pub(super) async fn accept(self: Arc<Self>, mut listener: impl Listener) {
         loop {
             let accepted = tokio::select! {
@@ -386,8 +325,6 @@ impl Drop for Listed {
     }
 }
 
-/// There is no place for one more connection.
-pub(super) const FULL: Close<'_> = Close::new(CloseCode::Overloaded, "too many connections");
 /// Others have come, and this one had waited for longest.
 const CROWDED: Close<'_> = Close::new(CloseCode::Overloaded, "too many wait to be let in");
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,17 +1,12 @@
 //! Has the service find out who a client is: how many at a time, for how long, and what a failed try costs.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-
 use pnet_protocol::{handshake::ShapePolicy, secret::SecretBytes};
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{accept::Serving, admission::SOON, greet::Visit, penalties::Penalties};
+use super::{
+    admission::SOON,
+    serving::{Serving, Visit},
+};
 use crate::{
     connection::join::JoinError,
     counts::Met,
@@ -19,13 +14,6 @@ use crate::{
     service::{Arrival, User},
     unwind::hook::{self, Panicked},
 };
-
-/// What the clients of a server share while it is found out who they are.
-#[derive(Debug)]
-pub(super) struct Authentication {
-    pub(super) at_once: Arc<Semaphore>,
-    penalties: Mutex<Penalties>,
-}
 
 /// A client that is let in.
 pub(super) struct LetIn {
@@ -41,18 +29,6 @@ enum Found {
     Refused(Refused),
     /// The program's handler has failed itself.
     Fault(&'static str),
-}
-
-impl Authentication {
-    pub(super) fn new(at_once: usize) -> Self {
-        let at_once = Arc::new(Semaphore::new(at_once.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { at_once, penalties: Mutex::default() }
-    }
-
-    fn failed(&self, arrival: &Arrival) -> Duration {
-        let mut penalties = self.penalties.lock().unwrap_or_else(PoisonError::into_inner);
-        penalties.failed(&arrival.addr, Instant::now())
-    }
 }
 
 impl Serving {

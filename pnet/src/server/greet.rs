@@ -10,14 +10,13 @@ use pnet_protocol::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    accept::{Arrived, FULL, Serving},
     admission::{SOON, TLS_REQUIRED},
     authentication::LetIn,
+    serving::{Serving, Visit},
 };
 use crate::{
     config,
     connection::{
-        half_open::Waiting,
         join::{JoinError, Joining},
         last_words,
     },
@@ -39,12 +38,6 @@ macro_rules! in_time {
             () = $serving.core.stop.cancelled() => Err(JoinError::GoingAway),
         }
     };
-}
-
-/// What a client has while it is greeted. It goes through many futures, each of which keeps what it is given.
-pub(super) struct Visit<'a> {
-    pub(super) place: &'a Waiting,
-    pub(super) deadline: Instant,
 }
 
 impl Serving {
@@ -295,3 +288,13 @@ impl Serving {
         }
     }
 }
+
+pub(super) enum Arrived {
+    /// With the heartbeat that the client wishes for.
+    Native(ServerHandshake, Writer, u32),
+    /// With how much of the schema the client may learn.
+    Json(JsonHello, ShapePolicy),
+}
+
+/// There is no place for one more connection.
+pub(super) const FULL: Close<'_> = Close::new(CloseCode::Overloaded, "too many connections");

@@ -4,10 +4,6 @@
 //! The user's type is the handler's own affair. A connection keeps it as a [`User`] of unknown type; that those who take
 //! `&T` name the right one is for the compiler to see: `actions!` implements [`Knows`] for each handler in the list.
 
-use crate::{
-    error::Refused,
-    transport::{Detail, PeerAddr},
-};
 use std::{any::Any, fmt, pin::Pin, sync::Arc};
 
 use pnet_protocol::{
@@ -22,6 +18,11 @@ use super::{
     Service,
     bounds::{IsState, Provide},
     context::Shared,
+};
+use crate::{
+    error::Refused,
+    service::User,
+    transport::{Detail, PeerAddr},
 };
 
 /// A client that wants to be let in, as far as it is known before its credentials are looked at: what a handler under
@@ -153,24 +154,6 @@ pub type Authenticate<S> = fn(FirstCx<S>) -> Authenticating;
 /// One run of it.
 pub type Authenticating = Pin<Box<dyn Future<Output = Result<User, Refused>> + Send>>;
 
-/// Who a client is, of the type that its service's handler has made.
-#[derive(Clone)]
-pub struct User(Arc<dyn Any + Send + Sync>);
-
-impl User {
-    /// The user, if it is a `T`.
-    pub(crate) fn get<T: Any>(&self) -> Option<&T> {
-        self.0.downcast_ref()
-    }
-}
-
-/// Without what it is, which is the program's own affair.
-impl fmt::Debug for User {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("User(..)")
-    }
-}
-
 // ── What the output of the macros calls ──
 
 /// A function under `#[action]`, and whom it makes known.
@@ -187,9 +170,6 @@ pub trait Listed {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "it has no values")]
 pub enum Nobody {}
-
-/// A service whose `INDEX`th handler makes `T` known.
-pub trait Knows<T, const INDEX: usize> {}
 
 /// What a handler that authenticates returns, for a user of type `U`.
 #[diagnostic::on_unimplemented(

@@ -102,3 +102,6 @@ impl HasPeers for ServerSide {}
 pub trait HasClient: Side {}
 
 impl HasClient for ClientSide {}
+
+/// A service whose `INDEX`th handler makes `T` known.
+pub trait Knows<T, const INDEX: usize> {}

@@ -3,16 +3,16 @@
 //! `&T` lends a part of what surrounds the handler: the state (or a part of it by [`Provide`]), the connection's own state,
 //! the packet's metadata. Anything else is taken by value and implements [`Extract`].
 
+use std::{any::Any, convert::Infallible, sync::Arc};
+
+use pnet_protocol::failure::Failure;
+
+use super::{Service, bounds::Knows, context::Cx};
 use crate::{
     connection::Meta,
     error::Closed,
     service::bounds::{IsState, Provide},
 };
-use std::{any::Any, convert::Infallible, sync::Arc};
-
-use pnet_protocol::failure::Failure;
-
-use super::{Service, authenticate::Knows, context::Cx};
 
 /// An argument that a handler of service `S` may take by value.
 ///

@@ -4,17 +4,10 @@
 //! marked `concurrent`, or one that waits for the other end of its own connection, is stepped over: what is behind it
 //! goes on. Everything waiting here is bounded by the calls and the one-way credit that the limits grant.
 
-use crate::{
-    buffers,
-    connection::{Conn, Meta, waiting},
-    driver::dispatch::{Arrived, Ended, Job, JobKind, Ran},
-    seldom::{Empty, Seldom},
-    unwind::{drop_quietly, panicked},
-};
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -25,9 +18,15 @@ use pnet_protocol::{
 
 use super::{
     MakeSlot, Run, Service,
-    context::{Cx, Link},
+    context::{Cx, Link, slot::Seat},
     ready::Ready,
-    slot::Seat,
+};
+use crate::{
+    buffers,
+    connection::{Conn, Meta, waiting},
+    driver::dispatch::{Arrived, Ended, Job, JobKind, Ran},
+    seldom::{Empty, Seldom},
+    unwind::{drop_quietly, panicked},
 };
 
 /// The handlers of one connection.
@@ -77,9 +76,6 @@ struct Running<S: Service> {
     /// Of the frame that it owns.
     weight: usize,
 }
-
-/// Slots to be used again, per route; one pool for all connections of a server.
-pub(crate) struct Pool<S: Service>(Mutex<Vec<Vec<Seat<S>>>>);
 
 impl<S: Service> Lanes<S> {
     /// `max_places`: as many handlers as the limits let the peer have unfinished.
@@ -404,29 +400,6 @@ impl<S: Service> std::fmt::Debug for Lanes<S> {
     }
 }
 
-impl<S: Service> Pool<S> {
-    pub(crate) const fn new() -> Self {
-        Self(Mutex::new(Vec::new()))
-    }
-
-    fn take(&self, action: u16) -> Option<Seat<S>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(usize::from(action))?.pop()
-    }
-
-    fn give(&self, mut seat: Seat<S>) {
-        seat.leave();
-        let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if routes.is_empty() {
-            routes.resize_with(S::ROUTES.len(), Vec::new);
-        }
-        if let Some(seats) = routes.get_mut(seat.action())
-            && seats.len() < SPARE_SEATS
-        {
-            seats.push(seat);
-        }
-    }
-}
-
 /// Polls a handler; whether something in it waits for the other end of its own connection.
 #[inline]
 fn poll_seat<S: Service>(
@@ -456,4 +429,3 @@ fn unknown_action() -> Failure {
 
 /// What a job occupies beside its payload.
 const OVERHEAD: usize = size_of::<(Job, Vec<u8>)>();
-const SPARE_SEATS: usize = 64;

@@ -11,7 +11,6 @@ pub(crate) mod handler;
 pub(crate) mod lanes;
 mod ready;
 pub(crate) mod served;
-pub(crate) mod slot;
 
 use std::{
     fmt,
@@ -27,11 +26,11 @@ use pnet_protocol::{
     reply::Verdict,
 };
 
-use self::{context::Cx, slot::Kit};
-use crate::error::{Closed, Refused};
-
 pub use self::authenticate::Arrival;
-pub(crate) use self::authenticate::{Authenticate, Authenticating, FirstCx, User};
+pub(crate) use self::authenticate::{Authenticate, Authenticating, FirstCx};
+pub(crate) use self::context::User;
+use self::context::{Cx, slot::Kit};
+use crate::error::{Closed, Refused};
 
 /// One side's handlers for one protocol, made by `actions!`.
 #[diagnostic::on_unimplemented(

@@ -1,16 +1,7 @@
 //! The producer's end.
 
-use crate::{
-    buffers,
-    connection::{Conn, SentItem, StreamId, Wanted, waiting, wake},
-    error::{JsonError, SendError, TrySendError, TrySendReason},
-    service::{Service, context::Cx, extract::Extract, handler::SenderOf},
-};
-use pnet_protocol::reply::StreamOf;
-use pnet_protocol::reply::Streamable;
-use pnet_protocol::unknown::Unknown;
-use std::convert::Infallible;
 use std::{
+    convert::Infallible,
     fmt,
     future::poll_fn,
     marker::PhantomData,
@@ -19,7 +10,18 @@ use std::{
     task::{Context, Poll},
 };
 
-use pnet_protocol::packet::{EncodeError, OwnedPacket};
+use pnet_protocol::{
+    packet::{EncodeError, OwnedPacket},
+    reply::{StreamOf, Streamable},
+    unknown::Unknown,
+};
+
+use crate::{
+    buffers,
+    connection::{Conn, SentItem, StreamId, Wanted, waiting, wake},
+    error::{JsonError, SendError, TrySendError, TrySendReason},
+    service::{Service, context::Cx, extract::Extract, handler::SenderOf},
+};
 
 /// The producer's end of a stream of `B`: an argument of the handler of a packet declared `-> stream B` or
 /// `-> stream Result<B, E>`, or what [`Responder::sender`](crate::Responder::sender) gives.

@@ -3,10 +3,6 @@
 //! `#[action]` implements [`Entry`] for a type with the function's name, for every service whose protocol, side and state
 //! fit the function; `actions!` asks for it, puts the entries into a table, and has the compiler check that the table is complete.
 
-use crate::{
-    error::Refused,
-    service::{Slot, slot::Kept},
-};
 mod args;
 
 use std::{fmt, future::Future, marker::PhantomData};
@@ -26,9 +22,12 @@ pub use self::args::{
 use super::{
     Authenticate, Connect, Disconnect, Route, Run, Service,
     authenticate::{Listed, Nobody},
-    context::Cx,
+    context::{Cx, slot::Kit},
     extract::Extract,
-    slot::Kit,
+};
+use crate::{
+    error::Refused,
+    service::{Slot, context::slot::Kept},
 };
 
 /// A listed handler, as a service of type `S` uses it. `M` is inferred: where its arguments come from.

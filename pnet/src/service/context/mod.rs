@@ -1,6 +1,9 @@
 //! What one run of a handler knows: the service's state, the connection's own state, the handles, the packet's metadata.
 
-use crate::connection::{Conn, Meta, registry::HubCore};
+pub(crate) mod pool;
+pub(crate) mod slot;
+mod user;
+
 use std::{
     any::Any,
     fmt,
@@ -9,7 +12,10 @@ use std::{
 
 use pnet_protocol::packet::Codec;
 
-use super::{Service, User, lanes::Pool};
+use self::pool::Pool;
+pub use self::user::User;
+use super::Service;
+use crate::connection::{Conn, Meta, registry::HubCore};
 
 /// The surroundings of one handler run. Extractors read from it; handlers take its parts as arguments.
 pub struct Cx<S: Service> {

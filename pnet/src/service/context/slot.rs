@@ -13,8 +13,12 @@ use std::{
 
 use pnet_protocol::{failure::Failure, reply::Verdict};
 
-use super::{Service, Slot, context::Cx};
-use crate::{buffers, connection::Meta};
+use super::Cx;
+use crate::{
+    buffers,
+    connection::Meta,
+    service::{Service, Slot},
+};
 
 /// What one run of an `async fn` handler owns.
 pub struct Kit<S: Service> {
