@@ -63,7 +63,6 @@ extern crate self as pnet;
 
 #[doc(hidden)]
 pub mod __private;
-mod alarm;
 mod buffers;
 mod calls;
 mod client;

@@ -6,6 +6,7 @@
 //! work may arrive is bounded by the limits. But where a server's connections together hold too much, nothing is read unless
 //! this side waits for it.
 
+mod alarm;
 mod answers;
 #[cfg(feature = "console")]
 pub(crate) mod detached;
@@ -43,12 +44,12 @@ use self::sink::ended_early;
 #[cfg(feature = "inspect")]
 pub(crate) use self::sink::{CANCELLATIONS, MISTAKES};
 use self::{
+    alarm::Alarm,
     answers::Answers,
     life::{Life, Sign},
     sink::{Mistakes, Sink},
 };
 use crate::{
-    alarm::Alarm,
     buffers, config,
     connection::{Conn, Done, half_open::Waiting, out::weight},
     counts::{Met, Tally},

@@ -12,7 +12,8 @@ use crate::{
     client::connect,
     error::{CallError, JsonError, SendError},
     inspect::Inspect,
-    operate::{ActError, Drained},
+    inspect::operated::Drained,
+    operate::ActError,
     transport::{Connect, memory},
 };
 
