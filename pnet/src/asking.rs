@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::{
     buffers,
-    connection::{CallRefused, CallState, Conn, Short, Until, waiting, wake},
+    connection::{CallRefused, CallState, Conn, Short, Until, waiting},
     error::{CallError, Closed},
     reconnect::Route,
 };
@@ -146,18 +146,16 @@ impl Asking {
             (None, None) => (0, Until::Open),
         };
         let refused = match out.call((*action, self.conn.action(*action)), payload, timeout_ms, until, task.waker()) {
-            Ok((id, waker)) => {
+            Ok(id) => {
                 drop(out);
-                wake(waker);
                 buffers::give(std::mem::take(payload));
                 self.state = State::Waiting(id);
                 waiting::note(&self.conn);
                 return Poll::Ready(Ok(()));
             }
             Err(CallRefused::Full) => {
-                let waker = out.wait_for_room(&mut self.unqueued.get_or_insert_default().ticket, task.waker());
+                out.wait_for_room(&mut self.unqueued.get_or_insert_default().ticket, task.waker());
                 drop(out);
-                wake(waker);
                 waiting::note(&self.conn);
                 return self.poll_unqueued(task).map(Err);
             }
@@ -224,26 +222,19 @@ impl Asking {
         task: &Context<'_>,
         short: &mut Short,
     ) -> Poll<(CallState, Option<Arc<Closed>>)> {
-        let mut wakers = Vec::new();
-        let outcome = self.conn.out().outcome(id, task.waker(), &mut wakers, short);
-        wakers.into_iter().for_each(Waker::wake);
+        let outcome = self.conn.out().outcome(id, task.waker(), short);
         self.look_at(outcome)
     }
 
     /// The next item of the queued call's stream, or else how it ended. Both are looked for under one lock: what comes
     /// between two looks would be missed.
     pub(crate) fn poll_item(&mut self, id: u32, task: &Context<'_>, short: &mut Short) -> Poll<Next> {
-        let mut wakers = Vec::new();
-        let outcome = {
-            let mut out = self.conn.out();
-            if let Some((item, waker)) = out.take_item(id) {
-                drop(out);
-                wake(waker);
-                return Poll::Ready(Next::Item(item));
-            }
-            out.outcome(id, task.waker(), &mut wakers, short)
-        };
-        wakers.into_iter().for_each(Waker::wake);
+        let mut out = self.conn.out();
+        if let Some(item) = out.take_item(id) {
+            return Poll::Ready(Next::Item(item));
+        }
+        let outcome = out.outcome(id, task.waker(), short);
+        drop(out);
         self.look_at(outcome).map(|(state, closed)| Next::End(state, closed))
     }
 
@@ -274,14 +265,12 @@ impl Asking {
 impl Asking {
     /// Nobody waits any more.
     pub(crate) fn give_up(&mut self) {
-        let mut wakers = Vec::new();
         if let State::Waiting(id) = std::mem::replace(&mut self.state, State::Done) {
-            self.conn.out().cancel_call(id, &mut wakers);
+            self.conn.out().cancel_call(id);
         }
         if let Some(ticket) = self.unqueued.as_mut().and_then(|unqueued| unqueued.ticket.take()) {
             self.conn.out().leave_queue(ticket);
         }
-        wakers.into_iter().for_each(Waker::wake);
     }
 }
 

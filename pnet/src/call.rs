@@ -15,7 +15,7 @@ pub use self::view::{CallView, Viewing};
 use crate::{
     asking::{Asking, failed},
     buffers,
-    connection::{AnswerBytes, CallState, Conn, Enqueued, Payload, SHORT_LEN, Short, Told, waiting, wake},
+    connection::{AnswerBytes, CallState, Conn, Enqueued, Payload, SHORT_LEN, Short, Told, waiting},
     counts::Which,
     error::{CallError, Closed, SendError, TrySendError, TrySendReason},
     json::JsonError,
@@ -121,13 +121,12 @@ impl Future for Sending {
         // How most packets go: what is gone takes none, so this has the right connection.
         if let Ok(frame) = &this.frame {
             let taken = this.conn.out().packet_now(this.which, frame);
-            if let Some(waker) = taken {
-                wake(waker);
+            if taken {
                 this.give_back();
                 return Poll::Ready(Ok(()));
             }
         }
-        let waker = loop {
+        loop {
             ready!(this.poll_route(task))?;
             let Ok(frame) = &this.frame else { unreachable!("only its end takes the frame") };
             let mut out = this.conn.out();
@@ -141,22 +140,19 @@ impl Future for Sending {
                 continue;
             }
             if out.makes_room_soon() {
-                let waker = out.wait_for_room(&mut this.wait.get_or_insert_default().ticket, task.waker());
-                drop(out);
-                wake(waker);
+                out.wait_for_room(&mut this.wait.get_or_insert_default().ticket, task.waker());
                 return Poll::Pending;
             }
             match out.packet(this.which, frame) {
-                Enqueued::Taken(waker) => break waker,
+                Enqueued::Taken => break,
                 Enqueued::Full if this.when_full == WhenFull::DropNew => return Poll::Ready(Err(SendError::Full)),
                 Enqueued::Full if this.when_full == WhenFull::Disconnect => {
                     drop(out);
                     return Poll::Ready(Err(SendError::Disconnected(this.conn.overrun())));
                 }
                 Enqueued::Full => {
-                    let waker = out.wait_for_room(&mut this.wait.get_or_insert_default().ticket, task.waker());
+                    out.wait_for_room(&mut this.wait.get_or_insert_default().ticket, task.waker());
                     drop(out);
-                    wake(waker);
                     waiting::note(&this.conn);
                     return Poll::Pending;
                 }
@@ -164,8 +160,7 @@ impl Future for Sending {
                 Enqueued::Unsupported => return Poll::Ready(Err(SendError::Unsupported)),
                 Enqueued::Suspended => return Poll::Ready(Err(SendError::Suspended)),
             }
-        };
-        wake(waker);
+        }
         this.give_back();
         Poll::Ready(Ok(()))
     }
@@ -391,16 +386,12 @@ pub(crate) fn try_send<T, K: OneWay<T>>(conn: &Conn, id: u16, packet: T) -> Resu
     };
     buffers::give(frame);
     match enqueued {
-        Enqueued::Taken(waker) => {
-            wake(waker);
-            Ok(())
-        }
+        Enqueued::Taken => Ok(()),
         Enqueued::Full => match conn.action(id).when_full {
             WhenFull::Disconnect => failed(packet, SendError::Disconnected(conn.overrun())),
             rule => {
                 if rule == WhenFull::Wait {
-                    let waker = conn.out().refuse();
-                    wake(waker);
+                    conn.out().refuse();
                 }
                 Err(TrySendError { packet, reason: TrySendReason::Full })
             }

@@ -16,7 +16,7 @@ use pnet_protocol::{
 
 use crate::{
     call::packet_frame,
-    connection::{Conn, Enqueued, SharedFrame, registry::Registry, wake},
+    connection::{Conn, Enqueued, SharedFrame, registry::Registry},
     counts::Which,
     error::{Closed, ClosedBy, SendError},
     info::PeerInfo,
@@ -354,20 +354,18 @@ fn deliver<T>(
             continue;
         }
         match out.shared_packet(frame) {
-            Enqueued::Taken(waker) => {
-                drop(out);
-                wake(waker);
-                result.queued += 1;
-            }
+            Enqueued::Taken => result.queued += 1,
             Enqueued::Unsupported | Enqueued::Suspended => result.skipped += 1,
             Enqueued::TooLong { .. } => result.dropped += 1,
             Enqueued::Full => {
                 result.dropped += 1;
-                let waker = if when_full == WhenFull::Wait { out.refuse() } else { None };
-                drop(out);
-                wake(waker);
-                if when_full == WhenFull::Disconnect {
-                    conn.overrun();
+                match when_full {
+                    WhenFull::Wait => out.refuse(),
+                    WhenFull::Disconnect => {
+                        drop(out);
+                        conn.overrun();
+                    }
+                    _ => {}
                 }
             }
         }

@@ -21,7 +21,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use crate::{
     buffers,
     connection::{
-        Conn,
+        Conn, Done,
         driver::Dispatch,
         lanes::{Arrived, Ended, Job, JobKind, Ran, panicked},
     },
@@ -105,7 +105,7 @@ impl Items {
         if let Some(item) = self.current.take() {
             if let JobKind::OneWay { frame_len } = item.job.kind {
                 item.job.timed.stop(item.job.action, &item.conn.trace);
-                item.conn.packet_finished(frame_len);
+                item.conn.finished(Done::Packet(frame_len));
             }
             buffers::give(item.payload);
         }
@@ -119,7 +119,7 @@ impl Drop for Items {
         self.receiver.close();
         while let Ok(Item { conn, job, .. }) = self.receiver.try_recv() {
             match job.kind {
-                JobKind::OneWay { frame_len } => conn.packet_finished(frame_len),
+                JobKind::OneWay { frame_len } => conn.finished(Done::Packet(frame_len)),
                 JobKind::Call { .. } => Asked::new(&conn, &job).answer(&Err(nobody_reads()), &[]),
                 #[cfg(feature = "console")]
                 JobKind::Operator { .. } => {}
@@ -210,7 +210,7 @@ impl Asked {
         if self.stream.is_some() {
             conn.close_producer(id);
         }
-        conn.call_finished(id);
+        conn.finished(Done::Call(id));
         conn.answer(&to, outcome, payload, (self.action, self.stream.is_some()));
     }
 }

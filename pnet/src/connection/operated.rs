@@ -18,7 +18,6 @@ use super::{
     Collected, Conn, Injected, NotInjected, Outcome,
     driver::Dispatch,
     lanes::{Ended, Job, JobKind},
-    wake,
 };
 use crate::{
     context::Meta,
@@ -41,8 +40,7 @@ impl OperatorsRun {
         payload: Vec<u8>,
         stream: bool,
     ) -> Result<Self, NotInjected> {
-        let (id, outcome, waker) = conn.out().inject(action, payload, meta, stream)?;
-        wake(waker);
+        let (id, outcome) = conn.out().inject(action, payload, meta, stream)?;
         Ok(Self { conn: Arc::clone(conn), id, outcome })
     }
 
@@ -62,8 +60,7 @@ impl OperatorsRun {
     }
 
     fn left(&self) -> Option<Collected> {
-        let mut left = self.conn.out().leave_run(self.id);
-        left.wake();
+        let left = self.conn.out().leave_run(self.id);
         left.collected
     }
 }

@@ -47,7 +47,7 @@ pub(crate) use self::{
     rare::Rare,
     streams::{Sent as SentItem, Wanted},
 };
-use super::counters::Sent;
+use super::{counters::Sent, wakers::Wakers};
 use crate::{
     buffers, config,
     counts::{Met, Sends, Which},
@@ -103,6 +103,8 @@ pub(crate) struct Out {
     account: Account,
     /// What the driver holds: the batch, the beginning of a frame, what its handlers have not finished.
     driver_holds: usize,
+    /// Who is woken when the lock is released.
+    pub(super) wakers: Wakers,
     /// Items of streams that nobody has taken.
     unread: Option<Arc<AtomicUsize>>,
     /// Whether this batch has its TIME frame: it holds a packet or a call.
@@ -142,8 +144,8 @@ impl fmt::Debug for SharedFrame {
 /// What became of a packet.
 #[derive(Debug)]
 pub(crate) enum Enqueued {
-    /// It will be written; wake the driver with this.
-    Taken(Option<Waker>),
+    /// It will be written.
+    Taken,
     /// No room; ask again when woken.
     Full,
     /// Never: longer than the peer takes.
@@ -225,6 +227,7 @@ impl Out {
             stopped: false,
             account,
             driver_holds: 0,
+            wakers: Wakers::new(),
             unread: None,
             timed: false,
             pings: Pings::default(),
@@ -237,18 +240,19 @@ impl Out {
         self.packet_or_park(which, frame, None)
     }
 
-    /// Takes a one-way packet if nothing is in its way, as most often: the driver's waker, if it has to be woken. `None`: nothing
-    /// was done, and [`packet`](Self::packet) tells what is to be.
+    /// Takes a one-way packet if nothing is in its way, as most often. `false`: nothing was done, and [`packet`](Self::packet)
+    /// tells what is to be.
     #[inline]
-    pub(crate) fn packet_now(&mut self, which: Which, frame: &[u8]) -> Option<Option<Waker>> {
+    pub(crate) fn packet_now(&mut self, which: Which, frame: &[u8]) -> bool {
         let open = self.gone.is_none() && !self.suspended && self.is_direct();
         if !open || self.account.is_full() || !self.writer.packet_now(frame, self.timed, &mut self.buf) {
-            return None;
+            return false;
         }
         self.sent.packets += 1;
         self.sends.packet(which);
         self.settle();
-        Some(self.wake_driver())
+        self.wake_driver();
+        true
     }
 
     /// Whether a sender who may wait had better do so: the next write makes room, and nothing has to be copied meanwhile.
@@ -278,7 +282,8 @@ impl Out {
         if self.is_direct() && self.writer.can_send_packet() {
             self.write_packet(which, frame);
             self.settle();
-            return Enqueued::Taken(self.wake_driver());
+            self.wake_driver();
+            return Enqueued::Taken;
         }
         if !self.has_room(frame.len()) {
             self.note_full();
@@ -289,11 +294,15 @@ impl Out {
             None => (Bytes::copy_from_slice(frame), false),
         };
         self.park(Parked { frame, shared, which, call: None });
-        Enqueued::Taken(self.wake_stopped())
+        self.wake_stopped();
+        Enqueued::Taken
     }
 
+    /// The peer gives credit for one-way packets.
     pub(crate) fn credit(&mut self, packets: u32, bytes: u32) -> Result<(), Violation> {
-        self.writer.handle_credit(packets, bytes)
+        self.writer.handle_credit(packets, bytes)?;
+        self.unpark();
+        Ok(())
     }
 
     /// The other side of a JSON connection has shown what it is.
@@ -469,24 +478,26 @@ impl Out {
     }
 
     /// Something is waited for that only the peer can bring: the driver has to read, whatever is held.
-    fn wake_stopped(&mut self) -> Option<Waker> {
-        if std::mem::take(&mut self.stopped) { self.wake_anyway() } else { None }
+    fn wake_stopped(&mut self) {
+        if std::mem::take(&mut self.stopped) {
+            self.wake_anyway();
+        }
     }
 
     /// The transport takes no more of the batch. Until it does, packets stay what they are, shared with other connections
     /// as often as not, and no buffer grows.
-    pub(crate) fn block(&mut self, wakers: &mut Vec<Waker>) {
+    pub(crate) fn block(&mut self) {
         self.blocked = true;
-        self.wake_room(wakers);
+        self.wake_room();
         if self.buf.is_empty() {
             buffers::give(std::mem::take(&mut self.buf));
         }
     }
 
     /// The transport has taken the whole batch.
-    pub(crate) fn unblock(&mut self, wakers: &mut Vec<Waker>) {
+    pub(crate) fn unblock(&mut self) {
         self.blocked = false;
-        self.unpark(wakers);
+        self.unpark();
     }
 
     /// When the driver has to look again, if nothing happens before.
@@ -550,11 +561,11 @@ impl Out {
         same
     }
 
-    /// The driver's waker, whatever it does now: for what does not concern the buffer. A turn that has begun may not see
+    /// Wakes the driver, whatever it does now: for what does not concern the buffer. A turn that has begun may not see
     /// it any more, and a write that is refused may last.
-    pub(crate) fn wake_anyway(&mut self) -> Option<Waker> {
+    pub(crate) fn wake_anyway(&mut self) {
         self.busy = true;
-        self.driver.clone()
+        self.wakers.extend(self.driver.clone());
     }
 
     /// Whether something was left for the driver since it looked last.
@@ -562,10 +573,12 @@ impl Out {
         !self.finished.is_empty() || self.rare.has_requests()
     }
 
-    /// The driver's waker, unless somebody is going to flush anyway.
+    /// Wakes the driver, unless somebody is going to flush anyway.
     #[inline]
-    pub(crate) fn wake_driver(&mut self) -> Option<Waker> {
-        if std::mem::replace(&mut self.busy, true) { None } else { self.driver.clone() }
+    pub(crate) fn wake_driver(&mut self) {
+        if !self.busy {
+            self.wake_anyway();
+        }
     }
 
     /// The driver is about to sleep without taking the buffer: from now on it wants to be woken. `true`: there is
@@ -592,11 +605,11 @@ impl Out {
     }
 
     /// The peer will not answer any more: fails the open calls.
-    pub(crate) fn deafen(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
+    pub(crate) fn deafen(&mut self, closed: &Arc<Closed>) {
         self.deaf = Some(Arc::clone(closed));
         self.drop_parked_calls();
-        self.wake_senders(wakers);
-        self.lose_calls(wakers);
+        self.wake_senders();
+        self.lose_calls();
     }
 
     /// Whether so much waits to be written that no new work should be started.
@@ -604,24 +617,24 @@ impl Out {
         self.buf.len() >= HOLD_ABOVE
     }
 
-    pub(crate) fn set_gone(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
+    pub(crate) fn set_gone(&mut self, closed: &Arc<Closed>) {
         self.gone = Some(Arc::clone(closed));
         self.sends.flush();
         // Nothing follows a close frame.
         if self.rare.is_taken() {
             self.rare.cancels.at = None;
         }
-        self.drop_queue(wakers);
-        self.wake_producers(wakers);
-        self.lose_calls(wakers);
+        self.drop_queue();
+        self.wake_producers();
+        self.lose_calls();
         self.settle();
     }
 
     /// From now on, packets and calls are refused, or are taken again. Those that were taken before go their way.
-    pub(crate) fn set_suspended(&mut self, suspended: bool, wakers: &mut Vec<Waker>) {
+    pub(crate) fn set_suspended(&mut self, suspended: bool) {
         self.suspended = suspended;
         if suspended {
-            self.wake_senders(wakers);
+            self.wake_senders();
         }
     }
 

@@ -14,7 +14,7 @@ use pnet_protocol::packet::{EncodeError, OwnedPacket};
 use super::StreamId;
 use crate::{
     buffers,
-    connection::{Conn, SentItem, Wanted, waiting, wake},
+    connection::{Conn, SentItem, Wanted, waiting},
     context::Cx,
     error::{SendError, TrySendError, TrySendReason},
     json::JsonError,
@@ -135,10 +135,7 @@ impl<B: OwnedPacket> StreamSender<B> {
         let sent = conn.out().item(*id, &payload, None);
         buffers::give(payload);
         match sent {
-            SentItem::Taken(waker) => {
-                wake(waker);
-                Ok(())
-            }
+            SentItem::Taken => Ok(()),
             SentItem::Full => failed(item, TrySendReason::Full),
             SentItem::TooLong { len, max } => failed(item, TrySendReason::Failed(SendError::TooLong { len, max })),
             SentItem::Ended => failed(item, TrySendReason::Failed(SendError::Cancelled)),
@@ -185,10 +182,7 @@ impl Future for SendingItem {
         let Some((conn, id)) = place else { return Poll::Ready(Err(SendError::Cancelled)) };
         let sent = conn.out().item(*id, payload, Some((ticket, task.waker())));
         let result = match sent {
-            SentItem::Taken(waker) => {
-                wake(waker);
-                Ok(())
-            }
+            SentItem::Taken => Ok(()),
             SentItem::Full => {
                 waiting::note(conn);
                 return Poll::Pending;

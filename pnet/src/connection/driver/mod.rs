@@ -325,7 +325,6 @@ impl Driver {
 
     /// Does what handles have asked for since the last turn.
     fn obey(&mut self, task: &mut Context<'_>) {
-        let mut wakers = Vec::new();
         #[cfg(feature = "console")]
         let operators;
         let (close, drain, kill, cut_off) = {
@@ -340,7 +339,7 @@ impl Driver {
             if !out.has_requests() && !out.awaits_room() {
                 return;
             }
-            out.wake_room(&mut wakers);
+            out.wake_room();
             for done in out.finished.drain(..) {
                 match done {
                     Done::Call(id) => self.reader.call_finished(id),
@@ -350,8 +349,6 @@ impl Driver {
                 }
             }
             if !out.rare.has_requests() {
-                drop(guard);
-                wakers.into_iter().for_each(Waker::wake);
                 return;
             }
             let rare = &mut *out.rare;
@@ -362,7 +359,6 @@ impl Driver {
             let (kill, cut_off) = (std::mem::take(&mut rare.kill), std::mem::take(&mut rare.cut_off));
             (rare.close.take(), rare.drain.take(), kill, cut_off)
         };
-        wakers.into_iter().for_each(Waker::wake);
         if kill {
             self.cut_off(drain.map(|(closed, _)| closed), task);
         } else if cut_off {
@@ -491,16 +487,14 @@ impl Driver {
 
     /// Ends what has waited long enough.
     fn time_is_up(&mut self, now: Instant, task: &mut Context<'_>) {
-        let mut wakers = Vec::new();
         {
             let mut out = self.conn.out();
-            out.expire_calls(now, &mut wakers);
+            out.expire_calls(now);
             out.read_by(now);
             out.cancel_by(now);
             out.give_up_by(now);
-            out.unpark(&mut wakers);
+            out.unpark();
         }
-        wakers.into_iter().for_each(Waker::wake);
         self.excuse_peer(now);
         if self.odd.slow.as_ref().is_some_and(|slow| slow.since + config::WRITE <= now) {
             tracing::warn!("the peer does not read");

@@ -233,7 +233,7 @@ impl Cancels {
 }
 
 impl Out {
-    /// Takes a call; on success the id of its slot comes back with the driver's waker.
+    /// Takes a call; the id of its slot.
     pub(crate) fn call(
         &mut self,
         (action, info): (u16, &ActionInfo),
@@ -241,7 +241,7 @@ impl Out {
         timeout_ms: u32,
         until: Until,
         waker: &Waker,
-    ) -> Result<(u32, Option<Waker>), CallRefused> {
+    ) -> Result<u32, CallRefused> {
         if self.suspended {
             return Err(CallRefused::Suspended);
         }
@@ -290,11 +290,16 @@ impl Out {
             self.park(Parked { frame, shared: false, which, call: Some((id, action)) });
         }
         // A driver that sleeps until a later time has to know, also of a parked call, also while a write is refused.
-        Ok((id, if sooner { self.wake_anyway() } else { self.wake_driver() }))
+        if sooner {
+            self.wake_anyway();
+        } else {
+            self.wake_driver();
+        }
+        Ok(id)
     }
 
     /// The caller has gone: the peer's handler is told to stop. The place is free once the peer has answered even so.
-    pub(crate) fn cancel_call(&mut self, id: u32, wakers: &mut Vec<Waker>) {
+    pub(crate) fn cancel_call(&mut self, id: u32) {
         let Some(slot) = self.asked.calls.get_mut(id) else { return };
         match slot.state {
             CallState::Sent if self.gone.is_none() && self.deaf.is_none() => {
@@ -303,10 +308,12 @@ impl Out {
                 slot.consumer = None;
                 if self.writer.is_one_by_one() {
                     self.rare.answers_until = Some(Instant::now() + config::CALL);
-                    wakers.extend(self.wake_anyway());
+                    self.wake_anyway();
                 }
-                wakers.extend(self.write_cancel(id));
-                wakers.extend(self.wake_driver());
+                if self.write_cancel(id) {
+                    self.wake_anyway();
+                }
+                self.wake_driver();
             }
             CallState::TimedOut { answer_due: true } => {
                 slot.state = CallState::Abandoned;
@@ -321,9 +328,9 @@ impl Out {
                     self.unpark_at(index);
                 }
                 // What was behind it may have waited for nothing else.
-                self.unpark(wakers);
+                self.unpark();
                 if !self.buf.is_empty() {
-                    wakers.extend(self.wake_driver());
+                    self.wake_driver();
                 }
             }
             _ => {
@@ -354,10 +361,9 @@ impl Out {
         &mut self,
         id: u32,
         waker: &Waker,
-        wakers: &mut Vec<Waker>,
         short: &mut Short,
     ) -> Option<(CallState, Option<Arc<Closed>>)> {
-        let state = self.take_outcome(id, waker, wakers)?;
+        let state = self.take_outcome(id, waker)?;
         if let CallState::Answered(AnswerBytes::Reply(Payload::Short(_)) | AnswerBytes::Error(Payload::Short(_))) =
             state
         {
@@ -366,7 +372,7 @@ impl Out {
         Some((state, self.unanswerable().cloned()))
     }
 
-    fn take_outcome(&mut self, id: u32, waker: &Waker, wakers: &mut Vec<Waker>) -> Option<CallState> {
+    fn take_outcome(&mut self, id: u32, waker: &Waker) -> Option<CallState> {
         let Some(slot) = self.asked.calls.get_mut(id) else { return Some(CallState::Lost { sent: true }) };
         if !slot.state.has_ended() {
             if !slot.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
@@ -382,14 +388,14 @@ impl Out {
         }
         if self.asked.calls.len() >= MAX_CALLS {
             // Somebody may wait for nothing but a free slot.
-            self.wake_senders(wakers);
+            self.wake_senders();
         }
         self.asked.calls.remove(id).map(|slot| slot.state)
     }
 
-    /// A reply has come; the caller's waker, if it is still there.
+    /// A reply has come.
     #[inline]
-    pub(crate) fn replied(&mut self, id: u32, payload: &[u8]) -> Option<Waker> {
+    pub(crate) fn replied(&mut self, id: u32, payload: &[u8]) {
         // As most come: the caller waits, and the payload is short.
         let asked = &mut *self.asked;
         if let Some(slot) = asked.calls.get_mut(id)
@@ -398,57 +404,54 @@ impl Out {
             && let Some(short) = asked.shorts.put(id, payload)
         {
             slot.state = CallState::Answered(AnswerBytes::Reply(short));
-            let waker = slot.waker.take();
+            self.wakers.extend(slot.waker.take());
             self.sends.replied(slot.which, slot.timed);
             self.is_answered();
             self.writer.call_ended(id, false);
-            return waker;
+            return;
         }
-        self.answered(id, &Answer::Reply(payload))
+        self.answered(id, &Answer::Reply(payload));
     }
 
-    /// An answer has come; the caller's waker, if it is still there. An answer to no call is ignored.
-    pub(crate) fn answered(&mut self, id: u32, answer: &Answer<'_>) -> Option<Waker> {
+    /// An answer has come. An answer to no call is ignored.
+    pub(crate) fn answered(&mut self, id: u32, answer: &Answer<'_>) {
         let asked = &mut *self.asked;
-        let slot = asked.calls.get_mut(id)?;
+        let Some(slot) = asked.calls.get_mut(id) else { return };
         let stream = slot.stream;
-        let waker = match slot.state {
+        match slot.state {
             CallState::Sent => {
                 slot.state = CallState::Answered(AnswerBytes::copy(answer, id, &mut asked.shorts));
                 self.sends.replied(slot.which, slot.timed);
                 if matches!(answer, Answer::Failure { .. }) {
                     self.sends.failed(slot.which);
                 }
-                slot.waker.take()
+                self.wakers.extend(slot.waker.take());
             }
             CallState::TimedOut { answer_due: true } => {
                 slot.state = CallState::TimedOut { answer_due: false };
-                None
             }
             CallState::Abandoned => {
                 self.asked.calls.remove(id);
-                None
             }
-            _ => return None,
-        };
+            _ => return,
+        }
         self.is_answered();
         self.writer.call_ended(id, stream);
-        waker
     }
 
     /// The same for an object, which may turn out to be no answer: `false`.
-    pub(crate) fn answered_by(&mut self, named: &Named<'_>, wakers: &mut Vec<Waker>) -> Result<bool, Violation> {
+    pub(crate) fn answered_by(&mut self, named: &Named<'_>) -> Result<bool, Violation> {
         let Some((id, answer)) = self.writer.answered(named) else { return Ok(false) };
-        wakers.extend(match answer {
+        match answer {
             NamedAnswer::Reply(payload) => self.replied(id, payload),
             NamedAnswer::Item { payload, len } => self.item_arrived(id, payload, len)?,
             answer => self.answered(id, &answer.as_answer()),
-        });
+        }
         Ok(true)
     }
 
-    /// Ends the calls whose time is over. Collects wakers, to be woken outside of the lock.
-    pub(crate) fn expire_calls(&mut self, now: Instant, wakers: &mut Vec<Waker>) {
+    /// Ends the calls whose time is over.
+    pub(crate) fn expire_calls(&mut self, now: Instant) {
         if self.asked.earliest.is_none_or(|earliest| earliest > now) {
             return;
         }
@@ -469,7 +472,7 @@ impl Out {
                     }
                     self.sends.met(Met::CallTimeout);
                     slot.state = CallState::TimedOut { answer_due };
-                    wakers.extend(slot.waker.take());
+                    self.wakers.extend(slot.waker.take());
                 }
                 Some(deadline) => earliest = Some(earliest.map_or(deadline, |earliest| earliest.min(deadline))),
                 None => {}
@@ -532,7 +535,7 @@ impl Out {
         }
     }
 
-    pub(super) fn lose_calls(&mut self, wakers: &mut Vec<Waker>) {
+    pub(super) fn lose_calls(&mut self) {
         if !self.asked.is_taken() {
             return;
         }
@@ -548,13 +551,13 @@ impl Out {
                 }
                 ended => ended,
             };
-            wakers.extend(slot.waker.take());
+            self.wakers.extend(slot.waker.take());
         }
     }
 
-    /// Tells the peer that nobody waits for a call: later, if too much of that was told already. The driver's waker, if it
-    /// has to see to that.
-    fn write_cancel(&mut self, id: u32) -> Option<Waker> {
+    /// Tells the peer that nobody waits for a call: later, if too much of that was told already. `true` if that is news
+    /// to the driver.
+    fn write_cancel(&mut self, id: u32) -> bool {
         let now = Instant::now();
         let since = self.rare.cancels.since.filter(|since| now.duration_since(*since) < SECOND).unwrap_or(now);
         if self.rare.cancels.since != Some(since) {
@@ -567,13 +570,13 @@ impl Out {
         if late {
             let sooner = self.rare.cancels.at.is_none();
             self.rare.cancels.at.get_or_insert(since + SECOND);
-            return if sooner { self.wake_anyway() } else { None };
+            return sooner;
         }
         self.rare.cancels.in_batch += 1;
         self.rare.cancels.in_second += 1;
         self.date();
         self.writer.cancel(id, &mut self.buf);
-        None
+        false
     }
 }
 

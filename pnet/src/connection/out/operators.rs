@@ -76,15 +76,7 @@ pub(crate) enum NotInjected {
 #[derive(Debug)]
 pub(crate) struct Left {
     pub(crate) collected: Option<Collected>,
-    wakers: Vec<Waker>,
     _waiting: Option<oneshot::Sender<Outcome>>,
-}
-
-impl Left {
-    /// Wakes the driver, and who has waited for the end of the stream.
-    pub(crate) fn wake(&mut self) {
-        self.wakers.drain(..).for_each(Waker::wake);
-    }
 }
 
 impl Operators {
@@ -104,15 +96,14 @@ impl Operators {
 }
 
 impl Out {
-    /// Leaves a packet for the driver; who waits for what comes of it, and the driver's waker. The metadata is made for the
-    /// run's number.
+    /// Leaves a packet for the driver; the run's number, and what waits for what comes of it.
     pub(crate) fn inject(
         &mut self,
         action: u16,
         payload: Vec<u8>,
         meta: Meta,
         stream: bool,
-    ) -> Result<(u32, oneshot::Receiver<Outcome>, Option<Waker>), NotInjected> {
+    ) -> Result<(u32, oneshot::Receiver<Outcome>), NotInjected> {
         if let Some(closed) = &self.gone {
             return Err(NotInjected::Gone(Arc::clone(closed)));
         }
@@ -130,7 +121,8 @@ impl Out {
             meta.stream = Some(StreamId::of_operator(id));
         }
         operators.asked.coming.push(Injected { id, action, meta, payload });
-        Ok((id, receiver, self.wake_anyway()))
+        self.wake_anyway();
+        Ok((id, receiver))
     }
 
     /// What operators have asked the driver for.
@@ -153,19 +145,18 @@ impl Out {
     pub(crate) fn leave_run(&mut self, id: u32) -> Left {
         let waiting = self.operator_of(id);
         let Some(operators) = &mut self.rare.operators else {
-            return Left { collected: None, wakers: Vec::new(), _waiting: waiting };
+            return Left { collected: None, _waiting: waiting };
         };
         let mut collected = operators.streams.remove(&id);
-        let mut wakers: Vec<Waker> =
-            collected.iter_mut().flat_map(|it| it.wakers.drain(..)).map(|(_, waker)| waker).collect();
+        self.wakers.extend(collected.iter_mut().flat_map(|it| it.wakers.drain(..)).map(|(_, waker)| waker));
         let coming = operators.asked.coming.len();
         operators.asked.coming.retain(|injected| injected.id != id);
         // One that has ended is not cancelled; one that was told of is on its way.
         if waiting.is_some() && operators.asked.coming.len() == coming && self.gone.is_none() {
             operators.asked.left.push(id);
-            wakers.extend(self.wake_anyway());
+            self.wake_anyway();
         }
-        Left { collected, wakers, _waiting: waiting }
+        Left { collected, _waiting: waiting }
     }
 
     /// Takes an item of an operator's stream. There is no waiting for room: what has none ends the stream.
@@ -178,7 +169,7 @@ impl Out {
         }
         collected.bytes = bytes;
         collected.items.push(payload.to_vec());
-        Sent::Taken(None)
+        Sent::Taken
     }
 
     /// Whether items are still wanted; if so, `waker` is told when that changes.
@@ -199,12 +190,12 @@ impl Out {
         }
     }
 
-    pub(super) fn wake_collected(&mut self, wakers: &mut Vec<Waker>) {
+    pub(super) fn wake_collected(&mut self) {
         if self.rare.is_taken()
             && let Some(operators) = &mut self.rare.operators
         {
             for collected in operators.streams.values_mut() {
-                wakers.extend(collected.wakers.drain(..).map(|(_, waker)| waker));
+                self.wakers.extend(collected.wakers.drain(..).map(|(_, waker)| waker));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The pings of this side, and the round trips they measure.
 
-use std::{task::Waker, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -58,14 +58,14 @@ impl Out {
         self.writer.ping(self.pings.last, &mut self.buf);
     }
 
-    /// A pong has come. `None`: not for the last ping; else who has to be woken for the next one.
-    pub(crate) fn ponged(&mut self, nonce: u64, now: Instant) -> Option<Option<Waker>> {
-        if nonce != self.pings.last {
-            return None;
-        }
-        let since = self.pings.since.take()?;
+    /// A pong has come. `false`: not for the last ping.
+    pub(crate) fn ponged(&mut self, nonce: u64, now: Instant) -> bool {
+        let Some(since) = self.pings.since.take_if(|_| nonce == self.pings.last) else { return false };
         self.pings.answered = nonce;
         self.pings.rtt = Some(now.saturating_duration_since(since));
-        Some(if self.pings.wanted { self.wake_driver() } else { None })
+        if self.pings.wanted {
+            self.wake_driver();
+        }
+        true
     }
 }

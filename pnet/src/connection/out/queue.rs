@@ -61,29 +61,28 @@ impl Parked {
 
 impl Out {
     /// A packet was refused for want of room, and nobody waits for it. From the first one on, the driver watches whether
-    /// the queue becomes shorter; its waker, if it does not do so yet.
-    pub(crate) fn refuse(&mut self) -> Option<Waker> {
-        if self.queue.refused_since.is_some() {
-            return None;
+    /// the queue becomes shorter.
+    pub(crate) fn refuse(&mut self) {
+        if self.queue.refused_since.is_none() {
+            self.queue.refused_since = Some(Instant::now());
+            self.wake_anyway();
         }
-        self.queue.refused_since = Some(Instant::now());
-        self.wake_anyway()
     }
 
     /// Moves what now may go from the parked to the buffer, and tells waiting senders of room. Call it whenever credit
     /// came, a call ended or the buffer was taken.
     #[inline]
-    pub(crate) fn unpark(&mut self, wakers: &mut Vec<Waker>) {
+    pub(crate) fn unpark(&mut self) {
         if !self.queue.parked.is_empty()
             || self.queue.refused_since.is_some()
             || self.awaits_room()
             || self.has_waiting_producers()
         {
-            self.unpark_some(wakers);
+            self.unpark_some();
         }
     }
 
-    fn unpark_some(&mut self, wakers: &mut Vec<Waker>) {
+    fn unpark_some(&mut self) {
         while !self.blocked && self.buf.len() < HIGH_WATER {
             let Some(front) = self.queue.parked.front() else { break };
             let may_go = match front.call {
@@ -120,21 +119,21 @@ impl Out {
         if self.queue.refused_since.is_some() && self.is_half_empty() {
             self.queue.refused_since = None;
         }
-        self.wake_room(wakers);
-        self.wake_waiting_producers(wakers);
+        self.wake_room();
+        self.wake_waiting_producers();
     }
 
     /// Tells waiting senders of room, if there is some.
-    pub(crate) fn wake_room(&mut self, wakers: &mut Vec<Waker>) {
+    pub(crate) fn wake_room(&mut self) {
         if !self.queue.room.is_empty() && self.has_room(0) && !self.is_soon_direct() {
-            self.wake_senders(wakers);
+            self.wake_senders();
         }
     }
 
     /// Wakes whoever waits for room.
-    pub(super) fn wake_senders(&mut self, wakers: &mut Vec<Waker>) {
+    pub(super) fn wake_senders(&mut self) {
         if self.awaits_room() {
-            wakers.extend(self.queue.room.drain(..).map(|(_, waker)| waker));
+            self.wakers.extend(self.queue.room.drain(..).map(|(_, waker)| waker));
         }
     }
 
@@ -143,18 +142,17 @@ impl Out {
         !self.queue.room.is_empty()
     }
 
-    /// Queues up for room. The ticket is the sender's, who gives it back if it does not wait any more. The driver's waker, if
-    /// there is room already.
-    #[must_use]
-    pub(crate) fn wait_for_room(&mut self, ticket: &mut Option<u64>, waker: &Waker) -> Option<Waker> {
+    /// Queues up for room. The ticket is the sender's, who gives it back if it does not wait any more.
+    pub(crate) fn wait_for_room(&mut self, ticket: &mut Option<u64>, waker: &Waker) {
         let number = *ticket.get_or_insert_with(|| next(&mut self.tickets));
         match self.queue.room.iter_mut().find(|(known, _)| *known == number) {
             Some((_, known)) => known.clone_from(waker),
             None => self.queue.room.push((number, waker.clone())),
         }
         // It is the driver that looks for room, here and in the server's budget.
-        let driver = self.driver.as_ref().filter(|_| self.account.is_full())?;
-        if self.account.wait_to_send(driver) { None } else { self.wake_anyway() }
+        if self.account.is_full() && self.driver.as_ref().is_some_and(|driver| !self.account.wait_to_send(driver)) {
+            self.wake_anyway();
+        }
     }
 
     pub(crate) fn leave_queue(&mut self, ticket: u64) {
@@ -174,8 +172,8 @@ impl Out {
     }
 
     /// Nothing of what waits will be written.
-    pub(super) fn drop_queue(&mut self, wakers: &mut Vec<Waker>) {
-        self.wake_senders(wakers);
+    pub(super) fn drop_queue(&mut self) {
+        self.wake_senders();
         self.queue = Seldom::new();
     }
 

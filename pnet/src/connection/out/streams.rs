@@ -90,8 +90,8 @@ impl fmt::Debug for Consumer {
 /// What became of an item.
 #[derive(Debug)]
 pub(crate) enum Sent {
-    /// It will be written; wake the driver with this.
-    Taken(Option<Waker>),
+    /// It will be written.
+    Taken,
     /// No credit or no room; ask again when woken.
     Full,
     /// Never: longer than the peer takes.
@@ -133,12 +133,12 @@ impl Out {
     }
 
     /// The stream is at its end, or its consumer has left. `false`: the call opened none.
-    pub(crate) fn close_producer(&mut self, call: u32, wakers: &mut Vec<Waker>) -> bool {
+    pub(crate) fn close_producer(&mut self, call: u32) -> bool {
         if self.rare.producers.open.is_empty() {
             return false;
         }
         let Some(producer) = self.rare.producers.open.remove(&call) else { return false };
-        wakers.extend(producer.wakers.into_iter().map(|(_, waker)| waker));
+        self.wakers.extend(producer.wakers.into_iter().map(|(_, waker)| waker));
         true
     }
 
@@ -169,7 +169,8 @@ impl Out {
         match sent {
             Ok(()) => {
                 self.settle();
-                Sent::Taken(self.wake_driver())
+                self.wake_driver();
+                Sent::Taken
             }
             Err(SendRefused::TooLong { len, max }) => {
                 if self.buf.is_empty() {
@@ -222,25 +223,19 @@ impl Out {
     }
 
     /// The connection begins to drain: whoever produces is told.
-    pub(crate) fn drain_producers(&mut self, wakers: &mut Vec<Waker>) {
+    pub(crate) fn drain_producers(&mut self) {
         self.rare.producers.draining = true;
-        self.wake_producers(wakers);
+        self.wake_producers();
     }
 
     /// The consumer of a stream gives credit. It may have crossed the end.
-    pub(crate) fn stream_credit(
-        &mut self,
-        call: u32,
-        items: u32,
-        bytes: u32,
-        wakers: &mut Vec<Waker>,
-    ) -> Result<(), Violation> {
+    pub(crate) fn stream_credit(&mut self, call: u32, items: u32, bytes: u32) -> Result<(), Violation> {
         if !self.rare.producers.open.is_empty()
             && let Some(producer) = self.rare.producers.open.get_mut(&call)
             && let Some(credit) = &mut producer.credit
         {
             credit.add(items, bytes)?;
-            wakers.extend(producer.wakers.drain(..).map(|(_, waker)| waker));
+            self.wakers.extend(producer.wakers.drain(..).map(|(_, waker)| waker));
         }
         Ok(())
     }
@@ -251,21 +246,21 @@ impl Out {
     }
 
     /// There is room in the buffer again.
-    pub(super) fn wake_waiting_producers(&mut self, wakers: &mut Vec<Waker>) {
+    pub(super) fn wake_waiting_producers(&mut self) {
         if self.rare.producers.wait_for_room && self.buf.len() < HIGH_WATER {
             self.rare.producers.wait_for_room = false;
-            self.wake_producers(wakers);
+            self.wake_producers();
         }
     }
 
-    pub(super) fn wake_producers(&mut self, wakers: &mut Vec<Waker>) {
+    pub(super) fn wake_producers(&mut self) {
         #[cfg(feature = "console")]
-        self.wake_collected(wakers);
+        self.wake_collected();
         if self.rare.producers.open.is_empty() {
             return;
         }
         for producer in self.rare.producers.open.values_mut() {
-            wakers.extend(producer.wakers.drain(..).map(|(_, waker)| waker));
+            self.wakers.extend(producer.wakers.drain(..).map(|(_, waker)| waker));
         }
     }
 
@@ -279,32 +274,34 @@ impl Out {
         }
     }
 
-    /// An item has come; the consumer's waker, if it waits. An item of no open stream is ignored.
-    pub(crate) fn item_arrived(&mut self, id: u32, payload: &[u8], len: u32) -> Result<Option<Waker>, Violation> {
-        let Some(slot) = self.asked.calls.get_mut(id) else { return Ok(None) };
-        let (CallState::Sent, Some(consumer)) = (&slot.state, &mut slot.consumer) else { return Ok(None) };
+    /// An item has come. An item of no open stream is ignored.
+    pub(crate) fn item_arrived(&mut self, id: u32, payload: &[u8], len: u32) -> Result<(), Violation> {
+        let Some(slot) = self.asked.calls.get_mut(id) else { return Ok(()) };
+        let (CallState::Sent, Some(consumer)) = (&slot.state, &mut slot.consumer) else { return Ok(()) };
         if !consumer.window.arrived(len) {
             let (items, bytes) = consumer.window.size();
             return Err(Violation::NoItemCredit { id, items, bytes });
         }
         consumer.push(payload, len);
-        let waker = slot.waker.take();
+        self.wakers.extend(slot.waker.take());
         self.settle();
-        Ok(waker)
+        Ok(())
     }
 
-    /// The next item that has come, and the driver's waker if credit was written for it.
-    pub(crate) fn take_item(&mut self, id: u32) -> Option<(Vec<u8>, Option<Waker>)> {
+    /// The next item that has come.
+    pub(crate) fn take_item(&mut self, id: u32) -> Option<Vec<u8>> {
         let slot = self.asked.calls.get_mut(id)?;
         let consumer = slot.consumer.as_mut()?;
         let (payload, len) = consumer.pop()?;
         let due = consumer.window.finished(len);
         let open = matches!(slot.state, CallState::Sent) && self.gone.is_none() && self.deaf.is_none();
         self.settle();
-        let Some((items, bytes)) = due.filter(|_| open) else { return Some((payload, None)) };
-        self.date();
-        self.writer.stream_credit_due(id, items, bytes, &mut self.buf);
-        Some((payload, self.wake_driver()))
+        if let Some((items, bytes)) = due.filter(|_| open) {
+            self.date();
+            self.writer.stream_credit_due(id, items, bytes, &mut self.buf);
+            self.wake_driver();
+        }
+        Some(payload)
     }
 
     /// Whether this side has as many streams open as the peer takes.
