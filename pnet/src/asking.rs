@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::{
     buffers,
-    connection::{CallRefused, CallState, Conn, Short, Until, waiting},
+    connection::{Asked, CallRefused, CallState, Conn, Short, Until, waiting},
     error::{CallError, Closed},
     reconnect::Route,
 };
@@ -145,7 +145,8 @@ impl Asking {
             (None, Some(timeout)) => (millis(timeout), Until::After(timeout)),
             (None, None) => (0, Until::Open),
         };
-        let refused = match out.call((*action, self.conn.action(*action)), payload, timeout_ms, until, task.waker()) {
+        let asked = Asked { action: *action, info: self.conn.action(*action), payload, timeout_ms, until };
+        let refused = match out.call(asked, task.waker()) {
             Ok(id) => {
                 drop(out);
                 buffers::give(std::mem::take(payload));

@@ -17,7 +17,6 @@ use crate::{
     buffers,
     call::{Calling, Sending},
     connection::Conn,
-    counts::Which,
     error::CallError,
     reconnect::Route,
     stream::{JsonStreaming, Streaming},
@@ -180,7 +179,7 @@ pub enum JsonError {
 
 impl Json {
     pub(crate) fn sending(&self, conn: Arc<Conn>, route: Route) -> Sending {
-        let rule = self.rule(conn.info, conn.outgoing()).unwrap_or_else(|_| (Which::new(0), WhenFull::default()));
+        let rule = self.rule(conn.info, conn.outgoing()).unwrap_or_default();
         let frame = self.frame(conn.info, conn.outgoing(), conn.dialect);
         Sending::dynamic(conn, route, frame, rule)
     }
@@ -190,8 +189,8 @@ impl Json {
         &self,
         protocol: &'static ProtocolInfo,
         outgoing: &'static Direction,
-    ) -> Result<(Which, WhenFull), JsonError> {
-        self.find(protocol, outgoing).map(|(id, info)| (Which::new(id), info.when_full))
+    ) -> Result<(u16, WhenFull), JsonError> {
+        self.find(protocol, outgoing).map(|(id, info)| (id, info.when_full))
     }
 
     /// The one-way packet as it waits to be written.

@@ -1,6 +1,6 @@
 //! One live connection: what its handles share ([`Conn`]) and the task that drives it ([`driver`]).
 //!
-//! One short lock ([`Out`]) holds everything a handle touches: the frames to be written, the packets that wait for
+//! One short lock ([`Outbox`]) holds everything a handle touches: the frames to be written, the packets that wait for
 //! credit, the open calls, the driver's waker and the reason why the connection is gone. User code (serializing,
 //! deserializing, wakers) never runs under it.
 
@@ -12,7 +12,7 @@ pub(crate) mod join;
 pub(crate) mod lanes;
 #[cfg(feature = "console")]
 pub(crate) mod operated;
-mod out;
+mod outbox;
 mod ready;
 pub(crate) mod registry;
 pub(crate) mod served;
@@ -43,18 +43,12 @@ use pnet_protocol::{
 };
 use tokio::sync::Notify;
 
-pub(crate) use self::out::{
-    AnswerBytes, CallRefused, CallState, Done, Enqueued, Out, Payload, SHORT_LEN, SentItem, SharedFrame, Short, Told,
-    Until, Wanted, micros_now,
-};
-#[cfg(feature = "console")]
-pub(crate) use self::out::{Collected, Injected, MAX_RUNS, NotInjected, OperatorsAsked, Outcome};
-use self::{counters::Counters, wakers::Locked};
 #[cfg(feature = "inspect")]
-pub(crate) use self::{
-    driver::{BEGUN, CANCELLATIONS, MISTAKES},
-    out::{HIGH_WATER, QUEUE_BYTES, QUEUE_PACKETS},
-};
+pub(crate) use self::driver::BEGUN;
+pub(crate) use self::outbox::{Asked, CallRefused, Done, Outbox, SharedFrame, Until, micros_now};
+#[cfg(feature = "console")]
+pub(crate) use self::outbox::{Collected, Injected, MAX_RUNS, NotInjected, OperatorsAsked, Outcome};
+use self::{counters::Counters, wakers::Locked};
 use crate::{
     config,
     counts::{Sends, Trace},
@@ -62,6 +56,9 @@ use crate::{
     server::{Account, Budget},
     transport::PeerAddr,
 };
+pub(crate) use pnet_protocol::connection::{AnswerBytes, CallState, Payload, SHORT_LEN, Short, Told};
+#[cfg(feature = "inspect")]
+pub(crate) use pnet_protocol::connection::{CANCELLATIONS, HIGH_WATER, MISTAKES, QUEUE_BYTES, QUEUE_PACKETS};
 
 /// What the handles of one connection share.
 #[derive(Debug)]
@@ -80,7 +77,7 @@ pub(crate) struct Conn {
     pub(crate) trace: Trace,
     /// What all connections of the server may hold; a client has none.
     budget: Option<Arc<Budget>>,
-    out: Mutex<Out>,
+    out: Mutex<Outbox>,
     /// Whether anybody but the driver has had the lock since the driver looked last.
     touched: AtomicBool,
     /// The connection has ended, or a ping was answered.
@@ -135,7 +132,7 @@ impl Conn {
             call_timeout,
             counters: Counters::default(),
             budget,
-            out: Mutex::new(Out::new(writer, local, account, Sends::new(id, trace.counts().clone()))),
+            out: Mutex::new(Outbox::new(writer, local, account, Sends::new(id, trace.counts().clone()))),
             trace,
             touched: AtomicBool::new(false),
             news: Notify::new(),
@@ -291,15 +288,15 @@ impl Conn {
     pub(crate) async fn ping(&self) -> Result<std::time::Duration, Arc<Closed>> {
         let nonce = {
             let mut out = self.out();
-            out.ping(false);
+            out.pings.ask(false);
             out.wake_anyway();
-            out.next_ping()
+            out.pings.next()
         };
         loop {
             let ponged = self.news.notified();
             {
                 let out = self.out();
-                if let Some(rtt) = out.rtt_since(nonce) {
+                if let Some(rtt) = out.pings.rtt_since(nonce) {
                     return Ok(rtt);
                 }
                 if let Some(closed) = &out.gone {

@@ -7,20 +7,20 @@ use std::{
     task::Waker,
 };
 
-use super::Out;
+use super::Outbox;
 
 /// What stands under a connection's lock. Whoever is to be woken for what was done is woken when this is dropped, once the
 /// lock is released: a waker may run anything.
 #[derive(Debug)]
 pub(crate) struct Locked<'a> {
     // Fields are dropped in this order.
-    out: MutexGuard<'a, Out>,
+    out: MutexGuard<'a, Outbox>,
     woken: Wakers,
 }
 
 impl<'a> Locked<'a> {
     #[inline]
-    pub(super) const fn new(out: MutexGuard<'a, Out>) -> Self {
+    pub(super) const fn new(out: MutexGuard<'a, Outbox>) -> Self {
         Self { out, woken: Wakers::new() }
     }
 
@@ -31,17 +31,17 @@ impl<'a> Locked<'a> {
 }
 
 impl Deref for Locked<'_> {
-    type Target = Out;
+    type Target = Outbox;
 
     #[inline]
-    fn deref(&self) -> &Out {
+    fn deref(&self) -> &Outbox {
         &self.out
     }
 }
 
 impl DerefMut for Locked<'_> {
     #[inline]
-    fn deref_mut(&mut self) -> &mut Out {
+    fn deref_mut(&mut self) -> &mut Outbox {
         &mut self.out
     }
 }

@@ -7,6 +7,7 @@ mod json;
 mod receiver;
 mod sender;
 
+pub(crate) use pnet_protocol::connection::StreamId;
 use pnet_protocol::failure::{Failure, code};
 
 pub(crate) use self::sender::item_json;
@@ -25,27 +26,3 @@ pub(crate) fn ended_early(failure: Failure) -> Failure {
         _ => failure,
     }
 }
-
-/// A stream that this side produces: the call that opened it, which the other side numbers, and which of those with this
-/// number it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StreamId {
-    pub(crate) call: u32,
-    pub(crate) serial: u64,
-}
-
-#[cfg(feature = "console")]
-impl StreamId {
-    /// A stream that an operator has opened, by the number of his run.
-    pub(crate) const fn of_operator(run: u32) -> Self {
-        Self { call: run, serial: OPERATOR }
-    }
-
-    pub(crate) const fn is_operators(self) -> bool {
-        self.serial == OPERATOR
-    }
-}
-
-/// No peer opens so many streams.
-#[cfg(feature = "console")]
-const OPERATOR: u64 = u64::MAX;

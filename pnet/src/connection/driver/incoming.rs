@@ -104,7 +104,7 @@ impl Driver {
                 self.conn.counters.bytes_received.add(read as u64);
                 self.tally.hear(|| *self.now.get_or_insert_with(Instant::now));
                 if self.life.is_on() {
-                    self.life.hear(*self.now.get_or_insert_with(Instant::now));
+                    self.life.hear(self.now.get_or_insert_with(Instant::now).into_std());
                 }
                 filled += read;
                 let used = self.handle(&buffer[..filled], task);
@@ -564,14 +564,14 @@ impl Driver {
     /// A JSON handshake that came late says what is agreed on from now on.
     fn set_heartbeat(&mut self, millis: u32) {
         let every = config::every(millis);
-        self.life.set(every, *self.now.get_or_insert_with(Instant::now));
+        self.life.set(every, self.now.get_or_insert_with(Instant::now).into_std());
     }
 
     /// Answers what is no packet, or one too many, and counts the mistake.
     fn refuse(&mut self, to: &ReplyTo, code: &'static str, message: &str) {
         tracing::debug!(code, message, "refused");
         self.overfull = self.conn.answer(to, &Err(Failure::public(code, message)), &[], ("", false));
-        self.odd.mistakes.count();
+        self.odd.mistakes.count(Instant::now().into_std());
     }
 
     /// An object that may answer a call, or may be a packet.
@@ -612,20 +612,20 @@ impl Driver {
         let (dispatch, mut ended) = self.split();
         match known {
             None => {
-                ended.odd.mistakes.count();
+                ended.odd.mistakes.count(Instant::now().into_std());
                 let failure = Failure::public(code::UNKNOWN_ACTION, "this side knows no such action");
                 ended.ended(&job, Err(failure), &[]);
             }
             Some(_) if draining => {
                 if ended.conn.out().is_overfull() {
                     // It asks for more without having read what it got.
-                    ended.odd.mistakes.count();
+                    ended.odd.mistakes.count(Instant::now().into_std());
                 }
                 let failure = Failure::public(code::GOING_AWAY, "this side is shutting down and takes nothing new");
                 ended.ended(&job, Err(failure), &[]);
             }
             Some(info) if call == matches!(info.reply, ReplyInfo::None) => {
-                ended.odd.mistakes.count();
+                ended.odd.mistakes.count(Instant::now().into_std());
                 let failure = if call {
                     Failure::public(code::NO_REPLY, "this action has no answer")
                 } else {
@@ -655,7 +655,7 @@ impl Driver {
 
     /// The caller does not wait any more. It is answered all the same: until then the call counts at both ends.
     fn cancel(&mut self, id: u32) {
-        self.odd.cancellations.count();
+        self.odd.cancellations.count(Instant::now().into_std());
         let cancelled = self.dispatch.cancel(JobKind::Call { id });
         // A handler that runs on learns that nobody reads what it produces.
         let stream = self.conn.out().close_producer(id);

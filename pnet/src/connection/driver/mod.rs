@@ -9,7 +9,6 @@
 mod answers;
 mod ending;
 mod incoming;
-mod life;
 #[cfg(feature = "console")]
 mod operated;
 mod outgoing;
@@ -24,6 +23,7 @@ use std::{
 
 use pnet_protocol::{
     close::CloseCode,
+    connection::{Life, Mistakes, Sign},
     json::Form,
     protocol::{Direction, Role},
     wire::Reader,
@@ -33,17 +33,11 @@ use tokio::{
     time::Instant,
 };
 
-#[cfg(feature = "inspect")]
-pub(crate) use self::sink::{CANCELLATIONS, MISTAKES};
-use self::{
-    answers::Answers,
-    life::{Life, Sign},
-    sink::{Mistakes, Sink},
-};
+use self::{answers::Answers, sink::Sink};
 use super::{
     Conn, Done,
     lanes::{Arrived, Ended, Job, JobKind, Ran},
-    out::weight,
+    outbox::weight,
 };
 use crate::{
     alarm::Alarm,
@@ -252,7 +246,7 @@ impl Driver {
                 .is_ok_and(|runtime| runtime.runtime_flavor() != RuntimeFlavor::CurrentThread),
             waited: false,
             alarm: Alarm::default(),
-            life: Life::new(heartbeat),
+            life: Life::new(heartbeat, Instant::now().into_std()),
             grace,
         }
     }
@@ -404,7 +398,7 @@ impl Driver {
                     None => Stage::Open,
                 };
                 self.release_welcome();
-                self.life.begin(Instant::now());
+                self.life.begin(Instant::now().into_std());
                 self.conn.trace.joined();
                 true
             }
@@ -459,7 +453,7 @@ impl Driver {
             sooner(&mut due, self.odd.slow.as_ref().map(|slow| slow.since + config::WRITE));
             sooner(&mut due, self.begun_until());
         }
-        sooner(&mut due, self.life.due().filter(|_| self.listens()));
+        sooner(&mut due, self.life.due().filter(|_| self.listens()).map(Instant::from_std));
         let held = self.holds();
         let writes = self.written == self.batch.len()
             && self.odd.welcome.is_empty()
@@ -480,21 +474,14 @@ impl Driver {
         }
         let now = Instant::now();
         let late = self.alarm.late(now);
-        self.life.excuse(late, now);
+        self.life.excuse(late, now.into_std());
         self.time_is_up(now, task);
         true
     }
 
     /// Ends what has waited long enough.
     fn time_is_up(&mut self, now: Instant, task: &mut Context<'_>) {
-        {
-            let mut out = self.conn.out();
-            out.expire_calls(now);
-            out.read_by(now);
-            out.cancel_by(now);
-            out.give_up_by(now);
-            out.unpark();
-        }
+        self.conn.out().handle_timeout(now);
         self.excuse_peer(now);
         if self.odd.slow.as_ref().is_some_and(|slow| slow.since + config::WRITE <= now) {
             tracing::warn!("the peer does not read");
@@ -518,9 +505,9 @@ impl Driver {
             return;
         }
         if self.listens() {
-            match self.life.look(now) {
+            match self.life.look(now.into_std()) {
                 Sign::Nothing => {}
-                Sign::Ping => self.conn.out().ping(true),
+                Sign::Ping => self.conn.out().pings.ask(true),
                 Sign::Gone => {
                     tracing::warn!("the peer gives no sign of life");
                     self.conn.trace.met(Met::Heartbeat);
@@ -566,7 +553,7 @@ impl Driver {
         let Some(since) = self.odd.stopped else { return };
         let paused = now.saturating_duration_since(since);
         self.odd.stopped = Some(now);
-        self.life.pause(paused, now);
+        self.life.pause(paused, now.into_std());
         if let Some(begun) = &mut self.odd.begun {
             begun.since += paused;
         }

@@ -44,7 +44,7 @@ impl Driver {
                     self.conn.counters.bytes_written.add(written as u64);
                     self.written += written;
                     if self.life.is_on() {
-                        self.life.speak(*self.now.get_or_insert_with(Instant::now));
+                        self.life.speak(self.now.get_or_insert_with(Instant::now).into_std());
                     }
                     self.note_progress();
                     progress = true;

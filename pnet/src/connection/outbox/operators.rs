@@ -1,15 +1,21 @@
 //! Handlers that operators run, under the connection's lock: on their way to the driver, and what comes of them.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, task::Waker};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+    task::{Poll, Waker},
+};
 
-use pnet_protocol::{failure::Failure, reply::Verdict};
+use pnet_protocol::{connection::Waiters, failure::Failure, reply::Verdict};
 use tokio::sync::oneshot;
 
-use super::{
-    Out,
-    streams::{Sent, Wanted, remember},
+use super::{Outbox, Wakers};
+use crate::{
+    context::Meta,
+    error::{Closed, SendError},
+    stream::StreamId,
 };
-use crate::{context::Meta, error::Closed, stream::StreamId};
 
 /// A packet that an operator has made, as if the peer had sent it.
 pub(crate) struct Injected {
@@ -56,7 +62,7 @@ pub(crate) struct Collected {
     bytes: usize,
     /// There was one that had no room: the stream is at its end.
     pub(crate) cut: bool,
-    wakers: Vec<(u64, Waker)>,
+    waiters: Waiters<Waker>,
 }
 
 /// Without the items.
@@ -90,12 +96,17 @@ impl Operators {
         !self.have_asked() && self.waiting.is_empty() && self.streams.is_empty()
     }
 
+    /// Wakes those who wait for the end of a stream.
+    pub(super) fn wake(&mut self, wakers: &mut Wakers) {
+        self.streams.values_mut().for_each(|collected| collected.waiters.wake(wakers));
+    }
+
     pub(crate) fn take(&mut self) -> Asked {
         std::mem::take(&mut self.asked)
     }
 }
 
-impl Out {
+impl Outbox {
     /// Leaves a packet for the driver; the run's number, and what waits for what comes of it.
     pub(crate) fn inject(
         &mut self,
@@ -118,7 +129,7 @@ impl Out {
         let mut meta = meta;
         if stream {
             operators.streams.insert(id, Collected::default());
-            meta.stream = Some(StreamId::of_operator(id));
+            meta.stream = Some(StreamId { call: id, serial: OPERATOR });
         }
         operators.asked.coming.push(Injected { id, action, meta, payload });
         self.wake_anyway();
@@ -127,11 +138,8 @@ impl Out {
 
     /// What operators have asked the driver for.
     pub(crate) fn take_injected(&mut self) -> Asked {
-        if self.rare.is_taken() {
-            self.rare.operators.as_mut().map(|it| it.take()).unwrap_or_default()
-        } else {
-            Asked::default()
-        }
+        let operators = self.rare.get_mut().and_then(|rare| rare.operators.as_mut());
+        operators.map(|operators| operators.take()).unwrap_or_default()
     }
 
     /// Who waits for the end of this run.
@@ -148,7 +156,9 @@ impl Out {
             return Left { collected: None, _waiting: waiting };
         };
         let mut collected = operators.streams.remove(&id);
-        self.wakers.extend(collected.iter_mut().flat_map(|it| it.wakers.drain(..)).map(|(_, waker)| waker));
+        if let Some(collected) = &mut collected {
+            collected.waiters.wake(&mut self.wakers);
+        }
         let coming = operators.asked.coming.len();
         operators.asked.coming.retain(|injected| injected.id != id);
         // One that has ended is not cancelled; one that was told of is on its way.
@@ -160,43 +170,39 @@ impl Out {
     }
 
     /// Takes an item of an operator's stream. There is no waiting for room: what has none ends the stream.
-    pub(super) fn collect(&mut self, id: StreamId, payload: &[u8]) -> Sent {
-        let Some(collected) = self.collected(id) else { return Sent::Ended };
+    pub(super) fn collect(&mut self, id: StreamId, payload: &[u8]) -> Result<(), SendError> {
+        let collected = self.collected(id).ok_or(SendError::Cancelled)?;
         let bytes = collected.bytes + payload.len();
         if collected.cut || collected.items.len() >= MAX_ITEMS || bytes > MAX_BYTES {
             collected.cut = true;
-            return Sent::Ended;
+            return Err(SendError::Cancelled);
         }
         collected.bytes = bytes;
         collected.items.push(payload.to_vec());
-        Sent::Taken
+        Ok(())
     }
 
-    /// Whether items are still wanted; if so, `waker` is told when that changes.
-    pub(super) fn is_collected(&mut self, id: StreamId, draining: bool, ticket: u64, waker: &Waker) -> Wanted {
+    /// As [`poll_unwanted`](Self::poll_unwanted).
+    pub(super) fn poll_uncollected(
+        &mut self,
+        id: StreamId,
+        ticket: &mut Option<u64>,
+        waker: &Waker,
+    ) -> Poll<SendError> {
+        let draining = self.rare.producers.is_draining();
         match self.collected(id) {
-            Some(_) if draining => Wanted::Draining,
+            Some(_) if draining => Poll::Ready(SendError::ShuttingDown),
             Some(collected) if !collected.cut => {
-                remember(&mut collected.wakers, ticket, waker);
-                Wanted::Yes
+                collected.waiters.wait(ticket, waker);
+                Poll::Pending
             }
-            _ => Wanted::Ended,
+            _ => Poll::Ready(SendError::Cancelled),
         }
     }
 
     pub(super) fn leave_collected(&mut self, id: StreamId, ticket: u64) {
         if let Some(collected) = self.collected(id) {
-            collected.wakers.retain(|(known, _)| *known != ticket);
-        }
-    }
-
-    pub(super) fn wake_collected(&mut self) {
-        if self.rare.is_taken()
-            && let Some(operators) = &mut self.rare.operators
-        {
-            for collected in operators.streams.values_mut() {
-                self.wakers.extend(collected.wakers.drain(..).map(|(_, waker)| waker));
-            }
+            collected.waiters.leave(ticket);
         }
     }
 
@@ -205,6 +211,13 @@ impl Out {
     }
 }
 
+/// Whether an operator has opened the stream.
+pub(super) fn is_operators(id: StreamId) -> bool {
+    id.serial == OPERATOR
+}
+
+/// No peer opens so many streams.
+const OPERATOR: u64 = u64::MAX;
 /// Runs of operators on one connection, so that they cannot fill what waits for its turn.
 pub(crate) const MAX_RUNS: usize = 64;
 /// Items of a stream that an operator is shown, and the bytes of their payloads.
