@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use pnet_protocol::{failure::code, packet::EncodeError};
+use pnet_protocol::packet::EncodeError;
 use tokio::time::{Instant, Sleep};
 
 use crate::{
     buffers,
-    connection::{Asked, CallRefused, CallState, Conn, Short, Until, waiting},
+    connection::{Asked, CallState, Conn, Short, Until, waiting},
     error::{CallError, Closed},
     reconnect::Route,
 };
@@ -146,29 +146,17 @@ impl Asking {
             (None, None) => (0, Until::Open),
         };
         let asked = Asked { action: *action, info: self.conn.action(*action), payload, timeout_ms, until };
-        let refused = match out.call(asked, task.waker()) {
-            Ok(id) => {
-                drop(out);
-                buffers::give(std::mem::take(payload));
-                self.state = State::Waiting(id);
-                waiting::note(&self.conn);
-                return Poll::Ready(Ok(()));
-            }
-            Err(CallRefused::Full) => {
-                out.wait_for_room(&mut self.unqueued.get_or_insert_default().ticket, task.waker());
-                drop(out);
-                waiting::note(&self.conn);
-                return self.poll_unqueued(task).map(Err);
-            }
-            Err(refused) => refused,
-        };
-        let error = match refused {
-            CallRefused::TooLong { len, max } => CallError::TooLong { len, max },
-            CallRefused::Suspended => CallError::Suspended,
-            CallRefused::Busy | CallRefused::Full => failed(code::BUSY, "as many streams are open as the peer takes"),
-            CallRefused::Unsupported => failed(code::UNSUPPORTED, "a peer of the old form cannot answer this call"),
-        };
-        Poll::Ready(Err(error.into()))
+        if let Some(id) = out.call(asked, task.waker()).map_err(NotMade)? {
+            drop(out);
+            buffers::give(std::mem::take(payload));
+            self.state = State::Waiting(id);
+            waiting::note(&self.conn);
+            return Poll::Ready(Ok(()));
+        }
+        out.wait_for_room(&mut self.unqueued.get_or_insert_default().ticket, task.waker());
+        drop(out);
+        waiting::note(&self.conn);
+        self.poll_unqueued(task).map(Err)
     }
 
     /// Why a call that is not ready to be queued never will be.

@@ -45,7 +45,7 @@ use tokio::sync::Notify;
 
 #[cfg(feature = "inspect")]
 pub(crate) use self::driver::BEGUN;
-pub(crate) use self::outbox::{Asked, CallRefused, Done, Outbox, SharedFrame, Until, micros_now};
+pub(crate) use self::outbox::{Asked, Done, Outbox, SharedFrame, Until, micros_now};
 #[cfg(feature = "console")]
 pub(crate) use self::outbox::{Collected, Injected, MAX_RUNS, NotInjected, OperatorsAsked, Outcome};
 use self::{counters::Counters, wakers::Locked};

@@ -27,7 +27,7 @@ use pnet_protocol::{
     limits::Limits,
     reply::Verdict,
     secret::Hidden,
-    wire::{Reader, Writer},
+    wire::Writer,
 };
 use tokio::time::Instant;
 
@@ -35,7 +35,7 @@ use self::calls::Pending;
 #[cfg(feature = "console")]
 pub(crate) use self::operators::{Asked as OperatorsAsked, Collected, Injected, MAX_RUNS, NotInjected, Outcome};
 pub(crate) use self::{
-    calls::{Asked, CallRefused, Until},
+    calls::{Asked, Until},
     rare::Rare,
 };
 use super::{counters::Sent, wakers::Wakers};
@@ -82,9 +82,9 @@ pub(crate) struct Outbox {
     driver: Option<Waker>,
     busy: bool,
     /// What the peer still takes, and how it is written.
-    writer: Writer,
+    pub(crate) writer: Writer,
     /// What cannot go into `buf` yet.
-    queue: Seldom<Queue<Bytes, Waker>>,
+    pub(crate) queue: Seldom<Queue<Bytes, Waker>>,
     /// The transport refuses the batch that is being written: what comes now is parked.
     blocked: bool,
     /// The driver does not read for now, as too much is held.
@@ -267,16 +267,6 @@ impl Outbox {
         }
     }
 
-    /// A JSON client has said what it takes.
-    pub(crate) const fn set_limits(&mut self, peer: &Limits) {
-        self.writer.set_limits(peer);
-    }
-
-    /// A JSON client asks for its handshake.
-    pub(crate) fn greet(&mut self, reader: &mut Reader) {
-        reader.greet(micros_now(), &mut self.buf);
-    }
-
     /// Does what the time has come for.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.expire_calls(now);
@@ -288,12 +278,6 @@ impl Outbox {
         self.cancel_late(now);
         self.give_up_by(now);
         self.unpark();
-    }
-
-    /// Whether the other side is sent pings at all: not if it was not made with pnet.
-    #[cfg(feature = "console")]
-    pub(crate) const fn can_ping(&self) -> bool {
-        self.writer.can_ping()
     }
 
     /// Whether a ping is to be written.
@@ -348,11 +332,6 @@ impl Outbox {
     /// The driver looks: what comes from now on stands behind the answers that it has given.
     pub(crate) const fn see(&mut self) {
         self.seen = self.buf.len();
-    }
-
-    /// The longest frame that may answer a call; `None` where answers are no frames.
-    pub(crate) const fn max_answer_len(&self) -> Option<u32> {
-        self.writer.max_answer_len()
     }
 
     /// Writes the answer to an incoming call. An answer longer than the peer takes becomes a failure.

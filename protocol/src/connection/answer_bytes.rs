@@ -82,12 +82,6 @@ impl Payload {
     }
 }
 
-impl fmt::Debug for Shorts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shorts").finish_non_exhaustive()
-    }
-}
-
 /// The length alone.
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,12 +1,11 @@
 //! The calls of one side: how they wait to be sent, are answered, given up, and end without an answer.
 
-use std::time::Instant;
+use std::{collections::VecDeque, fmt, time::Instant};
 
 use super::{
     Answer, Calls, MAX_CALLS, Violation, Window,
     answer_bytes::{AnswerBytes, Payload, Short, Shorts},
     cancels::Cancels,
-    consumer::Consumer,
 };
 
 /// The open calls of this side, each with a `W`: whoever waits for its answer, who is kept and handed back, never called.
@@ -14,7 +13,6 @@ use super::{
 ///
 /// A call is [parked](CallState::Parked) or [sent](CallState::Sent), until it [has ended](CallState::has_ended). Its caller
 /// then looks at the [`outcome`](Self::outcome), and the place is free. Whoever goes before that [cancels](Self::cancel).
-#[derive(Debug)]
 pub struct CallTable<W> {
     calls: Calls<Slot<W>>,
     shorts: Shorts,
@@ -25,7 +23,6 @@ pub struct CallTable<W> {
     unread: usize,
 }
 
-#[derive(Debug)]
 struct Slot<W> {
     who: W,
     deadline: Option<Instant>,
@@ -35,6 +32,13 @@ struct Slot<W> {
     consumer: Option<Box<Consumer>>,
     /// Whether the peer is still to be told that nobody waits.
     cancel_due: bool,
+}
+
+/// A stream that this side consumes.
+struct Consumer {
+    /// What has come and was not taken, each with what it occupies of the window.
+    items: VecDeque<(Vec<u8>, u32)>,
+    window: Window,
 }
 
 /// Where a call is.
@@ -127,7 +131,7 @@ impl<W> CallTable<W> {
     #[inline]
     pub fn open(&mut self, NewCall { deadline, sent, stream }: NewCall, who: W) -> Option<u32> {
         let state = if sent { CallState::Sent } else { CallState::Parked };
-        let consumer = stream.map(|window| Box::new(Consumer::new(window)));
+        let consumer = stream.map(|window| Box::new(Consumer { items: VecDeque::new(), window }));
         let id =
             self.calls.insert(Slot { who, deadline, state, stream: stream.is_some(), consumer, cancel_due: false })?;
         self.earliest = sooner(self.earliest, deadline);
@@ -303,27 +307,31 @@ impl<W> CallTable<W> {
             return Ok(None);
         };
         let Some(consumer) = &mut slot.consumer else { return Ok(None) };
-        if !consumer.window().arrived(len) {
-            let (items, bytes) = consumer.window().size();
+        if !consumer.window.arrived(len) {
+            let (items, bytes) = consumer.window.size();
             return Err(Violation::NoItemCredit { id, items, bytes });
         }
-        self.unread += consumer.push(payload(), len);
+        let payload = payload();
+        self.unread += weigh(&payload);
+        consumer.items.push_back((payload, len));
         Ok(Some(&mut slot.who))
     }
 
     /// Takes the next item of a stream.
     pub fn take_item(&mut self, id: u32) -> Option<Item> {
         let slot = self.calls.get_mut(id)?;
-        let (payload, held, due) = slot.consumer.as_mut()?.pop()?;
-        self.unread -= held;
-        Some(Item { payload, due: due.filter(|_| matches!(slot.state, CallState::Sent)) })
+        let consumer = slot.consumer.as_mut()?;
+        let (payload, len) = consumer.items.pop_front()?;
+        self.unread -= weigh(&payload);
+        let due = consumer.window.finished(len).filter(|_| matches!(slot.state, CallState::Sent));
+        Some(Item { payload, due })
     }
 
     /// The producers of streams turn out to go by this credit.
     pub fn narrow_streams(&mut self, items: u32, bytes: u32) {
         for (_, slot) in self.calls.iter_mut() {
             if let Some(consumer) = &mut slot.consumer {
-                consumer.window().narrow(items, bytes);
+                consumer.window.narrow(items, bytes);
             }
         }
     }
@@ -385,7 +393,7 @@ impl<W> CallTable<W> {
 impl<W> Slot<W> {
     /// Nobody wants the stream any more; what it held.
     fn let_go(&mut self) -> usize {
-        self.consumer.take().map_or(0, |consumer| consumer.holds())
+        self.consumer.take().map_or(0, |consumer| consumer.items.iter().map(|(payload, _)| weigh(payload)).sum())
     }
 }
 
@@ -393,6 +401,18 @@ impl<W> Default for CallTable<W> {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Without what is in it.
+impl<W> fmt::Debug for CallTable<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallTable").field("len", &self.len()).field("unread", &self.unread).finish_non_exhaustive()
+    }
+}
+
+/// What an item occupies: of a short one in a buffer that was used before, more than its length.
+const fn weigh(payload: &Vec<u8>) -> usize {
+    payload.capacity() + size_of::<(Vec<u8>, u32)>()
 }
 
 /// The sooner of two times, as far as there are any.

@@ -15,7 +15,6 @@ mod answer_bytes;
 mod call_table;
 mod calls;
 mod cancels;
-mod consumer;
 mod credit;
 mod debug;
 mod inbound;

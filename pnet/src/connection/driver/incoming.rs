@@ -469,13 +469,13 @@ impl Driver {
                 self.set_heartbeat(self.reader.heartbeat_ms());
                 let mut out = self.conn.out();
                 if let Some(limits) = &limits {
-                    out.set_limits(limits);
+                    out.writer.set_limits(limits);
                 }
                 // Nobody is welcomed before the connect handler has let it in.
                 if matches!(self.stage, Stage::Joining { .. }) {
                     self.reader.greet(micros_now(), &mut self.odd.welcome);
                 } else {
-                    out.greet(&mut self.reader);
+                    self.reader.greet(micros_now(), &mut out.buf);
                 }
             }
             Event::Welcomed(text) => {

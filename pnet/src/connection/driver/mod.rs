@@ -218,7 +218,7 @@ impl Driver {
             *odd = Odd { welcome, preface_len, silent, ..Odd::EMPTY };
         }
         let incoming = conn.info.received_by(role);
-        let answers = Answers::new(conn.out().max_answer_len());
+        let answers = Answers::new(conn.out().writer.max_answer_len());
         Self {
             io: Some(io),
             dispatch,
@@ -330,7 +330,7 @@ impl Driver {
                 self.alarm.disarm();
             }
             self.overfull = out.is_overfull();
-            if !out.has_requests() && !out.awaits_room() {
+            if !out.has_requests() && !out.queue.awaits_room() {
                 return;
             }
             out.wake_room();

@@ -5,6 +5,7 @@ use std::{sync::Arc, task::Waker, time::Duration};
 use pnet_protocol::{
     close::CloseCode,
     connection::{Answer, CallState, CallTable, Cancelled, NewCall, Parked, SendRefused, Short, Violation},
+    failure::code,
     json::{CallText, Named, NamedAnswer},
     protocol::ActionInfo,
 };
@@ -14,7 +15,7 @@ use super::{Outbox, Wakers};
 use crate::{
     buffers, config,
     counts::{Met, Sends, Stopwatch, Which},
-    error::{Closed, ClosedBy},
+    error::{CallError, Closed, ClosedBy},
     seldom::Empty,
 };
 
@@ -58,30 +59,6 @@ pub(crate) enum Until {
     At(Instant),
 }
 
-/// Why a call was not taken.
-#[derive(Debug)]
-pub(crate) enum CallRefused {
-    /// No room; ask again when woken.
-    Full,
-    /// Longer than the peer takes.
-    TooLong { len: u64, max: u64 },
-    /// A peer of the old form cannot answer it.
-    Unsupported,
-    /// Not while the connection is suspended.
-    Suspended,
-    /// As many streams are open as the peer takes.
-    Busy,
-}
-
-impl From<SendRefused> for CallRefused {
-    fn from(refused: SendRefused) -> Self {
-        match refused {
-            SendRefused::TooLong { len, max } => Self::TooLong { len: len as u64, max: u64::from(max) },
-            _ => Self::Full,
-        }
-    }
-}
-
 impl Empty for Pending {
     const EMPTY: Self = Self { table: CallTable::new(), batch_time: None, text: CallText::new() };
     const READ: &'static Self = &Self::EMPTY;
@@ -109,27 +86,29 @@ impl Caller {
 }
 
 impl Outbox {
-    /// Takes a call; its id.
-    pub(crate) fn call(&mut self, asked: Asked<'_>, waker: &Waker) -> Result<u32, CallRefused> {
+    /// Takes a call; its id. `None`: there is no room.
+    pub(crate) fn call(&mut self, asked: Asked<'_>, waker: &Waker) -> Result<Option<u32>, Box<CallError>> {
         let Asked { action, info, payload, timeout_ms, until } = asked;
         if self.suspended {
-            return Err(CallRefused::Suspended);
+            return Err(CallError::Suspended.into());
         }
         if !self.writer.can_answer(info) {
-            return Err(CallRefused::Unsupported);
+            return Err(failed(code::UNSUPPORTED, "a peer of the old form cannot answer this call"));
         }
-        self.writer.check_call(info, payload.len())?;
+        if let Err(SendRefused::TooLong { len, max }) = self.writer.check_call(info, payload.len()) {
+            return Err(CallError::TooLong { len: len as u64, max: max.into() }.into());
+        }
         let stream = info.reply.is_stream();
         if stream && self.calls.table.open_streams() >= self.writer.max_streams() as usize {
-            return Err(CallRefused::Busy);
+            return Err(failed(code::BUSY, "as many streams are open as the peer takes"));
         }
         let direct = self.is_direct() && (stream || self.writer.can_call());
         if self.account.is_full() || !direct && !self.has_room(payload.len()) {
             self.note_full();
-            return Err(CallRefused::Full);
+            return Ok(None);
         }
         if self.calls.table.is_full() {
-            return Err(CallRefused::Full);
+            return Ok(None);
         }
         let deadline = match until {
             Until::Open => None,
@@ -148,7 +127,7 @@ impl Outbox {
         let calls = &mut *self.calls;
         let due = calls.table.due();
         let caller = Caller { waker: Some(waker.clone()), which, timed };
-        let Some(id) = calls.table.open(call, caller) else { return Err(CallRefused::Full) };
+        let Some(id) = calls.table.open(call, caller) else { return Ok(None) };
         let sooner = calls.table.due() != due;
         if direct {
             self.begin_batch();
@@ -166,7 +145,7 @@ impl Outbox {
         } else {
             self.wake_driver();
         }
-        Ok(id)
+        Ok(Some(id))
     }
 
     /// The caller has gone: the peer's handler is told to stop. The place is free once the peer has answered even so.
@@ -359,6 +338,10 @@ impl Outbox {
             self.writer.cancel(id, &mut self.buf);
         }
     }
+}
+
+fn failed(code: &str, message: &str) -> Box<CallError> {
+    Box::new(CallError::Failed { code: code.to_owned(), message: message.to_owned() })
 }
 
 /// About what stands before a call's payload while it is parked.

@@ -86,7 +86,7 @@ impl Outbox {
 
     /// Tells waiting senders of room, if there is some.
     pub(crate) fn wake_room(&mut self) {
-        if self.awaits_room() && self.has_room(0) && !self.is_next() {
+        if self.queue.awaits_room() && self.has_room(0) && !self.is_next() {
             self.wake_senders();
         }
     }
@@ -96,11 +96,6 @@ impl Outbox {
         if let Some(queue) = self.queue.get_mut() {
             queue.room().wake(&mut self.wakers);
         }
-    }
-
-    /// Whether a sender waits for room.
-    pub(crate) fn awaits_room(&self) -> bool {
-        self.queue.awaits_room()
     }
 
     /// Queues up for room. The ticket is the sender's, who gives it back if it does not wait any more.
