@@ -12,8 +12,7 @@ use pnet_protocol::{
 
 use crate::{
     calls::{call::packet_frame, json::Json},
-    connection::{Conn, Enqueued, SharedFrame, registry::HubCore, wake},
-    counts::Which,
+    connection::{Conn, SharedFrame, registry::HubCore},
     error::{Closed, ClosedBy, JsonError, SendError},
     info::PeerInfo,
     peer::Peer,
@@ -221,7 +220,7 @@ impl<P: Phase> Hub<P> {
         let mut error = None;
         let info = <P::Protocol as Protocol>::INFO.server.get(T::ID);
         let when_full = info.map_or(WhenFull::Wait, |info| info.when_full);
-        let result = deliver(&self.peers(), Peer::conn, (Which::new(T::ID), when_full), wanted, |conn| {
+        let result = deliver(&self.peers(), Peer::conn, (T::ID, when_full), wanted, |conn| {
             packet_frame::<T, T::Kind>(conn.dialect, conn.action(T::ID), T::ID, packet)
                 .inspect_err(|error| tracing::error!(%error, dialect = %conn.dialect, "a broadcast cannot be encoded"))
                 .map_err(|refused| error = Some(refused))
@@ -305,7 +304,7 @@ impl HubCore {
 fn deliver<T>(
     targets: &[T],
     conn_of: impl Fn(&T) -> &Arc<Conn>,
-    (which, when_full): (Which, WhenFull),
+    (action, when_full): (u16, WhenFull),
     wanted: impl Fn(&T) -> bool,
     mut encode: impl FnMut(&Conn) -> Option<Vec<u8>>,
 ) -> Broadcast {
@@ -318,30 +317,25 @@ fn deliver<T>(
         }
         let conn = conn_of(target);
         let place = &mut frames[usize::from(conn.dialect != Dialect::Native)];
-        let Some(frame) = place.get_or_insert_with(|| encode(conn).map(|frame| SharedFrame::new(which, frame))) else {
+        let Some(frame) =
+            place.get_or_insert_with(|| encode(conn).map(|frame| SharedFrame { action, frame, kept: None }))
+        else {
             result.dropped += 1;
             continue;
         };
         let mut out = conn.out();
-        if out.gone.is_some() {
-            result.skipped += 1;
-            continue;
-        }
-        match out.shared_packet(frame) {
-            Enqueued::Taken(waker) => {
-                drop(out);
-                wake(waker);
-                result.queued += 1;
-            }
-            Enqueued::Unsupported | Enqueued::Suspended => result.skipped += 1,
-            Enqueued::TooLong { .. } => result.dropped += 1,
-            Enqueued::Full => {
+        match out.send(frame.action, &frame.frame, Some(&mut frame.kept)) {
+            Ok(()) => result.queued += 1,
+            Err(SendError::Disconnected(_) | SendError::Unsupported | SendError::Suspended) => result.skipped += 1,
+            Err(error) => {
                 result.dropped += 1;
-                let waker = if when_full == WhenFull::Wait { out.refuse() } else { None };
-                drop(out);
-                wake(waker);
-                if when_full == WhenFull::Disconnect {
-                    conn.overrun();
+                match when_full {
+                    WhenFull::Wait if matches!(error, SendError::Full) => out.refuse(),
+                    WhenFull::Disconnect if matches!(error, SendError::Full) => {
+                        drop(out);
+                        conn.overrun();
+                    }
+                    _ => {}
                 }
             }
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use pnet_protocol::{
-    connection::ReplyTo,
+    connection::{ReplyTo, StreamId},
     failure::{Failure, code},
     packet::{Codec, DecodeError},
     protocol::{ClientSide, Protocol, Side},
@@ -21,7 +21,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use crate::{
     buffers,
     calls::stream::StreamSender,
-    connection::{Conn, Meta, StreamId},
+    connection::{Conn, Done, Meta},
     counts::Stopwatch,
     driver::dispatch::{Arrived, Dispatch, Ended, Job, JobKind, Ran},
     error::{Closed, Refused},
@@ -102,7 +102,7 @@ impl Items {
         if let Some(item) = self.current.take() {
             if let JobKind::OneWay { frame_len } = item.job.kind {
                 item.job.timed.stop(item.job.action, &item.conn.trace);
-                item.conn.packet_finished(frame_len);
+                item.conn.finished(Done::Packet(frame_len));
             }
             buffers::give(item.payload);
         }
@@ -116,7 +116,7 @@ impl Drop for Items {
         self.receiver.close();
         while let Ok(Item { conn, job, .. }) = self.receiver.try_recv() {
             match job.kind {
-                JobKind::OneWay { frame_len } => conn.packet_finished(frame_len),
+                JobKind::OneWay { frame_len } => conn.finished(Done::Packet(frame_len)),
                 JobKind::Call { .. } => Asked::new(&conn, &job).answer(&Err(nobody_reads()), &[]),
                 #[cfg(feature = "console")]
                 JobKind::Operator { .. } => {}
@@ -207,7 +207,7 @@ impl Asked {
         if self.stream.is_some() {
             conn.close_producer(id);
         }
-        conn.call_finished(id);
+        conn.finished(Done::Call(id));
         conn.answer(&to, outcome, payload, (self.action, self.stream.is_some()));
     }
 }

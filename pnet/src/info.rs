@@ -52,7 +52,7 @@ impl PeerInfo {
     pub(crate) fn of(conn: &Conn) -> Self {
         let (suspended, sent, rtt) = {
             let out = conn.out();
-            (out.suspended, out.sent, out.rtt())
+            (out.suspended, out.sent, out.pings.rtt())
         };
         let counters = &conn.counters;
         Self {

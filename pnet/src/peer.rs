@@ -267,7 +267,7 @@ impl<P: Phase> Peer<P> {
     /// [`ping`](Self::ping). `None` before the first.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
-        self.conn.out().rtt()
+        self.conn.out().pings.rtt()
     }
 
     /// Sends a ping now and measures the time until its answer comes. Those who ask at the same time share one.

@@ -29,6 +29,12 @@ impl<T: Empty> Seldom<T> {
         self.0.is_some()
     }
 
+    /// What there is if anything was written.
+    #[inline]
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        self.0.as_deref_mut()
+    }
+
     /// Gives the place back if nothing is lost by that.
     pub(crate) fn tidy(&mut self, is_empty: impl FnOnce(&T) -> bool) {
         if self.0.as_ref().is_some_and(|value| is_empty(value)) {

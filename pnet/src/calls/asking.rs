@@ -3,17 +3,17 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
-use pnet_protocol::{failure::code, packet::EncodeError};
+use pnet_protocol::packet::EncodeError;
 use tokio::time::{Instant, Sleep};
 
 use super::line::Route;
 use crate::{
     buffers,
-    connection::{CallRefused, CallState, Conn, Short, Until, waiting, wake},
+    connection::{Asked, CallState, Conn, Short, Until, waiting},
     error::{CallError, Closed},
 };
 
@@ -145,31 +145,18 @@ impl Asking {
             (None, Some(timeout)) => (millis(timeout), Until::After(timeout)),
             (None, None) => (0, Until::Open),
         };
-        let refused = match out.call((*action, self.conn.action(*action)), payload, timeout_ms, until, task.waker()) {
-            Ok((id, waker)) => {
-                drop(out);
-                wake(waker);
-                buffers::give(std::mem::take(payload));
-                self.state = State::Waiting(id);
-                waiting::note(&self.conn);
-                return Poll::Ready(Ok(()));
-            }
-            Err(CallRefused::Full) => {
-                let waker = out.wait_for_room(&mut self.unqueued.get_or_insert_default().ticket, task.waker());
-                drop(out);
-                wake(waker);
-                waiting::note(&self.conn);
-                return self.poll_unqueued(task).map(Err);
-            }
-            Err(refused) => refused,
-        };
-        let error = match refused {
-            CallRefused::TooLong { len, max } => CallError::TooLong { len, max },
-            CallRefused::Suspended => CallError::Suspended,
-            CallRefused::Busy | CallRefused::Full => failed(code::BUSY, "as many streams are open as the peer takes"),
-            CallRefused::Unsupported => failed(code::UNSUPPORTED, "a peer of the old form cannot answer this call"),
-        };
-        Poll::Ready(Err(error.into()))
+        let asked = Asked { action: *action, info: self.conn.action(*action), payload, timeout_ms, until };
+        if let Some(id) = out.call(asked, task.waker()).map_err(NotMade)? {
+            drop(out);
+            buffers::give(std::mem::take(payload));
+            self.state = State::Waiting(id);
+            waiting::note(&self.conn);
+            return Poll::Ready(Ok(()));
+        }
+        out.wait_for_room(&mut self.unqueued.get_or_insert_default().ticket, task.waker());
+        drop(out);
+        waiting::note(&self.conn);
+        self.poll_unqueued(task).map(Err)
     }
 
     /// Why a call that is not ready to be queued never will be.
@@ -224,26 +211,19 @@ impl Asking {
         task: &Context<'_>,
         short: &mut Short,
     ) -> Poll<(CallState, Option<Arc<Closed>>)> {
-        let mut wakers = Vec::new();
-        let outcome = self.conn.out().outcome(id, task.waker(), &mut wakers, short);
-        wakers.into_iter().for_each(Waker::wake);
+        let outcome = self.conn.out().outcome(id, task.waker(), short);
         self.look_at(outcome)
     }
 
     /// The next item of the queued call's stream, or else how it ended. Both are looked for under one lock: what comes
     /// between two looks would be missed.
     pub(crate) fn poll_item(&mut self, id: u32, task: &Context<'_>, short: &mut Short) -> Poll<Next> {
-        let mut wakers = Vec::new();
-        let outcome = {
-            let mut out = self.conn.out();
-            if let Some((item, waker)) = out.take_item(id) {
-                drop(out);
-                wake(waker);
-                return Poll::Ready(Next::Item(item));
-            }
-            out.outcome(id, task.waker(), &mut wakers, short)
-        };
-        wakers.into_iter().for_each(Waker::wake);
+        let mut out = self.conn.out();
+        if let Some(item) = out.take_item(id) {
+            return Poll::Ready(Next::Item(item));
+        }
+        let outcome = out.outcome(id, task.waker(), short);
+        drop(out);
         self.look_at(outcome).map(|(state, closed)| Next::End(state, closed))
     }
 
@@ -274,14 +254,12 @@ impl Asking {
 impl Asking {
     /// Nobody waits any more.
     pub(crate) fn give_up(&mut self) {
-        let mut wakers = Vec::new();
         if let State::Waiting(id) = std::mem::replace(&mut self.state, State::Done) {
-            self.conn.out().cancel_call(id, &mut wakers);
+            self.conn.out().cancel_call(id);
         }
         if let Some(ticket) = self.unqueued.as_mut().and_then(|unqueued| unqueued.ticket.take()) {
             self.conn.out().leave_queue(ticket);
         }
-        wakers.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -29,8 +29,7 @@ use super::{
 };
 use crate::{
     buffers,
-    connection::{AnswerBytes, CallState, Conn, Enqueued, Payload, SHORT_LEN, Short, Told, waiting, wake},
-    counts::Which,
+    connection::{AnswerBytes, CallState, Conn, Payload, SHORT_LEN, Short, Told, waiting},
     error::{CallError, Closed, JsonError, SendError, TrySendError, TrySendReason},
 };
 
@@ -46,7 +45,7 @@ use crate::{
 pub struct Sending {
     conn: Arc<Conn>,
     frame: Result<Vec<u8>, Option<Box<SendError>>>,
-    which: Which,
+    action: u16,
     when_full: WhenFull,
     route: Route,
     /// There once it could not be queued at once.
@@ -69,7 +68,7 @@ impl Sending {
         let action = conn.action(id);
         let frame = packet_frame::<T, K>(conn.dialect, action, id, packet)
             .map_err(|error| Some(Box::new(SendError::Encode(error))));
-        Self { conn, frame, which: Which::new(id), when_full: action.when_full, route, wait: None }
+        Self { conn, frame, action: id, when_full: action.when_full, route, wait: None }
     }
 }
 
@@ -79,10 +78,10 @@ impl Sending {
         conn: Arc<Conn>,
         route: Route,
         frame: Result<Vec<u8>, JsonError>,
-        (which, when_full): (Which, WhenFull),
+        (action, when_full): (u16, WhenFull),
     ) -> Self {
         let frame = frame.map_err(|error| Some(Box::new(error.into())));
-        Self { conn, frame, which, when_full, route, wait: None }
+        Self { conn, frame, action, when_full, route, wait: None }
     }
 
     /// The packet is queued: its buffer is free.
@@ -120,54 +119,39 @@ impl Future for Sending {
             let error = error.take().expect("a future is not polled after it was ready");
             return Poll::Ready(Err(*error));
         }
-        // How most packets go: what is gone takes none, so this has the right connection.
-        if let Ok(frame) = &this.frame {
-            let taken = this.conn.out().packet_now(this.which, frame);
-            if let Some(waker) = taken {
-                wake(waker);
-                this.give_back();
-                return Poll::Ready(Ok(()));
-            }
-        }
-        let waker = loop {
+        loop {
             ready!(this.poll_route(task))?;
             let Ok(frame) = &this.frame else { unreachable!("only its end takes the frame") };
             let mut out = this.conn.out();
-            if let Some(closed) = &out.gone {
-                let closed = Arc::clone(closed);
-                drop(out);
-                if let Some(wait) = &mut this.wait {
-                    wait.ticket = None;
-                }
-                this.route.leave(&mut this.conn, closed).map_err(SendError::Disconnected)?;
-                continue;
-            }
             if out.makes_room_soon() {
-                let waker = out.wait_for_room(&mut this.wait.get_or_insert_default().ticket, task.waker());
-                drop(out);
-                wake(waker);
+                out.wait_for_room(&mut this.wait.get_or_insert_default().ticket, task.waker());
                 return Poll::Pending;
             }
-            match out.packet(this.which, frame) {
-                Enqueued::Taken(waker) => break waker,
-                Enqueued::Full if this.when_full == WhenFull::DropNew => return Poll::Ready(Err(SendError::Full)),
-                Enqueued::Full if this.when_full == WhenFull::Disconnect => {
+            let error = match out.send(this.action, frame, None) {
+                Ok(()) => break,
+                Err(error) => error,
+            };
+            match error {
+                SendError::Disconnected(closed) => {
+                    drop(out);
+                    if let Some(wait) = &mut this.wait {
+                        wait.ticket = None;
+                    }
+                    this.route.leave(&mut this.conn, closed).map_err(SendError::Disconnected)?;
+                }
+                SendError::Full if this.when_full == WhenFull::Disconnect => {
                     drop(out);
                     return Poll::Ready(Err(SendError::Disconnected(this.conn.overrun())));
                 }
-                Enqueued::Full => {
-                    let waker = out.wait_for_room(&mut this.wait.get_or_insert_default().ticket, task.waker());
+                SendError::Full if this.when_full != WhenFull::DropNew => {
+                    out.wait_for_room(&mut this.wait.get_or_insert_default().ticket, task.waker());
                     drop(out);
-                    wake(waker);
                     waiting::note(&this.conn);
                     return Poll::Pending;
                 }
-                Enqueued::TooLong { len, max } => return Poll::Ready(Err(SendError::TooLong { len, max })),
-                Enqueued::Unsupported => return Poll::Ready(Err(SendError::Unsupported)),
-                Enqueued::Suspended => return Poll::Ready(Err(SendError::Suspended)),
+                error => return Poll::Ready(Err(error)),
             }
-        };
-        wake(waker);
+        }
         this.give_back();
         Poll::Ready(Ok(()))
     }
@@ -382,34 +366,19 @@ pub(crate) fn try_send<T, K: OneWay<T>>(conn: &Conn, id: u16, packet: T) -> Resu
         Ok(frame) => frame,
         Err(error) => return failed(packet, SendError::Encode(error)),
     };
-    let enqueued = {
-        let mut out = conn.out();
-        if let Some(closed) = &out.gone {
-            let closed = Arc::clone(closed);
-            drop(out);
-            return failed(packet, SendError::Disconnected(closed));
-        }
-        out.packet(Which::new(id), &frame)
-    };
+    let mut out = conn.out();
+    let sent = out.send(id, &frame, None);
+    let rule = conn.action(id).when_full;
+    if matches!(sent, Err(SendError::Full)) && rule == WhenFull::Wait {
+        out.refuse();
+    }
+    drop(out);
     buffers::give(frame);
-    match enqueued {
-        Enqueued::Taken(waker) => {
-            wake(waker);
-            Ok(())
-        }
-        Enqueued::Full => match conn.action(id).when_full {
-            WhenFull::Disconnect => failed(packet, SendError::Disconnected(conn.overrun())),
-            rule => {
-                if rule == WhenFull::Wait {
-                    let waker = conn.out().refuse();
-                    wake(waker);
-                }
-                Err(TrySendError { packet, reason: TrySendReason::Full })
-            }
-        },
-        Enqueued::TooLong { len, max } => failed(packet, SendError::TooLong { len, max }),
-        Enqueued::Unsupported => failed(packet, SendError::Unsupported),
-        Enqueued::Suspended => failed(packet, SendError::Suspended),
+    match sent {
+        Ok(()) => Ok(()),
+        Err(SendError::Full) if rule == WhenFull::Disconnect => failed(packet, SendError::Disconnected(conn.overrun())),
+        Err(SendError::Full) => Err(TrySendError { packet, reason: TrySendReason::Full }),
+        Err(error) => failed(packet, error),
     }
 }
 

@@ -11,7 +11,7 @@ use pnet_protocol::{
 };
 use serde_json::Value;
 
-use crate::{buffers, counts::Which, error::JsonError};
+use crate::{buffers, error::JsonError};
 
 /// A packet whose action and data are made at run time: for gateways, tools and consoles.
 ///
@@ -110,8 +110,8 @@ impl Json {
         &self,
         protocol: &'static ProtocolInfo,
         outgoing: &'static Direction,
-    ) -> Result<(Which, WhenFull), JsonError> {
-        self.find(protocol, outgoing).map(|(id, info)| (Which::new(id), info.when_full))
+    ) -> Result<(u16, WhenFull), JsonError> {
+        self.find(protocol, outgoing).map(|(id, info)| (id, info.when_full))
     }
 
     /// The one-way packet as it waits to be written.

@@ -12,7 +12,7 @@ use std::{
 use futures_core::Stream;
 use pnet_protocol::{
     json::DONE,
-    packet::{Codec, DecodeError, WhenFull},
+    packet::{Codec, DecodeError},
     protocol::{ActionInfo, PartInfo, ReplyInfo},
     reply::Reply,
 };
@@ -27,7 +27,6 @@ use super::{
 use crate::{
     buffers,
     connection::Conn,
-    counts::Which,
     error::{CallError, JsonError},
 };
 
@@ -140,7 +139,7 @@ impl JsonStreaming {
 
 impl Json {
     pub(crate) fn sending(&self, conn: Arc<Conn>, route: Route) -> Sending {
-        let rule = self.rule(conn.info, conn.outgoing()).unwrap_or_else(|_| (Which::new(0), WhenFull::default()));
+        let rule = self.rule(conn.info, conn.outgoing()).unwrap_or_default();
         let frame = self.frame(conn.info, conn.outgoing(), conn.dialect);
         Sending::dynamic(conn, route, frame, rule)
     }

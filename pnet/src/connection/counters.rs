@@ -1,7 +1,7 @@
 //! What a connection has carried so far.
 //!
 //! What arrives, and every byte, is counted by the driver in [`Counters`], which everybody may read at any time. What
-//! this side sends of its own accord is counted in [`Sent`], which lives in [`Out`](super::Out) under its lock.
+//! this side sends of its own accord is counted in [`Sent`], which lives in [`Outbox`](super::Outbox) under its lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

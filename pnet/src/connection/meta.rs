@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use pnet_protocol::key::Fingerprint;
+use pnet_protocol::{connection::StreamId, key::Fingerprint};
 use tokio::time::Instant;
 
 /// What is known about a packet beside its data. A handler may take it by value or as `&Meta`.
@@ -69,27 +69,3 @@ impl Meta {
         self.call
     }
 }
-
-/// A stream that this side produces: the call that opened it, which the other side numbers, and which of those with this
-/// number it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StreamId {
-    pub(crate) call: u32,
-    pub(crate) serial: u64,
-}
-
-#[cfg(feature = "console")]
-impl StreamId {
-    /// A stream that an operator has opened, by the number of his run.
-    pub(crate) const fn of_operator(run: u32) -> Self {
-        Self { call: run, serial: OPERATOR }
-    }
-
-    pub(crate) const fn is_operators(self) -> bool {
-        self.serial == OPERATOR
-    }
-}
-
-/// No peer opens so many streams.
-#[cfg(feature = "console")]
-const OPERATOR: u64 = u64::MAX;

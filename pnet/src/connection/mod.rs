@@ -1,6 +1,6 @@
 //! One live connection: what its handles share ([`Conn`]) and the task that drives it ([`driver`]).
 //!
-//! One short lock ([`Out`]) holds everything a handle touches: the frames to be written, the packets that wait for
+//! One short lock ([`Outbox`]) holds everything a handle touches: the frames to be written, the packets that wait for
 //! credit, the open calls, the driver's waker and the reason why the connection is gone. User code (serializing,
 //! deserializing, wakers) never runs under it.
 
@@ -13,7 +13,7 @@ pub(crate) mod join;
 mod meta;
 #[cfg(feature = "console")]
 pub(crate) mod operated;
-pub(crate) mod out;
+pub(crate) mod outbox;
 pub(crate) mod registry;
 #[cfg(feature = "inspect")]
 pub(crate) mod traffic;
@@ -22,13 +22,15 @@ pub(crate) mod wakers;
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
-    task::Waker,
     time::SystemTime,
 };
 
+#[cfg(feature = "inspect")]
+pub(crate) use pnet_protocol::connection::QUEUE_PACKETS;
+pub(crate) use pnet_protocol::connection::{AnswerBytes, CallState, Payload, SHORT_LEN, Short, Told};
 use pnet_protocol::{
     close::{Close, CloseCode},
     connection::ReplyTo,
@@ -46,18 +48,13 @@ use pnet_protocol::{
 use tokio::sync::Notify;
 
 pub use self::meta::Meta;
-pub(crate) use self::meta::StreamId;
-pub(crate) use self::out::{
-    AnswerBytes, CallRefused, CallState, Done, Enqueued, Out, Payload, SHORT_LEN, SentItem, SharedFrame, Short, Told,
-    Until, Wanted, micros_now,
-};
+pub(crate) use self::outbox::{Asked, Done, Outbox, SharedFrame, Until, micros_now};
 #[cfg(feature = "console")]
-pub(crate) use self::out::{Collected, Injected, MAX_RUNS, NotInjected, OperatorsAsked, Outcome};
-#[cfg(feature = "inspect")]
-pub(crate) use self::out::{HIGH_WATER, QUEUE_BYTES, QUEUE_PACKETS};
+pub(crate) use self::outbox::{Collected, Injected, MAX_RUNS, NotInjected, OperatorsAsked, Outcome};
 use self::{
     budget::{Account, Budget},
     counters::Counters,
+    wakers::Locked,
 };
 use crate::{
     config,
@@ -83,7 +80,7 @@ pub(crate) struct Conn {
     pub(crate) trace: Trace,
     /// What all connections of the server may hold; a client has none.
     budget: Option<Arc<Budget>>,
-    out: Mutex<Out>,
+    out: Mutex<Outbox>,
     /// Whether anybody but the driver has had the lock since the driver looked last.
     touched: AtomicBool,
     /// The connection has ended, or a ping was answered.
@@ -138,7 +135,7 @@ impl Conn {
             call_timeout,
             counters: Counters::default(),
             budget,
-            out: Mutex::new(Out::new(writer, local, account, Sends::new(id, trace.counts().clone()))),
+            out: Mutex::new(Outbox::new(writer, local, account, Sends::new(id, trace.counts().clone()))),
             trace,
             touched: AtomicBool::new(false),
             news: Notify::new(),
@@ -150,10 +147,10 @@ impl Conn {
         })
     }
 
-    /// The lock. A panic while it was held (there is no user code under it) leaves nothing half-done that matters more
-    /// than going on.
+    /// The lock. Dropped, it wakes whom what was done under it concerns. A panic while it was held (there is no user code
+    /// under it) leaves nothing half-done that matters more than going on.
     #[inline]
-    pub(crate) fn out(&self) -> MutexGuard<'_, Out> {
+    pub(crate) fn out(&self) -> Locked<'_> {
         let out = self.lock();
         self.touched.store(true, Ordering::Relaxed);
         out
@@ -161,13 +158,13 @@ impl Conn {
 
     /// The lock, for what the driver does that is not to be told from what it did before.
     #[inline]
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Out> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        Locked::new(self.out.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The lock, for the driver, which sees by it what others have done.
     #[inline]
-    pub(crate) fn look(&self) -> MutexGuard<'_, Out> {
+    pub(crate) fn look(&self) -> Locked<'_> {
         let out = self.lock();
         self.touched.store(false, Ordering::Relaxed);
         out
@@ -182,66 +179,50 @@ impl Conn {
 
     /// Asks the driver to close: what is in the out-buffer is written first, what waits for credit is dropped.
     pub(crate) fn request_close(&self, closed: Closed) {
-        let waker = {
-            let mut out = self.out();
-            if out.gone.is_some() || out.rare.close.is_some() {
-                return;
-            }
+        let mut out = self.out();
+        if out.gone.is_none() && out.rare.close.is_none() {
             out.rare.close = Some(closed);
-            out.wake_anyway()
-        };
-        wake(waker);
+            out.wake_anyway();
+        }
     }
 
     /// Asks the driver to finish what was accepted, and then to close.
     pub(crate) fn request_drain(&self, closed: Closed, deadline: tokio::time::Instant) {
-        let mut wakers = Vec::new();
-        {
-            let mut out = self.out();
-            if out.gone.is_some() {
-                return;
-            }
-            match &mut out.rare.drain {
-                Some((_, until)) => *until = deadline.min(*until),
-                drain => *drain = Some((closed, deadline)),
-            }
-            out.drain_producers(&mut wakers);
-            wakers.extend(out.wake_anyway());
+        let mut out = self.out();
+        if out.gone.is_some() {
+            return;
         }
-        wakers.into_iter().for_each(Waker::wake);
+        match &mut out.rare.drain {
+            Some((_, until)) => *until = deadline.min(*until),
+            drain => *drain = Some((closed, deadline)),
+        }
+        out.drain_producers();
+        out.wake_anyway();
     }
 
     /// Drops whatever still runs, `finish` handlers too: the grace of a shutdown is over.
     pub(crate) fn kill(&self) {
-        let waker = {
-            let mut out = self.out();
-            out.rare.kill = true;
-            out.wake_anyway()
-        };
-        wake(waker);
+        let mut out = self.out();
+        out.rare.kill = true;
+        out.wake_anyway();
     }
 
     /// Refuses what this side would send of its own accord, or takes it again. Who waits for room learns of it.
     pub(crate) fn set_suspended(&self, suspended: bool) {
-        let mut wakers = Vec::new();
-        self.out().set_suspended(suspended, &mut wakers);
-        wakers.into_iter().for_each(Waker::wake);
+        self.out().set_suspended(suspended);
     }
 
     /// Marks the connection as gone: every open call, every waiting sender and every `closed()` learns the reason.
     pub(crate) fn set_gone(&self, closed: Closed) -> Arc<Closed> {
-        let mut wakers = Vec::new();
-        let closed = {
-            let mut out = self.out();
-            if let Some(closed) = &out.gone {
-                return Arc::clone(closed);
-            }
-            let closed = Arc::new(closed);
-            out.set_gone(&closed, &mut wakers);
-            closed
-        };
+        let mut out = self.out();
+        if let Some(closed) = &out.gone {
+            return Arc::clone(closed);
+        }
+        let closed = Arc::new(closed);
+        out.set_gone(&closed);
+        let woken = out.release();
         self.trace.closed(&closed);
-        wakers.into_iter().for_each(Waker::wake);
+        drop(woken);
         self.news.notify_waiters();
         closed
     }
@@ -256,12 +237,9 @@ impl Conn {
     pub(crate) fn cut_off(&self, closed: Closed) -> Arc<Closed> {
         let closed = self.set_gone(closed);
         if closed.code() == CloseCode::SlowConsumer {
-            let waker = {
-                let mut out = self.out();
-                out.rare.cut_off = true;
-                out.wake_anyway()
-            };
-            wake(waker);
+            let mut out = self.out();
+            out.rare.cut_off = true;
+            out.wake_anyway();
         }
         closed
     }
@@ -311,17 +289,17 @@ impl Conn {
 
     /// Measures a round trip that begins now.
     pub(crate) async fn ping(&self) -> Result<std::time::Duration, Arc<Closed>> {
-        let (nonce, waker) = {
+        let nonce = {
             let mut out = self.out();
-            out.ping(false);
-            (out.next_ping(), out.wake_anyway())
+            out.pings.ask(false);
+            out.wake_anyway();
+            out.pings.next()
         };
-        wake(waker);
         loop {
             let ponged = self.news.notified();
             {
                 let out = self.out();
-                if let Some(rtt) = out.rtt_since(nonce) {
+                if let Some(rtt) = out.pings.rtt_since(nonce) {
                     return Ok(rtt);
                 }
                 if let Some(closed) = &out.gone {
@@ -352,58 +330,37 @@ impl Conn {
         bytes: &[u8],
         (action, stream): (&str, bool),
     ) -> bool {
-        let (waker, overfull) = {
-            let mut out = self.out();
-            if out.gone.is_some() {
-                return false;
-            }
-            out.write_answer(to, outcome, bytes, (action, stream));
-            (out.wake_driver(), out.is_overfull())
-        };
-        wake(waker);
-        overfull
+        let mut out = self.out();
+        if out.gone.is_some() {
+            return false;
+        }
+        out.write_answer(to, outcome, bytes, (action, stream));
+        out.wake_driver();
+        out.is_overfull()
     }
 
     /// Writes the schema of the protocol to a peer that has asked for it. `true` as [`answer`](Self::answer).
     pub(crate) fn tell_schema(&self, to: &ReplyTo, shapes: ShapePolicy) -> bool {
         let text = document::shared(self.info, shapes);
-        let (waker, overfull) = {
-            let mut out = self.out();
-            if out.gone.is_some() {
-                return false;
-            }
-            out.write_schema(to, text);
-            (out.wake_driver(), out.is_overfull())
-        };
-        wake(waker);
-        overfull
+        let mut out = self.out();
+        if out.gone.is_some() {
+            return false;
+        }
+        out.write_schema(to, text);
+        out.wake_driver();
+        out.is_overfull()
     }
 
-    /// An inbox has finished a one-way packet of `frame_len` bytes: its credit goes back.
-    pub(crate) fn packet_finished(&self, frame_len: u32) {
-        let waker = {
-            let mut out = self.out();
-            out.finished.push(Done::Packet(frame_len));
-            out.wake_driver()
-        };
-        wake(waker);
-    }
-
-    /// A responder has answered, or was dropped: the call's place is free.
-    pub(crate) fn call_finished(&self, id: u32) {
-        let waker = {
-            let mut out = self.out();
-            out.finished.push(Done::Call(id));
-            out.wake_driver()
-        };
-        wake(waker);
+    /// An inbox has finished a one-way packet, whose credit goes back; or a call was answered, whose place is free.
+    pub(crate) fn finished(&self, done: Done) {
+        let mut out = self.out();
+        out.finished.push(done);
+        out.wake_driver();
     }
 
     /// A stream that this side produces is at its end, or nobody wants it any more.
     pub(crate) fn close_producer(&self, call: u32) {
-        let mut wakers = Vec::new();
-        self.out().close_producer(call, &mut wakers);
-        wakers.into_iter().for_each(Waker::wake);
+        self.out().close_producer(call);
     }
 
     /// One more client handle. The last one dropped closes the connection.
@@ -422,11 +379,4 @@ impl Conn {
 /// What tells the peer why this side ends the connection.
 pub(crate) fn last_words(closed: &Closed) -> Close<'_> {
     Close::new(closed.code(), closed.reason()).with_retry(closed.retry())
-}
-
-/// Wakes outside of the lock.
-pub(crate) fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
-    }
 }

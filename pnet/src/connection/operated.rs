@@ -8,7 +8,7 @@ use pnet_protocol::{
 };
 use tokio::sync::oneshot;
 
-use super::{Collected, Conn, Meta, NotInjected, Outcome, wake};
+use super::{Collected, Conn, Meta, NotInjected, Outcome};
 use crate::error::Closed;
 
 /// A handler that an operator runs. Dropped, it is cancelled.
@@ -26,8 +26,7 @@ impl OperatorsRun {
         payload: Vec<u8>,
         stream: bool,
     ) -> Result<Self, NotInjected> {
-        let (id, outcome, waker) = conn.out().inject(action, payload, meta, stream)?;
-        wake(waker);
+        let (id, outcome) = conn.out().inject(action, payload, meta, stream)?;
         Ok(Self { conn: Arc::clone(conn), id, outcome })
     }
 
@@ -47,8 +46,7 @@ impl OperatorsRun {
     }
 
     fn left(&self) -> Option<Collected> {
-        let mut left = self.conn.out().leave_run(self.id);
-        left.wake();
+        let left = self.conn.out().leave_run(self.id);
         left.collected
     }
 }

@@ -1,19 +1,97 @@
-//! Wakers collected under a lock and woken outside of it, in a list that the thread uses again.
+//! A connection's lock, and the wakers that are collected under it.
 
-use std::{cell::Cell, task::Waker};
+use std::{
+    cell::Cell,
+    ops::{Deref, DerefMut},
+    sync::MutexGuard,
+    task::Waker,
+};
 
-/// An empty list: taken, never borrowed, as whoever is woken may do the same.
-#[inline]
-pub(crate) fn take() -> Vec<Waker> {
-    LIST.take()
+use super::Outbox;
+
+/// What stands under a connection's lock. Whoever is to be woken for what was done is woken when this is dropped, once the
+/// lock is released: a waker may run anything.
+#[derive(Debug)]
+pub(crate) struct Locked<'a> {
+    // Fields are dropped in this order.
+    out: MutexGuard<'a, Outbox>,
+    woken: Wakers,
 }
 
-/// Wakes them all, and gives the list back.
-#[inline]
-pub(crate) fn wake(mut wakers: Vec<Waker>) {
-    wakers.drain(..).for_each(Waker::wake);
-    if wakers.capacity() <= KEPT {
-        LIST.set(wakers);
+impl<'a> Locked<'a> {
+    #[inline]
+    pub(super) const fn new(out: MutexGuard<'a, Outbox>) -> Self {
+        Self { out, woken: Wakers::new() }
+    }
+
+    /// Releases the lock. Who is to be woken is woken when the wakers are dropped.
+    pub(super) fn release(mut self) -> Wakers {
+        std::mem::replace(&mut self.out.wakers, Wakers::new())
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = Outbox;
+
+    #[inline]
+    fn deref(&self) -> &Outbox {
+        &self.out
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Outbox {
+        &mut self.out
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.out.wakers.0.is_empty() {
+            std::mem::swap(&mut self.woken, &mut self.out.wakers);
+        }
+    }
+}
+
+/// Wakers in a list that the thread uses again. Dropped, they are woken.
+#[derive(Debug)]
+pub(super) struct Wakers(Vec<Waker>);
+
+impl Wakers {
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, waker: Waker) {
+        if self.0.capacity() == 0 {
+            // Taken, never borrowed, as whoever is woken may do the same.
+            self.0 = LIST.try_with(Cell::take).unwrap_or_default();
+        }
+        self.0.push(waker);
+    }
+}
+
+impl Extend<Waker> for Wakers {
+    #[inline]
+    fn extend<I: IntoIterator<Item = Waker>>(&mut self, wakers: I) {
+        wakers.into_iter().for_each(|waker| self.push(waker));
+    }
+}
+
+impl Drop for Wakers {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0.is_empty() {
+            return;
+        }
+        let mut list = std::mem::take(&mut self.0);
+        list.drain(..).for_each(Waker::wake);
+        if list.capacity() <= KEPT {
+            let _ = LIST.try_with(|kept| kept.set(list));
+        }
     }
 }
 
@@ -22,4 +100,40 @@ const KEPT: usize = 4096;
 
 thread_local! {
     static LIST: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{Arc, Mutex},
+        task::{Wake, Waker},
+    };
+
+    use super::Wakers;
+
+    struct Noting(Mutex<Vec<u8>>);
+
+    struct Of(Arc<Noting>, u8);
+
+    impl Wake for Of {
+        fn wake(self: Arc<Self>) {
+            self.0.0.lock().unwrap().push(self.1);
+            if self.1 == 1 {
+                // Whoever is woken may wake others.
+                let mut wakers = Wakers::new();
+                wakers.push(Waker::from(Arc::new(Self(Arc::clone(&self.0), 7))));
+            }
+        }
+    }
+
+    #[test]
+    fn all_are_woken_once_and_in_order() {
+        let noting = Arc::new(Noting(Mutex::default()));
+        let waker = |name| Waker::from(Arc::new(Of(Arc::clone(&noting), name)));
+        let mut wakers = Wakers::new();
+        wakers.extend([waker(1), waker(2)]);
+        assert!(noting.0.lock().unwrap().is_empty());
+        drop(wakers);
+        assert_eq!(*noting.0.lock().unwrap(), [1, 7, 2]);
+    }
 }

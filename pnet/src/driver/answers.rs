@@ -15,7 +15,7 @@ use pnet_protocol::{
 
 use crate::{
     buffers,
-    connection::{Conn, Out},
+    connection::{Conn, Outbox},
 };
 
 /// What was answered since the out-buffer was looked at.
@@ -129,14 +129,14 @@ impl Answers {
     }
 
     /// The same under the lock.
-    pub(super) fn settle_in(&mut self, out: &mut Out) {
+    pub(super) fn settle_in(&mut self, out: &mut Outbox) {
         out.insert_answers(&self.frames);
         self.frames.clear();
     }
 
     /// Hands everything over to be written, if nothing else waits for that. `batch` is empty.
     #[inline]
-    pub(super) fn take(&mut self, out: &Out, batch: &mut Vec<u8>) -> bool {
+    pub(super) fn take(&mut self, out: &Outbox, batch: &mut Vec<u8>) -> bool {
         let alone = !self.is_empty() && out.buf.is_empty() && out.gone.is_none();
         if alone {
             std::mem::swap(&mut self.frames, batch);

@@ -4,7 +4,7 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -94,9 +94,7 @@ impl Driver {
 
     /// Nobody answers any more what this side asks.
     fn deafen(&self, closed: Closed) {
-        let mut wakers = Vec::new();
-        self.conn.out().deafen(&Arc::new(closed), &mut wakers);
-        wakers.into_iter().for_each(Waker::wake);
+        self.conn.out().deafen(&Arc::new(closed));
     }
 
     /// The transport failed: nobody is left to be told anything.

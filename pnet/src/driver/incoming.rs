@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     buffers, config,
-    connection::{Meta, micros_now, wake, wakers},
+    connection::{Meta, micros_now},
     counts::{Met, Stopwatch},
     error::{Closed, ClosedBy},
 };
@@ -101,7 +101,7 @@ impl Driver {
                 self.conn.counters.bytes_received.add(read as u64);
                 self.tally.hear(|| *self.now.get_or_insert_with(Instant::now));
                 if self.life.is_on() {
-                    self.life.hear(*self.now.get_or_insert_with(Instant::now));
+                    self.life.hear(self.now.get_or_insert_with(Instant::now).into_std());
                 }
                 filled += read;
                 let used = self.handle(&buffer[..filled], task);
@@ -466,13 +466,13 @@ impl Driver {
                 self.set_heartbeat(self.reader.heartbeat_ms());
                 let mut out = self.conn.out();
                 if let Some(limits) = &limits {
-                    out.set_limits(limits);
+                    out.writer.set_limits(limits);
                 }
                 // Nobody is welcomed before the connect handler has let it in.
                 if matches!(self.stage, Stage::Joining { .. }) {
                     self.reader.greet(micros_now(), &mut self.odd.welcome);
                 } else {
-                    out.greet(&mut self.reader);
+                    self.reader.greet(micros_now(), &mut out.buf);
                 }
             }
             Event::Welcomed(text) => {
@@ -483,29 +483,19 @@ impl Driver {
             Event::Answer { id, answer } => self.answered(id, &answer),
             Event::Item { id, payload, len } => {
                 let arrived = self.conn.out().item_arrived(id, payload, len);
-                match arrived {
-                    Ok(waker) => wake(waker),
-                    Err(violation) => self.punish(&violation),
+                if let Err(violation) = arrived {
+                    self.punish(&violation);
                 }
             }
             Event::StreamCredit { id, items, bytes } => {
-                let mut wakers = Vec::new();
-                let credited = self.conn.out().stream_credit(id, items, bytes, &mut wakers);
-                wakers.into_iter().for_each(Waker::wake);
+                let credited = self.conn.out().stream_credit(id, items, bytes);
                 if let Err(violation) = credited {
                     self.punish(&violation);
                 }
             }
             Event::Cancel { id } => self.cancel(id),
             Event::Credit { packets, bytes } => {
-                let mut wakers = Vec::new();
-                let credited = {
-                    let mut out = self.conn.out();
-                    let credited = out.credit(packets, bytes);
-                    out.unpark(&mut wakers);
-                    credited
-                };
-                wakers.into_iter().for_each(Waker::wake);
+                let credited = self.conn.out().credit(packets, bytes);
                 if let Err(violation) = credited {
                     self.punish(&violation);
                 }
@@ -514,10 +504,8 @@ impl Driver {
             Event::Ping { nonce } => self.pong = Some(nonce),
             Event::Pong { nonce } => {
                 let now = *self.now.get_or_insert_with(Instant::now);
-                let waker = self.conn.out().ponged(nonce, now);
-                if let Some(waker) = waker {
-                    // Whoever asked meanwhile gets a ping of his own.
-                    wake(waker);
+                let ponged = self.conn.out().ponged(nonce, now);
+                if ponged {
                     self.conn.ponged();
                 }
             }
@@ -532,52 +520,38 @@ impl Driver {
     fn handle_replies(&self, bytes: &[u8]) -> usize {
         let Some(first) = self.reader.take_reply(bytes) else { return 0 };
         let (mut next, mut used) = (Some(first), 0);
-        let mut wakers = wakers::take();
-        {
-            let mut out = self.conn.lock();
-            while let Some((id, payload, len)) = next {
-                used += len;
-                wakers.extend(out.replied(id, payload));
-                next = bytes.get(used..).and_then(|rest| self.reader.take_reply(rest));
-            }
-            out.unpark(&mut wakers);
+        let mut out = self.conn.lock();
+        while let Some((id, payload, len)) = next {
+            used += len;
+            out.replied(id, payload);
+            next = bytes.get(used..).and_then(|rest| self.reader.take_reply(rest));
         }
-        wakers::wake(wakers);
+        out.unpark();
         used
     }
 
     /// A call of this side is answered; what has waited for its place may go.
     #[inline]
     fn answered(&self, id: u32, answer: &Answer<'_>) {
-        let mut wakers = Vec::new();
-        let caller = {
-            let mut out = self.conn.out();
-            let caller = out.answered(id, answer);
-            out.unpark(&mut wakers);
-            caller
-        };
-        wake(caller);
-        wakers.into_iter().for_each(Waker::wake);
+        let mut out = self.conn.out();
+        out.answered(id, answer);
+        out.unpark();
     }
 
     /// An answer in an object, and those that follow it in `bytes` at `at` and repeat what was said before, all under one lock
     /// as [`handle_replies`](Self::handle_replies); how many bytes those were.
     fn handle_answers(&mut self, first: &Named<'_>, bytes: &[u8], at: usize) -> usize {
         let mut used = 0;
-        let mut wakers = wakers::take();
-        let answered = {
-            let mut out = self.conn.out();
-            let mut answered = out.answered_by(first, &mut wakers);
-            while answered.is_ok()
-                && let Some((named, len)) = self.reader.answer_again(bytes, at + used)
-            {
-                used += len;
-                answered = out.answered_by(&named, &mut wakers);
-            }
-            out.unpark(&mut wakers);
-            answered
-        };
-        wakers::wake(wakers);
+        let mut out = self.conn.out();
+        let mut answered = out.answered_by(first);
+        while answered.is_ok()
+            && let Some((named, len)) = self.reader.answer_again(bytes, at + used)
+        {
+            used += len;
+            answered = out.answered_by(&named);
+        }
+        out.unpark();
+        drop(out);
         if let Err(violation) = answered {
             self.punish(&violation);
         }
@@ -587,39 +561,31 @@ impl Driver {
     /// A JSON handshake that came late says what is agreed on from now on.
     fn set_heartbeat(&mut self, millis: u32) {
         let every = config::every(millis);
-        self.life.set(every, *self.now.get_or_insert_with(Instant::now));
+        self.life.set(every, self.now.get_or_insert_with(Instant::now).into_std());
     }
 
     /// Answers what is no packet, or one too many, and counts the mistake.
     fn refuse(&mut self, to: &ReplyTo, code: &'static str, message: &str) {
         tracing::debug!(code, message, "refused");
         self.overfull = self.conn.answer(to, &Err(Failure::public(code, message)), &[], ("", false));
-        self.odd.mistakes.count();
+        self.odd.mistakes.count(Instant::now().into_std());
     }
 
     /// An object that may answer a call, or may be a packet.
     fn handle_named(&mut self, named: Named<'_>, task: &Context<'_>) {
-        let mut wakers = wakers::take();
         let answered = {
             let mut out = self.conn.out();
-            let answered = out.answered_by(&named, &mut wakers);
-            out.unpark(&mut wakers);
+            let answered = out.answered_by(&named);
+            out.unpark();
             answered
         };
-        wakers::wake(wakers);
-        let answered = match answered {
-            Ok(answered) => answered,
-            Err(violation) => {
-                self.punish(&violation);
-                return;
-            }
-        };
-        if answered || named.re.is_some() {
-            return;
-        }
-        match self.reader.packet(named) {
-            Ok(event) => self.handle_event(event, task),
-            Err(error) => self.give_up(&error),
+        match answered {
+            Err(violation) => self.punish(&violation),
+            Ok(answered) if answered || named.re.is_some() => {}
+            Ok(_) => match self.reader.packet(named) {
+                Ok(event) => self.handle_event(event, task),
+                Err(error) => self.give_up(&error),
+            },
         }
     }
 
@@ -643,20 +609,20 @@ impl Driver {
         let (dispatch, mut ended) = self.split();
         match known {
             None => {
-                ended.odd.mistakes.count();
+                ended.odd.mistakes.count(Instant::now().into_std());
                 let failure = Failure::public(code::UNKNOWN_ACTION, "this side knows no such action");
                 ended.ended(&job, Err(failure), &[]);
             }
             Some(_) if draining => {
                 if ended.conn.out().is_overfull() {
                     // It asks for more without having read what it got.
-                    ended.odd.mistakes.count();
+                    ended.odd.mistakes.count(Instant::now().into_std());
                 }
                 let failure = Failure::public(code::GOING_AWAY, "this side is shutting down and takes nothing new");
                 ended.ended(&job, Err(failure), &[]);
             }
             Some(info) if call == matches!(info.reply, ReplyInfo::None) => {
-                ended.odd.mistakes.count();
+                ended.odd.mistakes.count(Instant::now().into_std());
                 let failure = if call {
                     Failure::public(code::NO_REPLY, "this action has no answer")
                 } else {
@@ -686,12 +652,10 @@ impl Driver {
 
     /// The caller does not wait any more. It is answered all the same: until then the call counts at both ends.
     fn cancel(&mut self, id: u32) {
-        self.odd.cancellations.count();
+        self.odd.cancellations.count(Instant::now().into_std());
         let cancelled = self.dispatch.cancel(JobKind::Call { id });
         // A handler that runs on learns that nobody reads what it produces.
-        let mut wakers = Vec::new();
-        let stream = self.conn.out().close_producer(id, &mut wakers);
-        wakers.into_iter().for_each(Waker::wake);
+        let stream = self.conn.out().close_producer(id);
         if cancelled {
             let to = self.reader.reply_to(id);
             self.reader.call_finished(id);

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use pnet_protocol::limits::Limits;
-
-use super::{BEGUN, CANCELLATIONS, MISTAKES};
-use crate::{
-    config,
-    connection::{HIGH_WATER, QUEUE_BYTES, QUEUE_PACKETS},
-    counts::Met,
+use pnet_protocol::{
+    connection::{CANCELLATIONS, HIGH_WATER, MISTAKES, QUEUE_BYTES, QUEUE_PACKETS},
+    limits::Limits,
 };
+
+use super::BEGUN;
+use crate::{config, counts::Met};
 
 /// What each connection may, with these settings: handshake timeout, heartbeat, call timeout.
 pub(crate) fn of_connections(

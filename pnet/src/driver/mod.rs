@@ -13,7 +13,6 @@ pub(crate) mod detached;
 pub(crate) mod dispatch;
 mod ending;
 mod incoming;
-mod life;
 #[cfg(feature = "inspect")]
 pub(crate) mod limits;
 #[cfg(feature = "console")]
@@ -24,12 +23,13 @@ mod sink;
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::{Duration, SystemTime},
 };
 
 use pnet_protocol::{
     close::CloseCode,
+    connection::{Life, Mistakes, Sign},
     json::Form,
     protocol::{Direction, Role},
     wire::Reader,
@@ -41,17 +41,10 @@ use tokio::{
 
 #[cfg(feature = "console")]
 use self::sink::ended_early;
-#[cfg(feature = "inspect")]
-pub(crate) use self::sink::{CANCELLATIONS, MISTAKES};
-use self::{
-    alarm::Alarm,
-    answers::Answers,
-    life::{Life, Sign},
-    sink::{Mistakes, Sink},
-};
+use self::{alarm::Alarm, answers::Answers, sink::Sink};
 use crate::{
     buffers, config,
-    connection::{Conn, Done, half_open::Waiting, out::weight},
+    connection::{Conn, Done, half_open::Waiting, outbox::weight},
     counts::{Met, Tally},
     driver::dispatch::Dispatch,
     error::{Closed, ClosedBy},
@@ -197,7 +190,7 @@ impl Driver {
             *odd = Odd { welcome, preface_len, silent, ..Odd::EMPTY };
         }
         let incoming = conn.info.received_by(role);
-        let answers = Answers::new(conn.out().max_answer_len());
+        let answers = Answers::new(conn.out().writer.max_answer_len());
         Self {
             io: Some(io),
             dispatch,
@@ -225,7 +218,7 @@ impl Driver {
                 .is_ok_and(|runtime| runtime.runtime_flavor() != RuntimeFlavor::CurrentThread),
             waited: false,
             alarm: Alarm::default(),
-            life: Life::new(heartbeat),
+            life: Life::new(heartbeat, Instant::now().into_std()),
             grace,
         }
     }
@@ -298,7 +291,6 @@ impl Driver {
 
     /// Does what handles have asked for since the last turn.
     fn obey(&mut self, task: &mut Context<'_>) {
-        let mut wakers = Vec::new();
         #[cfg(feature = "console")]
         let operators;
         let (close, drain, kill, cut_off) = {
@@ -310,10 +302,10 @@ impl Driver {
                 self.alarm.disarm();
             }
             self.overfull = out.is_overfull();
-            if !out.has_requests() && !out.awaits_room() {
+            if !out.has_requests() && !out.queue.awaits_room() {
                 return;
             }
-            out.wake_room(&mut wakers);
+            out.wake_room();
             for done in out.finished.drain(..) {
                 match done {
                     Done::Call(id) => self.reader.call_finished(id),
@@ -323,8 +315,6 @@ impl Driver {
                 }
             }
             if !out.rare.has_requests() {
-                drop(guard);
-                wakers.into_iter().for_each(Waker::wake);
                 return;
             }
             let rare = &mut *out.rare;
@@ -335,7 +325,6 @@ impl Driver {
             let (kill, cut_off) = (std::mem::take(&mut rare.kill), std::mem::take(&mut rare.cut_off));
             (rare.close.take(), rare.drain.take(), kill, cut_off)
         };
-        wakers.into_iter().for_each(Waker::wake);
         if kill {
             self.cut_off(drain.map(|(closed, _)| closed), task);
         } else if cut_off {
@@ -381,7 +370,7 @@ impl Driver {
                     None => Stage::Open,
                 };
                 self.release_welcome();
-                self.life.begin(Instant::now());
+                self.life.begin(Instant::now().into_std());
                 self.conn.trace.joined();
                 true
             }
@@ -436,7 +425,7 @@ impl Driver {
             sooner(&mut due, self.odd.slow.as_ref().map(|slow| slow.since + config::WRITE));
             sooner(&mut due, self.begun_until());
         }
-        sooner(&mut due, self.life.due().filter(|_| self.listens()));
+        sooner(&mut due, self.life.due().filter(|_| self.listens()).map(Instant::from_std));
         let held = self.holds();
         let writes = self.written == self.batch.len()
             && self.odd.welcome.is_empty()
@@ -457,23 +446,14 @@ impl Driver {
         }
         let now = Instant::now();
         let late = self.alarm.late(now);
-        self.life.excuse(late, now);
+        self.life.excuse(late, now.into_std());
         self.time_is_up(now, task);
         true
     }
 
     /// Ends what has waited long enough.
     fn time_is_up(&mut self, now: Instant, task: &mut Context<'_>) {
-        let mut wakers = Vec::new();
-        {
-            let mut out = self.conn.out();
-            out.expire_calls(now, &mut wakers);
-            out.read_by(now);
-            out.cancel_by(now);
-            out.give_up_by(now);
-            out.unpark(&mut wakers);
-        }
-        wakers.into_iter().for_each(Waker::wake);
+        self.conn.out().handle_timeout(now);
         self.excuse_peer(now);
         if self.odd.slow.as_ref().is_some_and(|slow| slow.since + config::WRITE <= now) {
             tracing::warn!("the peer does not read");
@@ -497,9 +477,9 @@ impl Driver {
             return;
         }
         if self.listens() {
-            match self.life.look(now) {
+            match self.life.look(now.into_std()) {
                 Sign::Nothing => {}
-                Sign::Ping => self.conn.out().ping(true),
+                Sign::Ping => self.conn.out().pings.ask(true),
                 Sign::Gone => {
                     tracing::warn!("the peer gives no sign of life");
                     self.conn.trace.met(Met::Heartbeat);
@@ -545,7 +525,7 @@ impl Driver {
         let Some(since) = self.odd.stopped else { return };
         let paused = now.saturating_duration_since(since);
         self.odd.stopped = Some(now);
-        self.life.pause(paused, now);
+        self.life.pause(paused, now.into_std());
         if let Some(begun) = &mut self.odd.begun {
             begun.since += paused;
         }

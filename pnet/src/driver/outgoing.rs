@@ -3,7 +3,7 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use tokio::{io::AsyncWrite, time::Instant};
@@ -44,7 +44,7 @@ impl Driver {
                     self.conn.counters.bytes_written.add(written as u64);
                     self.written += written;
                     if self.life.is_on() {
-                        self.life.speak(*self.now.get_or_insert_with(Instant::now));
+                        self.life.speak(self.now.get_or_insert_with(Instant::now).into_std());
                     }
                     self.note_progress();
                     progress = true;
@@ -62,10 +62,8 @@ impl Driver {
         if std::mem::replace(&mut self.blocked, true) {
             return;
         }
-        let mut wakers = Vec::new();
-        self.conn.out().block(&mut wakers);
         // Who has waited for this very write may park now.
-        wakers.into_iter().for_each(Waker::wake);
+        self.conn.out().block();
         let rest = self.batch.get(self.written..).unwrap_or_default();
         if self.batch.capacity() > rest.len() + SPARE {
             let rest = rest.to_vec();
@@ -100,9 +98,7 @@ impl Driver {
     /// What was parked meanwhile may go into the buffer.
     pub(super) fn unblock(&mut self) {
         if std::mem::take(&mut self.blocked) {
-            let mut wakers = Vec::new();
-            self.conn.out().unblock(&mut wakers);
-            wakers.into_iter().for_each(Waker::wake);
+            self.conn.out().unblock();
         }
     }
 
@@ -124,37 +120,32 @@ impl Driver {
             }
             return speaks.then_some(false);
         }
-        let mut wakers = Vec::new();
-        let taken = {
-            let mut out = self.conn.look();
-            if let Some(nonce) = self.pong.take()
-                && out.gone.is_none()
-            {
-                out.write_pong(nonce);
-            }
-            if out.is_ping_due() {
-                out.write_ping(*self.now.get_or_insert_with(Instant::now));
-            }
-            out.unpark(&mut wakers);
-            if self.now.is_none() {
-                // It is not long ago, and one look at the clock less.
-                self.now = out.batch_began();
-            }
-            let taken = if self.answers.take(&out, &mut self.batch) {
-                out.end_batch();
-                true
-            } else {
-                self.answers.settle_in(&mut out);
-                out.take_batch(&mut self.batch)
-            };
-            taken.then(|| {
-                // The buffer is empty again, so what was parked for want of room may follow.
-                out.unpark(&mut wakers);
-                out.buf.is_empty()
-            })
+        let mut out = self.conn.look();
+        if let Some(nonce) = self.pong.take()
+            && out.gone.is_none()
+        {
+            out.write_pong(nonce);
+        }
+        if out.is_ping_due() {
+            out.write_ping(*self.now.get_or_insert_with(Instant::now));
+        }
+        out.unpark();
+        if self.now.is_none() {
+            // It is not long ago, and one look at the clock less.
+            self.now = out.batch_began();
+        }
+        let taken = if self.answers.take(&out, &mut self.batch) {
+            out.end_batch();
+            true
+        } else {
+            self.answers.settle_in(&mut out);
+            out.take_batch(&mut self.batch)
         };
-        wakers.into_iter().for_each(Waker::wake);
-        taken
+        taken.then(|| {
+            // The buffer is empty again, so what was parked for want of room may follow.
+            out.unpark();
+            out.buf.is_empty()
+        })
     }
 
     /// Everything was handed over; some transports hold it back until told.

@@ -1,7 +1,7 @@
 //! What becomes of a job's end: the answer, the credit, and the account of the peer's mistakes.
 
 use pnet_protocol::{
-    connection::{Rate, ReplyTo, Violation},
+    connection::ReplyTo,
     failure::{Failure, code},
     reply::Verdict,
     wire::Reader,
@@ -87,7 +87,7 @@ impl Sink<'_> {
 
     fn note_failure(&mut self, action: &'static str, failure: &Failure) {
         if failure.is_malformed() {
-            self.odd.mistakes.count();
+            self.odd.mistakes.count(Instant::now().into_std());
             tracing::warn!(action, failure = %failure.log_text(), "malformed packet");
         } else if failure.code() == code::INTERNAL {
             tracing::error!(action, failure = %failure.log_text(), "a handler failed");
@@ -96,60 +96,6 @@ impl Sink<'_> {
         }
     }
 }
-
-/// Counts the peer's mistakes that do not end a connection by themselves.
-#[derive(Debug)]
-pub(super) struct Mistakes {
-    rate: fn() -> Rate,
-    /// There from the first one on: few peers make any.
-    made: Option<Box<Made>>,
-}
-
-#[derive(Debug)]
-struct Made {
-    rate: Rate,
-    start: Instant,
-    too_many: Option<Violation>,
-}
-
-impl Mistakes {
-    /// Packets that cannot be handled: too many in a minute are abuse.
-    pub(super) const fn in_packets() -> Self {
-        Self { rate: || Rate::new("mistakes", MISTAKES, 60_000), made: None }
-    }
-
-    /// Cancelled calls, each of which costs the peer less than this side: too many in a second are abuse.
-    pub(super) const fn in_cancelling() -> Self {
-        Self { rate: || Rate::new("cancellations", CANCELLATIONS, 1_000), made: None }
-    }
-
-    pub(super) fn count(&mut self) {
-        let first = || Box::new(Made { rate: (self.rate)(), start: Instant::now(), too_many: None });
-        let made = self.made.get_or_insert_with(first);
-        let now_ms = u64::try_from(made.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if let Err(violation) = made.rate.hit(now_ms) {
-            made.too_many = Some(violation);
-        }
-    }
-
-    pub(super) const fn were_made(&self) -> bool {
-        self.made.is_some()
-    }
-
-    #[inline]
-    pub(super) fn are_too_many(&self) -> bool {
-        self.made.as_ref().is_some_and(|made| made.too_many.is_some())
-    }
-
-    pub(super) fn take(&mut self) -> Option<Violation> {
-        self.made.as_mut()?.too_many.take()
-    }
-}
-
-/// Mistakes of a peer in a minute.
-pub(crate) const MISTAKES: u32 = 32;
-/// Calls that a peer cancels in a second.
-pub(crate) const CANCELLATIONS: u32 = 200;
 
 /// How a stream ended whose handler gave back what its sender had told it: that is nobody's fault.
 pub(crate) fn ended_early(failure: Failure) -> Failure {

@@ -128,7 +128,7 @@ impl Client {
     /// The last round trip that was measured; `None` before the first.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
-        self.conn.out().rtt()
+        self.conn.out().pings.rtt()
     }
 
     /// Sends a ping now and measures the time until its answer comes. A server that was not made with pnet is sent none, and the

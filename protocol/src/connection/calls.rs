@@ -102,6 +102,22 @@ impl<T> Calls<T> {
         }
     }
 
+    /// The value of an open call.
+    pub fn get(&self, id: u32) -> Option<&T> {
+        match self.slots.get(usize::from(index_of(id)?))? {
+            Slot { state: State::Open(value), generation } if *generation == id >> INDEX_BITS => Some(value),
+            _ => None,
+        }
+    }
+
+    /// All open calls.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| match &slot.state {
+            State::Open(value) => Some(value),
+            State::Empty { .. } => None,
+        })
+    }
+
     /// All open calls with their ids.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
         (0..).zip(&mut self.slots).filter_map(|(index, slot)| match &mut slot.state {

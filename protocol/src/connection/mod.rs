@@ -11,20 +11,35 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)
 )]
 
+mod answer_bytes;
+mod call_table;
 mod calls;
+mod cancels;
 mod credit;
 mod debug;
 mod inbound;
+mod life;
 mod outbound;
+mod pings;
+mod producers;
+mod queue;
 mod rate;
 mod reply_to;
+mod waiters;
 
+pub use self::answer_bytes::{AnswerBytes, Payload, SHORT_LEN, Short, Told};
+pub use self::call_table::{Answered, CallState, CallTable, Cancelled, Item, NewCall};
 pub use self::calls::{Calls, MAX_CALLS};
 pub use self::credit::{Credit, Window};
 pub use self::inbound::{Answer, Call, Event, InFlight, Inbound, Packet};
+pub use self::life::{Life, Sign};
 pub use self::outbound::{Outbound, SendRefused};
-pub use self::rate::Rate;
+pub use self::pings::Pings;
+pub use self::producers::{ItemRefused, Producers, StreamId, Wanted};
+pub use self::queue::{Ahead, HIGH_WATER, Parked, QUEUE_BYTES, QUEUE_PACKETS, Queue};
+pub use self::rate::{CANCELLATIONS, MISTAKES, Mistakes, Rate};
 pub use self::reply_to::ReplyTo;
+pub use self::waiters::Waiters;
 
 /// A rule of the open state that the peer broke; the connection has to end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -11,6 +11,7 @@ use std::{
 };
 
 use pnet_protocol::{
+    connection::StreamId,
     packet::{EncodeError, OwnedPacket},
     reply::{StreamOf, Streamable},
     unknown::Unknown,
@@ -18,7 +19,7 @@ use pnet_protocol::{
 
 use crate::{
     buffers,
-    connection::{Conn, SentItem, StreamId, Wanted, waiting, wake},
+    connection::{Conn, waiting},
     error::{JsonError, SendError, TrySendError, TrySendReason},
     service::{Service, context::Cx, extract::Extract, handler::SenderOf},
 };
@@ -88,12 +89,7 @@ impl<B> StreamSender<B> {
         let mut waiting = WaitingFor { place: self.place.clone(), ticket: None };
         poll_fn(|task| {
             let Some((conn, id)) = &self.place else { return Poll::Ready(SendError::Cancelled) };
-            match conn.out().is_wanted(*id, &mut waiting.ticket, task.waker()) {
-                Wanted::Yes => Poll::Pending,
-                Wanted::Ended => Poll::Ready(SendError::Cancelled),
-                Wanted::Draining => Poll::Ready(SendError::ShuttingDown),
-                Wanted::Gone(closed) => Poll::Ready(SendError::Disconnected(closed)),
-            }
+            conn.out().poll_unwanted(*id, &mut waiting.ticket, task.waker())
         })
         .await
     }
@@ -137,14 +133,9 @@ impl<B: OwnedPacket> StreamSender<B> {
         let sent = conn.out().item(*id, &payload, None);
         buffers::give(payload);
         match sent {
-            SentItem::Taken(waker) => {
-                wake(waker);
-                Ok(())
-            }
-            SentItem::Full => failed(item, TrySendReason::Full),
-            SentItem::TooLong { len, max } => failed(item, TrySendReason::Failed(SendError::TooLong { len, max })),
-            SentItem::Ended => failed(item, TrySendReason::Failed(SendError::Cancelled)),
-            SentItem::Gone(closed) => failed(item, TrySendReason::Failed(SendError::Disconnected(closed))),
+            Ok(()) => Ok(()),
+            Err(SendError::Full) => failed(item, TrySendReason::Full),
+            Err(error) => failed(item, TrySendReason::Failed(error)),
         }
     }
 }
@@ -185,20 +176,11 @@ impl Future for SendingItem {
         };
         let WaitingFor { place, ticket } = &mut this.waiting;
         let Some((conn, id)) = place else { return Poll::Ready(Err(SendError::Cancelled)) };
-        let sent = conn.out().item(*id, payload, Some((ticket, task.waker())));
-        let result = match sent {
-            SentItem::Taken(waker) => {
-                wake(waker);
-                Ok(())
-            }
-            SentItem::Full => {
-                waiting::note(conn);
-                return Poll::Pending;
-            }
-            SentItem::TooLong { len, max } => Err(SendError::TooLong { len, max }),
-            SentItem::Ended => Err(SendError::Cancelled),
-            SentItem::Gone(closed) => Err(SendError::Disconnected(closed)),
-        };
+        let result = conn.out().item(*id, payload, Some((ticket, task.waker())));
+        if let Err(SendError::Full) = result {
+            waiting::note(conn);
+            return Poll::Pending;
+        }
         buffers::give(std::mem::take(payload));
         this.payload = Err(None);
         Poll::Ready(result)

@@ -83,7 +83,7 @@ pub(super) async fn info(call: &Call<'_>) -> Result<Output, Fault> {
 pub(super) async fn ping(call: &Call<'_>) -> Result<Output, Fault> {
     let conn = call.conn(0)?;
     let id = call.short(&conn);
-    if !conn.lock().can_ping() {
+    if !conn.lock().writer.can_ping() {
         return Err(Fault::refused(format!("{id} is of a form that is sent no pings: it was not made with pnet")));
     }
     match call.inspector().ping(&conn, PING).await {

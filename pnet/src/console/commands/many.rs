@@ -26,7 +26,7 @@ pub(super) async fn pingall(call: &Call<'_>) -> Result<Output, Fault> {
     let len = ids::short_len(&conns);
     let mut results: Vec<Option<Result<Duration, ActError>>> = Vec::new();
     results.resize_with(conns.len(), || None);
-    let mut waiting = conns.iter().enumerate().filter(|(_, conn)| conn.lock().can_ping());
+    let mut waiting = conns.iter().enumerate().filter(|(_, conn)| conn.lock().writer.can_ping());
     // They end with this future.
     let mut pings = JoinSet::new();
     loop {

@@ -1,17 +1,23 @@
 //! Handlers that operators run, under the connection's lock: on their way to the driver, and what comes of them.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, task::Waker};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+    task::{Poll, Waker},
+};
 
-use pnet_protocol::{failure::Failure, reply::Verdict};
+use pnet_protocol::{
+    connection::{StreamId, Waiters},
+    failure::Failure,
+    reply::Verdict,
+};
 use tokio::sync::oneshot;
 
-use super::{
-    Out,
-    streams::{Sent, Wanted, remember},
-};
+use super::{Outbox, Wakers};
 use crate::{
-    connection::{Meta, StreamId},
-    error::Closed,
+    connection::Meta,
+    error::{Closed, SendError},
 };
 
 /// A packet that an operator has made, as if the peer had sent it.
@@ -59,7 +65,7 @@ pub(crate) struct Collected {
     bytes: usize,
     /// There was one that had no room: the stream is at its end.
     pub(crate) cut: bool,
-    wakers: Vec<(u64, Waker)>,
+    waiters: Waiters<Waker>,
 }
 
 /// Without the items.
@@ -79,15 +85,7 @@ pub(crate) enum NotInjected {
 #[derive(Debug)]
 pub(crate) struct Left {
     pub(crate) collected: Option<Collected>,
-    wakers: Vec<Waker>,
     _waiting: Option<oneshot::Sender<Outcome>>,
-}
-
-impl Left {
-    /// Wakes the driver, and who has waited for the end of the stream.
-    pub(crate) fn wake(&mut self) {
-        self.wakers.drain(..).for_each(Waker::wake);
-    }
 }
 
 impl Operators {
@@ -101,21 +99,25 @@ impl Operators {
         !self.have_asked() && self.waiting.is_empty() && self.streams.is_empty()
     }
 
+    /// Wakes those who wait for the end of a stream.
+    pub(super) fn wake(&mut self, wakers: &mut Wakers) {
+        self.streams.values_mut().for_each(|collected| collected.waiters.wake(wakers));
+    }
+
     pub(crate) fn take(&mut self) -> Asked {
         std::mem::take(&mut self.asked)
     }
 }
 
-impl Out {
-    /// Leaves a packet for the driver; who waits for what comes of it, and the driver's waker. The metadata is made for the
-    /// run's number.
+impl Outbox {
+    /// Leaves a packet for the driver; the run's number, and what waits for what comes of it.
     pub(crate) fn inject(
         &mut self,
         action: u16,
         payload: Vec<u8>,
         meta: Meta,
         stream: bool,
-    ) -> Result<(u32, oneshot::Receiver<Outcome>, Option<Waker>), NotInjected> {
+    ) -> Result<(u32, oneshot::Receiver<Outcome>), NotInjected> {
         if let Some(closed) = &self.gone {
             return Err(NotInjected::Gone(Arc::clone(closed)));
         }
@@ -130,19 +132,17 @@ impl Out {
         let mut meta = meta;
         if stream {
             operators.streams.insert(id, Collected::default());
-            meta.stream = Some(StreamId::of_operator(id));
+            meta.stream = Some(StreamId { call: id, serial: OPERATOR });
         }
         operators.asked.coming.push(Injected { id, action, meta, payload });
-        Ok((id, receiver, self.wake_anyway()))
+        self.wake_anyway();
+        Ok((id, receiver))
     }
 
     /// What operators have asked the driver for.
     pub(crate) fn take_injected(&mut self) -> Asked {
-        if self.rare.is_taken() {
-            self.rare.operators.as_mut().map(|it| it.take()).unwrap_or_default()
-        } else {
-            Asked::default()
-        }
+        let operators = self.rare.get_mut().and_then(|rare| rare.operators.as_mut());
+        operators.map(|operators| operators.take()).unwrap_or_default()
     }
 
     /// Who waits for the end of this run.
@@ -156,59 +156,56 @@ impl Out {
     pub(crate) fn leave_run(&mut self, id: u32) -> Left {
         let waiting = self.operator_of(id);
         let Some(operators) = &mut self.rare.operators else {
-            return Left { collected: None, wakers: Vec::new(), _waiting: waiting };
+            return Left { collected: None, _waiting: waiting };
         };
         let mut collected = operators.streams.remove(&id);
-        let mut wakers: Vec<Waker> =
-            collected.iter_mut().flat_map(|it| it.wakers.drain(..)).map(|(_, waker)| waker).collect();
+        if let Some(collected) = &mut collected {
+            collected.waiters.wake(&mut self.wakers);
+        }
         let coming = operators.asked.coming.len();
         operators.asked.coming.retain(|injected| injected.id != id);
         // One that has ended is not cancelled; one that was told of is on its way.
         if waiting.is_some() && operators.asked.coming.len() == coming && self.gone.is_none() {
             operators.asked.left.push(id);
-            wakers.extend(self.wake_anyway());
+            self.wake_anyway();
         }
-        Left { collected, wakers, _waiting: waiting }
+        Left { collected, _waiting: waiting }
     }
 
     /// Takes an item of an operator's stream. There is no waiting for room: what has none ends the stream.
-    pub(super) fn collect(&mut self, id: StreamId, payload: &[u8]) -> Sent {
-        let Some(collected) = self.collected(id) else { return Sent::Ended };
+    pub(super) fn collect(&mut self, id: StreamId, payload: &[u8]) -> Result<(), SendError> {
+        let collected = self.collected(id).ok_or(SendError::Cancelled)?;
         let bytes = collected.bytes + payload.len();
         if collected.cut || collected.items.len() >= MAX_ITEMS || bytes > MAX_BYTES {
             collected.cut = true;
-            return Sent::Ended;
+            return Err(SendError::Cancelled);
         }
         collected.bytes = bytes;
         collected.items.push(payload.to_vec());
-        Sent::Taken(None)
+        Ok(())
     }
 
-    /// Whether items are still wanted; if so, `waker` is told when that changes.
-    pub(super) fn is_collected(&mut self, id: StreamId, draining: bool, ticket: u64, waker: &Waker) -> Wanted {
+    /// As [`poll_unwanted`](Self::poll_unwanted).
+    pub(super) fn poll_uncollected(
+        &mut self,
+        id: StreamId,
+        ticket: &mut Option<u64>,
+        waker: &Waker,
+    ) -> Poll<SendError> {
+        let draining = self.rare.producers.is_draining();
         match self.collected(id) {
-            Some(_) if draining => Wanted::Draining,
+            Some(_) if draining => Poll::Ready(SendError::ShuttingDown),
             Some(collected) if !collected.cut => {
-                remember(&mut collected.wakers, ticket, waker);
-                Wanted::Yes
+                collected.waiters.wait(ticket, waker);
+                Poll::Pending
             }
-            _ => Wanted::Ended,
+            _ => Poll::Ready(SendError::Cancelled),
         }
     }
 
     pub(super) fn leave_collected(&mut self, id: StreamId, ticket: u64) {
         if let Some(collected) = self.collected(id) {
-            collected.wakers.retain(|(known, _)| *known != ticket);
-        }
-    }
-
-    pub(super) fn wake_collected(&mut self, wakers: &mut Vec<Waker>) {
-        if self.rare.is_taken()
-            && let Some(operators) = &mut self.rare.operators
-        {
-            for collected in operators.streams.values_mut() {
-                wakers.extend(collected.wakers.drain(..).map(|(_, waker)| waker));
-            }
+            collected.waiters.leave(ticket);
         }
     }
 
@@ -217,6 +214,13 @@ impl Out {
     }
 }
 
+/// Whether an operator has opened the stream.
+pub(super) fn is_operators(id: StreamId) -> bool {
+    id.serial == OPERATOR
+}
+
+/// No peer opens so many streams.
+const OPERATOR: u64 = u64::MAX;
 /// Runs of operators on one connection, so that they cannot fill what waits for its turn.
 pub(crate) const MAX_RUNS: usize = 64;
 /// Items of a stream that an operator is shown, and the bytes of their payloads.

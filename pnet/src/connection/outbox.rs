@@ -1,9 +1,10 @@
-//! What stands under a connection's one lock: the frames to be written, what waits for credit, the open calls.
+//! What waits to be written, and all else that stands under a connection's one lock: the open calls, what waits for credit.
+//! What is decided is decided by the machines of [`pnet_protocol::connection`]; here are the wakers, the server's account, the
+//! counts and the buffers.
 
 mod calls;
 #[cfg(feature = "console")]
 mod operators;
-mod pings;
 mod queue;
 mod rare;
 #[cfg(feature = "inspect")]
@@ -12,10 +13,7 @@ mod streams;
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     task::Waker,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -23,35 +21,28 @@ use std::{
 use bytes::Bytes;
 use pnet_protocol::{
     close::Close,
-    connection::{Answer, ReplyTo, SendRefused, Violation},
+    connection::{Ahead, Answer, Parked, Pings, Queue, ReplyTo, SendRefused, Violation},
     failure::{Failure, code},
     json::{Form, JsonWelcome, Replies},
     limits::Limits,
     reply::Verdict,
     secret::Hidden,
-    wire::{Reader, Writer},
+    wire::Writer,
 };
 use tokio::time::Instant;
 
+use self::calls::Pending;
 #[cfg(feature = "console")]
 pub(crate) use self::operators::{Asked as OperatorsAsked, Collected, Injected, MAX_RUNS, NotInjected, Outcome};
-#[cfg(feature = "inspect")]
-pub(crate) use self::queue::{QUEUE_BYTES, QUEUE_PACKETS};
-use self::{
-    calls::Asked,
-    pings::Pings,
-    queue::{Parked, Queue},
-};
 pub(crate) use self::{
-    calls::{AnswerBytes, CallState, Payload, SHORT_LEN, Short, Told, Until},
+    calls::{Asked, Until},
     rare::Rare,
-    streams::{Sent as SentItem, Wanted},
 };
-use super::{budget::Account, counters::Sent};
+use super::{budget::Account, counters::Sent, wakers::Wakers};
 use crate::{
     buffers, config,
     counts::{Met, Sends, Which},
-    error::Closed,
+    error::{Closed, SendError},
     seldom::Seldom,
 };
 
@@ -65,13 +56,13 @@ pub(crate) enum Done {
 }
 
 /// The sending half of a connection.
-pub(crate) struct Out {
+pub(crate) struct Outbox {
     /// Frames that go with the next write.
     pub(crate) buf: Vec<u8>,
     /// How much of it the driver has seen.
     seen: usize,
     /// The calls this side has open.
-    asked: Seldom<Asked>,
+    calls: Seldom<Pending>,
     /// What few connections have.
     pub(crate) rare: Seldom<Rare>,
     /// Why the connection is gone; nothing is accepted any more.
@@ -90,11 +81,9 @@ pub(crate) struct Out {
     driver: Option<Waker>,
     busy: bool,
     /// What the peer still takes, and how it is written.
-    writer: Writer,
+    pub(crate) writer: Writer,
     /// What cannot go into `buf` yet.
-    queue: Seldom<Queue>,
-    /// The last ticket of a sender that waits.
-    tickets: u64,
+    pub(crate) queue: Seldom<Queue<Bytes, Waker>>,
     /// The transport refuses the batch that is being written: what comes now is parked.
     blocked: bool,
     /// The driver does not read for now, as too much is held.
@@ -102,19 +91,19 @@ pub(crate) struct Out {
     account: Account,
     /// What the driver holds: the batch, the beginning of a frame, what its handlers have not finished.
     driver_holds: usize,
-    /// Items of streams that nobody has taken.
-    unread: Option<Arc<AtomicUsize>>,
+    /// Who is woken when the lock is released.
+    pub(super) wakers: Wakers,
     /// Whether this batch has its TIME frame: it holds a packet or a call.
     timed: bool,
     /// What this side told the peer that it takes.
     local: Limits,
-    pings: Pings,
+    pub(crate) pings: Pings,
 }
 
 /// Without what is sent.
-impl fmt::Debug for Out {
+impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Out")
+        f.debug_struct("Outbox")
             .field("buf", &Hidden::of(&self.buf))
             .field("gone", &self.gone)
             .field("suspended", &self.suspended)
@@ -126,9 +115,9 @@ impl fmt::Debug for Out {
 
 /// A frame for many connections. One of them has to keep it before it is made to be shared.
 pub(crate) struct SharedFrame {
-    which: Which,
-    frame: Vec<u8>,
-    kept: Option<Bytes>,
+    pub(crate) action: u16,
+    pub(crate) frame: Vec<u8>,
+    pub(crate) kept: Option<Bytes>,
 }
 
 /// Without the frame.
@@ -138,67 +127,13 @@ impl fmt::Debug for SharedFrame {
     }
 }
 
-/// What became of a packet.
-#[derive(Debug)]
-pub(crate) enum Enqueued {
-    /// It will be written; wake the driver with this.
-    Taken(Option<Waker>),
-    /// No room; ask again when woken.
-    Full,
-    /// Never: longer than the peer takes.
-    TooLong { len: u64, max: u64 },
-    /// Never: a peer of the old form takes nothing of that kind.
-    Unsupported,
-    /// Not while the connection is suspended.
-    Suspended,
-}
-
-/// Why a call was not taken.
-#[derive(Debug)]
-pub(crate) enum CallRefused {
-    /// No room; ask again when woken.
-    Full,
-    /// Longer than the peer takes.
-    TooLong { len: u64, max: u64 },
-    /// A peer of the old form cannot answer it.
-    Unsupported,
-    /// Not while the connection is suspended.
-    Suspended,
-    /// As many streams are open as the peer takes.
-    Busy,
-}
-
-impl From<SendRefused> for CallRefused {
-    fn from(refused: SendRefused) -> Self {
-        match refused {
-            SendRefused::TooLong { len, max } => Self::TooLong { len: len as u64, max: u64::from(max) },
-            _ => Self::Full,
-        }
-    }
-}
-
-impl From<SendRefused> for Enqueued {
-    fn from(refused: SendRefused) -> Self {
-        match refused {
-            SendRefused::TooLong { len, max } => Self::TooLong { len: len as u64, max: u64::from(max) },
-            _ => Self::Full,
-        }
-    }
-}
-
-impl SharedFrame {
-    pub(crate) const fn new(which: Which, frame: Vec<u8>) -> Self {
-        Self { which, frame, kept: None }
-    }
-}
-
 impl Drop for SharedFrame {
     fn drop(&mut self) {
         buffers::give(std::mem::take(&mut self.frame));
     }
 }
 
-impl Out {
+impl Outbox {
     pub(crate) fn new(writer: Writer, local: &Limits, account: Account, sends: Sends) -> Self {
         let mut rare = Seldom::<Rare>::new();
         if writer.awaits_reading() {
@@ -207,7 +142,7 @@ impl Out {
         Self {
             buf: Vec::new(),
             seen: 0,
-            asked: Seldom::new(),
+            calls: Seldom::new(),
             rare,
             gone: None,
             suspended: false,
@@ -219,80 +154,85 @@ impl Out {
             busy: false,
             writer,
             queue: Seldom::new(),
-            tickets: 0,
             blocked: false,
             stopped: false,
             account,
             driver_holds: 0,
-            unread: None,
+            wakers: Wakers::new(),
             timed: false,
             pings: Pings::default(),
             local: *local,
         }
     }
 
-    /// Takes a one-way packet, given as its whole frame.
-    pub(crate) fn packet(&mut self, which: Which, frame: &[u8]) -> Enqueued {
-        self.packet_or_park(which, frame, None)
-    }
-
-    /// Takes a one-way packet if nothing is in its way, as most often: the driver's waker, if it has to be woken. `None`: nothing
-    /// was done, and [`packet`](Self::packet) tells what is to be.
+    /// Sends a one-way packet, given as its whole frame. If it has to wait, `kept` is the copy that many connections share.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] if there is no room, whatever the packet's rule is then; else why it can never be sent.
     #[inline]
-    pub(crate) fn packet_now(&mut self, which: Which, frame: &[u8]) -> Option<Option<Waker>> {
+    pub(crate) fn send(
+        &mut self,
+        action: u16,
+        frame: &[u8],
+        kept: Option<&mut Option<Bytes>>,
+    ) -> Result<(), SendError> {
+        // How most packets go.
         let open = self.gone.is_none() && !self.suspended && self.is_direct();
         if !open || self.account.is_full() || !self.writer.packet_now(frame, self.timed, &mut self.buf) {
-            return None;
+            return self.send_or_park(action, frame, kept);
         }
         self.sent.packets += 1;
-        self.sends.packet(which);
+        self.sends.packet(Which::new(action));
         self.settle();
-        Some(self.wake_driver())
+        self.wake_driver();
+        Ok(())
+    }
+
+    fn send_or_park(&mut self, action: u16, frame: &[u8], kept: Option<&mut Option<Bytes>>) -> Result<(), SendError> {
+        if let Some(closed) = &self.gone {
+            return Err(SendError::Disconnected(Arc::clone(closed)));
+        }
+        if self.suspended {
+            return Err(SendError::Suspended);
+        }
+        if !self.writer.can_push() {
+            return Err(SendError::Unsupported);
+        }
+        self.writer.check_packet(frame).map_err(refused)?;
+        if self.account.is_full() {
+            self.sends.met(Met::MaxMemory);
+            return Err(SendError::Full);
+        }
+        if self.is_direct() && self.writer.can_send_packet() {
+            self.write_packet(action, frame);
+            self.settle();
+            self.wake_driver();
+            return Ok(());
+        }
+        if !self.has_room(frame.len()) {
+            self.note_full();
+            return Err(SendError::Full);
+        }
+        let (frame, shared) = match kept {
+            Some(kept) => (kept.get_or_insert_with(|| self.account.share(frame)).clone(), true),
+            None => (Bytes::copy_from_slice(frame), false),
+        };
+        self.park(Parked { frame, shared, action, call: None });
+        self.wake_stopped();
+        Ok(())
     }
 
     /// Whether a sender who may wait had better do so: the next write makes room, and nothing has to be copied meanwhile.
     pub(crate) fn makes_room_soon(&self) -> bool {
-        self.is_soon_direct() && self.busy && !self.suspended && self.writer.can_send_packet()
+        self.is_next() && self.busy && !self.suspended && self.writer.can_send_packet()
     }
 
-    /// The same for a frame shared by many connections.
-    pub(crate) fn shared_packet(&mut self, shared: &mut SharedFrame) -> Enqueued {
-        self.packet_or_park(shared.which, &shared.frame, Some(&mut shared.kept))
-    }
-
-    fn packet_or_park(&mut self, which: Which, frame: &[u8], shared: Option<&mut Option<Bytes>>) -> Enqueued {
-        if self.suspended {
-            return Enqueued::Suspended;
-        }
-        if !self.writer.can_push() {
-            return Enqueued::Unsupported;
-        }
-        if let Err(refused) = self.writer.check_packet(frame) {
-            return refused.into();
-        }
-        if self.account.is_full() {
-            self.sends.met(Met::MaxMemory);
-            return Enqueued::Full;
-        }
-        if self.is_direct() && self.writer.can_send_packet() {
-            self.write_packet(which, frame);
-            self.settle();
-            return Enqueued::Taken(self.wake_driver());
-        }
-        if !self.has_room(frame.len()) {
-            self.note_full();
-            return Enqueued::Full;
-        }
-        let (frame, shared) = match shared {
-            Some(kept) => (kept.get_or_insert_with(|| self.account.share(frame)).clone(), true),
-            None => (Bytes::copy_from_slice(frame), false),
-        };
-        self.park(Parked { frame, shared, which, call: None });
-        Enqueued::Taken(self.wake_stopped())
-    }
-
+    /// The peer gives credit for one-way packets.
     pub(crate) fn credit(&mut self, packets: u32, bytes: u32) -> Result<(), Violation> {
-        self.writer.handle_credit(packets, bytes)
+        self.writer.handle_credit(packets, bytes)?;
+        self.unpark();
+        Ok(())
     }
 
     /// The other side of a JSON connection has shown what it is.
@@ -303,8 +243,8 @@ impl Out {
 
     /// Calls are written in another way from now on.
     fn forget_text(&mut self) {
-        if self.asked.is_taken() {
-            self.asked.text.forget();
+        if let Some(calls) = self.calls.get_mut() {
+            calls.text.forget();
         }
     }
 
@@ -314,40 +254,49 @@ impl Out {
         self.forget_text();
         // Streams that are open already get their credit from now on, if the server goes by it.
         let (items, bytes) = self.writer.stream_window(&self.local).size();
-        self.each_call(|slot| {
-            if let Some(consumer) = slot.consumer() {
-                consumer.narrow(items, bytes);
-            }
-        });
+        if let Some(calls) = self.calls.get_mut() {
+            calls.table.narrow_streams(items, bytes);
+        }
         // It may turn out to take one packet at a time only now, after it was sent some and has answered none.
         if self.writer.awaits_reading() {
             self.rare.reads_until = Some(Instant::now() + READING);
         }
-        let mut given_up = false;
-        self.each_call(|slot| {
-            given_up |= matches!(slot.state, CallState::TimedOut { answer_due: true } | CallState::Abandoned);
-        });
-        if self.writer.is_one_by_one() && given_up {
+        if self.writer.is_one_by_one() && self.calls.table.has_given_up() {
             self.rare.answers_until.get_or_insert_with(|| Instant::now() + config::CALL);
         }
     }
 
-    /// A JSON client has said what it takes.
-    pub(crate) const fn set_limits(&mut self, peer: &Limits) {
-        self.writer.set_limits(peer);
-    }
-
-    /// A JSON client asks for its handshake.
-    pub(crate) fn greet(&mut self, reader: &mut Reader) {
-        reader.greet(micros_now(), &mut self.buf);
-    }
-
-    /// A peer that takes one packet at a time has had time to read the last one.
-    pub(crate) fn read_by(&mut self, now: Instant) {
+    /// Does what the time has come for.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.expire_calls(now);
+        // A peer that takes one packet at a time has had time to read the last one.
         if self.rare.reads_until.is_some_and(|until| until <= now) {
             self.rare.reads_until = None;
             self.writer.was_read();
         }
+        self.cancel_late(now);
+        self.give_up_by(now);
+        self.unpark();
+    }
+
+    /// Whether a ping is to be written.
+    pub(crate) const fn is_ping_due(&self) -> bool {
+        self.pings.are_due() && self.gone.is_none() && self.writer.can_ping()
+    }
+
+    /// Writes the ping that is due.
+    pub(crate) fn write_ping(&mut self, now: Instant) {
+        self.date();
+        self.writer.ping(self.pings.begin(now.into_std()), &mut self.buf);
+    }
+
+    /// A pong has come. `false`: not for the last ping.
+    pub(crate) fn ponged(&mut self, nonce: u64, now: Instant) -> bool {
+        let ponged = self.pings.ponged(nonce, now.into_std());
+        if ponged && self.pings.are_wanted() {
+            self.wake_driver();
+        }
+        ponged
     }
 
     /// Writes the sign of life that was asked for.
@@ -382,11 +331,6 @@ impl Out {
     /// The driver looks: what comes from now on stands behind the answers that it has given.
     pub(crate) const fn see(&mut self) {
         self.seen = self.buf.len();
-    }
-
-    /// The longest frame that may answer a call; `None` where answers are no frames.
-    pub(crate) const fn max_answer_len(&self) -> Option<u32> {
-        self.writer.max_answer_len()
     }
 
     /// Writes the answer to an incoming call. An answer longer than the peer takes becomes a failure.
@@ -431,8 +375,7 @@ impl Out {
 
     /// What the connection holds, the frames that it shares with others included; `None` if it is gone.
     pub(crate) fn holds(&self) -> Option<usize> {
-        let (bytes, own) = self.queued();
-        self.gone.is_none().then(|| self.own() + bytes - own)
+        self.gone.is_none().then(|| self.own() + self.queue.bytes() - self.queue.own())
     }
 
     /// The driver is about to sleep, and holds so much.
@@ -453,50 +396,45 @@ impl Out {
 
     /// What is held for this connection alone.
     fn own(&self) -> usize {
-        weight(&self.buf)
-            + self.queued().1
-            + self.driver_holds
-            + self.unread.as_ref().map_or(0, |unread| unread.load(Ordering::Relaxed))
+        weight(&self.buf) + self.queue.own() + self.driver_holds + self.calls.table.unread()
     }
 
     /// So much is held that nothing should be read. `true` if that is so, and then `driver` is told when it is over. What the
     /// peer has to say is read all the same if this side waits for it: it may be what sets memory free.
     pub(crate) fn stop_reading(&mut self, driver: &Waker) -> bool {
-        let expects = !self.queue.parked.is_empty() && !self.blocked || self.awaits_answers();
+        let expects = !self.queue.is_empty() && !self.blocked || self.awaits_answers();
         self.stopped = !expects && self.account.wait_to_read(driver);
         self.stopped
     }
 
     /// Something is waited for that only the peer can bring: the driver has to read, whatever is held.
-    fn wake_stopped(&mut self) -> Option<Waker> {
-        if std::mem::take(&mut self.stopped) { self.wake_anyway() } else { None }
+    fn wake_stopped(&mut self) {
+        if std::mem::take(&mut self.stopped) {
+            self.wake_anyway();
+        }
     }
 
     /// The transport takes no more of the batch. Until it does, packets stay what they are, shared with other connections
     /// as often as not, and no buffer grows.
-    pub(crate) fn block(&mut self, wakers: &mut Vec<Waker>) {
+    pub(crate) fn block(&mut self) {
         self.blocked = true;
-        self.wake_room(wakers);
+        self.wake_room();
         if self.buf.is_empty() {
             buffers::give(std::mem::take(&mut self.buf));
         }
     }
 
     /// The transport has taken the whole batch.
-    pub(crate) fn unblock(&mut self, wakers: &mut Vec<Waker>) {
+    pub(crate) fn unblock(&mut self) {
         self.blocked = false;
-        self.unpark(wakers);
+        self.unpark();
     }
 
     /// When the driver has to look again, if nothing happens before.
     pub(crate) fn due(&self) -> Option<Instant> {
-        let mut due = self.asked.earliest;
-        if self.rare.is_taken() {
-            due =
-                [due, self.rare.answers_until, self.rare.reads_until, self.rare.cancels.at].into_iter().flatten().min();
-        }
-        let refused = self.queue.refused_since.map(|since| since + config::WRITE);
-        [due, refused].into_iter().flatten().min()
+        let calls = self.calls.table.due().map(Instant::from_std);
+        let refused = self.refused_since().map(|since| since + config::WRITE);
+        [calls, refused, self.rare.answers_until, self.rare.reads_until].into_iter().flatten().min()
     }
 
     /// Takes the frames to be written, leaving the empty `batch` in their place. `false`: there are none, and nobody will
@@ -530,12 +468,8 @@ impl Out {
         self.seen = 0;
         self.timed = false;
         self.writer.end_batch();
-        if self.asked.is_taken() {
-            self.asked.batch_time = None;
-            self.asked.text.forget();
-        }
-        if self.rare.is_taken() {
-            self.rare.cancels.in_batch = 0;
+        if let Some(calls) = self.calls.get_mut() {
+            calls.end_batch();
         }
     }
 
@@ -549,11 +483,11 @@ impl Out {
         same
     }
 
-    /// The driver's waker, whatever it does now: for what does not concern the buffer. A turn that has begun may not see
+    /// Wakes the driver, whatever it does now: for what does not concern the buffer. A turn that has begun may not see
     /// it any more, and a write that is refused may last.
-    pub(crate) fn wake_anyway(&mut self) -> Option<Waker> {
+    pub(crate) fn wake_anyway(&mut self) {
         self.busy = true;
-        self.driver.clone()
+        self.wakers.extend(self.driver.clone());
     }
 
     /// Whether something was left for the driver since it looked last.
@@ -561,10 +495,12 @@ impl Out {
         !self.finished.is_empty() || self.rare.has_requests()
     }
 
-    /// The driver's waker, unless somebody is going to flush anyway.
+    /// Wakes the driver, unless somebody is going to flush anyway.
     #[inline]
-    pub(crate) fn wake_driver(&mut self) -> Option<Waker> {
-        if std::mem::replace(&mut self.busy, true) { None } else { self.driver.clone() }
+    pub(crate) fn wake_driver(&mut self) {
+        if !self.busy {
+            self.wake_anyway();
+        }
     }
 
     /// The driver is about to sleep without taking the buffer: from now on it wants to be woken. `true`: there is
@@ -575,8 +511,8 @@ impl Out {
     }
 
     /// Whether everything accepted has been handed to the driver, and no caller waits.
-    pub(crate) fn is_drained(&mut self) -> bool {
-        self.buf.is_empty() && self.queue.parked.is_empty() && !self.awaits_answers()
+    pub(crate) fn is_drained(&self) -> bool {
+        self.buf.is_empty() && self.queue.is_empty() && !self.awaits_answers()
     }
 
     /// Why no call can be answered, if that is so.
@@ -591,11 +527,13 @@ impl Out {
     }
 
     /// The peer will not answer any more: fails the open calls.
-    pub(crate) fn deafen(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
+    pub(crate) fn deafen(&mut self, closed: &Arc<Closed>) {
         self.deaf = Some(Arc::clone(closed));
-        self.drop_parked_calls();
-        self.wake_senders(wakers);
-        self.lose_calls(wakers);
+        if let Some(queue) = self.queue.get_mut() {
+            queue.drop_calls();
+        }
+        self.wake_senders();
+        self.lose_calls();
     }
 
     /// Whether so much waits to be written that no new work should be started.
@@ -603,32 +541,33 @@ impl Out {
         self.buf.len() >= HOLD_ABOVE
     }
 
-    pub(crate) fn set_gone(&mut self, closed: &Arc<Closed>, wakers: &mut Vec<Waker>) {
+    pub(crate) fn set_gone(&mut self, closed: &Arc<Closed>) {
         self.gone = Some(Arc::clone(closed));
         self.sends.flush();
+        self.wake_senders();
+        self.queue = Seldom::new();
+        self.wake_producers();
+        self.lose_calls();
         // Nothing follows a close frame.
-        if self.rare.is_taken() {
-            self.rare.cancels.at = None;
+        if let Some(calls) = self.calls.get_mut() {
+            calls.table.stop_cancelling();
         }
-        self.drop_queue(wakers);
-        self.wake_producers(wakers);
-        self.lose_calls(wakers);
         self.settle();
     }
 
     /// From now on, packets and calls are refused, or are taken again. Those that were taken before go their way.
-    pub(crate) fn set_suspended(&mut self, suspended: bool, wakers: &mut Vec<Waker>) {
+    pub(crate) fn set_suspended(&mut self, suspended: bool) {
         self.suspended = suspended;
         if suspended {
-            self.wake_senders(wakers);
+            self.wake_senders();
         }
     }
 
     /// Accepts a packet into the buffer. The caller has checked credit and length.
-    fn write_packet(&mut self, which: Which, frame: &[u8]) {
+    fn write_packet(&mut self, action: u16, frame: &[u8]) {
         self.begin_batch();
         self.sent.packets += 1;
-        self.sends.packet(which);
+        self.sends.packet(Which::new(action));
         let written = self.writer.packet(frame, &mut self.buf);
         debug_assert!(written.is_ok(), "credit and length were checked: {written:?}");
         if self.writer.awaits_reading() {
@@ -645,22 +584,10 @@ impl Out {
         }
     }
 
-    /// The time at which a call is queued. Those that go with the same batch share one.
-    fn batch_time(&mut self, direct: bool) -> Instant {
-        if direct { *self.asked.batch_time.get_or_insert_with(Instant::now) } else { Instant::now() }
-    }
-
-    /// The time of the batch that gathers now, if anybody has asked for it.
-    pub(crate) fn batch_began(&self) -> Option<Instant> {
-        self.asked.batch_time
-    }
-
     /// Something is about to be written. A buffer that was used before need not grow again.
     #[inline]
-    pub(super) fn open_buf(&mut self) {
-        if self.buf.capacity() == 0 {
-            self.buf = buffers::take_large();
-        }
+    fn open_buf(&mut self) {
+        open(&mut self.buf);
     }
 
     /// Anything else may need the time, too.
@@ -672,20 +599,36 @@ impl Out {
     }
 
     /// Whether what comes now may go into the buffer, as far as its order and the buffer's length are concerned.
+    #[inline]
     fn is_direct(&self) -> bool {
-        !self.blocked && self.queue.parked.is_empty() && self.buf.len() < HIGH_WATER
+        self.queue.is_empty() && self.ahead().has_room()
     }
 
     /// Whether nothing but the next write is missing for what comes now to go into the buffer.
-    fn is_soon_direct(&self) -> bool {
-        self.buf.len() >= HIGH_WATER && !self.blocked && self.queue.parked.is_empty() && self.gone.is_none()
+    fn is_next(&self) -> bool {
+        self.gone.is_none() && self.queue.is_next(self.ahead())
+    }
+
+    #[inline]
+    const fn ahead(&self) -> Ahead {
+        Ahead { bytes: self.buf.len(), blocked: self.blocked }
     }
 }
 
-/// The next ticket.
-fn next(tickets: &mut u64) -> u64 {
-    *tickets += 1;
-    *tickets
+/// Something is about to be written.
+#[inline]
+fn open(buf: &mut Vec<u8>) {
+    if buf.capacity() == 0 {
+        *buf = buffers::take_large();
+    }
+}
+
+/// What the peer does not take.
+fn refused(refused: SendRefused) -> SendError {
+    match refused {
+        SendRefused::TooLong { len, max } => SendError::TooLong { len: len as u64, max: max.into() },
+        _ => SendError::Full,
+    }
 }
 
 /// What a buffer occupies. Of a short one its contents, so that recycled buffers do not seem to be full ones.
@@ -706,8 +649,6 @@ fn micros_since_1970(time: SystemTime) -> i64 {
     }
 }
 
-/// The out-buffer is not filled beyond this; what comes later is parked.
-pub(crate) const HIGH_WATER: usize = 64 * 1024;
 /// New work is not started while this much waits to be written.
 const HOLD_ABOVE: usize = 1024 * 1024;
 /// Bytes of an empty out-buffer that stay with the connection: room for what is sent to many at once, when there are not

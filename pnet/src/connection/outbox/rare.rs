@@ -1,8 +1,10 @@
 //! What few connections have: wishes of handles that end them, peers that are waited for, streams that this side produces.
 
+use std::task::Waker;
+
+use pnet_protocol::connection::Producers;
 use tokio::time::Instant;
 
-use super::{calls::Cancels, streams::Producers};
 use crate::{error::Closed, seldom::Empty};
 
 /// See the module.
@@ -20,9 +22,7 @@ pub(crate) struct Rare {
     pub(crate) reads_until: Option<Instant>,
     /// Such a peer has not answered by then a call that its caller has given up.
     pub(crate) answers_until: Option<Instant>,
-    /// The peer closes connections that cancel too often, so this side does not.
-    pub(super) cancels: Cancels,
-    pub(super) producers: Producers,
+    pub(super) producers: Producers<Waker>,
     /// Handlers that operators run.
     #[cfg(feature = "console")]
     pub(crate) operators: Option<Box<super::operators::Operators>>,
@@ -49,8 +49,7 @@ impl Empty for Rare {
         cut_off: false,
         reads_until: None,
         answers_until: None,
-        cancels: Cancels::NONE,
-        producers: Producers::NONE,
+        producers: Producers::new(),
         #[cfg(feature = "console")]
         operators: None,
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pnet_protocol::json::Form;
 
-use super::{CallState, Out, Sent};
+use super::{Outbox, Sent};
 use crate::counts::Load;
 
 /// The sending half of a connection at one moment.
@@ -24,18 +24,16 @@ pub(crate) struct Seen {
     pub(crate) form: Option<Form>,
 }
 
-impl Out {
+impl Outbox {
     pub(crate) fn seen(&mut self) -> Seen {
-        let mut awaited = 0;
-        self.each_call(|slot| awaited += usize::from(matches!(slot.state, CallState::Parked | CallState::Sent)));
         Seen {
             suspended: self.suspended,
             sent: self.told(),
-            rtt: self.rtt(),
+            rtt: self.pings.rtt(),
             load: self.sends.load(),
-            packets: self.queue.parked.len(),
-            bytes: self.buf.len() + self.queued().0 + self.sends.load().unwritten,
-            awaited,
+            packets: self.queue.len(),
+            bytes: self.buf.len() + self.queue.bytes() + self.sends.load().unwritten,
+            awaited: self.calls.table.awaited(),
             form: self.writer.form(),
         }
     }
