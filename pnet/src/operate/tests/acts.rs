@@ -11,8 +11,8 @@ use crate::{
     calls::json::Json,
     client::connect,
     error::{CallError, JsonError, SendError},
-    inspect::Inspect,
-    operate::{ActError, Drained},
+    inspect::{Inspect, operated::Drained},
+    operate::ActError,
     transport::{Connect, memory},
 };
 

@@ -16,7 +16,8 @@ use super::town::{DEADLINE, Served, answer, serve, until};
 use crate::{
     calls::json::Json,
     connection::Conn,
-    operate::{Drained, TriggerError, Triggered},
+    inspect::operated::Drained,
+    operate::{TriggerError, Triggered},
 };
 
 type Run = JoinHandle<Result<Triggered, TriggerError>>;
