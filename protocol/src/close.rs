@@ -1,5 +1,5 @@
-//! Why a connection ends: the codes and the reason that the CLOSE frame carries, and the one mapping from errors to
-//! them.
+//! Why a connection ends: the codes and the reason that the CLOSE frame carries, and what errors say of them
+//! ([`CloseReason`]).
 //!
 //! The codes, when each is sent and whether a retry makes sense: `docs/wire.md` §9.
 
@@ -10,13 +10,7 @@
 
 use std::fmt;
 
-use crate::connection::Violation;
-use crate::frame::FrameError;
-use crate::handshake::HandshakeError;
-use crate::json::JsonFault;
-use crate::limits::TEXT_LEN;
-use crate::text::cut;
-use crate::wire::ReadError;
+use crate::{limits::TEXT_LEN, text::cut};
 
 /// Why a connection ends, as a number on the wire and a word in logs.
 ///
@@ -218,93 +212,22 @@ impl<'a> Close<'a> {
     }
 }
 
-/// An error that ends a connection, borrowed for [`close_for`].
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum WireError<'a> {
-    /// The bytes were no frame.
-    Frame(&'a FrameError),
-    /// The frame was out of place.
-    Violation(&'a Violation),
-    /// The bytes were no object.
-    Json(&'a JsonFault),
-    /// The handshake failed.
-    Handshake(&'a HandshakeError),
-}
+/// An error that ends a connection, and what the peer is told about it. Each error's own module says so.
+pub trait CloseReason: fmt::Display {
+    /// The code that stands for it.
+    fn close_code(&self) -> CloseCode;
 
-impl<'a> From<&'a ReadError> for WireError<'a> {
-    fn from(error: &'a ReadError) -> Self {
-        match error {
-            ReadError::Frame(error) => Self::Frame(error),
-            ReadError::Json(fault) => Self::Json(fault),
-            ReadError::Violation(violation) => Self::Violation(violation),
-        }
+    /// The reason in words: short, and with nothing of this side's schema, whatever the error knows.
+    fn close_reason(&self) -> String {
+        self.to_string()
     }
 }
 
-impl<'a> From<&'a FrameError> for WireError<'a> {
-    fn from(error: &'a FrameError) -> Self {
-        Self::Frame(error)
-    }
-}
-
-impl<'a> From<&'a Violation> for WireError<'a> {
-    fn from(error: &'a Violation) -> Self {
-        Self::Violation(error)
-    }
-}
-
-impl<'a> From<&'a HandshakeError> for WireError<'a> {
-    fn from(error: &'a HandshakeError) -> Self {
-        Self::Handshake(error)
-    }
-}
-
-/// The code and the reason that tell the peer about `error`: the only place where errors become codes.
-///
-/// The reason is short and holds nothing of this side's schema, whatever the error knows.
-pub fn close_for<'a>(error: impl Into<WireError<'a>>) -> (CloseCode, String) {
-    let (code, mut reason) = match error.into() {
-        WireError::Frame(error) => (frame_code(error), error.to_string()),
-        WireError::Violation(error) => {
-            let code = match error {
-                Violation::Abuse { .. } => CloseCode::Abuse,
-                Violation::WrongToken => CloseCode::Unauthorized,
-                Violation::OtherProtocol => CloseCode::ProtocolMismatch,
-                Violation::Overload { .. } => CloseCode::Overloaded,
-                _ => CloseCode::ProtocolError,
-            };
-            (code, error.to_string())
-        }
-        WireError::Json(fault) => (json_code(fault), fault.to_string()),
-        WireError::Handshake(error) => match error {
-            HandshakeError::Frame(source) => (frame_code(source), source.to_string()),
-            HandshakeError::Json(source) => (json_code(source), source.to_string()),
-            HandshakeError::Version { .. } => (CloseCode::VersionUnsupported, error.to_string()),
-            HandshakeError::ProtocolName { .. } => (CloseCode::ProtocolMismatch, error.to_string()),
-            HandshakeError::Mismatch(report) => (CloseCode::ProtocolMismatch, report.summary()),
-            HandshakeError::Closed { code, reason, .. } => (*code, reason.clone()),
-            HandshakeError::WrongToken => (CloseCode::Unauthorized, error.to_string()),
-            HandshakeError::TimedOut => (CloseCode::HandshakeTimeout, error.to_string()),
-            _ => (CloseCode::ProtocolError, error.to_string()),
-        },
-    };
+/// The code and the reason that tell the peer about `error`, as long as a CLOSE may be.
+pub fn close_for(error: &impl CloseReason) -> (CloseCode, String) {
+    let mut reason = error.close_reason();
     reason.truncate(cut(&reason, TEXT_LEN).len());
-    (code, reason)
-}
-
-fn frame_code(error: &FrameError) -> CloseCode {
-    match error {
-        FrameError::TooLong { .. } => CloseCode::FrameTooLong,
-        _ => CloseCode::ProtocolError,
-    }
-}
-
-const fn json_code(fault: &JsonFault) -> CloseCode {
-    match fault {
-        JsonFault::TooLong { .. } => CloseCode::FrameTooLong,
-        _ => CloseCode::ProtocolError,
-    }
+    (error.close_code(), reason)
 }
 
 #[cfg(test)]
@@ -348,11 +271,5 @@ mod tests {
         }
         assert_eq!(rows, 15);
         assert!(CloseCode::Other(40_000).is_retryable());
-    }
-
-    #[test]
-    fn a_frame_above_the_limit_has_its_own_code() {
-        let (code, reason) = close_for(&FrameError::TooLong { len: 9, max: 8 });
-        assert_eq!((code, reason.as_str()), (CloseCode::FrameTooLong, "frame of 9 bytes exceeds the limit of 8"));
     }
 }

@@ -23,6 +23,7 @@ pub mod words;
 pub mod close;
 pub mod connection;
 pub mod dialect;
+pub mod fault;
 pub mod frame;
 pub mod handshake;
 pub mod id;

@@ -8,8 +8,6 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)
 )]
 
-use crate::frame::read::Reader;
-
 /// What one side takes from the other: frame length, calls, one-way packets, streams.
 ///
 /// ```
@@ -85,8 +83,8 @@ impl Limits {
     /// `None` if a field is missing, zero or above 2³¹−1, or the frame length is below [`HANDSHAKE_FRAME_LEN`]: with
     /// such limits the other side could not even be told why the connection ends.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(bytes);
-        let mut field = |min: u32| reader.u32().filter(|value| (min..=MAX_LIMIT).contains(value));
+        let mut fields = bytes.as_chunks().0.iter().map(|field| u32::from_le_bytes(*field));
+        let mut field = |min: u32| fields.next().filter(|value| (min..=MAX_LIMIT).contains(value));
         Some(Self {
             max_frame_len: field(HANDSHAKE_FRAME_LEN)?,
             calls: field(1)?,

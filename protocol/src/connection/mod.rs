@@ -11,6 +11,8 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)
 )]
 
+use crate::close::{CloseCode, CloseReason};
+
 mod calls;
 mod credit;
 mod debug;
@@ -99,4 +101,16 @@ pub enum Violation {
         /// In which time, in milliseconds.
         per_ms: u64,
     },
+}
+
+impl CloseReason for Violation {
+    fn close_code(&self) -> CloseCode {
+        match self {
+            Self::Abuse { .. } => CloseCode::Abuse,
+            Self::WrongToken => CloseCode::Unauthorized,
+            Self::OtherProtocol => CloseCode::ProtocolMismatch,
+            Self::Overload { .. } => CloseCode::Overloaded,
+            _ => CloseCode::ProtocolError,
+        }
+    }
 }

@@ -16,6 +16,7 @@
 )]
 
 use crate::close::Close;
+pub use crate::fault::FrameError;
 
 mod debug;
 pub(crate) mod read;
@@ -219,35 +220,6 @@ pub enum StreamEnd<'a> {
         code: &'a str,
         /// For people: at most 1 KiB, of unknown origin.
         message: &'a str,
-    },
-}
-
-/// Why received bytes are no frame. The peer's fault each time, and the end of the connection: what follows cannot be
-/// told apart any more.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FrameError {
-    /// The peer announced a frame above the limit it was told.
-    #[error("frame of {len} bytes exceeds the limit of {max}")]
-    TooLong {
-        /// Length announced, in bytes.
-        len: u32,
-        /// Limit in force, in bytes.
-        max: u32,
-    },
-    /// The peer announced a frame without even a kind.
-    #[error("frame without a kind")]
-    Empty,
-    /// The peer sent a kind this wire version does not have.
-    #[error("frame of unknown kind {0:#04x}")]
-    UnknownKind(u8),
-    /// The peer sent fields that do not fit the kind.
-    #[error("malformed {frame} frame: {what}")]
-    Malformed {
-        /// The kind's name.
-        frame: &'static str,
-        /// What is wrong with it.
-        what: &'static str,
     },
 }
 

@@ -29,6 +29,7 @@ pub use self::{
     schema_call::{SchemaAnswer, SchemaCall},
     writer::{CallText, JsonWriter, NamedAnswer, Replies, begin_head, head_len, put_close, put_head},
 };
+pub use crate::fault::JsonFault;
 use crate::schema::Ty;
 
 /// What the other side is known to be, which decides what it may be sent.
@@ -41,31 +42,6 @@ pub enum Form {
     Pnet,
     /// The Python library, or a program like it: takes one short packet at a time, and ties no answer to its question.
     Old,
-}
-
-/// Why what was received is no sequence of objects. The sender's fault, and the end of the connection: what follows
-/// cannot be told apart any more.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum JsonFault {
-    /// Between two objects, or before the first, stands something that is no whitespace.
-    #[error("an object begins with {{, and this begins with byte {byte:#04x}")]
-    NoObject {
-        /// What stands there.
-        byte: u8,
-    },
-    /// A bracket closes another kind of bracket.
-    #[error("a `{found}` closes what it does not open")]
-    Bracket {
-        /// The bracket that was found.
-        found: char,
-    },
-    /// An object is longer than this side takes.
-    #[error("an object of more than {max} bytes")]
-    TooLong {
-        /// Limit in force, in bytes.
-        max: u32,
-    },
 }
 
 /// Actions that the dialect uses itself; no packet has them.

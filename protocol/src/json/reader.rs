@@ -21,6 +21,7 @@ use crate::{
     close::{CloseCode, Retry},
     connection::{Calls, Event, InFlight, ReplyTo, Violation},
     failure::code,
+    fault::ReadError,
     handshake::ShapePolicy,
     id::{ConnectionId, SessionToken},
     limits::{ACTION_LEN, Limits, TEXT_LEN, UNCREDITED_PACKETS, agreed_heartbeat_ms},
@@ -28,7 +29,6 @@ use crate::{
     secret::Hidden,
     text::cut,
     utf8,
-    wire::ReadError,
 };
 
 /// The receiving half of a connection in the JSON dialect: finds the objects, says what they mean, and enforces this
