@@ -6,8 +6,10 @@
 // What users declare: packets, schemas, protocols.
 pub mod bytes;
 pub mod credentials;
+pub mod document;
 pub mod dynamic;
 pub mod failure;
+pub mod info;
 pub mod packet;
 pub mod protocol;
 pub mod reply;
@@ -24,6 +26,7 @@ pub mod close;
 pub mod connection;
 pub mod dialect;
 pub mod fault;
+mod find;
 pub mod frame;
 pub mod handshake;
 pub mod id;

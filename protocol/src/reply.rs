@@ -8,8 +8,8 @@ use std::{convert::Infallible, marker::PhantomData};
 
 use crate::{
     failure::Failure,
+    info::{PartInfo, ReplyInfo},
     packet::{Codec, DecodeError, EncodeError, OwnedPacket},
-    protocol::{PartInfo, ReplyInfo},
     view::View,
 };
 

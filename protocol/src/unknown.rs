@@ -4,8 +4,9 @@
 
 use crate::{
     failure::Failure,
+    info::ReplyInfo,
     packet::{Codec, DecodeError, EncodeError, Packet},
-    protocol::{Answered, OneWay, ReplyInfo, Streamed},
+    protocol::{Answered, OneWay, Streamed},
     reply::{IntoAnswer, IntoReply, Reply, Verdict},
 };
 

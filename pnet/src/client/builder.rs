@@ -8,11 +8,10 @@ use std::{
 };
 
 use pnet_protocol::{
-    credentials::CredentialsOf,
     dialect::Dialect,
     key::Fingerprint,
     limits::Limits,
-    protocol::{ClientSide, Phase, Protocol, ProtocolInfo},
+    protocol::{ClientSide, CredentialsOf, Phase, Protocol, ProtocolInfo},
     secret::SecretBytes,
 };
 use tokio::time::timeout;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use pnet_protocol::{
     close::{Close, CloseCode},
     dialect::Dialect,
+    document,
     handshake::ShapePolicy,
     id::ConnectionId,
     json::{JsonHandshake, JsonReader, JsonWelcome, JsonWriter},
     key::Fingerprint,
     limits::{Limits, UNCREDITED_PACKETS},
     protocol::{ProtocolInfo, Role},
-    schema::document,
     secret::SecretBytes,
     wire::{Reader, Writer},
 };

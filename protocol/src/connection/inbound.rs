@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use crate::close::{CloseCode, Retry};
 use crate::frame::{Frame, Kind, PACKET_OVERHEAD, REPLY_OVERHEAD, StreamEnd, put_credit, take_reply, take_time};
-use crate::handshake::ShapePolicy;
+use crate::info::ShapePolicy;
+use crate::info::{ActionInfo, Direction, ReplyInfo};
 use crate::json::{Named, WelcomeText};
 use crate::limits::Limits;
-use crate::protocol::{ActionInfo, Direction, ReplyInfo};
 
 use super::{ReplyTo, Violation, Window};
 
@@ -498,8 +498,8 @@ mod tests {
     use crate::close::Close;
     use crate::connection::Outbound;
     use crate::frame::decode;
+    use crate::info::PartInfo;
     use crate::packet::{Codec, WhenFull};
-    use crate::protocol::PartInfo;
     use crate::schema::{Prim, Ty};
 
     fn inbound(calls: u32, packets: u32, bytes: u32) -> Inbound {

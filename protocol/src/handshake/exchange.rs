@@ -3,8 +3,8 @@
 //! Both lists are sorted by sender and action without repetition. So a long list of the same action cannot make the
 //! reader look it up, and answer it, again and again.
 
+use crate::info::{ActionInfo, ProtocolInfo, Role};
 use crate::limits::{ACTION_LEN, REPORT_LEN};
-use crate::protocol::{ActionInfo, ProtocolInfo, Role};
 use crate::text::{cut, escape};
 
 use super::report::{Difference, MismatchReport, Shown};

@@ -28,6 +28,7 @@ use std::fmt;
 use crate::close::{CloseCode, CloseReason, Retry};
 use crate::fault::{FrameError, JsonFault};
 use crate::frame::PREFACE;
+pub use crate::info::ShapePolicy;
 
 mod client;
 mod exchange;
@@ -71,17 +72,6 @@ pub const fn first_byte(byte: u8) -> FirstByte {
         b'G' => FirstByte::Http,
         _ => FirstByte::Unknown,
     }
-}
-
-/// How much this side tells about its schema when the fingerprints differ.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum ShapePolicy {
-    /// Which actions differ, and nothing about how they look here.
-    #[default]
-    Names,
-    /// The fields, too: only towards loopback and authenticated peers.
-    Shapes,
 }
 
 /// Why no connection came about.

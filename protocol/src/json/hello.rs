@@ -21,8 +21,8 @@ use crate::{
     frame::PREFACE,
     handshake::{FirstBytes, HandshakeError},
     id::{ConnectionId, SessionToken},
+    info::ProtocolInfo,
     limits::{FIRST_OBJECT_LEN, Limits, MAX_LIMIT, TEXT_LEN},
-    protocol::ProtocolInfo,
     secret::SecretBytes,
     text::escape,
 };

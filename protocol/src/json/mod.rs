@@ -21,7 +21,6 @@ mod scan;
 mod schema_call;
 mod writer;
 
-pub(crate) use self::scan::find_special;
 pub use self::{
     envelope::{CallId, Envelope, EnvelopeError, Token},
     hello::{Greeting, JsonHandshake, JsonHello, JsonWelcome},
@@ -46,17 +45,10 @@ pub enum Form {
 
 /// Actions that the dialect uses itself; no packet has them.
 pub(crate) mod action {
-    pub(crate) const HANDSHAKE: &str = "handShake";
-    pub(crate) const DISCONNECT: &str = "disconnect";
+    pub(crate) use crate::info::{DISCONNECT, HANDSHAKE, is_reserved};
+
     /// What the Python library asks for signs of life with. A protocol may declare packets of these names.
     pub(crate) const SIGNS: [&str; 2] = ["PING", "isAlive"];
-    /// What all others begin with.
-    const OWN: &str = "pnet.";
-
-    /// Whether no packet can have that action.
-    pub(crate) fn is_own(action: &str) -> bool {
-        action.starts_with(OWN) || action == HANDSHAKE || action == DISCONNECT
-    }
 
     pub(crate) const CANCEL: &str = "pnet.cancel";
     pub(crate) const CLOSE: &str = "pnet.close";

@@ -8,9 +8,12 @@ use std::borrow::Cow;
 
 use super::{
     envelope::{CallId, Envelope, MAX_NUMBER, Token},
-    scan::{find_special, flat_end, next_mark, text_end},
+    scan::{next_mark, text_end},
 };
-use crate::utf8;
+use crate::{
+    find::{find_special, flat_end},
+    utf8,
+};
 
 /// An object of the usual kind.
 pub(super) struct Quick<'a> {

@@ -22,10 +22,10 @@ use crate::{
     connection::{Calls, Event, InFlight, ReplyTo, Violation},
     failure::code,
     fault::ReadError,
-    handshake::ShapePolicy,
     id::{ConnectionId, SessionToken},
+    info::ShapePolicy,
+    info::{Direction, ProtocolInfo, ReplyInfo, Role},
     limits::{ACTION_LEN, Limits, TEXT_LEN, UNCREDITED_PACKETS, agreed_heartbeat_ms},
-    protocol::{Direction, ProtocolInfo, ReplyInfo, Role},
     secret::Hidden,
     text::cut,
     utf8,
@@ -212,7 +212,7 @@ impl JsonReader {
     /// As [`next`](Self::next).
     pub fn packet<'a>(&mut self, named: Named<'a>) -> Result<Event<'a>, ReadError> {
         let Named { action, data, len, .. } = named;
-        if action::is_own(&action) {
+        if action::is_reserved(&action) {
             // A failure is not answered by a failure.
             return Ok(Event::Ignored);
         }
@@ -283,7 +283,7 @@ impl JsonReader {
             // Nobody of the old form numbers its calls.
             self.form = Form::Plain;
         }
-        if action::is_own(&action)
+        if action::is_reserved(&action)
             && let Some(event) = self.own(&action, data, id.as_ref(), re.is_some())?
         {
             return Ok(event);

@@ -15,15 +15,15 @@ use super::{
     envelope::CallId,
     payload_of,
     reader::{if_it_fits, object_of},
-    scan::find_special,
 };
 use crate::{
     close::{Close, Retry},
     connection::{Answer, Credit, ReplyTo, SendRefused},
     failure::code,
+    find::find_special,
     id::{ConnectionId, SessionToken},
+    info::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo, Role},
     limits::{ACTION_LEN, CODE_LEN, Limits, MAX_LIMIT, OLD_OBJECT_LEN, TEXT_LEN},
-    protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo, Role},
     secret::Hidden,
     text::cut,
     utf8,

@@ -33,12 +33,11 @@
 mod builtin;
 pub(crate) mod check;
 mod display;
-pub mod document;
 mod hash;
 
 pub(crate) use self::hash::{mix, mix_bool, mix_text, mix_u64, start};
 pub use self::{
-    check::{codec, has_floats},
+    check::{Codec, codec, has_floats},
     hash::{FORMAT, hash},
 };
 

@@ -5,9 +5,9 @@ use crate::{
     connection::{Call, Event, InFlight, Inbound, Packet, ReplyTo},
     dialect::Dialect,
     frame,
+    info::Direction,
     json::{Again, Form, JsonReader, Named},
     limits::Limits,
-    protocol::Direction,
 };
 
 /// The receiving half of a connection.

@@ -5,9 +5,9 @@ use crate::{
     connection::{Answer, Credit, Outbound, ReplyTo, SendRefused, Violation, Window},
     dialect::Dialect,
     frame::{self, Frame, REPLY_OVERHEAD, StreamEnd},
+    info::ActionInfo,
     json::{self, CallText, Form, JsonWelcome, JsonWriter, Named, Replies},
     limits::{Limits, UNCREDITED_PACKETS},
-    protocol::ActionInfo,
 };
 
 /// The sending half of a connection.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     connection::{Call, Event, Packet, ReplyTo},
-    protocol::{ReplyInfo, Role},
+    info::{ReplyInfo, Role},
     utf8,
 };
 
@@ -125,7 +125,7 @@ fn named<'a>(bytes: &'a [u8], before: &Before, object: quick::Again<'a>) -> Opti
         None => before.name(bytes)?,
     };
     // Of the dialect's own actions only these two answer calls.
-    if action::is_own(action) && action != action::DONE && action != action::END {
+    if action::is_reserved(action) && action != action::DONE && action != action::END {
         return None;
     }
     let (action, re) = (Cow::Borrowed(action), Some(u32::try_from(re).unwrap_or(0)));

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{super::Ty, VERSION};
+use super::VERSION;
 use crate::{
-    handshake::ShapePolicy,
+    info::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo, ShapePolicy},
     packet::{Codec, WhenFull},
-    protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo},
+    schema::Ty,
 };
 
 /// The schema of a protocol as a JSON text of [`VERSION`](super::VERSION): compact, in a stable order, and the same for the
