@@ -33,6 +33,7 @@ pub mod id;
 pub mod json;
 pub mod key;
 pub mod limits;
+pub mod native;
 pub mod secret;
 pub mod text;
 mod utf8;

@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use super::{Answer, Call, Event, Packet};
+use super::{Answer, Call, Event, Named, Packet, WelcomeText};
 use crate::secret::Hidden;
 
 /// The payload is shown as its length.
@@ -89,6 +89,24 @@ impl Debug for Answer<'_> {
                 f.debug_struct("Failure").field("code", code).field("message", message).finish()
             }
         }
+    }
+}
+
+/// The data is shown as its length.
+impl Debug for Named<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Named")
+            .field("re", &self.re)
+            .field("action", &self.action)
+            .field("data", &self.data.map(Hidden::of))
+            .field("len", &self.len)
+            .finish()
+    }
+}
+
+impl Debug for WelcomeText<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str("WelcomeText(redacted)")
     }
 }
 

@@ -1,10 +1,8 @@
-//! The open state of a native connection, in three parts that need not live together: [`Outbound`] (what this side may
-//! send) goes under the lock of the out-buffer, [`Inbound`] (what the other side may send) with the reader, and
-//! [`Calls`] (who waits for which answer) wherever the callers are. What the JSON dialect has in common with it is here,
-//! too: [`Calls`], [`Credit`], [`Event`], [`ReplyTo`], [`Violation`]; the rest is in [`json`](crate::json).
+//! What connections of both dialects have in their open state: what arrives ([`Event`]), where an answer goes ([`ReplyTo`]),
+//! who waits for which answer ([`Calls`]), how much may be on its way ([`Credit`], [`Window`]), how often a peer may do
+//! what is allowed now and then ([`Rate`]), and the rules that it may break ([`Violation`]).
 //!
-//! Both sides call, so there are two spaces of call ids: the caller chooses the id, and REPLY, ERROR, FAILURE, ITEM and
-//! END bring it back. Rules: `docs/wire.md` §7 and §8.
+//! What is written how is in [`native`](crate::native) and [`json`](crate::json). Rules: `docs/wire.md` §7 and §8.
 
 #![cfg_attr(
     not(test),
@@ -16,17 +14,15 @@ use crate::close::{CloseCode, CloseReason};
 mod calls;
 mod credit;
 mod debug;
-mod inbound;
-mod outbound;
+mod event;
 mod rate;
 mod reply_to;
 
 pub use self::calls::{Calls, MAX_CALLS};
 pub use self::credit::{Credit, Window};
-pub use self::inbound::{Answer, Call, Event, InFlight, Inbound, Packet};
-pub use self::outbound::{Outbound, SendRefused};
+pub use self::event::{Answer, Call, Event, InFlight, Named, Packet, WelcomeText};
 pub use self::rate::Rate;
-pub use self::reply_to::ReplyTo;
+pub use self::reply_to::{CallId, ReplyTo};
 
 /// A rule of the open state that the peer broke; the connection has to end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -113,4 +109,21 @@ impl CloseReason for Violation {
             _ => CloseCode::ProtocolError,
         }
     }
+}
+
+/// Why this side may not send something; nobody's fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendRefused {
+    /// The other side has not yet handled enough of the packets before; wait for its credit.
+    #[error("no credit for a one-way packet")]
+    NoCredit,
+    /// The other side would not take a frame of that length, now or later.
+    #[error("frame of {len} bytes exceeds the other side's limit of {max}")]
+    TooLong {
+        /// Length the frame would have, in bytes.
+        len: usize,
+        /// Limit the other side told, in bytes.
+        max: u32,
+    },
 }

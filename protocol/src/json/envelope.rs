@@ -8,7 +8,7 @@ use super::{
     quick,
     scan::{MAX_DEPTH, MAX_FIELDS, Marks, Scanner},
 };
-use crate::{limits::CALL_ID_LEN, secret::Hidden, utf8};
+use crate::{connection::CallId, limits::CALL_ID_LEN, secret::Hidden, utf8};
 
 /// An object of the JSON dialect: a packet whose `data` is still text (`docs/wire.md` §11.2).
 ///
@@ -75,26 +75,6 @@ impl std::fmt::Debug for Token<'_> {
             Self::Text(_) => "Text(redacted)",
             Self::Other => "Other",
         })
-    }
-}
-
-/// What names a call: chosen by the caller, brought back by the answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "the dialect has these two kinds")]
-pub enum CallId<'a> {
-    /// An integer from 0 to 2⁵³ − 1, written without fraction and exponent.
-    Number(u64),
-    /// A text of 1 to 64 bytes.
-    Text(Cow<'a, str>),
-}
-
-impl CallId<'_> {
-    /// The same id, on its own.
-    pub fn into_owned(self) -> CallId<'static> {
-        match self {
-            Self::Number(number) => CallId::Number(number),
-            Self::Text(text) => CallId::Text(Cow::Owned(text.into_owned())),
-        }
     }
 }
 

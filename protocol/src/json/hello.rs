@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     close::CloseCode,
-    frame::PREFACE,
-    handshake::{FirstBytes, HandshakeError},
+    connection::WelcomeText,
+    handshake::{FirstByte, FirstBytes, HandshakeError, first_byte},
     id::{ConnectionId, SessionToken},
     info::ProtocolInfo,
     limits::{FIRST_OBJECT_LEN, Limits, MAX_LIMIT, TEXT_LEN},
@@ -209,7 +209,7 @@ impl JsonHandshake {
             None if input.len() > FIRST_OBJECT_LEN => return Err(too_long(FIRST_OBJECT_LEN)),
             None => return Ok(None),
             Some(b'{') => {}
-            Some(byte) if *byte == PREFACE[0] => return Err(HandshakeError::SpeaksNative),
+            Some(byte) if first_byte(*byte) == FirstByte::Native => return Err(HandshakeError::SpeaksNative),
             Some(_) => return Err(HandshakeError::NotPnet { first: FirstBytes::of(unread) }),
         }
         let Some(len) = self.first.scanner.scan(unread)? else {
@@ -298,6 +298,14 @@ impl JsonWelcome {
             unread: false,
             heartbeat_ms: read.heartbeat.filter(|_| form == Form::Pnet).unwrap_or_default(),
         }
+    }
+}
+
+/// The data of a handshake that came late.
+impl WelcomeText<'_> {
+    /// What it says.
+    pub fn read(&self) -> JsonWelcome {
+        JsonWelcome::read(self.0)
     }
 }
 

@@ -22,14 +22,17 @@ mod schema_call;
 mod writer;
 
 pub use self::{
-    envelope::{CallId, Envelope, EnvelopeError, Token},
+    envelope::{Envelope, EnvelopeError, Token},
     hello::{Greeting, JsonHandshake, JsonHello, JsonWelcome},
-    reader::{Again, JsonReader, Named, WelcomeText},
+    reader::{Again, JsonReader},
     schema_call::{SchemaAnswer, SchemaCall},
     writer::{CallText, JsonWriter, NamedAnswer, Replies, begin_head, head_len, put_close, put_head},
 };
-pub use crate::fault::JsonFault;
 use crate::schema::Ty;
+pub use crate::{
+    connection::{CallId, Named, WelcomeText},
+    fault::JsonFault,
+};
 
 /// What the other side is known to be, which decides what it may be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -7,10 +7,11 @@
 use std::borrow::Cow;
 
 use super::{
-    envelope::{CallId, Envelope, MAX_NUMBER, Token},
+    envelope::{Envelope, MAX_NUMBER, Token},
     scan::{next_mark, text_end},
 };
 use crate::{
+    connection::CallId,
     find::{find_special, flat_end},
     utf8,
 };

@@ -2,7 +2,7 @@
 
 mod again;
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
@@ -10,7 +10,7 @@ pub use self::again::Again;
 use self::again::Before;
 use super::{
     Form, JsonFault, action,
-    envelope::{CallId, Envelope, MAX_NUMBER, Token, is_space},
+    envelope::{Envelope, MAX_NUMBER, Token, is_space},
     hello::{JsonWelcome, LateHello, REFUSED, put_welcome, refuses},
     payload_of,
     quick::{self, Around, Quick},
@@ -19,14 +19,13 @@ use super::{
 };
 use crate::{
     close::{CloseCode, Retry},
-    connection::{Calls, Event, InFlight, ReplyTo, Violation},
+    connection::{CallId, Calls, Event, InFlight, Named, ReplyTo, Violation, WelcomeText},
     failure::code,
     fault::ReadError,
     id::{ConnectionId, SessionToken},
     info::ShapePolicy,
     info::{Direction, ProtocolInfo, ReplyInfo, Role},
     limits::{ACTION_LEN, Limits, TEXT_LEN, UNCREDITED_PACKETS, agreed_heartbeat_ms},
-    secret::Hidden,
     text::cut,
     utf8,
 };
@@ -504,50 +503,6 @@ struct Issued {
     token: SessionToken,
     /// Whether the client was told.
     told: bool,
-}
-
-/// The data of a server's `handShake`, for [`JsonWelcome::read`]. It holds a secret, and is not shown.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub struct WelcomeText<'a>(Option<&'a str>);
-
-impl WelcomeText<'_> {
-    /// What it says.
-    pub fn read(&self) -> JsonWelcome {
-        JsonWelcome::read(self.0)
-    }
-}
-
-impl fmt::Debug for WelcomeText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WelcomeText(redacted)")
-    }
-}
-
-/// An object that may be the answer to a call: [`JsonWriter::answered`](super::JsonWriter::answered) tells. If it is
-/// none, and has no `re`, it is a packet like any other: [`JsonReader::packet`].
-#[derive(Clone, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Named<'a> {
-    /// The id of the call, if the object says which; 0 is no call's.
-    pub re: Option<u32>,
-    /// Its action.
-    pub action: Cow<'a, str>,
-    /// Its data, as [`Envelope::data`], as bytes that are UTF-8.
-    pub data: Option<&'a [u8]>,
-    /// Its length in bytes.
-    pub len: usize,
-}
-
-/// The data is shown as its length.
-impl fmt::Debug for Named<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Named")
-            .field("re", &self.re)
-            .field("action", &self.action)
-            .field("data", &self.data.map(Hidden::of))
-            .field("len", &self.len)
-            .finish()
-    }
 }
 
 fn refused<'a>(id: Option<CallId<'_>>, code: &'static str, message: impl Into<Cow<'static, str>>) -> Event<'a> {

@@ -4,13 +4,14 @@ use std::{borrow::Cow, ops::Range};
 
 use super::{
     Form, JsonFault, JsonWelcome, action,
-    envelope::{CallId, Envelope, is_space},
+    envelope::{Envelope, is_space},
     reader::{close_of, object_of, reason_of},
     scan::Scanner,
     writer::{put_action, put_stamp},
 };
 use crate::{
     close::CloseCode,
+    connection::CallId,
     handshake::HandshakeError,
     limits::{Limits, TEXT_LEN},
     text::escape,

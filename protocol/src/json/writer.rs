@@ -11,14 +11,12 @@ use zeroize::Zeroizing;
 use self::call_text::put_timeout;
 pub use self::{call_text::CallText, replies::Replies};
 use super::{
-    Form, JsonWelcome, action,
-    envelope::CallId,
-    payload_of,
+    Form, JsonWelcome, action, payload_of,
     reader::{if_it_fits, object_of},
 };
 use crate::{
     close::{Close, Retry},
-    connection::{Answer, Credit, ReplyTo, SendRefused},
+    connection::{Answer, CallId, Credit, ReplyTo, SendRefused},
     failure::code,
     find::find_special,
     id::{ConnectionId, SessionToken},

@@ -2,12 +2,13 @@
 
 use super::ReadError;
 use crate::{
-    connection::{Call, Event, InFlight, Inbound, Packet, ReplyTo},
+    connection::{Call, Event, InFlight, Named, Packet, ReplyTo},
     dialect::Dialect,
     frame,
     info::Direction,
-    json::{Again, Form, JsonReader, Named},
+    json::{Again, Form, JsonReader},
     limits::Limits,
+    native::Inbound,
 };
 
 /// The receiving half of a connection.

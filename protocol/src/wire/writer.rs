@@ -2,12 +2,13 @@
 
 use crate::{
     close::Close,
-    connection::{Answer, Credit, Outbound, ReplyTo, SendRefused, Violation, Window},
+    connection::{Answer, Credit, Named, ReplyTo, SendRefused, Violation, Window},
     dialect::Dialect,
     frame::{self, Frame, REPLY_OVERHEAD, StreamEnd},
     info::ActionInfo,
-    json::{self, CallText, Form, JsonWelcome, JsonWriter, Named, Replies},
+    json::{self, CallText, Form, JsonWelcome, JsonWriter, Replies},
     limits::{Limits, UNCREDITED_PACKETS},
+    native::Outbound,
 };
 
 /// The sending half of a connection.

@@ -4,15 +4,13 @@ use std::borrow::Cow;
 
 use super::{
     super::{
-        Form, action,
-        envelope::CallId,
-        payload_of,
+        Form, action, payload_of,
         quick::{self, Around, Number, name_in},
     },
-    JsonReader, Named, with_line_end,
+    JsonReader, with_line_end,
 };
 use crate::{
-    connection::{Call, Event, Packet, ReplyTo},
+    connection::{Call, CallId, Event, Named, Packet, ReplyTo},
     info::{ReplyInfo, Role},
     utf8,
 };
