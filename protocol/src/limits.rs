@@ -143,9 +143,6 @@ pub const CALL_ID_LEN: usize = 64;
 /// Most bytes that a JSON peer may send before its first object is whole, whitespace included.
 pub const FIRST_OBJECT_LEN: usize = 4096;
 
-/// Most bytes of an object that a peer of the old form reads, the line end behind it included.
-pub const OLD_OBJECT_LEN: usize = 1024;
-
 /// A JSON peer, which has no credit that would tell it to wait, may have this many times [`Limits::packets`] unhandled.
 pub const UNCREDITED_PACKETS: u32 = 16;
 

@@ -17,7 +17,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::Waker,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -51,7 +51,7 @@ use super::counters::Sent;
 use crate::{
     buffers, config,
     counts::{Met, Sends, Which},
-    error::Closed,
+    error::{Closed, ClosedBy},
     seldom::Seldom,
     server::Account,
 };
@@ -201,15 +201,11 @@ impl Drop for SharedFrame {
 
 impl Out {
     pub(crate) fn new(writer: Writer, local: &Limits, account: Account, sends: Sends) -> Self {
-        let mut rare = Seldom::<Rare>::new();
-        if writer.awaits_reading() {
-            rare.reads_until = Some(Instant::now() + READING);
-        }
         Self {
             buf: Vec::new(),
             seen: 0,
             asked: Seldom::new(),
-            rare,
+            rare: Seldom::new(),
             gone: None,
             suspended: false,
             sent: Sent::default(),
@@ -320,17 +316,6 @@ impl Out {
                 consumer.narrow(items, bytes);
             }
         });
-        // It may turn out to take one packet at a time only now, after it was sent some and has answered none.
-        if self.writer.awaits_reading() {
-            self.rare.reads_until = Some(Instant::now() + READING);
-        }
-        let mut given_up = false;
-        self.each_call(|slot| {
-            given_up |= matches!(slot.state, CallState::TimedOut { answer_due: true } | CallState::Abandoned);
-        });
-        if self.writer.is_one_by_one() && given_up {
-            self.rare.answers_until.get_or_insert_with(|| Instant::now() + config::CALL);
-        }
     }
 
     /// A JSON client has said what it takes.
@@ -343,11 +328,13 @@ impl Out {
         reader.greet(micros_now(), &mut self.buf);
     }
 
-    /// A peer that takes one packet at a time has had time to read the last one.
-    pub(crate) fn read_by(&mut self, now: Instant) {
-        if self.rare.reads_until.is_some_and(|until| until <= now) {
-            self.rare.reads_until = None;
-            self.writer.was_read();
+    /// Some time is over of what a peer of the old form is given. The connection ends if its answers cannot be told apart
+    /// any more.
+    pub(crate) fn peer_is_late(&mut self, now: Instant) {
+        if let Some(close) = self.writer.handle_timeout(now.into_std())
+            && self.rare.close.is_none()
+        {
+            self.rare.close = Some(Closed::new(close.code, close.reason, ClosedBy::Here));
         }
     }
 
@@ -490,14 +477,11 @@ impl Out {
     }
 
     /// When the driver has to look again, if nothing happens before.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        let mut due = self.asked.earliest;
-        if self.rare.is_taken() {
-            due =
-                [due, self.rare.answers_until, self.rare.reads_until, self.rare.cancels.at].into_iter().flatten().min();
-        }
+    pub(crate) fn due(&mut self) -> Option<Instant> {
+        let peer = self.writer.due(|| Instant::now().into_std()).map(Instant::from_std);
+        let cancels = if self.rare.is_taken() { self.rare.cancels.at } else { None };
         let refused = self.queue.refused_since.map(|since| since + config::WRITE);
-        [due, refused].into_iter().flatten().min()
+        [self.asked.earliest, peer, cancels, refused].into_iter().flatten().min()
     }
 
     /// Takes the frames to be written, leaving the empty `batch` in their place. `false`: there are none, and nobody will
@@ -632,9 +616,6 @@ impl Out {
         self.sends.packet(which);
         let written = self.writer.packet(frame, &mut self.buf);
         debug_assert!(written.is_ok(), "credit and length were checked: {written:?}");
-        if self.writer.awaits_reading() {
-            self.rare.reads_until = Some(Instant::now() + READING);
-        }
     }
 
     /// The first packet or call of a batch is preceded by the time.
@@ -716,5 +697,3 @@ const HOLD_ABOVE: usize = 1024 * 1024;
 const KEPT: usize = 128;
 /// Of a buffer that holds less, only what it holds counts.
 const COUNTED_WHOLE: usize = 4 * 1024;
-/// How long a peer that takes one packet at a time, and does not answer it, may need to read it.
-const READING: Duration = Duration::from_secs(1);

@@ -13,20 +13,33 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)
 )]
 
+mod answer;
 mod envelope;
+mod first;
+mod handshake;
 mod hello;
+mod legacy;
+mod number;
+mod own;
 mod quick;
 mod reader;
 mod scan;
 mod schema_call;
+mod welcome;
+mod write;
 mod writer;
 
 pub use self::{
+    answer::NamedAnswer,
     envelope::{Envelope, EnvelopeError, Token},
-    hello::{Greeting, JsonHandshake, JsonHello, JsonWelcome},
+    hello::{Greeting, JsonHello},
+    legacy::OLD_PACKET_BYTES,
+    own::put_close,
     reader::{Again, JsonReader},
     schema_call::{SchemaAnswer, SchemaCall},
-    writer::{CallText, JsonWriter, NamedAnswer, Replies, begin_head, head_len, put_close, put_head},
+    welcome::{JsonHandshake, JsonWelcome},
+    write::{begin_head, head_len, put_head},
+    writer::{CallText, JsonWriter, Replies},
 };
 use crate::schema::Ty;
 pub use crate::{

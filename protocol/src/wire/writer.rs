@@ -1,5 +1,7 @@
 //! What is sent, whatever the bytes look like.
 
+use std::time::Instant;
+
 use crate::{
     close::Close,
     connection::{Answer, Credit, Named, ReplyTo, SendRefused, Violation, Window},
@@ -340,7 +342,7 @@ impl Writer {
     }
 
     /// Writes that the answer to a call is not wanted any more.
-    pub fn cancel(&self, id: u32, out: &mut Vec<u8>) {
+    pub fn cancel(&mut self, id: u32, out: &mut Vec<u8>) {
         match self {
             Self::Native(_) => frame::put_cancel(out, id),
             Self::Json(writer) => writer.cancel(id, out),
@@ -351,7 +353,7 @@ impl Writer {
     pub const fn can_ping(&self) -> bool {
         match self {
             Self::Native(_) => true,
-            Self::Json(writer) => matches!(writer.form(), Form::Pnet),
+            Self::Json(writer) => writer.gives_credit(),
         }
     }
 
@@ -399,11 +401,20 @@ impl Writer {
         }
     }
 
-    /// Whether the next packet waits until the other side has had time to read the last one.
-    pub fn awaits_reading(&self) -> bool {
+    /// When [`handle_timeout`](Self::handle_timeout) is due, as [`JsonWriter::due`].
+    #[inline]
+    pub fn due(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
         match self {
-            Self::Native(_) => false,
-            Self::Json(writer) => writer.awaits_reading(),
+            Self::Native(_) => None,
+            Self::Json(writer) => writer.due(now),
+        }
+    }
+
+    /// Some time is over, as [`JsonWriter::handle_timeout`].
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Close<'static>> {
+        match self {
+            Self::Native(_) => None,
+            Self::Json(writer) => writer.handle_timeout(now),
         }
     }
 
@@ -412,13 +423,6 @@ impl Writer {
         match self {
             Self::Native(_) => false,
             Self::Json(writer) => writer.is_one_by_one(),
-        }
-    }
-
-    /// The other side has had time to read, or has sent something.
-    pub const fn was_read(&mut self) {
-        if let Self::Json(writer) = self {
-            writer.was_read();
         }
     }
 

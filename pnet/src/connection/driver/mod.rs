@@ -495,9 +495,8 @@ impl Driver {
         {
             let mut out = self.conn.out();
             out.expire_calls(now, &mut wakers);
-            out.read_by(now);
             out.cancel_by(now);
-            out.give_up_by(now);
+            out.peer_is_late(now);
             out.unpark(&mut wakers);
         }
         wakers.into_iter().for_each(Waker::wake);

@@ -3,7 +3,6 @@
 use std::{fmt, sync::Arc, task::Waker, time::Duration};
 
 use pnet_protocol::{
-    close::CloseCode,
     connection::{Answer, Calls, MAX_CALLS, Violation},
     failure::code,
     json::{CallText, Named, NamedAnswer},
@@ -14,9 +13,8 @@ use tokio::time::Instant;
 
 use super::{CallRefused, Out, queue::Parked, streams::Consumer};
 use crate::{
-    config,
     counts::{Met, Stopwatch, Which},
-    error::{Closed, ClosedBy},
+    error::Closed,
     seldom::Empty,
 };
 
@@ -301,11 +299,11 @@ impl Out {
                 slot.state = CallState::Abandoned;
                 slot.waker = None;
                 slot.consumer = None;
+                wakers.extend(self.write_cancel(id));
+                // Until when it has to be answered is the driver's business.
                 if self.writer.is_one_by_one() {
-                    self.rare.answers_until = Some(Instant::now() + config::CALL);
                     wakers.extend(self.wake_anyway());
                 }
-                wakers.extend(self.write_cancel(id));
                 wakers.extend(self.wake_driver());
             }
             CallState::TimedOut { answer_due: true } => {
@@ -400,7 +398,6 @@ impl Out {
             slot.state = CallState::Answered(AnswerBytes::Reply(short));
             let waker = slot.waker.take();
             self.sends.replied(slot.which, slot.timed);
-            self.is_answered();
             self.writer.call_ended(id, false);
             return waker;
         }
@@ -431,7 +428,6 @@ impl Out {
             }
             _ => return None,
         };
-        self.is_answered();
         self.writer.call_ended(id, stream);
         waker
     }
@@ -476,9 +472,6 @@ impl Out {
             }
         }
         self.asked.earliest = earliest;
-        if !cancelled.is_empty() && self.writer.is_one_by_one() {
-            self.rare.answers_until = Some(now + config::CALL);
-        }
         for id in cancelled {
             // The driver is the one who asks.
             let _ = self.write_cancel(id);
@@ -497,16 +490,6 @@ impl Out {
         }
     }
 
-    /// Ends the connection if the peer's answers cannot be told apart any more. A peer that ties no answer to its call, and
-    /// has not answered one that was given up, may still do so: then it would be taken for the answer to the next one.
-    pub(crate) fn give_up_by(&mut self, now: Instant) {
-        if self.rare.answers_until.is_some_and(|until| until <= now) && self.rare.close.is_none() {
-            self.rare.answers_until = None;
-            let reason = "a call was not answered, and a late answer could not be told from the next call's";
-            self.rare.close = Some(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here));
-        }
-    }
-
     /// Whether a call of this side waits for its answer. Streams may have no end, so nobody waits for it.
     pub(crate) fn awaits_answers(&mut self) -> bool {
         self.asked.is_taken() && self.asked.calls.iter_mut().any(|(_, slot)| !slot.state.has_ended() && !slot.stream)
@@ -521,14 +504,6 @@ impl Out {
     pub(super) fn each_call(&mut self, each: impl FnMut(&mut CallSlot)) {
         if self.asked.is_taken() {
             self.asked.calls.iter_mut().map(|(_, slot)| slot).for_each(each);
-        }
-    }
-
-    /// A peer that takes one packet at a time has answered: it goes on.
-    #[inline]
-    fn is_answered(&mut self) {
-        if self.rare.is_taken() {
-            self.rare.answers_until = None;
         }
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     super::{
-        Form, action, payload_of,
+        action, payload_of,
         quick::{self, Around, Number, name_in},
     },
     JsonReader, with_line_end,
@@ -39,13 +39,13 @@ impl JsonReader {
         let timeout_ms = before.timeout_ms;
         let again = match (id, &info.reply) {
             (Some(id), reply) if !matches!(reply, ReplyInfo::None) && !reply.is_stream() => {
-                if self.form == Form::Old || !self.has_room() || self.is_open(id) {
+                if self.form.is_old() || !self.has_room() || self.is_open(id) {
                     return None;
                 }
                 Again::Call(Call { id, action: number, info, timeout_ms, payload })
             }
             // Where nothing is numbered it may be an answer.
-            (None, ReplyInfo::None) if self.role == Role::Server || self.form == Form::Pnet => {
+            (None, ReplyInfo::None) if self.role == Role::Server || self.form.is_pnet() => {
                 let frame_len = u32::try_from(object.len).ok()?;
                 self.arrive(frame_len).ok()?;
                 Again::Packet(Packet { action: number, info, payload, frame_len })
