@@ -24,6 +24,7 @@ use std::{
 
 use pnet_protocol::{
     dialect::Dialect,
+    json::OLD_PACKET_BYTES,
     key::Fingerprint,
     limits::Limits,
     protocol::{Phase, Protocol},
@@ -98,6 +99,7 @@ struct ServerConfig {
     limits: Limits,
     dialects: Dialects,
     old_clients: bool,
+    old_packet_bytes: u32,
     max_authenticating: usize,
     call_timeout: Option<Duration>,
     handshake_timeout: Duration,
@@ -168,6 +170,13 @@ impl<S: Service> ServerBuilder<S> {
     /// it asks and nothing else: `docs/wire.md` §11.6.
     pub const fn old_clients(mut self, speak_first: bool) -> Self {
         self.config.old_clients = speak_first;
+        self
+    }
+
+    /// How many bytes an answer to such a client may have, the line end included: 1,024 unless this says otherwise, as much as
+    /// the Python library reads at a time, and at least 256. A longer answer is replaced by the failure `too-long`.
+    pub const fn old_packet_bytes(mut self, bytes: u32) -> Self {
+        self.config.old_packet_bytes = bytes;
         self
     }
 
@@ -593,6 +602,7 @@ impl Default for ServerConfig {
             limits: Limits::default(),
             dialects: Dialects { native: true, json: true },
             old_clients: false,
+            old_packet_bytes: OLD_PACKET_BYTES,
             max_authenticating: config::authenticating(),
             call_timeout: Some(config::CALL),
             handshake_timeout: config::HANDSHAKE,

@@ -199,7 +199,8 @@ async fn shake_json(
 
 fn json_halves(info: &'static ProtocolInfo, config: &ClientConfig, welcome: &JsonWelcome) -> Shaken {
     let reader = JsonReader::client(info, &config.limits, welcome.form);
-    let writer = JsonWriter::client(info, welcome);
+    let mut writer = JsonWriter::client(info, welcome);
+    writer.set_old_packet_bytes(config.old_packet_bytes);
     // A server of the old form names no connections.
     let id = welcome.connection_id.unwrap_or_else(ConnectionId::random);
     (id, Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer)), welcome.heartbeat_ms)
