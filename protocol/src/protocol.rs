@@ -164,7 +164,9 @@ pub trait OneWay<T> {
     /// # Errors
     ///
     /// See [`Packet::encode`].
-    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    fn encode(_packet: &T, _codec_override: Option<Codec>, _out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        unreachable!("there is no such packet")
+    }
 }
 
 impl<T: Packet> OneWay<T> for Silent {
@@ -188,7 +190,9 @@ pub trait Answered<T> {
     /// # Errors
     ///
     /// See [`Packet::encode`].
-    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    fn encode(_packet: &T, _codec_override: Option<Codec>, _out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        unreachable!("there is no such packet")
+    }
 }
 
 impl<T: Packet, R: Reply> Answered<T> for With<R> {
@@ -214,7 +218,9 @@ pub trait Streamed<T> {
     /// # Errors
     ///
     /// See [`Packet::encode`].
-    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    fn encode(_packet: &T, _codec_override: Option<Codec>, _out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        unreachable!("there is no such packet")
+    }
 }
 
 impl<T: Packet, R: Reply> Streamed<T> for Streams<R> {
@@ -242,26 +248,14 @@ pub trait NotStreamed: sealed::Nobody {}
 )]
 pub trait NotCalled: sealed::Nobody {}
 
-impl<T: NotStreamed + Packet, R: Reply> OneWay<T> for Streams<R> {
-    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
-        unreachable!("there is no such packet")
-    }
-}
+impl<T: NotStreamed + Packet, R: Reply> OneWay<T> for Streams<R> {}
 
 impl<T: NotStreamed + Packet, R: Reply> Answered<T> for Streams<R> {
     type Reply = R;
-
-    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
-        unreachable!("there is no such packet")
-    }
 }
 
 impl<T: NotCalled + Packet, R: Reply> Streamed<T> for With<R> {
     type Reply = R;
-
-    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
-        unreachable!("there is no such packet")
-    }
 }
 
 /// What arrives at servers of a protocol; the packet is `Self`.

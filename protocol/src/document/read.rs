@@ -331,9 +331,9 @@ impl<'a> Types<'a, '_> {
         }
         let ty = match value {
             Value::String(word) => {
-                let prim = Prim::ALL.into_iter().find(|prim| prim.name() == word);
+                let prim = Prim::ALL.iter().find(|prim| prim.name() == word);
                 let prim = prim.ok_or_else(|| at.wrong(SchemaFault::UnknownType(shown(word))))?;
-                return Ok((self.arena.add(Node::Prim(prim)), CLOSED));
+                return Ok((self.arena.add(Node::Prim(*prim)), CLOSED));
             }
             Value::Object(ty) => ty,
             _ => return Err(at.kind("a type")),

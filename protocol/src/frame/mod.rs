@@ -234,77 +234,51 @@ pub struct FrameTooLong {
     pub max: u32,
 }
 
-/// The kind byte. 0x30 to 0x3F are reserved for acknowledgements and resumed sessions.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
-pub(crate) enum Kind {
-    Hello = 0x01,
-    Welcome = 0x02,
-    Differ = 0x03,
-    Offer = 0x04,
-    Shapes = 0x05,
-    Time = 0x10,
-    Packet = 0x11,
-    Call = 0x12,
-    Reply = 0x13,
-    Error = 0x14,
-    Failure = 0x15,
-    Item = 0x16,
-    End = 0x17,
-    Cancel = 0x18,
-    Credit = 0x19,
-    Ping = 0x20,
-    Pong = 0x21,
-    Close = 0x22,
+macro_rules! kinds {
+    ($($kind:ident = $byte:literal $name:literal,)*) => {
+        /// The kind byte. 0x30 to 0x3F are reserved for acknowledgements and resumed sessions.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        #[repr(u8)]
+        pub(crate) enum Kind {
+            $($kind = $byte,)*
+        }
+
+        impl Kind {
+            const fn from_u8(byte: u8) -> Option<Self> {
+                match byte {
+                    $($byte => Some(Self::$kind),)*
+                    _ => None,
+                }
+            }
+
+            const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+        }
+    };
 }
 
-impl Kind {
-    const fn from_u8(byte: u8) -> Option<Self> {
-        Some(match byte {
-            0x01 => Self::Hello,
-            0x02 => Self::Welcome,
-            0x03 => Self::Differ,
-            0x04 => Self::Offer,
-            0x05 => Self::Shapes,
-            0x10 => Self::Time,
-            0x11 => Self::Packet,
-            0x12 => Self::Call,
-            0x13 => Self::Reply,
-            0x14 => Self::Error,
-            0x15 => Self::Failure,
-            0x16 => Self::Item,
-            0x17 => Self::End,
-            0x18 => Self::Cancel,
-            0x19 => Self::Credit,
-            0x20 => Self::Ping,
-            0x21 => Self::Pong,
-            0x22 => Self::Close,
-            _ => return None,
-        })
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Hello => "HELLO",
-            Self::Welcome => "WELCOME",
-            Self::Differ => "DIFFER",
-            Self::Offer => "OFFER",
-            Self::Shapes => "SHAPES",
-            Self::Time => "TIME",
-            Self::Packet => "PACKET",
-            Self::Call => "CALL",
-            Self::Reply => "REPLY",
-            Self::Error => "ERROR",
-            Self::Failure => "FAILURE",
-            Self::Item => "ITEM",
-            Self::End => "END",
-            Self::Cancel => "CANCEL",
-            Self::Credit => "CREDIT",
-            Self::Ping => "PING",
-            Self::Pong => "PONG",
-            Self::Close => "CLOSE",
-        }
-    }
+kinds! {
+    Hello = 0x01 "HELLO",
+    Welcome = 0x02 "WELCOME",
+    Differ = 0x03 "DIFFER",
+    Offer = 0x04 "OFFER",
+    Shapes = 0x05 "SHAPES",
+    Time = 0x10 "TIME",
+    Packet = 0x11 "PACKET",
+    Call = 0x12 "CALL",
+    Reply = 0x13 "REPLY",
+    Error = 0x14 "ERROR",
+    Failure = 0x15 "FAILURE",
+    Item = 0x16 "ITEM",
+    End = 0x17 "END",
+    Cancel = 0x18 "CANCEL",
+    Credit = 0x19 "CREDIT",
+    Ping = 0x20 "PING",
+    Pong = 0x21 "PONG",
+    Close = 0x22 "CLOSE",
 }
 
 #[cfg(test)]

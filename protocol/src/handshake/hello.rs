@@ -2,6 +2,7 @@
 
 use crate::id::{ConnectionId, SessionToken};
 use crate::limits::{CREDENTIALS_LEN, HANDSHAKE_FRAME_LEN, Limits, PROTOCOL_NAME_LEN};
+use crate::secret::show;
 
 use super::HandshakeError;
 use super::tlv::{self, Fields, Once};
@@ -66,14 +67,8 @@ impl<'a> Hello<'a> {
 /// Without the credentials.
 impl std::fmt::Debug for Hello<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hello")
-            .field("versions", &self.versions)
-            .field("protocol", &self.protocol)
-            .field("fingerprint", &self.fingerprint)
-            .field("credentials", &crate::secret::Hidden::of(self.credentials))
-            .field("limits", &self.limits)
-            .field("heartbeat_ms", &self.heartbeat_ms)
-            .finish()
+        let Self { versions, protocol, fingerprint, credentials, limits, heartbeat_ms } = self;
+        show!(f, "Hello", versions, protocol, fingerprint, credentials: hidden, limits, heartbeat_ms)
     }
 }
 
