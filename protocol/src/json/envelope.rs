@@ -99,10 +99,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// Reads the object that `input` begins with, once the scan has found its end; how many bytes it was.
-    pub(super) fn scan(
-        scanner: &mut Scanner,
-        input: &'a [u8],
-    ) -> Result<Option<(Result<Self, EnvelopeError>, usize)>, JsonFault> {
+    pub(super) fn scan(scanner: &mut Scanner, input: &'a [u8]) -> Result<Option<Scanned<'a>>, JsonFault> {
         let Some(len) = scanner.scan(input)? else { return Ok(None) };
         Ok(Some((Self::from_marks(input.get(..len).unwrap_or_default(), scanner.marks()), len)))
     }
@@ -121,6 +118,9 @@ impl<'a> Envelope<'a> {
         fields.read(split)
     }
 }
+
+/// An object whose end was found, and its length.
+pub(super) type Scanned<'a> = (Result<Envelope<'a>, EnvelopeError>, usize);
 
 /// The fields' values as they are written.
 #[derive(Default)]

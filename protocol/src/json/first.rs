@@ -2,7 +2,7 @@
 
 use super::{
     JsonFault,
-    envelope::{Envelope, EnvelopeError, is_space},
+    envelope::{Envelope, Scanned, is_space},
     scan::Scanner,
 };
 use crate::{handshake::HandshakeError, text::escape};
@@ -32,10 +32,7 @@ impl First {
     }
 
     /// Reads the object at the beginning of what is unread, if it is whole; how many bytes it was.
-    pub(super) fn read<'a>(
-        &mut self,
-        unread: &'a [u8],
-    ) -> Result<Option<(Result<Envelope<'a>, EnvelopeError>, usize)>, JsonFault> {
+    pub(super) fn read<'a>(&mut self, unread: &'a [u8]) -> Result<Option<Scanned<'a>>, JsonFault> {
         match unread.first() {
             None | Some(b'{') => Envelope::scan(&mut self.scanner, unread),
             Some(byte) => Err(JsonFault::NoObject { byte: *byte }),
