@@ -35,6 +35,7 @@ use pnet_protocol::{
     close::{Close, CloseCode},
     connection::ReplyTo,
     dialect::Dialect,
+    document,
     failure::Failure,
     handshake::ShapePolicy,
     id::ConnectionId,
@@ -42,7 +43,6 @@ use pnet_protocol::{
     limits::Limits,
     protocol::{ActionInfo, Direction, ProtocolInfo, Role},
     reply::Verdict,
-    schema::document,
     wire::Writer,
 };
 use tokio::sync::Notify;

@@ -15,7 +15,7 @@ use std::{
     fmt,
     sync::Arc,
     task::Waker,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -42,7 +42,7 @@ use super::{budget::Account, counters::Sent, wakers::Wakers};
 use crate::{
     buffers, config,
     counts::{Met, Sends, Which},
-    error::{Closed, SendError},
+    error::{Closed, ClosedBy, SendError},
     seldom::Seldom,
 };
 
@@ -135,15 +135,11 @@ impl Drop for SharedFrame {
 
 impl Outbox {
     pub(crate) fn new(writer: Writer, local: &Limits, account: Account, sends: Sends) -> Self {
-        let mut rare = Seldom::<Rare>::new();
-        if writer.awaits_reading() {
-            rare.reads_until = Some(Instant::now() + READING);
-        }
         Self {
             buf: Vec::new(),
             seen: 0,
             calls: Seldom::new(),
-            rare,
+            rare: Seldom::new(),
             gone: None,
             suspended: false,
             sent: Sent::default(),
@@ -257,25 +253,18 @@ impl Outbox {
         if let Some(calls) = self.calls.get_mut() {
             calls.table.narrow_streams(items, bytes);
         }
-        // It may turn out to take one packet at a time only now, after it was sent some and has answered none.
-        if self.writer.awaits_reading() {
-            self.rare.reads_until = Some(Instant::now() + READING);
-        }
-        if self.writer.is_one_by_one() && self.calls.table.has_given_up() {
-            self.rare.answers_until.get_or_insert_with(|| Instant::now() + config::CALL);
-        }
     }
 
     /// Does what the time has come for.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.expire_calls(now);
-        // A peer that takes one packet at a time has had time to read the last one.
-        if self.rare.reads_until.is_some_and(|until| until <= now) {
-            self.rare.reads_until = None;
-            self.writer.was_read();
-        }
         self.cancel_late(now);
-        self.give_up_by(now);
+        // Some time is over of what a peer of the old form is given.
+        if let Some(close) = self.writer.handle_timeout(now.into_std())
+            && self.rare.close.is_none()
+        {
+            self.rare.close = Some(Closed::new(close.code, close.reason, ClosedBy::Here));
+        }
         self.unpark();
     }
 
@@ -431,10 +420,11 @@ impl Outbox {
     }
 
     /// When the driver has to look again, if nothing happens before.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&mut self) -> Option<Instant> {
         let calls = self.calls.table.due().map(Instant::from_std);
         let refused = self.refused_since().map(|since| since + config::WRITE);
-        [calls, refused, self.rare.answers_until, self.rare.reads_until].into_iter().flatten().min()
+        let peer = self.writer.due(|| Instant::now().into_std()).map(Instant::from_std);
+        [calls, refused, peer].into_iter().flatten().min()
     }
 
     /// Takes the frames to be written, leaving the empty `batch` in their place. `false`: there are none, and nobody will
@@ -570,9 +560,6 @@ impl Outbox {
         self.sends.packet(Which::new(action));
         let written = self.writer.packet(frame, &mut self.buf);
         debug_assert!(written.is_ok(), "credit and length were checked: {written:?}");
-        if self.writer.awaits_reading() {
-            self.rare.reads_until = Some(Instant::now() + READING);
-        }
     }
 
     /// The first packet or call of a batch is preceded by the time.
@@ -656,5 +643,3 @@ const HOLD_ABOVE: usize = 1024 * 1024;
 const KEPT: usize = 128;
 /// Of a buffer that holds less, only what it holds counts.
 const COUNTED_WHOLE: usize = 4 * 1024;
-/// How long a peer that takes one packet at a time, and does not answer it, may need to read it.
-const READING: Duration = Duration::from_secs(1);

@@ -1,11 +1,12 @@
 //! Commands about packets: what may be said, and saying it.
 
 use pnet_protocol::{
+    document,
     dynamic::MisfitReason,
     handshake::ShapePolicy,
     json::DONE,
     protocol::{ActionInfo, Direction},
-    schema::{Ty, document},
+    schema::Ty,
 };
 use serde_json::{Value, json};
 
