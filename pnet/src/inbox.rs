@@ -21,7 +21,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use crate::{
     buffers,
     calls::stream::StreamSender,
-    connection::{Conn, Done, Meta},
+    connection::{Answering, Conn, Done, Meta},
     counts::Stopwatch,
     driver::dispatch::{Arrived, Dispatch, Ended, Job, JobKind, Ran},
     error::{Closed, Refused},
@@ -208,7 +208,8 @@ impl Asked {
             conn.close_producer(id);
         }
         conn.finished(Done::Call(id));
-        conn.answer(&to, outcome, payload, (self.action, self.stream.is_some()));
+        let answering = Answering { to: &to, action: self.action, stream: self.stream.is_some() };
+        conn.answer(answering, outcome, payload);
     }
 }
 

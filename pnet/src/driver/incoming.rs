@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     buffers, config,
-    connection::{Meta, micros_now},
+    connection::{Answering, Meta, micros_now},
     counts::{Met, Stopwatch},
     error::{Closed, ClosedBy},
 };
@@ -340,7 +340,8 @@ impl Driver {
             timed.stop(action, &self.conn.trace);
             if outcome.is_ok() {
                 self.reader.call_finished(id);
-                self.overfull = self.conn.answer(to, &outcome, &out, (info.action, false));
+                let answering = Answering { to, action: info.action, stream: false };
+                self.overfull = self.conn.answer(answering, &outcome, &out);
             } else {
                 let job = Job { action, kind, to: to.clone(), meta, timed: Stopwatch::NONE };
                 self.split().1.ended_otherwise(&job, outcome, &[]);
@@ -567,7 +568,8 @@ impl Driver {
     /// Answers what is no packet, or one too many, and counts the mistake.
     fn refuse(&mut self, to: &ReplyTo, code: &'static str, message: &str) {
         tracing::debug!(code, message, "refused");
-        self.overfull = self.conn.answer(to, &Err(Failure::public(code, message)), &[], ("", false));
+        let answering = Answering { to, action: "", stream: false };
+        self.overfull = self.conn.answer(answering, &Err(Failure::public(code, message)), &[]);
         self.odd.mistakes.count(Instant::now().into_std());
     }
 
@@ -660,7 +662,7 @@ impl Driver {
             let to = self.reader.reply_to(id);
             self.reader.call_finished(id);
             let failure = Failure::public(code::CANCELLED, "the caller did not wait");
-            self.overfull = self.conn.answer(&to, &Err(failure), &[], ("", stream));
+            self.overfull = self.conn.answer(Answering { to: &to, action: "", stream }, &Err(failure), &[]);
         }
     }
 }

@@ -13,7 +13,11 @@ use super::{
     answers::Answers,
     dispatch::{Ended, Job, JobKind},
 };
-use crate::{connection::Conn, error::SendError, seldom::Seldom};
+use crate::{
+    connection::{Answering, Conn},
+    error::SendError,
+    seldom::Seldom,
+};
 
 /// What happens when a job ends.
 pub(super) struct Sink<'a> {
@@ -66,7 +70,8 @@ impl Sink<'_> {
                 if stream {
                     self.conn.close_producer(id);
                 }
-                *self.overfull = self.conn.answer(&job.to, &outcome, payload, (job.meta.action, stream));
+                let answering = Answering { to: &job.to, action: job.meta.action, stream };
+                *self.overfull = self.conn.answer(answering, &outcome, payload);
             }
             JobKind::OneWay { frame_len } => {
                 let mut out = self.conn.out();
@@ -77,7 +82,8 @@ impl Sink<'_> {
                 drop(out);
                 // What was wrong with the packet itself is told where there is a way to.
                 if outcome.as_ref().is_err_and(Failure::is_refusal) {
-                    *self.overfull = self.conn.answer(&job.to, &outcome, &[], (job.meta.action, false));
+                    let answering = Answering { to: &job.to, action: job.meta.action, stream: false };
+                    *self.overfull = self.conn.answer(answering, &outcome, &[]);
                 }
             }
             #[cfg(feature = "console")]

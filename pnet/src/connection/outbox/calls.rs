@@ -74,8 +74,8 @@ impl Pending {
 }
 
 impl Caller {
-    /// The call has ended without an answer.
-    fn is_unanswered(&mut self, sent: bool, sends: &Sends, wakers: &mut Wakers) {
+    /// The call ends without an answer.
+    fn fail(&mut self, sent: bool, sends: &Sends, wakers: &mut Wakers) {
         if sent {
             sends.failed(self.which);
         } else {
@@ -274,7 +274,7 @@ impl Outbox {
         let (sends, wakers) = (&self.sends, &mut self.wakers);
         let cancelled = calls.table.expire(now.into_std(), |caller, sent| {
             sends.met(Met::CallTimeout);
-            caller.is_unanswered(sent, sends, wakers);
+            caller.fail(sent, sends, wakers);
         });
         if !cancelled.is_empty() && self.writer.is_one_by_one() {
             self.rare.answers_until = Some(now + config::CALL);
@@ -318,7 +318,7 @@ impl Outbox {
     pub(super) fn lose_calls(&mut self) {
         let (sends, wakers) = (&self.sends, &mut self.wakers);
         if let Some(calls) = self.calls.get_mut() {
-            calls.table.lose(|caller, sent| caller.is_unanswered(sent, sends, wakers));
+            calls.table.lose(|caller, sent| caller.fail(sent, sends, wakers));
         }
     }
 
