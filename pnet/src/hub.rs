@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, fmt, marker::PhantomData, sync::Arc};
 
+use bytes::Bytes;
 use pnet_protocol::{
     close::{CloseCode, Retry},
     dialect::Dialect,
@@ -11,8 +12,9 @@ use pnet_protocol::{
 };
 
 use crate::{
+    buffers,
     calls::{call::packet_frame, json::Json},
-    connection::{Conn, SharedFrame, registry::HubCore},
+    connection::{Conn, registry::HubCore},
     error::{Closed, ClosedBy, JsonError, SendError},
     info::PeerInfo,
     peer::Peer,
@@ -300,6 +302,13 @@ impl HubCore {
     }
 }
 
+/// A packet as one dialect has it.
+struct Encoded {
+    frame: Vec<u8>,
+    /// Made to be shared once a connection has to keep it.
+    kept: Option<Bytes>,
+}
+
 /// Puts a packet into the queues of all who are wanted. It is encoded once for each dialect that is spoken.
 fn deliver<T>(
     targets: &[T],
@@ -309,7 +318,7 @@ fn deliver<T>(
     mut encode: impl FnMut(&Conn) -> Option<Vec<u8>>,
 ) -> Broadcast {
     let mut result = Broadcast::default();
-    let mut frames: [Option<Option<SharedFrame>>; 2] = [None, None];
+    let mut frames: [Option<Option<Encoded>>; 2] = [None, None];
     for target in targets {
         if !wanted(target) {
             result.skipped += 1;
@@ -317,14 +326,12 @@ fn deliver<T>(
         }
         let conn = conn_of(target);
         let place = &mut frames[usize::from(conn.dialect != Dialect::Native)];
-        let Some(frame) =
-            place.get_or_insert_with(|| encode(conn).map(|frame| SharedFrame { action, frame, kept: None }))
-        else {
+        let Some(frame) = place.get_or_insert_with(|| encode(conn).map(|frame| Encoded { frame, kept: None })) else {
             result.dropped += 1;
             continue;
         };
         let mut out = conn.out();
-        match out.send(frame.action, &frame.frame, Some(&mut frame.kept)) {
+        match out.send(action, &frame.frame, Some(&mut frame.kept)) {
             Ok(()) => result.queued += 1,
             Err(SendError::Disconnected(_) | SendError::Unsupported | SendError::Suspended) => result.skipped += 1,
             Err(error) => {
@@ -340,6 +347,7 @@ fn deliver<T>(
             }
         }
     }
+    frames.into_iter().flatten().flatten().for_each(|encoded| buffers::give(encoded.frame));
     result
 }
 

@@ -18,7 +18,6 @@ pub(crate) mod registry;
 #[cfg(feature = "inspect")]
 pub(crate) mod traffic;
 pub(crate) mod waiting;
-pub(crate) mod wakers;
 
 use std::{
     sync::{
@@ -48,13 +47,13 @@ use pnet_protocol::{
 use tokio::sync::Notify;
 
 pub use self::meta::Meta;
-pub(crate) use self::outbox::{Asked, Done, Outbox, SharedFrame, Until, micros_now};
+pub(crate) use self::outbox::{Addressed, Asked, Done, Outbox, Until, micros_now};
 #[cfg(feature = "console")]
 pub(crate) use self::outbox::{Collected, Injected, MAX_RUNS, NotInjected, OperatorsAsked, Outcome};
 use self::{
     budget::{Account, Budget},
     counters::Counters,
-    wakers::Locked,
+    outbox::Locked,
 };
 use crate::{
     config,
@@ -323,18 +322,12 @@ impl Conn {
     /// Writes the answer to an incoming call: the payload in `bytes`, or the failure. Both ends of a wrong answer learn of
     /// it: an answer the peer could not take becomes a failure. `true` if by now so much waits to be written that no new
     /// work should be started.
-    pub(crate) fn answer(
-        &self,
-        to: &ReplyTo,
-        outcome: &Result<Verdict, Failure>,
-        bytes: &[u8],
-        (action, stream): (&str, bool),
-    ) -> bool {
+    pub(crate) fn answer(&self, answering: Addressed<'_>, outcome: &Result<Verdict, Failure>, bytes: &[u8]) -> bool {
         let mut out = self.out();
         if out.gone.is_some() {
             return false;
         }
-        out.write_answer(to, outcome, bytes, (action, stream));
+        out.write_answer(answering, outcome, bytes);
         out.wake_driver();
         out.is_overfull()
     }

@@ -2,7 +2,9 @@
 //! What is decided is decided by the machines of [`pnet_protocol::connection`]; here are the wakers, the server's account, the
 //! counts and the buffers.
 
+mod batch;
 mod calls;
+mod locked;
 #[cfg(feature = "console")]
 mod operators;
 mod queue;
@@ -10,37 +12,32 @@ mod rare;
 #[cfg(feature = "inspect")]
 mod seen;
 mod streams;
+mod writing;
 
-use std::{
-    fmt,
-    sync::Arc,
-    task::Waker,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, sync::Arc, task::Waker};
 
 use bytes::Bytes;
 use pnet_protocol::{
-    close::Close,
-    connection::{Ahead, Answer, Parked, Pings, Queue, ReplyTo, SendRefused, Violation},
-    failure::{Failure, code},
-    json::{Form, JsonWelcome, Replies},
+    connection::{Parked, Pings, Queue, SendRefused, Violation},
     limits::Limits,
-    reply::Verdict,
     secret::Hidden,
     wire::Writer,
 };
 use tokio::time::Instant;
 
-use self::calls::Pending;
 #[cfg(feature = "console")]
 pub(crate) use self::operators::{Asked as OperatorsAsked, Collected, Injected, MAX_RUNS, NotInjected, Outcome};
 pub(crate) use self::{
+    batch::{micros_now, weight},
     calls::{Asked, Until},
+    locked::Locked,
     rare::Rare,
+    writing::Addressed,
 };
-use super::{budget::Account, counters::Sent, wakers::Wakers};
+use self::{calls::Pending, locked::Wakers};
+use super::{budget::Account, counters::Sent};
 use crate::{
-    buffers, config,
+    config,
     counts::{Met, Sends, Which},
     error::{Closed, ClosedBy, SendError},
     seldom::Seldom,
@@ -92,7 +89,7 @@ pub(crate) struct Outbox {
     /// What the driver holds: the batch, the beginning of a frame, what its handlers have not finished.
     driver_holds: usize,
     /// Who is woken when the lock is released.
-    pub(super) wakers: Wakers,
+    wakers: Wakers,
     /// Whether this batch has its TIME frame: it holds a packet or a call.
     timed: bool,
     /// What this side told the peer that it takes.
@@ -110,26 +107,6 @@ impl fmt::Debug for Outbox {
             .field("blocked", &self.blocked)
             .field("writer", &self.writer)
             .finish_non_exhaustive()
-    }
-}
-
-/// A frame for many connections. One of them has to keep it before it is made to be shared.
-pub(crate) struct SharedFrame {
-    pub(crate) action: u16,
-    pub(crate) frame: Vec<u8>,
-    pub(crate) kept: Option<Bytes>,
-}
-
-/// Without the frame.
-impl fmt::Debug for SharedFrame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SharedFrame").field(&Hidden::of(&self.frame)).finish()
-    }
-}
-
-impl Drop for SharedFrame {
-    fn drop(&mut self) {
-        buffers::give(std::mem::take(&mut self.frame));
     }
 }
 
@@ -231,30 +208,6 @@ impl Outbox {
         Ok(())
     }
 
-    /// The other side of a JSON connection has shown what it is.
-    pub(crate) fn set_form(&mut self, form: Form) {
-        self.writer.set_form(form);
-        self.forget_text();
-    }
-
-    /// Calls are written in another way from now on.
-    fn forget_text(&mut self) {
-        if let Some(calls) = self.calls.get_mut() {
-            calls.text.forget();
-        }
-    }
-
-    /// A JSON server's handshake came after the connection was opened without.
-    pub(crate) fn welcomed(&mut self, welcome: &JsonWelcome) {
-        self.writer.welcomed(welcome);
-        self.forget_text();
-        // Streams that are open already get their credit from now on, if the server goes by it.
-        let (items, bytes) = self.writer.stream_window(&self.local).size();
-        if let Some(calls) = self.calls.get_mut() {
-            calls.table.narrow_streams(items, bytes);
-        }
-    }
-
     /// Does what the time has come for.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.expire_calls(now);
@@ -266,100 +219,6 @@ impl Outbox {
             self.rare.close = Some(Closed::new(close.code, close.reason, ClosedBy::Here));
         }
         self.unpark();
-    }
-
-    /// Whether a ping is to be written.
-    pub(crate) const fn is_ping_due(&self) -> bool {
-        self.pings.are_due() && self.gone.is_none() && self.writer.can_ping()
-    }
-
-    /// Writes the ping that is due.
-    pub(crate) fn write_ping(&mut self, now: Instant) {
-        self.date();
-        self.writer.ping(self.pings.begin(now.into_std()), &mut self.buf);
-    }
-
-    /// A pong has come. `false`: not for the last ping.
-    pub(crate) fn ponged(&mut self, nonce: u64, now: Instant) -> bool {
-        let ponged = self.pings.ponged(nonce, now.into_std());
-        if ponged && self.pings.are_wanted() {
-            self.wake_driver();
-        }
-        ponged
-    }
-
-    /// Writes the sign of life that was asked for.
-    pub(crate) fn write_pong(&mut self, nonce: Option<u64>) {
-        self.date();
-        self.writer.pong(nonce, &mut self.buf);
-    }
-
-    /// Writes this side's last words; `alone` if nothing else is on its way.
-    pub(crate) fn write_close(&mut self, close: Close<'_>, alone: bool) {
-        self.date();
-        let alone = alone && self.buf.is_empty();
-        self.writer.close(close, alone, &mut self.buf);
-    }
-
-    /// Puts the answers that the driver has gathered where they belong: before what has come since it looked last. Nothing
-    /// follows a close frame.
-    pub(crate) fn insert_answers(&mut self, frames: &[u8]) {
-        if self.gone.is_none() && !frames.is_empty() {
-            self.open_buf();
-            let at = self.seen.min(self.buf.len());
-            if at == self.buf.len() {
-                self.buf.extend_from_slice(frames);
-            } else {
-                self.buf.splice(at..at, frames.iter().copied());
-            }
-            self.settle();
-        }
-        self.see();
-    }
-
-    /// The driver looks: what comes from now on stands behind the answers that it has given.
-    pub(crate) const fn see(&mut self) {
-        self.seen = self.buf.len();
-    }
-
-    /// Writes the answer to an incoming call. An answer longer than the peer takes becomes a failure.
-    pub(crate) fn write_answer(
-        &mut self,
-        to: &ReplyTo,
-        outcome: &Result<Verdict, Failure>,
-        payload: &[u8],
-        (action, stream): (&str, bool),
-    ) {
-        let answer = match outcome {
-            Ok(Verdict::Reply) => Answer::Reply(payload),
-            Ok(Verdict::Error) => Answer::Error(payload),
-            Ok(Verdict::End) => Answer::End,
-            Ok(_) => Answer::Failure { code: code::INTERNAL, message: "the handler gave no answer" },
-            Err(failure) => Answer::Failure { code: failure.code(), message: failure.message() },
-        };
-        self.date();
-        if let Err(refused) = self.writer.answer(to, answer, stream, &mut self.buf) {
-            tracing::error!(action, %refused, "the answer is longer than the peer takes");
-            let answer = Answer::Failure { code: code::TOO_LONG, message: &refused.to_string() };
-            let told = self.writer.answer(to, answer, stream, &mut self.buf);
-            debug_assert!(told.is_ok(), "a failure is short: {told:?}");
-        }
-        self.settle();
-    }
-
-    /// Writes the schema of the protocol to a peer that has asked for it.
-    pub(crate) fn write_schema(&mut self, to: &ReplyTo, text: &str) {
-        self.date();
-        if let Err(refused) = self.writer.schema(to, text, &mut self.buf) {
-            tracing::debug!(%refused, "the schema is longer than the peer takes");
-        }
-        self.settle();
-    }
-
-    /// How replies to calls of an action are written in this batch, where that can be done apart; with an empty buffer.
-    pub(crate) fn replies(&mut self, action: u16, text: Vec<u8>) -> Option<Replies> {
-        self.date();
-        self.writer.replies(action, text)
     }
 
     /// What the connection holds, the frames that it shares with others included; `None` if it is gone.
@@ -403,74 +262,12 @@ impl Outbox {
         }
     }
 
-    /// The transport takes no more of the batch. Until it does, packets stay what they are, shared with other connections
-    /// as often as not, and no buffer grows.
-    pub(crate) fn block(&mut self) {
-        self.blocked = true;
-        self.wake_room();
-        if self.buf.is_empty() {
-            buffers::give(std::mem::take(&mut self.buf));
-        }
-    }
-
-    /// The transport has taken the whole batch.
-    pub(crate) fn unblock(&mut self) {
-        self.blocked = false;
-        self.unpark();
-    }
-
     /// When the driver has to look again, if nothing happens before.
     pub(crate) fn due(&mut self) -> Option<Instant> {
         let calls = self.calls.table.due().map(Instant::from_std);
         let refused = self.refused_since().map(|since| since + config::WRITE);
         let peer = self.writer.due(|| Instant::now().into_std()).map(Instant::from_std);
         [calls, refused, peer].into_iter().flatten().min()
-    }
-
-    /// Takes the frames to be written, leaving the empty `batch` in their place. `false`: there are none, and nobody will
-    /// flush until somebody wakes the driver.
-    pub(crate) fn take_batch(&mut self, batch: &mut Vec<u8>) -> bool {
-        self.end_batch();
-        if self.rest_empty() {
-            return false;
-        }
-        if batch.capacity() == 0 {
-            *batch = buffers::take_large();
-        }
-        std::mem::swap(&mut self.buf, batch);
-        true
-    }
-
-    /// `true`: nothing has gathered, and nobody will flush until somebody wakes the driver.
-    pub(crate) fn rest_empty(&mut self) -> bool {
-        let empty = self.buf.is_empty();
-        if empty {
-            self.busy = false;
-            if self.buf.capacity() > KEPT {
-                buffers::give(std::mem::take(&mut self.buf));
-            }
-        }
-        empty
-    }
-
-    /// What has gathered is written now; what comes next goes with another write.
-    pub(crate) fn end_batch(&mut self) {
-        self.seen = 0;
-        self.timed = false;
-        self.writer.end_batch();
-        if let Some(calls) = self.calls.get_mut() {
-            calls.end_batch();
-        }
-    }
-
-    /// The driver runs: it will flush, nobody needs to wake it. `true` if its waker is the same as the last time.
-    pub(crate) fn driver_runs(&mut self, waker: &Waker) -> bool {
-        self.busy = true;
-        let same = self.driver.as_ref().is_some_and(|driver| driver.will_wake(waker));
-        if !same {
-            self.driver = Some(waker.clone());
-        }
-        same
     }
 
     /// Wakes the driver, whatever it does now: for what does not concern the buffer. A turn that has begun may not see
@@ -491,13 +288,6 @@ impl Outbox {
         if !self.busy {
             self.wake_anyway();
         }
-    }
-
-    /// The driver is about to sleep without taking the buffer: from now on it wants to be woken. `true`: there is
-    /// a packet, a call or a ping to be written.
-    pub(crate) fn rest(&mut self) -> bool {
-        self.busy = false;
-        self.timed || self.is_ping_due()
     }
 
     /// Whether everything accepted has been handed to the driver, and no caller waits.
@@ -526,11 +316,6 @@ impl Outbox {
         self.lose_calls();
     }
 
-    /// Whether so much waits to be written that no new work should be started.
-    pub(crate) const fn is_overfull(&self) -> bool {
-        self.buf.len() >= HOLD_ABOVE
-    }
-
     pub(crate) fn set_gone(&mut self, closed: &Arc<Closed>) {
         self.gone = Some(Arc::clone(closed));
         self.sends.flush();
@@ -552,62 +337,6 @@ impl Outbox {
             self.wake_senders();
         }
     }
-
-    /// Accepts a packet into the buffer. The caller has checked credit and length.
-    fn write_packet(&mut self, action: u16, frame: &[u8]) {
-        self.begin_batch();
-        self.sent.packets += 1;
-        self.sends.packet(Which::new(action));
-        let written = self.writer.packet(frame, &mut self.buf);
-        debug_assert!(written.is_ok(), "credit and length were checked: {written:?}");
-    }
-
-    /// The first packet or call of a batch is preceded by the time.
-    fn begin_batch(&mut self) {
-        if !self.timed {
-            self.timed = true;
-            self.open_buf();
-            self.writer.begin_batch(micros_now(), &mut self.buf);
-        }
-    }
-
-    /// Something is about to be written. A buffer that was used before need not grow again.
-    #[inline]
-    fn open_buf(&mut self) {
-        open(&mut self.buf);
-    }
-
-    /// Anything else may need the time, too.
-    fn date(&mut self) {
-        self.open_buf();
-        if self.writer.needs_time() {
-            self.writer.begin_batch(micros_now(), &mut self.buf);
-        }
-    }
-
-    /// Whether what comes now may go into the buffer, as far as its order and the buffer's length are concerned.
-    #[inline]
-    fn is_direct(&self) -> bool {
-        self.queue.is_empty() && self.ahead().has_room()
-    }
-
-    /// Whether nothing but the next write is missing for what comes now to go into the buffer.
-    fn is_next(&self) -> bool {
-        self.gone.is_none() && self.queue.is_next(self.ahead())
-    }
-
-    #[inline]
-    const fn ahead(&self) -> Ahead {
-        Ahead { bytes: self.buf.len(), blocked: self.blocked }
-    }
-}
-
-/// Something is about to be written.
-#[inline]
-fn open(buf: &mut Vec<u8>) {
-    if buf.capacity() == 0 {
-        *buf = buffers::take_large();
-    }
 }
 
 /// What the peer does not take.
@@ -617,29 +346,3 @@ fn refused(refused: SendRefused) -> SendError {
         _ => SendError::Full,
     }
 }
-
-/// What a buffer occupies. Of a short one its contents, so that recycled buffers do not seem to be full ones.
-pub(crate) const fn weight(buf: &Vec<u8>) -> usize {
-    if buf.len() < COUNTED_WHOLE { buf.len() } else { buf.capacity() }
-}
-
-/// The time as the wire has it.
-pub(crate) fn micros_now() -> i64 {
-    micros_since_1970(SystemTime::now())
-}
-
-/// Microseconds since 1970, negative before; saturating.
-fn micros_since_1970(time: SystemTime) -> i64 {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_micros()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |micros| -micros),
-    }
-}
-
-/// New work is not started while this much waits to be written.
-const HOLD_ABOVE: usize = 1024 * 1024;
-/// Bytes of an empty out-buffer that stay with the connection: room for what is sent to many at once, when there are not
-/// buffers enough for all of them.
-const KEPT: usize = 128;
-/// Of a buffer that holds less, only what it holds counts.
-const COUNTED_WHOLE: usize = 4 * 1024;

@@ -19,12 +19,13 @@ impl Cancels {
 
     /// Whether one more may go now. If not, there is a time at which it is [due](Self::due).
     pub(super) fn may_go(&mut self, now: Instant) -> bool {
-        let since = *self.since.get_or_insert(now);
-        if now.saturating_duration_since(since) >= SECOND {
-            (self.in_second, self.since) = (0, Some(now));
+        let same = |since: &Instant| now.saturating_duration_since(*since) < SECOND;
+        let since = self.since.filter(same).unwrap_or(now);
+        if self.since != Some(since) {
+            (self.in_second, self.since) = (0, Some(since));
         }
         if self.in_batch >= MOST || self.in_second >= MOST {
-            self.due.get_or_insert(self.since.unwrap_or(now) + SECOND);
+            self.due = self.due.or(Some(since + SECOND));
             return false;
         }
         self.in_batch += 1;

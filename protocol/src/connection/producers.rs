@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Credit, ReplyTo, SendRefused, Violation, Waiters};
+use super::{Credit, ReplyTo, Violation, Waiters};
 
 /// The open streams of this side's handlers. A `W` waits for credit or room, or for the end; it is kept and handed back,
 /// never called.
@@ -41,13 +41,6 @@ pub struct StreamId {
 pub enum ItemRefused {
     /// No credit or no room: it may go later.
     Full,
-    /// The other side would not take it, now or later.
-    TooLong {
-        /// Its length, in bytes.
-        len: usize,
-        /// What the other side takes, in bytes.
-        max: u32,
-    },
     /// Nobody wants it any more.
     Ended,
 }
@@ -84,25 +77,17 @@ impl<W> Producers<W> {
         closed.map(|mut producer| producer.waiters.wake(woken)).is_some()
     }
 
-    /// Has an item written, if there is credit and `room` in the buffer.
+    /// Where the next item goes, and the credit that it spends: if any is left, and there is `room` in the buffer.
     ///
     /// # Errors
     ///
-    /// [`ItemRefused`]; nothing is written then.
-    pub fn item(
-        &mut self,
-        id: StreamId,
-        room: bool,
-        write: impl FnOnce(&ReplyTo, &mut Option<Credit>) -> Result<(), SendRefused>,
-    ) -> Result<(), ItemRefused> {
+    /// [`ItemRefused`].
+    pub fn place(&mut self, id: StreamId, room: bool) -> Result<(&ReplyTo, &mut Option<Credit>), ItemRefused> {
         let producer = self.get(id).ok_or(ItemRefused::Ended)?;
         if !room || producer.credit.is_some_and(|credit| !credit.is_left()) {
             return Err(ItemRefused::Full);
         }
-        write(&producer.to, &mut producer.credit).map_err(|refused| match refused {
-            SendRefused::TooLong { len, max } => ItemRefused::TooLong { len, max },
-            SendRefused::NoCredit => ItemRefused::Full,
-        })
+        Ok((&producer.to, &mut producer.credit))
     }
 
     /// Whether the stream's items are still wanted.
@@ -184,10 +169,9 @@ mod tests {
     use super::*;
 
     fn send(producers: &mut Producers<&str>, id: StreamId, room: bool) -> Result<(), ItemRefused> {
-        producers.item(id, room, |_, credit| {
-            assert!(credit.as_mut().unwrap().spend(10));
-            Ok(())
-        })
+        let (_, credit) = producers.place(id, room)?;
+        assert!(credit.as_mut().is_none_or(|credit| credit.spend(10)));
+        Ok(())
     }
 
     #[test]

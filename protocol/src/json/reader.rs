@@ -17,9 +17,7 @@ use super::{
 };
 use crate::{
     close::{CloseCode, Retry},
-    connection::{
-        Call, CallId, Calls, Event, InFlight, Named, Packet, ReplyTo, Usual, Violation, WelcomeText,
-    },
+    connection::{Call, CallId, Calls, Event, InFlight, Named, Packet, ReplyTo, Usual, Violation, WelcomeText},
     failure::code,
     fault::ReadError,
     id::{ConnectionId, SessionToken},

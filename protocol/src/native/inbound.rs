@@ -383,7 +383,10 @@ mod tests {
     fn rejects_packets_beyond_the_credit() {
         let mut inbound = inbound(1, 2, 1000);
         for _ in 0..2 {
-            assert!(matches!(inbound.handle(packet(b"x")), Ok(Event::Usual(Usual::Packet(Packet { frame_len: 4, .. })))));
+            assert!(matches!(
+                inbound.handle(packet(b"x")),
+                Ok(Event::Usual(Usual::Packet(Packet { frame_len: 4, .. })))
+            ));
         }
         assert_eq!(inbound.open_packets(), 2);
         assert_eq!(inbound.handle(packet(b"x")), Err(Violation::NoCredit { packets: 2, bytes: 1000 }));

@@ -73,8 +73,8 @@ impl Pending {
 }
 
 impl Caller {
-    /// The call has ended without an answer.
-    fn is_unanswered(&mut self, sent: bool, sends: &Sends, wakers: &mut Wakers) {
+    /// The call ends without an answer.
+    fn fail(&mut self, sent: bool, sends: &Sends, wakers: &mut Wakers) {
         if sent {
             sends.failed(self.which);
         } else {
@@ -270,7 +270,7 @@ impl Outbox {
         let (sends, wakers) = (&self.sends, &mut self.wakers);
         let cancelled = calls.table.expire(now.into_std(), |caller, sent| {
             sends.met(Met::CallTimeout);
-            caller.is_unanswered(sent, sends, wakers);
+            caller.fail(sent, sends, wakers);
         });
         cancelled.into_iter().for_each(|id| self.write_cancel(id, now));
     }
@@ -301,7 +301,7 @@ impl Outbox {
     pub(super) fn lose_calls(&mut self) {
         let (sends, wakers) = (&self.sends, &mut self.wakers);
         if let Some(calls) = self.calls.get_mut() {
-            calls.table.lose(|caller, sent| caller.is_unanswered(sent, sends, wakers));
+            calls.table.lose(|caller, sent| caller.fail(sent, sends, wakers));
         }
     }
 

@@ -5,11 +5,15 @@ use std::{
     task::{Poll, Waker},
 };
 
-use pnet_protocol::connection::{HIGH_WATER, ItemRefused, ReplyTo, SendRefused, StreamId, Violation, Wanted};
+use pnet_protocol::connection::{HIGH_WATER, ItemRefused, ReplyTo, StreamId, Violation, Wanted};
 
 #[cfg(feature = "console")]
 use super::operators::is_operators;
-use super::{Outbox, micros_now, open, refused};
+use super::{
+    Outbox,
+    batch::{micros_now, open},
+    refused,
+};
 use crate::error::SendError;
 
 impl Outbox {
@@ -42,31 +46,27 @@ impl Outbox {
             return self.collect(id, payload);
         }
         let room = self.buf.len() < HIGH_WATER;
-        let producers = &mut self.rare.producers;
-        let sent = producers.item(id, room, |to, credit| {
-            open(&mut self.buf);
-            // Only now, as the time is that of what is written next.
-            if self.writer.needs_time() {
-                self.writer.begin_batch(micros_now(), &mut self.buf);
-            }
-            self.writer.item(to, payload, credit, &mut self.buf)
-        });
-        match sent {
-            Ok(()) => {
+        match self.rare.producers.place(id, room) {
+            Ok((to, credit)) => {
+                open(&mut self.buf);
+                // Only now, as the time is that of what is written next.
+                if self.writer.needs_time() {
+                    self.writer.begin_batch(micros_now(), &mut self.buf);
+                }
+                if let Err(error) = self.writer.item(to, payload, credit, &mut self.buf) {
+                    if self.buf.is_empty() {
+                        self.writer.end_batch();
+                    }
+                    return Err(refused(error));
+                }
                 self.settle();
                 self.wake_driver();
                 Ok(())
             }
-            Err(ItemRefused::TooLong { len, max }) => {
-                if self.buf.is_empty() {
-                    self.writer.end_batch();
-                }
-                Err(refused(SendRefused::TooLong { len, max }))
-            }
             Err(ItemRefused::Ended) => Err(SendError::Cancelled),
             Err(ItemRefused::Full) => {
                 if let Some((ticket, waker)) = waits {
-                    producers.wait(id, room, ticket, waker);
+                    self.rare.producers.wait(id, room, ticket, waker);
                 }
                 Err(SendError::Full)
             }

@@ -20,12 +20,12 @@ pub(crate) struct Locked<'a> {
 
 impl<'a> Locked<'a> {
     #[inline]
-    pub(super) const fn new(out: MutexGuard<'a, Outbox>) -> Self {
+    pub(crate) const fn new(out: MutexGuard<'a, Outbox>) -> Self {
         Self { out, woken: Wakers::new() }
     }
 
     /// Releases the lock. Who is to be woken is woken when the wakers are dropped.
-    pub(super) fn release(mut self) -> Wakers {
+    pub(crate) fn release(mut self) -> Wakers {
         std::mem::replace(&mut self.out.wakers, Wakers::new())
     }
 }
@@ -57,7 +57,7 @@ impl Drop for Locked<'_> {
 
 /// Wakers in a list that the thread uses again. Dropped, they are woken.
 #[derive(Debug)]
-pub(super) struct Wakers(Vec<Waker>);
+pub(crate) struct Wakers(Vec<Waker>);
 
 impl Wakers {
     pub(super) const fn new() -> Self {
