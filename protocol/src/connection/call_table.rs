@@ -507,7 +507,7 @@ mod tests {
         }
         let held = table.unread();
         assert!(held >= 20);
-        assert_eq!(table.item(id, 10, || vec![]), Err(Violation::NoItemCredit { id, items: 2, bytes: 100 }));
+        assert_eq!(table.item(id, 10, Vec::new), Err(Violation::NoItemCredit { id, items: 2, bytes: 100 }));
         let item = table.take_item(id).unwrap();
         assert_eq!((item.payload, item.due), (vec![7; 10], Some((1, 10))));
         assert_eq!(table.unread(), held / 2);

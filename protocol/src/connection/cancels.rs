@@ -24,7 +24,7 @@ impl Cancels {
             (self.in_second, self.since) = (0, Some(now));
         }
         if self.in_batch >= MOST || self.in_second >= MOST {
-            self.due.get_or_insert(self.since.unwrap_or(now) + SECOND);
+            self.due.get_or_insert_with(|| self.since.unwrap_or(now) + SECOND);
             return false;
         }
         self.in_batch += 1;
