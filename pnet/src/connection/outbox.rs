@@ -265,8 +265,9 @@ impl Outbox {
     /// When the driver has to look again, if nothing happens before.
     pub(crate) fn due(&mut self) -> Option<Instant> {
         let calls = self.calls.table.due().map(Instant::from_std);
+        let given_up = self.writer.is_one_by_one() && self.calls.table.has_given_up();
+        let peer = self.writer.due(given_up, || Instant::now().into_std()).map(Instant::from_std);
         let refused = self.refused_since().map(|since| since + config::WRITE);
-        let peer = self.writer.due(|| Instant::now().into_std()).map(Instant::from_std);
         [calls, refused, peer].into_iter().flatten().min()
     }
 
