@@ -325,7 +325,8 @@ mod tests {
                 }
             }
         }
-        assert_eq!(taken, 4 + 4 + 6, "calls with none open and with one, and packets whatever is open");
+        // Of two calls the one whose id is above that of the open one; packets and replies whatever is open.
+        assert_eq!(taken, 4 + 2 + 6 + 15, "calls with none open and with one, packets, and replies");
     }
 
     /// Whether the short way takes the frame at the beginning of `bytes`.
@@ -421,7 +422,9 @@ mod tests {
                 let mut wire = Vec::new();
                 if outbound.packet(1, &payload, &mut wire).is_ok() {
                     let frame = decode(&wire, u32::MAX).unwrap().unwrap().0;
-                    let Event::Packet { frame_len, .. } = inbound.handle(frame).unwrap() else { panic!("a packet") };
+                    let Event::Usual(Usual::Packet(Packet { frame_len, .. })) = inbound.handle(frame).unwrap() else {
+                        panic!("a packet")
+                    };
                     waiting.push(frame_len);
                     continue;
                 }
