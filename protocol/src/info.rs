@@ -173,7 +173,7 @@ impl PartInfo {
 /// Text of an action's shape: the packet, then what answers it.
 ///
 /// `{x: i32}`, `{x: i32} -> {ok: bool}`, `{x: i32} -> ()`, `{x: i32} -> {ok: bool} or {why: str}`, `{x: i32} -> stream {n:
-/// u8}`; a payload that is JSON text in native frames has `json` after it. The shapes are written as [`schema`](crate::schema) says.
+/// u8}`; a payload that is JSON text in native frames has `json` after it. The shapes are written as [`schema`] says.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape<'a>(&'a ActionInfo);
 

@@ -169,7 +169,7 @@ impl Inbound {
     /// Takes back what a one-way packet of `frame_len` occupied, because it was handled or dropped, and writes a CREDIT
     /// frame when half the window is due.
     ///
-    /// `frame_len` is what [`Event::Packet`] said.
+    /// `frame_len` is what [`Packet::frame_len`] said.
     pub fn packet_finished(&mut self, frame_len: u32, out: &mut Vec<u8>) {
         if let Some((packets, bytes)) = self.packets.finished(frame_len) {
             put_credit(out, 0, packets, bytes);

@@ -95,7 +95,7 @@ impl Reader {
     }
 
     /// When the object that was read last was written, in microseconds since the Unix epoch, as its sender says. Frames
-    /// say it of all that follow, with [`Event::Time`].
+    /// say it of all that follow, with [`Usual::Time`](crate::connection::Usual::Time).
     pub const fn created(&self) -> Option<i64> {
         let Self::Json(reader) = self else { return None };
         reader.created()
