@@ -2,7 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pnet_protocol::connection::{Event, Inbound, Outbound};
+use pnet_protocol::{
+    connection::Event,
+    native::{Inbound, Outbound},
+};
 use pnet_protocol::frame::decode;
 use pnet_protocol::limits::Limits;
 use pnet_protocol::protocol::Direction;

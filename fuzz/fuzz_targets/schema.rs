@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pnet_protocol::schema::document;
+use pnet_protocol::document;
 
 fuzz_target!(|text: &str| {
     let _ = document::check(text);

@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Attribute, LitStr, Token, meta::ParseNestedMeta, parenthesized, token};
 
-use crate::{lifetimes::text, names::Rename};
+use crate::{names::Rename, types::text};
 
 /// What serde's attributes say about a type, a variant or a field.
 #[derive(Default)]

@@ -7,16 +7,18 @@
 //! refuse to be evaluated.
 
 use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
 
 mod action;
 mod actions;
 mod attr;
 mod diagnostics;
-mod lifetimes;
 mod names;
 mod packet;
+mod parse;
 mod protocol;
 mod schema;
+mod types;
 
 /// Makes a struct or enum a packet: a value that goes over the wire under an action name.
 ///
@@ -76,7 +78,7 @@ mod schema;
 /// fields that a packet may have: `Cow<'a, str>` and `Bytes<'a>` with `#[serde(borrow)]`, and no references.
 #[proc_macro_derive(Packet, attributes(packet, schema))]
 pub fn derive_packet(input: TokenStream) -> TokenStream {
-    packet::derive(input.into()).into()
+    packet::derive(&parse_macro_input!(input as DeriveInput)).into()
 }
 
 /// Describes a struct or enum that packets hold; type parameters are allowed.
@@ -89,7 +91,7 @@ pub fn derive_packet(input: TokenStream) -> TokenStream {
 /// serde's attributes are honoured, `#[schema(opaque)]` leaves a field undescribed; see `Packet`, which includes it.
 #[proc_macro_derive(Schema, attributes(schema))]
 pub fn derive_schema(input: TokenStream) -> TokenStream {
-    schema::derive(input.into()).into()
+    schema::derive(&parse_macro_input!(input as DeriveInput)).into()
 }
 
 /// Declares a protocol: who sends what, and what answers it.
@@ -196,5 +198,5 @@ pub fn action(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// something else, or that does not fit the service is refused at its place in the list.
 #[proc_macro]
 pub fn actions(input: TokenStream) -> TokenStream {
-    actions::actions(input.into()).into()
+    actions::expand(&parse_macro_input!(input as actions::Model)).into()
 }

@@ -20,86 +20,68 @@ pub(crate) fn shouty_snake(name: &str) -> String {
     action
 }
 
-/// serde's `rename_all`, for fields and for variants.
+/// serde's `rename_all`, for fields and for variants: one of [`RULES`].
 #[derive(Clone, Copy)]
-pub(crate) enum Rename {
-    Lower,
-    Upper,
-    Pascal,
-    Camel,
-    Snake,
-    ScreamingSnake,
-    Kebab,
-    ScreamingKebab,
-}
+pub(crate) struct Rename(&'static str);
 
 impl Rename {
     pub(crate) fn parse(rule: &str) -> Option<Self> {
-        Some(match rule {
-            "lowercase" => Self::Lower,
-            "UPPERCASE" => Self::Upper,
-            "PascalCase" => Self::Pascal,
-            "camelCase" => Self::Camel,
-            "snake_case" => Self::Snake,
-            "SCREAMING_SNAKE_CASE" => Self::ScreamingSnake,
-            "kebab-case" => Self::Kebab,
-            "SCREAMING-KEBAB-CASE" => Self::ScreamingKebab,
-            _ => return None,
-        })
+        RULES.into_iter().find(|known| *known == rule).map(Self)
     }
 
     /// A field, which is written in snake_case.
     pub(crate) fn field(self, name: &str) -> String {
-        match self {
-            Self::Lower | Self::Snake => name.to_owned(),
-            Self::Upper | Self::ScreamingSnake => name.to_ascii_uppercase(),
-            Self::Pascal => {
-                let mut pascal = String::new();
-                let mut capital = true;
-                for c in name.chars() {
-                    if c == '_' {
-                        capital = true;
-                    } else {
-                        pascal.push(if capital { c.to_ascii_uppercase() } else { c });
-                        capital = false;
-                    }
-                }
-                pascal
-            }
-            Self::Camel => small_first(&Self::Pascal.field(name)),
-            Self::Kebab => name.replace('_', "-"),
-            Self::ScreamingKebab => name.to_ascii_uppercase().replace('_', "-"),
+        match self.0 {
+            "UPPERCASE" | "SCREAMING_SNAKE_CASE" => name.to_ascii_uppercase(),
+            "PascalCase" => name.split('_').map(|word| first(word, char::to_ascii_uppercase)).collect(),
+            "camelCase" => first(&Self("PascalCase").field(name), char::to_ascii_lowercase),
+            "kebab-case" => name.replace('_', "-"),
+            "SCREAMING-KEBAB-CASE" => name.to_ascii_uppercase().replace('_', "-"),
+            _ => name.to_owned(),
         }
     }
 
     /// A variant, which is written in PascalCase.
     pub(crate) fn variant(self, name: &str) -> String {
-        match self {
-            Self::Pascal => name.to_owned(),
-            Self::Lower => name.to_ascii_lowercase(),
-            Self::Upper => name.to_ascii_uppercase(),
-            Self::Camel => small_first(name),
-            Self::Snake => {
-                let mut snake = String::new();
-                for (i, c) in name.char_indices() {
-                    if i > 0 && c.is_uppercase() {
-                        snake.push('_');
-                    }
-                    snake.push(c.to_ascii_lowercase());
+        let snake = || {
+            let mut snake = String::new();
+            for (i, c) in name.char_indices() {
+                if i > 0 && c.is_uppercase() {
+                    snake.push('_');
                 }
-                snake
+                snake.push(c.to_ascii_lowercase());
             }
-            Self::ScreamingSnake => Self::Snake.variant(name).to_ascii_uppercase(),
-            Self::Kebab => Self::Snake.variant(name).replace('_', "-"),
-            Self::ScreamingKebab => Self::ScreamingSnake.variant(name).replace('_', "-"),
+            snake
+        };
+        match self.0 {
+            "lowercase" => name.to_ascii_lowercase(),
+            "UPPERCASE" => name.to_ascii_uppercase(),
+            "camelCase" => first(name, char::to_ascii_lowercase),
+            "snake_case" => snake(),
+            "SCREAMING_SNAKE_CASE" => snake().to_ascii_uppercase(),
+            "kebab-case" => snake().replace('_', "-"),
+            "SCREAMING-KEBAB-CASE" => snake().to_ascii_uppercase().replace('_', "-"),
+            _ => name.to_owned(),
         }
     }
 }
 
-fn small_first(name: &str) -> String {
-    let mut chars = name.chars();
-    chars.next().map_or_else(String::new, |first| first.to_ascii_lowercase().to_string() + chars.as_str())
+/// A word with another first letter.
+fn first(word: &str, change: fn(&char) -> char) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| change(&first).to_string() + chars.as_str())
 }
+
+const RULES: [&str; 8] = [
+    "lowercase",
+    "UPPERCASE",
+    "PascalCase",
+    "camelCase",
+    "snake_case",
+    "SCREAMING_SNAKE_CASE",
+    "kebab-case",
+    "SCREAMING-KEBAB-CASE",
+];
 
 #[cfg(test)]
 mod tests {

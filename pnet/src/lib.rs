@@ -228,8 +228,9 @@ pub use pnet_macros::{actions, protocol};
 pub use pnet_protocol::{
     bytes::{ByteBuf, Bytes},
     close::{CloseCode, Retry},
-    credentials::{Credentials, CredentialsError, CredentialsOf},
+    credentials::{Credentials, CredentialsError},
     dialect::Dialect,
+    document::{SchemaError, SchemaFault},
     dynamic::{DecodeFault, Misfit, MisfitReason},
     failure::{Failure, code},
     handshake::HandshakeError,
@@ -237,12 +238,9 @@ pub use pnet_protocol::{
     key::{Fingerprint, FingerprintError},
     limits::Limits,
     packet::{Codec, DecodeError, EncodeError, Packet, WhenFull},
-    protocol::{Phase, Protocol},
+    protocol::{CredentialsOf, Phase, Protocol},
     reply::{IntoReply, NoReply, StreamOf},
-    schema::{
-        Schema,
-        document::{SchemaError, SchemaFault},
-    },
+    schema::Schema,
     secret::{Secret, SecretBytes},
     view::ReadView,
 };

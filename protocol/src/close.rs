@@ -1,5 +1,5 @@
-//! Why a connection ends: the codes and the reason that the CLOSE frame carries, and the one mapping from errors to
-//! them.
+//! Why a connection ends: the codes and the reason that the CLOSE frame carries, and what errors say of them
+//! ([`CloseReason`]).
 //!
 //! The codes, when each is sent and whether a retry makes sense: `docs/wire.md` §9.
 
@@ -10,78 +10,79 @@
 
 use std::fmt;
 
-use crate::connection::Violation;
-use crate::frame::FrameError;
-use crate::handshake::HandshakeError;
-use crate::json::JsonFault;
-use crate::limits::TEXT_LEN;
-use crate::text::cut;
-use crate::wire::ReadError;
+use crate::{limits::TEXT_LEN, text::cut};
 
-/// Why a connection ends, as a number on the wire and a word in logs.
-///
-/// A code this version does not know is kept as [`Other`](Self::Other). Codes from 32,768 up belong to applications.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum CloseCode {
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident = $number:literal $word:literal,)*) => {
+        /// Why a connection ends, as a number on the wire and a word in logs.
+        ///
+        /// A code this version does not know is kept as [`Other`](Self::Other). Codes from 32,768 up belong to applications.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        #[non_exhaustive]
+        pub enum CloseCode {
+            $($(#[$doc])* $code,)*
+            /// A code of a later version or of the application.
+            Other(u16),
+        }
+
+        impl CloseCode {
+            /// The code with this number.
+            pub const fn from_u16(number: u16) -> Self {
+                match number {
+                    $($number => Self::$code,)*
+                    other => Self::Other(other),
+                }
+            }
+
+            /// The number on the wire.
+            pub const fn to_u16(self) -> u16 {
+                match self {
+                    $(Self::$code => $number,)*
+                    Self::Other(number) => number,
+                }
+            }
+        }
+
+        /// The words of the codes, by their numbers.
+        const WORDS: &[&str] = &[$($word,)*];
+    };
+}
+
+codes! {
     /// Nothing is wrong; one side is done.
-    Normal,
+    Normal = 0 "normal",
     /// The program is shutting down; a new connection may reach its successor.
-    GoingAway,
+    GoingAway = 1 "going-away",
     /// The connect handler did not want this peer.
-    Refused,
+    Refused = 2 "refused",
     /// The credentials were missing, wrong or worn out.
-    Unauthorized,
+    Unauthorized = 3 "unauthorized",
     /// The two sides were built from different protocols.
-    ProtocolMismatch,
+    ProtocolMismatch = 4 "protocol-mismatch",
     /// The two sides have no wire version in common.
-    VersionUnsupported,
+    VersionUnsupported = 5 "version-unsupported",
     /// The peer broke a rule of the wire.
-    ProtocolError,
+    ProtocolError = 6 "protocol-error",
     /// The peer announced a frame above the limit it was told.
-    FrameTooLong,
+    FrameTooLong = 7 "frame-too-long",
     /// The handshake was not finished in time.
-    HandshakeTimeout,
+    HandshakeTimeout = 8 "handshake-timeout",
     /// The peer was silent for too long.
-    Timeout,
+    Timeout = 9 "timeout",
     /// The peer did not read what was written to it.
-    SlowConsumer,
+    SlowConsumer = 10 "slow-consumer",
     /// This side has more to do than it can hold.
-    Overloaded,
+    Overloaded = 11 "overloaded",
     /// The peer sent too many faulty or cancelled requests.
-    Abuse,
+    Abuse = 12 "abuse",
     /// This side has a fault of its own.
-    Internal,
+    Internal = 13 "internal",
     /// The stream ended or the transport broke without a CLOSE frame. On the wire only as the last word to a side that
     /// has ended its stream and may still read.
-    Lost,
-    /// A code of a later version or of the application.
-    Other(u16),
+    Lost = 14 "lost",
 }
 
 impl CloseCode {
-    /// The code with this number.
-    pub const fn from_u16(number: u16) -> Self {
-        match number {
-            0 => Self::Normal,
-            1 => Self::GoingAway,
-            2 => Self::Refused,
-            3 => Self::Unauthorized,
-            4 => Self::ProtocolMismatch,
-            5 => Self::VersionUnsupported,
-            6 => Self::ProtocolError,
-            7 => Self::FrameTooLong,
-            8 => Self::HandshakeTimeout,
-            9 => Self::Timeout,
-            10 => Self::SlowConsumer,
-            11 => Self::Overloaded,
-            12 => Self::Abuse,
-            13 => Self::Internal,
-            14 => Self::Lost,
-            other => Self::Other(other),
-        }
-    }
-
     /// The code that [`Display`](fmt::Display) writes like this; `None` if none does.
     pub fn from_word(word: &str) -> Option<Self> {
         let number = match word.strip_prefix("code-") {
@@ -89,28 +90,6 @@ impl CloseCode {
             None => u16::try_from(WORDS.iter().position(|known| *known == word)?).ok()?,
         };
         Some(Self::from_u16(number)).filter(|code| code.to_string() == word)
-    }
-
-    /// The number on the wire.
-    pub const fn to_u16(self) -> u16 {
-        match self {
-            Self::Normal => 0,
-            Self::GoingAway => 1,
-            Self::Refused => 2,
-            Self::Unauthorized => 3,
-            Self::ProtocolMismatch => 4,
-            Self::VersionUnsupported => 5,
-            Self::ProtocolError => 6,
-            Self::FrameTooLong => 7,
-            Self::HandshakeTimeout => 8,
-            Self::Timeout => 9,
-            Self::SlowConsumer => 10,
-            Self::Overloaded => 11,
-            Self::Abuse => 12,
-            Self::Internal => 13,
-            Self::Lost => 14,
-            Self::Other(number) => number,
-        }
     }
 
     /// Whether it is of use to connect again, with growing pauses, if the CLOSE does not say: the last column of
@@ -140,25 +119,6 @@ impl CloseCode {
         }
     }
 }
-
-/// The words of the codes, by their numbers.
-const WORDS: [&str; 15] = [
-    "normal",
-    "going-away",
-    "refused",
-    "unauthorized",
-    "protocol-mismatch",
-    "version-unsupported",
-    "protocol-error",
-    "frame-too-long",
-    "handshake-timeout",
-    "timeout",
-    "slow-consumer",
-    "overloaded",
-    "abuse",
-    "internal",
-    "lost",
-];
 
 /// The word `docs/wire.md` uses: `slow-consumer`; `code-77` for codes without one.
 impl fmt::Display for CloseCode {
@@ -218,93 +178,22 @@ impl<'a> Close<'a> {
     }
 }
 
-/// An error that ends a connection, borrowed for [`close_for`].
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum WireError<'a> {
-    /// The bytes were no frame.
-    Frame(&'a FrameError),
-    /// The frame was out of place.
-    Violation(&'a Violation),
-    /// The bytes were no object.
-    Json(&'a JsonFault),
-    /// The handshake failed.
-    Handshake(&'a HandshakeError),
-}
+/// An error that ends a connection, and what the peer is told about it. Each error's own module says so.
+pub trait CloseReason: fmt::Display {
+    /// The code that stands for it.
+    fn close_code(&self) -> CloseCode;
 
-impl<'a> From<&'a ReadError> for WireError<'a> {
-    fn from(error: &'a ReadError) -> Self {
-        match error {
-            ReadError::Frame(error) => Self::Frame(error),
-            ReadError::Json(fault) => Self::Json(fault),
-            ReadError::Violation(violation) => Self::Violation(violation),
-        }
+    /// The reason in words: short, and with nothing of this side's schema, whatever the error knows.
+    fn close_reason(&self) -> String {
+        self.to_string()
     }
 }
 
-impl<'a> From<&'a FrameError> for WireError<'a> {
-    fn from(error: &'a FrameError) -> Self {
-        Self::Frame(error)
-    }
-}
-
-impl<'a> From<&'a Violation> for WireError<'a> {
-    fn from(error: &'a Violation) -> Self {
-        Self::Violation(error)
-    }
-}
-
-impl<'a> From<&'a HandshakeError> for WireError<'a> {
-    fn from(error: &'a HandshakeError) -> Self {
-        Self::Handshake(error)
-    }
-}
-
-/// The code and the reason that tell the peer about `error`: the only place where errors become codes.
-///
-/// The reason is short and holds nothing of this side's schema, whatever the error knows.
-pub fn close_for<'a>(error: impl Into<WireError<'a>>) -> (CloseCode, String) {
-    let (code, mut reason) = match error.into() {
-        WireError::Frame(error) => (frame_code(error), error.to_string()),
-        WireError::Violation(error) => {
-            let code = match error {
-                Violation::Abuse { .. } => CloseCode::Abuse,
-                Violation::WrongToken => CloseCode::Unauthorized,
-                Violation::OtherProtocol => CloseCode::ProtocolMismatch,
-                Violation::Overload { .. } => CloseCode::Overloaded,
-                _ => CloseCode::ProtocolError,
-            };
-            (code, error.to_string())
-        }
-        WireError::Json(fault) => (json_code(fault), fault.to_string()),
-        WireError::Handshake(error) => match error {
-            HandshakeError::Frame(source) => (frame_code(source), source.to_string()),
-            HandshakeError::Json(source) => (json_code(source), source.to_string()),
-            HandshakeError::Version { .. } => (CloseCode::VersionUnsupported, error.to_string()),
-            HandshakeError::ProtocolName { .. } => (CloseCode::ProtocolMismatch, error.to_string()),
-            HandshakeError::Mismatch(report) => (CloseCode::ProtocolMismatch, report.summary()),
-            HandshakeError::Closed { code, reason, .. } => (*code, reason.clone()),
-            HandshakeError::WrongToken => (CloseCode::Unauthorized, error.to_string()),
-            HandshakeError::TimedOut => (CloseCode::HandshakeTimeout, error.to_string()),
-            _ => (CloseCode::ProtocolError, error.to_string()),
-        },
-    };
+/// The code and the reason that tell the peer about `error`, as long as a CLOSE may be.
+pub fn close_for(error: &impl CloseReason) -> (CloseCode, String) {
+    let mut reason = error.close_reason();
     reason.truncate(cut(&reason, TEXT_LEN).len());
-    (code, reason)
-}
-
-fn frame_code(error: &FrameError) -> CloseCode {
-    match error {
-        FrameError::TooLong { .. } => CloseCode::FrameTooLong,
-        _ => CloseCode::ProtocolError,
-    }
-}
-
-const fn json_code(fault: &JsonFault) -> CloseCode {
-    match fault {
-        JsonFault::TooLong { .. } => CloseCode::FrameTooLong,
-        _ => CloseCode::ProtocolError,
-    }
+    (error.close_code(), reason)
 }
 
 #[cfg(test)]
@@ -348,11 +237,5 @@ mod tests {
         }
         assert_eq!(rows, 15);
         assert!(CloseCode::Other(40_000).is_retryable());
-    }
-
-    #[test]
-    fn a_frame_above_the_limit_has_its_own_code() {
-        let (code, reason) = close_for(&FrameError::TooLong { len: 9, max: 8 });
-        assert_eq!((code, reason.as_str()), (CloseCode::FrameTooLong, "frame of 9 bytes exceeds the limit of 8"));
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
-use crate::{limits::CREDENTIALS_LEN, protocol::Protocol, secret::SecretBytes};
+use crate::{limits::CREDENTIALS_LEN, secret::SecretBytes};
 
 /// A type that can be a protocol's credentials: any that owns what it holds and that serde can write and read.
 #[diagnostic::on_unimplemented(
@@ -49,21 +49,6 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Credentials for T {
         serde_json::from_slice(json)
             .map_err(|error| CredentialsError::Unreadable { line: error.line(), column: error.column() })
     }
-}
-
-/// The credentials of protocol `Pr`, which `protocol!` implements for one type.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not what clients of `{Pr}` show as credentials",
-    label = "not the credentials of `{Pr}`",
-    note = "`credentials Type;` in the `protocol!` that declares `{Pr}` says what its clients show; without that line, they show nothing",
-    note = "where that is an `Option`, show `&Some(…)`"
-)]
-pub trait CredentialsOf<Pr: Protocol>: Sized {
-    /// The same, as the protocol's own type.
-    fn as_declared(&self) -> &Pr::Credentials;
-
-    /// The protocol's own type, as the same.
-    fn from_declared(credentials: Pr::Credentials) -> Self;
 }
 
 /// The credentials of a protocol that declares none.

@@ -6,8 +6,10 @@
 // What users declare: packets, schemas, protocols.
 pub mod bytes;
 pub mod credentials;
+pub mod document;
 pub mod dynamic;
 pub mod failure;
+pub mod info;
 pub mod packet;
 pub mod protocol;
 pub mod reply;
@@ -23,12 +25,15 @@ pub mod words;
 pub mod close;
 pub mod connection;
 pub mod dialect;
+pub mod fault;
+mod find;
 pub mod frame;
 pub mod handshake;
 pub mod id;
 pub mod json;
 pub mod key;
 pub mod limits;
+pub mod native;
 pub mod secret;
 pub mod text;
 mod utf8;

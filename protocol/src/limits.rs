@@ -8,8 +8,6 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)
 )]
 
-use crate::frame::read::Reader;
-
 /// What one side takes from the other: frame length, calls, one-way packets, streams.
 ///
 /// ```
@@ -85,8 +83,8 @@ impl Limits {
     /// `None` if a field is missing, zero or above 2³¹−1, or the frame length is below [`HANDSHAKE_FRAME_LEN`]: with
     /// such limits the other side could not even be told why the connection ends.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(bytes);
-        let mut field = |min: u32| reader.u32().filter(|value| (min..=MAX_LIMIT).contains(value));
+        let mut fields = bytes.as_chunks().0.iter().map(|field| u32::from_le_bytes(*field));
+        let mut field = |min: u32| fields.next().filter(|value| (min..=MAX_LIMIT).contains(value));
         Some(Self {
             max_frame_len: field(HANDSHAKE_FRAME_LEN)?,
             calls: field(1)?,
@@ -144,9 +142,6 @@ pub const CALL_ID_LEN: usize = 64;
 
 /// Most bytes that a JSON peer may send before its first object is whole, whitespace included.
 pub const FIRST_OBJECT_LEN: usize = 4096;
-
-/// Most bytes of an object that a peer of the old form reads, the line end behind it included.
-pub const OLD_OBJECT_LEN: usize = 1024;
 
 /// A JSON peer, which has no credit that would tell it to wait, may have this many times [`Limits::packets`] unhandled.
 pub const UNCREDITED_PACKETS: u32 = 16;

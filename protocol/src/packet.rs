@@ -6,6 +6,7 @@
 
 use std::{error::Error, fmt};
 
+pub use crate::schema::Codec;
 use crate::schema::{self, Schema};
 
 pub(crate) mod codec;
@@ -13,16 +14,6 @@ mod finite;
 mod json;
 pub(crate) mod postcard;
 mod said;
-
-/// How the payload of a packet is written.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Codec {
-    /// [postcard](https://docs.rs/postcard): compact, and only for types whose schema says all about them.
-    Postcard,
-    /// JSON text: for everything serde can write, and for every packet in the JSON dialect.
-    Json,
-}
 
 /// What becomes of a one-way packet if the queue of its connection is full: `#[packet(when_full = "…")]`.
 #[non_exhaustive]

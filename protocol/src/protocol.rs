@@ -3,15 +3,13 @@
 //! In each of them the packet is `Self` and the protocol (or its phase) the parameter: a packet may then come from any
 //! crate, stand in several protocols, and in both directions of one with different replies.
 
-use std::fmt::{self, Display, Formatter};
-
+pub use crate::info::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo, Role, Shape};
 use crate::{
     credentials::Credentials,
-    handshake::ShapePolicy,
-    packet::{Codec, EncodeError, Packet, WhenFull},
+    document,
+    info::ShapePolicy,
+    packet::{Codec, EncodeError, Packet},
     reply::Reply,
-    schema::{Ty, document},
-    table,
 };
 
 /// The side that accepts connections.
@@ -23,16 +21,6 @@ pub enum ServerSide {}
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "it has no values")]
 pub enum ClientSide {}
-
-/// A side as a value.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Role {
-    /// The side that connects.
-    Client,
-    /// The side that accepts connections.
-    Server,
-}
 
 mod sealed {
     /// Keeps [`Side`](super::Side) to the two there are.
@@ -107,6 +95,21 @@ pub trait Phase: Send + Sync + Sized + 'static {
     const NAME: &'static str;
 }
 
+/// The credentials of protocol `Pr`, which `protocol!` implements for one type.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what clients of `{Pr}` show as credentials",
+    label = "not the credentials of `{Pr}`",
+    note = "`credentials Type;` in the `protocol!` that declares `{Pr}` says what its clients show; without that line, they show nothing",
+    note = "where that is an `Option`, show `&Some(…)`"
+)]
+pub trait CredentialsOf<Pr: Protocol>: Sized {
+    /// The same, as the protocol's own type.
+    fn as_declared(&self) -> &Pr::Credentials;
+
+    /// The protocol's own type, as the same.
+    fn from_declared(credentials: Pr::Credentials) -> Self;
+}
+
 /// What a client may send in a phase; the packet is `Self`.
 #[diagnostic::on_unimplemented(
     message = "in `{Ph}` the client does not send `{Self}`",
@@ -161,7 +164,9 @@ pub trait OneWay<T> {
     /// # Errors
     ///
     /// See [`Packet::encode`].
-    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    fn encode(_packet: &T, _codec_override: Option<Codec>, _out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        unreachable!("there is no such packet")
+    }
 }
 
 impl<T: Packet> OneWay<T> for Silent {
@@ -185,7 +190,9 @@ pub trait Answered<T> {
     /// # Errors
     ///
     /// See [`Packet::encode`].
-    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    fn encode(_packet: &T, _codec_override: Option<Codec>, _out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        unreachable!("there is no such packet")
+    }
 }
 
 impl<T: Packet, R: Reply> Answered<T> for With<R> {
@@ -211,7 +218,9 @@ pub trait Streamed<T> {
     /// # Errors
     ///
     /// See [`Packet::encode`].
-    fn encode(packet: &T, codec_override: Option<Codec>, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    fn encode(_packet: &T, _codec_override: Option<Codec>, _out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        unreachable!("there is no such packet")
+    }
 }
 
 impl<T: Packet, R: Reply> Streamed<T> for Streams<R> {
@@ -239,26 +248,14 @@ pub trait NotStreamed: sealed::Nobody {}
 )]
 pub trait NotCalled: sealed::Nobody {}
 
-impl<T: NotStreamed + Packet, R: Reply> OneWay<T> for Streams<R> {
-    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
-        unreachable!("there is no such packet")
-    }
-}
+impl<T: NotStreamed + Packet, R: Reply> OneWay<T> for Streams<R> {}
 
 impl<T: NotStreamed + Packet, R: Reply> Answered<T> for Streams<R> {
     type Reply = R;
-
-    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
-        unreachable!("there is no such packet")
-    }
 }
 
 impl<T: NotCalled + Packet, R: Reply> Streamed<T> for With<R> {
     type Reply = R;
-
-    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
-        unreachable!("there is no such packet")
-    }
 }
 
 /// What arrives at servers of a protocol; the packet is `Self`.
@@ -308,208 +305,4 @@ impl<Pr: Protocol, T: FromServer<Pr>> Incoming<Pr, ClientSide> for T {
     const ID: u16 = T::ID;
 
     type Reply = T::Reply;
-}
-
-/// All that is said in a protocol.
-#[derive(Debug)]
-pub struct ProtocolInfo {
-    /// The protocol's name.
-    pub name: &'static str,
-    /// What clients send.
-    pub client: Direction,
-    /// What servers send.
-    pub server: Direction,
-    /// Hash over both directions; equal fingerprints mean that both sides mean the same. Credentials are no part of it.
-    pub fingerprint: u64,
-    /// What clients show to be let in, as the protocol names it; `None` if nothing.
-    pub credentials: Option<&'static str>,
-}
-
-impl ProtocolInfo {
-    /// Puts the two directions together.
-    #[must_use]
-    pub const fn new(name: &'static str, client: Direction, server: Direction) -> Self {
-        let fingerprint = table::fingerprint(&client, &server);
-        Self { name, client, server, fingerprint, credentials: None }
-    }
-
-    /// Whose clients show a value of this type.
-    #[must_use]
-    pub const fn with_credentials(self, type_name: &'static str) -> Self {
-        Self { credentials: Some(type_name), ..self }
-    }
-
-    /// What `role` receives, so what the other side sends.
-    #[must_use]
-    pub const fn received_by(&self, role: Role) -> &Direction {
-        match role {
-            Role::Server => &self.client,
-            Role::Client => &self.server,
-        }
-    }
-
-    /// What `role` sends.
-    #[must_use]
-    pub const fn sent_by(&self, role: Role) -> &Direction {
-        match role {
-            Role::Client => &self.client,
-            Role::Server => &self.server,
-        }
-    }
-}
-
-/// What one side sends, sorted by action; the position is the number on the wire.
-#[derive(Clone, Copy, Debug)]
-pub struct Direction {
-    /// The actions.
-    pub actions: &'static [ActionInfo],
-}
-
-impl Direction {
-    /// The number of an action.
-    #[must_use]
-    pub fn find(&self, action: &str) -> Option<u16> {
-        let index = self.actions.binary_search_by(|info| info.action.cmp(action)).ok()?;
-        u16::try_from(index).ok()
-    }
-
-    /// The action of a number.
-    #[must_use]
-    pub fn get(&self, id: u16) -> Option<&'static ActionInfo> {
-        self.actions.get(usize::from(id))
-    }
-}
-
-/// A packet as one side of a protocol sends it.
-#[derive(Clone, Copy, Debug)]
-pub struct ActionInfo {
-    /// The action.
-    pub action: &'static str,
-    /// The name of the packet's type.
-    pub type_name: &'static str,
-    /// How the payload is written in native frames.
-    pub codec: Codec,
-    /// The shape of the payload.
-    pub schema: &'static Ty,
-    /// What answers it.
-    pub reply: ReplyInfo,
-    /// What becomes of it if the queue is full.
-    pub when_full: WhenFull,
-    /// Covers all of this but the names of types and the rule for a full queue; the direction, and the version of the schema format.
-    pub hash: u64,
-}
-
-impl ActionInfo {
-    /// Describes packet `T` as `role` sends it.
-    #[must_use]
-    pub const fn of<T: Packet>(role: Role, reply: ReplyInfo) -> Self {
-        let hash = table::action_hash(role, T::ACTION, T::CODEC, T::SCHEMA, &reply);
-        Self {
-            action: T::ACTION,
-            type_name: T::TYPE,
-            codec: T::CODEC,
-            schema: T::SCHEMA,
-            reply,
-            when_full: T::WHEN_FULL,
-            hash,
-        }
-    }
-
-    /// The shape as text: `{x: i32, y: i32} -> {ok: bool}`.
-    #[must_use]
-    pub const fn shape(&self) -> Shape<'_> {
-        Shape(self)
-    }
-}
-
-/// What answers a packet.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug)]
-pub enum ReplyInfo {
-    /// Nothing.
-    None,
-    /// That it was handled: `-> ()`.
-    Ack,
-    /// A packet: `-> B`.
-    Packet(PartInfo),
-    /// One of two packets: `-> Result<B, E>`.
-    Result(PartInfo, PartInfo),
-    /// Any number of packets: `-> stream B`, `-> stream Result<B, E>`.
-    Stream {
-        /// Each of them.
-        item: PartInfo,
-        /// What may end the stream instead of its mere end.
-        error: Option<PartInfo>,
-    },
-}
-
-impl ReplyInfo {
-    /// Whether it is a stream.
-    #[must_use]
-    pub const fn is_stream(&self) -> bool {
-        matches!(self, Self::Stream { .. })
-    }
-}
-
-/// A packet that is part of an answer.
-#[derive(Clone, Copy, Debug)]
-pub struct PartInfo {
-    /// The action.
-    pub action: &'static str,
-    /// The name of the packet's type.
-    pub type_name: &'static str,
-    /// How the payload is written in native frames.
-    pub codec: Codec,
-    /// The shape of the payload.
-    pub schema: &'static Ty,
-}
-
-impl PartInfo {
-    /// Describes packet `T`.
-    #[must_use]
-    pub const fn of<T: Packet>() -> Self {
-        Self { action: T::ACTION, type_name: T::TYPE, codec: T::CODEC, schema: T::SCHEMA }
-    }
-}
-
-/// Text of an action's shape: the packet, then what answers it.
-///
-/// `{x: i32}`, `{x: i32} -> {ok: bool}`, `{x: i32} -> ()`, `{x: i32} -> {ok: bool} or {why: str}`, `{x: i32} -> stream {n:
-/// u8}`; a payload that is JSON text in native frames has `json` after it. The shapes are written as [`schema`](crate::schema) says.
-#[derive(Clone, Copy, Debug)]
-pub struct Shape<'a>(&'a ActionInfo);
-
-impl Display for Shape<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        payload(f, self.0.schema, self.0.codec)?;
-        match &self.0.reply {
-            ReplyInfo::None => Ok(()),
-            ReplyInfo::Ack => f.write_str(" -> ()"),
-            ReplyInfo::Packet(reply) => {
-                f.write_str(" -> ")?;
-                payload(f, reply.schema, reply.codec)
-            }
-            ReplyInfo::Result(reply, error) => {
-                f.write_str(" -> ")?;
-                payload(f, reply.schema, reply.codec)?;
-                f.write_str(" or ")?;
-                payload(f, error.schema, error.codec)
-            }
-            ReplyInfo::Stream { item, error } => {
-                f.write_str(" -> stream ")?;
-                payload(f, item.schema, item.codec)?;
-                let Some(error) = error else { return Ok(()) };
-                f.write_str(" or ")?;
-                payload(f, error.schema, error.codec)
-            }
-        }
-    }
-}
-
-fn payload(f: &mut Formatter<'_>, schema: &Ty, codec: Codec) -> fmt::Result {
-    write!(f, "{schema}")?;
-    match codec {
-        Codec::Postcard => Ok(()),
-        Codec::Json => f.write_str(" json"),
-    }
 }

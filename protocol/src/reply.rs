@@ -8,8 +8,8 @@ use std::{convert::Infallible, marker::PhantomData};
 
 use crate::{
     failure::Failure,
+    info::{PartInfo, ReplyInfo},
     packet::{Codec, DecodeError, EncodeError, OwnedPacket},
-    protocol::{PartInfo, ReplyInfo},
     view::View,
 };
 
@@ -57,14 +57,18 @@ pub trait Reply: 'static {
     /// # Errors
     ///
     /// [`DecodeError`] if the payload is not what was declared.
-    fn decode_ok(codec_override: Option<Codec>, payload: &[u8]) -> Result<Self::Ok, DecodeError>;
+    fn decode_ok(_codec_override: Option<Codec>, payload: &[u8]) -> Result<Self::Ok, DecodeError> {
+        Err(DecodeError::Unexpected { len: payload.len() })
+    }
 
     /// Reads the declared error.
     ///
     /// # Errors
     ///
     /// [`DecodeError`] if the payload is not what was declared, or no error was declared at all.
-    fn decode_err(codec_override: Option<Codec>, payload: &[u8]) -> Result<Self::Err, DecodeError>;
+    fn decode_err(_codec_override: Option<Codec>, payload: &[u8]) -> Result<Self::Err, DecodeError> {
+        Err(DecodeError::Unexpected { len: payload.len() })
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -77,10 +81,6 @@ impl<B: OwnedPacket> Reply for B {
     #[inline]
     fn decode_ok(codec_override: Option<Codec>, payload: &[u8]) -> Result<B, DecodeError> {
         B::decode_owned(codec_override.unwrap_or(B::CODEC), payload)
-    }
-
-    fn decode_err(_: Option<Codec>, payload: &[u8]) -> Result<Infallible, DecodeError> {
-        Err(DecodeError::Unexpected { len: payload.len() })
     }
 }
 
@@ -98,10 +98,6 @@ impl Reply for () {
             Err(DecodeError::Unexpected { len: payload.len() })
         }
     }
-
-    fn decode_err(_: Option<Codec>, payload: &[u8]) -> Result<Infallible, DecodeError> {
-        Err(DecodeError::Unexpected { len: payload.len() })
-    }
 }
 
 impl Reply for NoReply {
@@ -109,14 +105,6 @@ impl Reply for NoReply {
     type Err = Infallible;
 
     const INFO: ReplyInfo = ReplyInfo::None;
-
-    fn decode_ok(_: Option<Codec>, payload: &[u8]) -> Result<(), DecodeError> {
-        Err(DecodeError::Unexpected { len: payload.len() })
-    }
-
-    fn decode_err(_: Option<Codec>, payload: &[u8]) -> Result<Infallible, DecodeError> {
-        Err(DecodeError::Unexpected { len: payload.len() })
-    }
 }
 
 #[diagnostic::do_not_recommend]

@@ -235,6 +235,17 @@ impl fmt::Debug for Hidden {
     }
 }
 
+/// Writes a struct or a variant in `Debug` by its fields; those that are `hidden` as their lengths.
+macro_rules! show {
+    ($f:ident, $name:literal, $($field:ident $(: $hidden:ident)?),*) => {
+        $f.debug_struct($name)$(.field(stringify!($field), $crate::secret::show!(@ $field $($hidden)?)))*.finish()
+    };
+    (@ $field:ident) => { $field };
+    (@ $field:ident hidden) => { &$crate::secret::Hidden::of($field) };
+}
+
+pub(crate) use show;
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

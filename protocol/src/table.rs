@@ -1,10 +1,9 @@
 //! Tables and checks that the compiler works out for `protocol!`: numbers, hashes, and errors in words.
 
 use crate::{
-    packet::Codec,
-    protocol::{ActionInfo, Direction, FromClient, FromServer, PartInfo, Protocol, ReplyInfo, Role},
+    info::{ActionInfo, Direction, ReplyInfo, Role},
+    protocol::{FromClient, FromServer, Protocol},
     reply::Reply,
-    schema::{self, Ty},
     words::{Words, before, same},
 };
 
@@ -155,43 +154,6 @@ pub const fn reply_differs(protocol: &str, action: &ActionInfo) {
             panic!("{}", text.get())
         }
     }
-}
-
-pub(crate) const fn action_hash(role: Role, action: &str, codec: Codec, ty: &Ty, reply: &ReplyInfo) -> u64 {
-    let mut hash = schema::mix_bool(schema::start(), matches!(role, Role::Server));
-    hash = part_hash(hash, action, codec, ty);
-    match reply {
-        ReplyInfo::None => schema::mix_text(hash, "one-way"),
-        ReplyInfo::Ack => schema::mix_text(hash, "acknowledged"),
-        ReplyInfo::Packet(reply) => reply_hash(schema::mix_text(hash, "reply"), reply),
-        ReplyInfo::Result(reply, error) => reply_hash(reply_hash(schema::mix_text(hash, "result"), reply), error),
-        ReplyInfo::Stream { item, error: None } => reply_hash(schema::mix_text(hash, "stream"), item),
-        ReplyInfo::Stream { item, error: Some(error) } => {
-            reply_hash(reply_hash(schema::mix_text(hash, "stream-result"), item), error)
-        }
-    }
-}
-
-const fn reply_hash(hash: u64, part: &PartInfo) -> u64 {
-    part_hash(hash, part.action, part.codec, part.schema)
-}
-
-const fn part_hash(hash: u64, action: &str, codec: Codec, ty: &Ty) -> u64 {
-    schema::mix(schema::mix_bool(schema::mix_text(hash, action), matches!(codec, Codec::Json)), ty)
-}
-
-pub(crate) const fn fingerprint(client: &Direction, server: &Direction) -> u64 {
-    fold(fold(schema::start(), client), server)
-}
-
-const fn fold(hash: u64, direction: &Direction) -> u64 {
-    let mut hash = schema::mix_u64(hash, direction.actions.len() as u64);
-    let mut i = 0;
-    while i < direction.actions.len() {
-        hash = schema::mix_u64(hash, direction.actions[i].hash);
-        i += 1;
-    }
-    hash
 }
 
 /// Whether two packets of a direction have the same action, which [`distinct`] reports.

@@ -4,8 +4,9 @@
 
 use crate::{
     failure::Failure,
-    packet::{Codec, DecodeError, EncodeError, Packet},
-    protocol::{Answered, OneWay, ReplyInfo, Streamed},
+    info::ReplyInfo,
+    packet::{Codec, Packet},
+    protocol::{Answered, OneWay, Streamed},
     reply::{IntoAnswer, IntoReply, Reply, Verdict},
 };
 
@@ -19,14 +20,6 @@ impl Reply for Unknown {
     type Err = Self;
 
     const INFO: ReplyInfo = ReplyInfo::None;
-
-    fn decode_ok(_: Option<Codec>, payload: &[u8]) -> Result<Self, DecodeError> {
-        Err(DecodeError::Unexpected { len: payload.len() })
-    }
-
-    fn decode_err(_: Option<Codec>, payload: &[u8]) -> Result<Self, DecodeError> {
-        Err(DecodeError::Unexpected { len: payload.len() })
-    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -39,24 +32,12 @@ impl<T> IntoAnswer<Unknown> for T {
 #[diagnostic::do_not_recommend]
 impl<T> IntoReply<Unknown> for T {}
 
-impl<T: Packet> OneWay<T> for Unknown {
-    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
-        unreachable!("a protocol with mistakes does not compile")
-    }
-}
+impl<T: Packet> OneWay<T> for Unknown {}
 
 impl<T: Packet> Answered<T> for Unknown {
     type Reply = Self;
-
-    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
-        unreachable!("a protocol with mistakes does not compile")
-    }
 }
 
 impl<T: Packet> Streamed<T> for Unknown {
     type Reply = Self;
-
-    fn encode(_: &T, _: Option<Codec>, _: &mut Vec<u8>) -> Result<(), EncodeError> {
-        unreachable!("a protocol with mistakes does not compile")
-    }
 }

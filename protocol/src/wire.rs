@@ -16,19 +16,4 @@ pub use self::{
     reader::Reader,
     writer::{Writer, encode_packet_frame, packet_frame},
 };
-use crate::{connection::Violation, frame::FrameError, json::JsonFault};
-
-/// Why a connection cannot be read any further: the other side's fault each time.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// The bytes are no frame.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// The bytes are no object.
-    #[error(transparent)]
-    Json(#[from] JsonFault),
-    /// A rule of the open state was broken.
-    #[error(transparent)]
-    Violation(#[from] Violation),
-}
+pub use crate::fault::ReadError;

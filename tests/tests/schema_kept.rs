@@ -1,7 +1,7 @@
 //! What is read of schemas stays in memory, so a process reads so many. This test uses all of them up: it has a program of its
 //! own.
 
-use pnet_protocol::schema::document::{self, MAX_KEPT, SchemaError};
+use pnet_protocol::document::{self, MAX_KEPT, SchemaError};
 
 fn text(number: usize) -> String {
     format!(r#"{{"pnet-schema":1,"protocol":"P{number}","client":[{{"action":"A","packet":"A","data":"u8"}}]}}"#)

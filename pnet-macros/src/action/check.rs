@@ -1,14 +1,9 @@
 //! Functions that cannot be handlers.
 
-use quote::ToTokens;
-use syn::{
-    FnArg, GenericParam, Type, TypeImplTrait,
-    spanned::Spanned,
-    visit::{self, Visit},
-};
+use syn::{FnArg, GenericParam, Safety, Type, spanned::Spanned};
 
-use super::model::{Arg, Kind, Model, is_kept, is_sender};
-use crate::{diagnostics::Errors, lifetimes::bare};
+use super::model::{Arg, Kind, Model, impl_trait, is_kept, is_sender};
+use crate::{diagnostics::Errors, types::bare};
 
 pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
     let signature = &model.function.sig;
@@ -29,9 +24,10 @@ pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
             );
         }
     }
+    let unsafety = if let Safety::Unsafe(token) = signature.safety { Some(token.span) } else { None };
     for (token, what) in [
         (signature.constness.map(|token| token.span), "const"),
-        (signature.safety_span(), "unsafe"),
+        (unsafety, "unsafe"),
         (signature.abi.as_ref().map(|abi| abi.extern_token.span), "extern"),
     ] {
         if let Some(span) = token {
@@ -44,16 +40,17 @@ pub(crate) fn check(model: &Model<'_>, errors: &mut Errors) {
     let mut found = false;
     for arg in &signature.inputs {
         let FnArg::Typed(arg) = arg else { continue };
-        for ty in impl_traits(&arg.ty) {
+        if let Some(ty) = impl_trait(&arg.ty) {
             found = true;
             errors.on(ty, "a handler is not generic: write the type of the argument instead of `impl`");
         }
     }
-    if let Some(output) = &model.output {
-        // check: return-impl-trait
-        if let Some(ty) = impl_traits(output).first() {
-            errors.on(ty, "a handler returns a type that is written out, as its protocol declares it: replace `impl` by the packet");
-        }
+    // check: return-impl-trait
+    if let Some(ty) = model.output.as_ref().and_then(impl_trait) {
+        errors.on(
+            ty,
+            "a handler returns a type that is written out, as its protocol declares it: replace `impl` by the packet",
+        );
     }
     if found {
         return;
@@ -157,39 +154,4 @@ fn senders(model: &Model<'_>, errors: &mut Errors) {
             "a handler of a stream is an `async fn`, which may wait: write `async fn`",
         );
     }
-}
-
-trait SafetySpan {
-    fn safety_span(&self) -> Option<proc_macro2::Span>;
-}
-
-impl SafetySpan for syn::Signature {
-    fn safety_span(&self) -> Option<proc_macro2::Span> {
-        let tokens = self.to_token_stream();
-        tokens
-            .into_iter()
-            .take_while(|token| token.to_string() != "fn")
-            .find(|token| token.to_string() == "unsafe")
-            .map(|token| token.span())
-    }
-}
-
-pub(super) fn has_impl_trait(ty: &Type) -> bool {
-    !impl_traits(ty).is_empty()
-}
-
-fn impl_traits(ty: &Type) -> Vec<TypeImplTrait> {
-    struct Find(Vec<TypeImplTrait>);
-
-    impl<'ast> Visit<'ast> for Find {
-        fn visit_type_impl_trait(&mut self, ty: &'ast TypeImplTrait) {
-            self.0.push(ty.clone());
-            visit::visit_type_impl_trait(self, ty);
-        }
-    }
-
-    let mut find = Find(Vec::new());
-    find.visit_type(ty);
-    find.0.truncate(1);
-    find.0
 }

@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Ident, Lifetime, Type, spanned::Spanned};
 
 use super::model::{Arg, Kind, Model, RETURNED, is_kept};
-use crate::lifetimes::with_lifetime;
+use crate::types::{is_named, with_lifetime};
 
 pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
     let marker = marker(model);
@@ -16,9 +16,7 @@ pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
             let entry = action(model, &parts, *concurrent, *finish);
             quote!(#packet #entry)
         }
-        Kind::Authenticate => authenticate(model),
-        Kind::Connect => connect(model),
-        Kind::Disconnect => disconnect(model),
+        Kind::Authenticate | Kind::Connect | Kind::Disconnect => hook(model),
         Kind::Broken => TokenStream::new(),
     };
     let (listed, cfgs) = (listed(model), &model.cfgs);
@@ -111,13 +109,11 @@ fn packet(model: &Model<'_>, name: &syn::LitStr) -> TokenStream {
 
 /// Types that are certainly not meant to be the packet.
 fn is_handle(ty: &Type) -> bool {
-    let Type::Path(path) = ty else { return false };
-    path.path.segments.last().is_some_and(|segment| {
-        ["Arc", "Client", "Hub", "Meta", "Peer", "StreamSender"].iter().any(|name| segment.ident == name)
-    })
+    is_named(ty, &["Arc", "Client", "Hub", "Meta", "Peer", "StreamSender"])
 }
 
 /// The pieces that depend on the arguments.
+#[derive(Default)]
 struct Parts {
     /// `__W0, __W1`: where the lent arguments come from.
     markers: Vec<Ident>,
@@ -137,15 +133,7 @@ struct Parts {
 impl Parts {
     fn of(model: &Model<'_>) -> Self {
         let has_packet = matches!(model.kind, Kind::Action { .. });
-        let mut parts = Self {
-            markers: vec![],
-            bounds: vec![],
-            lends: vec![],
-            takes: vec![],
-            names: vec![],
-            args: vec![],
-            packets: vec![],
-        };
+        let mut parts = Self::default();
         let (output, here) = match &model.borrowed {
             Some(borrowed) if has_packet => {
                 (borrowed.to_token_stream(), with_lifetime(borrowed, "'_").into_token_stream())
@@ -247,6 +235,21 @@ impl Parts {
             }
         }
     }
+    /// `impl` of a handler's trait, in any service that has what the arguments are made of.
+    fn implement(&self, name: &TokenStream, ident: &Ident, bounds: &TokenStream, items: &TokenStream) -> TokenStream {
+        let Self { markers, bounds: of_arguments, .. } = self;
+        quote! {
+            #[automatically_derived]
+            impl<__S, #(#markers),*> ::pnet::__private::#name<__S, (#(#markers,)*)> for #ident
+            where
+                __S: ::pnet::__private::Service,
+                #bounds
+                #(#of_arguments,)*
+            {
+                #items
+            }
+        }
+    }
 }
 
 /// For whatever lifetime the handler's answer borrows.
@@ -275,7 +278,7 @@ fn call(model: &Model<'_>, parts: &Parts) -> TokenStream {
 fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> TokenStream {
     let ident = model.ident;
     let sender = model.senders().next().is_some();
-    let Parts { markers, bounds, packets, .. } = parts;
+    let Parts { markers, packets, .. } = parts;
     let call = call(model, parts);
     let index = 0..packets.len();
     let id = quote!(match __PNET_PICK { #(#index => #packets::ID,)* _ => 0 });
@@ -312,41 +315,29 @@ fn action(model: &Model<'_>, parts: &Parts, concurrent: bool, finish: bool) -> T
             let __outcome = ::pnet::__private::finish(__cx, __returned, #answer, __out);
             ::pnet::__private::Kit::end(__kit, __outcome)
         });
-        quote! {
-            #[automatically_derived]
-            impl<__S, #(#markers),*> ::pnet::__private::Task<__S, (#(#markers,)*)> for #ident
-            where
-                __S: ::pnet::__private::Service,
-                #(#bounds,)*
-            {
-                fn run(__kit: ::std::boxed::Box<::pnet::__private::Kit<__S>>) -> #future {
-                    #body
-                }
+        let run = quote! {
+            fn run(__kit: ::std::boxed::Box<::pnet::__private::Kit<__S>>) -> #future {
+                #body
             }
-        }
+        };
+        parts.implement(&quote!(Task), ident, &TokenStream::new(), &run)
     });
-    quote! {
-        #task
-        #[automatically_derived]
-        impl<__S, #(#markers),*> ::pnet::__private::Entry<__S, (#(#markers,)*)> for #ident
-        where
-            __S: ::pnet::__private::Service,
-            #(#bounds,)*
-        {
-            const ENTRY: ::pnet::__private::EntryOf<__S> = if __PNET_PICK == ::pnet::__private::NONE {
-                ::pnet::__private::EntryOf::Broken
-            } else {
-                ::pnet::__private::EntryOf::Action {
-                    id: #id,
-                    run: #how,
-                    concurrent: #concurrent,
-                    finish: #finish,
-                    sender: #sender,
-                }
-            };
-            #now
-        }
-    }
+    let entry = quote! {
+        const ENTRY: ::pnet::__private::EntryOf<__S> = if __PNET_PICK == ::pnet::__private::NONE {
+            ::pnet::__private::EntryOf::Broken
+        } else {
+            ::pnet::__private::EntryOf::Action {
+                id: #id,
+                run: #how,
+                concurrent: #concurrent,
+                finish: #finish,
+                sender: #sender,
+            }
+        };
+        #now
+    };
+    let entry = parts.implement(&quote!(Entry), ident, &TokenStream::new(), &entry);
+    quote!(#task #entry)
 }
 
 /// Why an argument could not be made, of all handlers but one.
@@ -354,82 +345,49 @@ fn failure() -> TokenStream {
     quote!(::pnet::__private::Failure)
 }
 
-fn authenticate(model: &Model<'_>) -> TokenStream {
-    let (ident, output, user) = (model.ident, output(model), model.user());
-    let parts = Parts::of(model);
-    let run = parts.run_later(&call(model, &parts), &quote!(::pnet::__private::Refused));
-    let Parts { markers, bounds, .. } = &parts;
-    let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoUser<__S, #user>);
-    let body = quote_spanned! {place(ident)=>
-        ::std::boxed::Box::pin(async move {
-            let __returned = #run;
-            ::pnet::__private::user::<__S, #user, #output>(__returned)
-        })
-    };
-    quote! {
-        #[automatically_derived]
-        impl<__S, #(#markers),*> ::pnet::__private::Entry<__S, (#(#markers,)*)> for #ident
-        where
-            __S: ::pnet::__private::Service,
-            <__S as ::pnet::__private::Service>::Side: ::pnet::__private::Authenticates,
-            #returns,
-            #(#bounds,)*
-        {
-            const ENTRY: ::pnet::__private::EntryOf<__S> =
-                ::pnet::__private::EntryOf::Authenticate(|__cx: ::pnet::__private::FirstCx<__S>| #body);
-        }
-    }
-}
-
-fn connect(model: &Model<'_>) -> TokenStream {
+/// The entry of a handler that runs on a connection's way in or out.
+fn hook(model: &Model<'_>) -> TokenStream {
     let (ident, output) = (model.ident, output(model));
+    let span = output.span();
+    let cx = quote!(__cx: ::pnet::__private::Cx<__S>);
+    let (entry, takes, error, returns, made) = match model.kind {
+        Kind::Authenticate => {
+            let user = model.user();
+            (
+                quote!(Authenticate),
+                quote!(__cx: ::pnet::__private::FirstCx<__S>),
+                quote!(::pnet::__private::Refused),
+                quote_spanned!(span=> #output: ::pnet::__private::IntoUser<__S, #user>),
+                quote_spanned!(place(ident)=> user::<__S, #user, #output>),
+            )
+        }
+        Kind::Connect => (
+            quote!(Connect),
+            cx,
+            failure(),
+            quote_spanned!(span=> #output: ::pnet::__private::IntoMember<__S::Member>),
+            quote_spanned!(place(ident)=> member::<__S::Member, #output>),
+        ),
+        _ => (
+            quote!(Disconnect),
+            quote!(#cx, __why: ::std::sync::Arc<::pnet::__private::Closed>),
+            failure(),
+            quote_spanned!(span=> #output: ::pnet::__private::IntoEnd<__S>),
+            quote_spanned!(place(ident)=> end::<__S, #output>),
+        ),
+    };
+    let side = matches!(model.kind, Kind::Authenticate)
+        .then(|| quote!(<__S as ::pnet::__private::Service>::Side: ::pnet::__private::Authenticates,));
     let parts = Parts::of(model);
-    let run = parts.run_later(&call(model, &parts), &failure());
-    let Parts { markers, bounds, .. } = &parts;
-    let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoMember<__S::Member>);
+    let run = parts.run_later(&call(model, &parts), &error);
     let body = quote_spanned! {place(ident)=>
         ::std::boxed::Box::pin(async move {
             let __returned = #run;
-            ::pnet::__private::member::<__S::Member, #output>(__returned)
+            ::pnet::__private::#made(__returned)
         })
     };
-    quote! {
-        #[automatically_derived]
-        impl<__S, #(#markers),*> ::pnet::__private::Entry<__S, (#(#markers,)*)> for #ident
-        where
-            __S: ::pnet::__private::Service,
-            #returns,
-            #(#bounds,)*
-        {
-            const ENTRY: ::pnet::__private::EntryOf<__S> =
-                ::pnet::__private::EntryOf::Connect(|__cx: ::pnet::__private::Cx<__S>| #body);
-        }
-    }
-}
-
-fn disconnect(model: &Model<'_>) -> TokenStream {
-    let (ident, output) = (model.ident, output(model));
-    let parts = Parts::of(model);
-    let run = parts.run_later(&call(model, &parts), &failure());
-    let Parts { markers, bounds, .. } = &parts;
-    let returns = quote_spanned!(output.span()=> #output: ::pnet::__private::IntoEnd<__S>);
-    let body = quote_spanned! {place(ident)=>
-        ::std::boxed::Box::pin(async move {
-            let __returned = #run;
-            ::pnet::__private::end::<__S, #output>(__returned)
-        })
+    let items = quote! {
+        const ENTRY: ::pnet::__private::EntryOf<__S> = ::pnet::__private::EntryOf::#entry(|#takes| #body);
     };
-    quote! {
-        #[automatically_derived]
-        impl<__S, #(#markers),*> ::pnet::__private::Entry<__S, (#(#markers,)*)> for #ident
-        where
-            __S: ::pnet::__private::Service,
-            #returns,
-            #(#bounds,)*
-        {
-            const ENTRY: ::pnet::__private::EntryOf<__S> = ::pnet::__private::EntryOf::Disconnect(
-                |__cx: ::pnet::__private::Cx<__S>, __why: ::std::sync::Arc<::pnet::__private::Closed>| #body,
-            );
-        }
-    }
+    parts.implement(&quote!(Entry), ident, &quote!(#side #returns,), &items)
 }

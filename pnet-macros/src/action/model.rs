@@ -3,16 +3,18 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{
-    Attribute, FnArg, GenericArgument, Ident, LitStr, PathArguments, ReturnType, Signature, Token, Type, TypeReference,
-    Visibility,
+    Attribute, FnArg, GenericArgument, Ident, LitStr, PathArguments, ReturnType, Signature, Token, Type, TypeImplTrait,
+    TypeReference, Visibility,
     ext::IdentExt,
     parse::{Parse, ParseStream, Parser},
     token,
+    visit::Visit,
 };
 
 use crate::{
     diagnostics::Errors,
-    lifetimes::{bare, borrowing, with_lifetime},
+    parse,
+    types::{bare, borrowing, is_named, last_segment, with_lifetime},
 };
 
 /// A function whose body is left to the compiler: while it is being written it may be anything.
@@ -91,7 +93,7 @@ impl Kind {
                 return Err(syn::Error::new(proc_macro2::Span::call_site(), EXPECTED));
             }
             if input.peek(Ident::peek_any) {
-                let word = input.call(Ident::parse_any)?;
+                let word = parse::word(input, EXPECTED)?;
                 let kind = match word.to_string().as_str() {
                     "authenticate" => Self::Authenticate,
                     "connect" => Self::Connect,
@@ -108,18 +110,11 @@ impl Kind {
                 }
                 return Ok(kind);
             }
-            if !input.peek(LitStr) {
-                return Err(input.error(EXPECTED));
-            }
-            let name = input.parse()?;
+            let name = parse::next(input, EXPECTED)?;
             let (mut concurrent, mut finish) = (false, false);
             while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
-                if !input.peek(Ident::peek_any) {
-                    return Err(
-                        input.error("beside the name stand `concurrent` and `finish`: a handler handles one packet")
-                    );
-                }
-                let word = input.call(Ident::parse_any)?;
+                let expected = "beside the name stand `concurrent` and `finish`: a handler handles one packet";
+                let word = parse::word(input, expected)?;
                 match word.to_string().as_str() {
                     "concurrent" => concurrent = true,
                     "finish" => finish = true,
@@ -182,7 +177,7 @@ impl<'a> Model<'a> {
         signature.generics.type_params().next().is_some()
             || signature.generics.const_params().next().is_some()
             || signature.inputs.iter().any(|arg| match arg {
-                FnArg::Typed(arg) => super::check::has_impl_trait(&arg.ty),
+                FnArg::Typed(arg) => impl_trait(&arg.ty).is_some(),
                 FnArg::Receiver(_) => false,
             })
     }
@@ -197,8 +192,7 @@ impl<'a> Model<'a> {
 
     /// What a handler that authenticates makes: the `User` of the `Result<User, Refused>` that it returns.
     pub(crate) fn user(&self) -> Option<&Type> {
-        let Type::Path(path) = bare(self.output.as_ref()?) else { return None };
-        let result = path.path.segments.last().filter(|segment| segment.ident == "Result")?;
+        let result = last_segment(bare(self.output.as_ref()?)).filter(|segment| segment.ident == "Result")?;
         let PathArguments::AngleBracketed(arguments) = &result.arguments else { return None };
         match arguments.args.first()? {
             GenericArgument::Type(ty) => Some(ty),
@@ -217,14 +211,27 @@ impl<'a> Model<'a> {
 
 /// Whether a type is what a handler that authenticates may take beside the credentials; it goes by its name.
 pub(super) fn is_kept(ty: &Type) -> bool {
-    let Type::Path(path) = ty else { return false };
-    path.path.segments.last().is_some_and(|segment| segment.ident == "Arc" || segment.ident == "Hub")
+    is_named(ty, &["Arc", "Hub"])
 }
 
 /// Whether a type is the producer's end of a stream; it goes by its name.
 pub(super) fn is_sender(ty: &Type) -> bool {
-    let Type::Path(path) = ty else { return false };
-    path.path.segments.last().is_some_and(|segment| segment.ident == "StreamSender")
+    is_named(ty, &["StreamSender"])
+}
+
+/// The first `impl Trait` in a type.
+pub(super) fn impl_trait(ty: &Type) -> Option<TypeImplTrait> {
+    struct Find(Option<TypeImplTrait>);
+
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_type_impl_trait(&mut self, ty: &'ast TypeImplTrait) {
+            self.0.get_or_insert_with(|| ty.clone());
+        }
+    }
+
+    let mut find = Find(None);
+    find.visit_type(ty);
+    find.0
 }
 
 /// The lifetime for which a handler answers with something borrowed. Errors show it, and nothing else there has one.

@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, spanned::Spanned};
 
 use super::model::Model;
-use crate::lifetimes::text;
+use crate::types::text;
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let Model { attrs, vis, ident, protocol, .. } = model;
@@ -31,27 +31,24 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         let import = quote_spanned!(span=> __pnet_handler);
         // The handler's type can be named in here only, and may be more private than the service.
         let listed = quote_spanned!(span=> <__pnet_handler as ::pnet::__private::Listed>::User);
-        let user = quote! {
-            #[automatically_derived]
-            impl ::pnet::__private::Knows<#listed, #index> for #ident {}
+        let imports = quote! {
+            // A function without `#[action]` brings no type of its name; then the glob's stands behind it.
+            #[allow(unused_imports)]
+            use ::pnet::__private::fallback::*;
+            #[allow(unused_imports)]
+            use #path as #import;
         };
         quote! {
             const #entry: ::pnet::__private::EntryOf<#ident> = {
-                // A function without `#[action]` brings no type of its name; then the glob's stands behind it.
-                #[allow(unused_imports)]
-                use ::pnet::__private::fallback::*;
-                #[allow(unused_imports)]
-                use #path as #import;
+                #imports
                 // A name that does not exist has been reported; this keeps it from being taken for such a function.
                 let _ = #import;
                 #value
             };
             const _: () = {
-                #[allow(unused_imports)]
-                use ::pnet::__private::fallback::*;
-                #[allow(unused_imports)]
-                use #path as #import;
-                #user
+                #imports
+                #[automatically_derived]
+                impl ::pnet::__private::Knows<#listed, #index> for #ident {}
             };
         }
     });

@@ -9,6 +9,8 @@ use syn::{
     token,
 };
 
+use crate::parse;
+
 /// `pub server Name(State) for Protocol(Member): a, b, m::c`.
 pub(crate) struct Model {
     pub(crate) attrs: Vec<Attribute>,
@@ -25,10 +27,7 @@ impl Parse for Model {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
-        if !input.peek(Ident::peek_any) {
-            return Err(input.error(EXPECTED));
-        }
-        let side = input.call(Ident::parse_any)?;
+        let side = parse::word(input, EXPECTED)?;
         let is_server = match side.to_string().as_str() {
             "server" => true,
             "client" => false,
@@ -39,22 +38,13 @@ impl Parse for Model {
                 ));
             }
         };
-        if !input.peek(Ident) {
-            return Err(input.error(format!("the service's name follows: {EXPECTED}")));
-        }
-        let ident = input.parse()?;
+        let ident = parse::next(input, format_args!("the service's name follows: {EXPECTED}"))?;
         let state = in_parentheses(input)?;
-        if !input.peek(Token![for]) {
-            return Err(input.error(format!("`for` and the protocol follow: {EXPECTED}")));
-        }
-        input.parse::<Token![for]>()?;
+        parse::next::<Token![for]>(input, format_args!("`for` and the protocol follow: {EXPECTED}"))?;
         let protocol = input.call(Path::parse_mod_style)?;
         let member = in_parentheses(input)?;
         if !input.is_empty() {
-            if !input.peek(Token![:]) {
-                return Err(input.error(format!("`:` and the list of handlers follow: {EXPECTED}")));
-            }
-            input.parse::<Token![:]>()?;
+            parse::next::<Token![:]>(input, format_args!("`:` and the list of handlers follow: {EXPECTED}"))?;
         }
         let mut handlers = Punctuated::new();
         while !input.is_empty() {
@@ -62,10 +52,7 @@ impl Parse for Model {
             if input.is_empty() {
                 break;
             }
-            if !input.peek(Token![,]) {
-                return Err(input.error(HANDLER));
-            }
-            handlers.push_punct(input.parse()?);
+            handlers.push_punct(parse::next(input, HANDLER)?);
         }
         Ok(Self { attrs, vis, is_server, ident, state, protocol, member, handlers })
     }

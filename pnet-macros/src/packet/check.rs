@@ -3,7 +3,7 @@
 use syn::{ConstParam, GenericParam, TypeParam};
 
 use super::model::Model;
-use crate::{diagnostics::Errors, lifetimes::first_lifetime};
+use crate::{diagnostics::Errors, types::first_lifetime};
 
 pub(crate) fn check(model: &Model, errors: &mut Errors) {
     match &model.view_of {

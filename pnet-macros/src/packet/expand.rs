@@ -2,66 +2,104 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{GenericParam, Lifetime, Type, ext::IdentExt, parse_quote, spanned::Spanned};
+use syn::{
+    ConstParam, GenericParam, Generics, Lifetime, Type, TypeParam, ext::IdentExt, parse_quote, spanned::Spanned,
+};
 
 use super::model::Model;
-use crate::lifetimes::first_lifetime;
+use crate::types::first_lifetime;
 
 pub(crate) fn expand(model: &Model, ask_serde: bool) -> TokenStream {
-    let ident = &model.ident;
-    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
-    let (action, name) = (&model.action, ident.unraw().to_string());
+    let (ident, action) = (&model.ident, &model.action);
     let has_lifetime = model.generics.lifetimes().next().is_some();
     let of = |lifetime: TokenStream| if has_lifetime { quote!(#ident<#lifetime>) } else { quote!(#ident) };
-    let (at, here, whole) = (of(quote!('__de)), of(quote!('_)), of(quote!('static)));
-    let json = model.json.then(|| {
-        quote!(
-            const CODEC: ::pnet::__private::Codec = ::pnet::__private::Codec::Json;
-        )
-    });
+    let (here, whole) = (of(quote!('_)), of(quote!('static)));
+    let json = model.json.then(json);
     let when_full = model
         .when_full
         .as_ref()
         .map(|rule| quote!(const WHEN_FULL: ::pnet::__private::WhenFull = ::pnet::__private::WhenFull::#rule;));
-    let owned = (!has_lifetime).then(|| {
-        quote! {
-            #[automatically_derived]
-            impl ::pnet::__private::OwnedPacket for #ident #where_clause {}
-        }
-    });
     // Named and not called, inside of a function: an item of its own costs the compiler more.
     let serde = quote_spanned!(ident.span()=> ::pnet::__private::is_serde::<#whole>);
     let serde = ask_serde.then(|| quote!(let _ = #serde;));
+    let implemented = implement(
+        model,
+        &model.generics,
+        &quote!(#json #when_full),
+        // check: serde
+        &quote!(#serde ::pnet::__private::Coder::<Self>::write(codec, self, out)),
+        &quote!(::pnet::__private::Decoder::<#here>::read(#action, codec, payload)),
+    );
     quote! {
         const _: () = {
             // Types without serde fall back to this trait's functions; that they may not is said once, below.
             #[allow(unused_imports)]
             use ::pnet::__private::SerdeMissing as _;
-            #[automatically_derived]
-            impl #impl_generics ::pnet::__private::Packet for #ident #ty_generics #where_clause {
-                const ACTION: &'static str = #action;
-                const TYPE: &'static str = #name;
-                #json
-                #when_full
-                type At<'__de> = #at;
-                fn encode(
-                    &self,
-                    codec: ::pnet::__private::Codec,
-                    out: &mut ::std::vec::Vec<u8>,
-                ) -> ::core::result::Result<(), ::pnet::__private::EncodeError> {
-                    // check: serde
-                    #serde
-                    ::pnet::__private::Coder::<Self>::write(codec, self, out)
-                }
-                fn decode(
-                    codec: ::pnet::__private::Codec,
-                    payload: &[u8],
-                ) -> ::core::result::Result<Self::At<'_>, ::pnet::__private::DecodeError> {
-                    ::pnet::__private::Decoder::<#here>::read(#action, codec, payload)
-                }
-            }
-            #owned
+            #implemented
         };
+    }
+}
+
+/// An `impl Packet` that keeps users of a packet with mistakes free of errors.
+pub(crate) fn stub(model: &Model) -> TokenStream {
+    let mut generics = model.generics.clone();
+    for parameter in generics.type_params_mut() {
+        parameter.bounds.push(parse_quote!(::core::marker::Send));
+        parameter.bounds.push(parse_quote!('static));
+    }
+    let unreachable = quote!(::core::unreachable!());
+    implement(model, &generics, &json(), &unreachable, &unreachable)
+}
+
+fn json() -> TokenStream {
+    quote! {
+        const CODEC: ::pnet::__private::Codec = ::pnet::__private::Codec::Json;
+    }
+}
+
+/// `impl Packet` with these generics, by the bodies of its functions.
+fn implement(
+    model: &Model,
+    generics: &Generics,
+    consts: &TokenStream,
+    encode: &TokenStream,
+    decode: &TokenStream,
+) -> TokenStream {
+    let ident = &model.ident;
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let (action, name) = (&model.action, ident.unraw().to_string());
+    let arguments = generics.params.iter().map(|parameter| match parameter {
+        GenericParam::Lifetime(_) => quote!('__de),
+        GenericParam::Type(TypeParam { ident, .. }) | GenericParam::Const(ConstParam { ident, .. }) => quote!(#ident),
+    });
+    let owned = generics.lifetimes().next().is_none().then(|| {
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics ::pnet::__private::OwnedPacket for #ident #ty_generics #where_clause {}
+        }
+    });
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics ::pnet::__private::Packet for #ident #ty_generics #where_clause {
+            const ACTION: &'static str = #action;
+            const TYPE: &'static str = #name;
+            #consts
+            type At<'__de> = #ident<#(#arguments),*>;
+            fn encode(
+                &self,
+                codec: ::pnet::__private::Codec,
+                out: &mut ::std::vec::Vec<u8>,
+            ) -> ::core::result::Result<(), ::pnet::__private::EncodeError> {
+                #encode
+            }
+            fn decode(
+                codec: ::pnet::__private::Codec,
+                payload: &[u8],
+            ) -> ::core::result::Result<Self::At<'_>, ::pnet::__private::DecodeError> {
+                #decode
+            }
+        }
+        #owned
     }
 }
 
@@ -139,58 +177,5 @@ pub(crate) fn view_stub(model: &Model, of: &Type) -> TokenStream {
             const ENCODE: ::pnet::__private::Encode<Self> = |_, _, _| ::core::unreachable!();
             const DECODE: ::pnet::__private::Decode<Self> = |_, _| ::core::unreachable!();
         }
-    }
-}
-
-/// An `impl Packet` that keeps users of a packet with mistakes free of errors.
-pub(crate) fn stub(model: &Model) -> TokenStream {
-    let ident = &model.ident;
-    let mut generics = model.generics.clone();
-    for parameter in generics.type_params_mut() {
-        parameter.bounds.push(parse_quote!(::core::marker::Send));
-        parameter.bounds.push(parse_quote!('static));
-    }
-    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
-    let (action, name) = (&model.action, ident.unraw().to_string());
-    let arguments = generics.params.iter().map(|parameter| match parameter {
-        GenericParam::Lifetime(_) => quote!('__de),
-        GenericParam::Type(parameter) => {
-            let ident = &parameter.ident;
-            quote!(#ident)
-        }
-        GenericParam::Const(parameter) => {
-            let ident = &parameter.ident;
-            quote!(#ident)
-        }
-    });
-    let at = quote!(#ident<#(#arguments),*>);
-    let owned = generics.lifetimes().next().is_none().then(|| {
-        quote! {
-            #[automatically_derived]
-            impl #impl_generics ::pnet::__private::OwnedPacket for #ident #ty_generics #where_clause {}
-        }
-    });
-    quote! {
-        #[automatically_derived]
-        impl #impl_generics ::pnet::__private::Packet for #ident #ty_generics #where_clause {
-            const ACTION: &'static str = #action;
-            const TYPE: &'static str = #name;
-            const CODEC: ::pnet::__private::Codec = ::pnet::__private::Codec::Json;
-            type At<'__de> = #at;
-            fn encode(
-                &self,
-                _: ::pnet::__private::Codec,
-                _: &mut ::std::vec::Vec<u8>,
-            ) -> ::core::result::Result<(), ::pnet::__private::EncodeError> {
-                ::core::unreachable!()
-            }
-            fn decode(
-                _: ::pnet::__private::Codec,
-                _: &[u8],
-            ) -> ::core::result::Result<Self::At<'_>, ::pnet::__private::DecodeError> {
-                ::core::unreachable!()
-            }
-        }
-        #owned
     }
 }

@@ -13,14 +13,10 @@ mod check;
 mod expand;
 mod model;
 
-pub(crate) fn derive(input: TokenStream) -> TokenStream {
-    let input: DeriveInput = match syn::parse2(input) {
-        Ok(input) => input,
-        Err(error) => return error.into_compile_error(),
-    };
+pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut errors = Errors::default();
-    let mut shape = schema::Model::new(&input, &mut errors);
-    let packet = model::Model::new(&input, &mut errors);
+    let mut shape = schema::Model::new(input, &mut errors);
+    let packet = model::Model::new(input, &mut errors);
     let kind = if packet.view_of.is_some() { Kind::View } else { Kind::Packet };
     schema::check(&shape, kind, &mut errors);
     check::check(&packet, &mut errors);

@@ -7,7 +7,7 @@ use syn::{
     punctuated::Punctuated,
 };
 
-use crate::{diagnostics::Errors, names::shouty_snake};
+use crate::{diagnostics::Errors, names::shouty_snake, parse};
 
 /// A packet.
 pub(crate) struct Model {
@@ -119,22 +119,15 @@ impl Parse for Word {
         if input.peek(LitStr) {
             return input.parse().map(Self::Action);
         }
-        if input.peek(Ident::peek_any) {
-            let word = input.call(Ident::parse_any)?;
-            if word == "json" {
-                return Ok(Self::Json(word));
-            }
-            if word == "when_full" {
-                input.parse::<Token![=]>()?;
-                return input.parse().map(Self::WhenFull);
-            }
-            if word == "view_of" {
-                input.parse::<Token![=]>()?;
-                return input.parse().map(Box::new).map(Self::ViewOf);
-            }
+        let word = parse::word(input, EXPECTED)?;
+        if word == "json" {
+            return Ok(Self::Json(word));
+        }
+        if word != "when_full" && word != "view_of" {
             return Err(syn::Error::new(word.span(), format!("unknown word `{word}`: {EXPECTED}")));
         }
-        Err(input.error(EXPECTED))
+        input.parse::<Token![=]>()?;
+        if word == "when_full" { input.parse().map(Self::WhenFull) } else { input.parse().map(Self::ViewOf) }
     }
 }
 

@@ -1,13 +1,13 @@
 //! Rules across the entries of a protocol.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use syn::Type;
 
 use super::model::{Entry, Model, Reply};
 use crate::{
     diagnostics::Errors,
-    lifetimes::{first_lifetime, text},
+    types::{first_lifetime, last_segment, text},
 };
 
 /// Reports mistakes; takes out what would be reported again by the compiler.
@@ -18,12 +18,12 @@ pub(crate) fn check(model: &mut Model, errors: &mut Errors) {
 }
 
 fn list(entries: &mut Vec<Entry>, inbox: &str, errors: &mut Errors) {
-    let mut types = HashMap::new();
+    let mut types = HashSet::new();
     let mut variants = HashMap::new();
     entries.retain_mut(|entry| {
         let written = text(&entry.ty);
         // check: listed-twice
-        if types.insert(written.clone(), ()).is_some() {
+        if !types.insert(written.clone()) {
             errors.on(&entry.ty, format!("`{written}` is listed twice: take it out here"));
             return false;
         }
@@ -66,6 +66,5 @@ fn reply(reply: &mut Reply, errors: &mut Errors) {
 
 /// The name of a packet's variant in the generated enum.
 pub(crate) fn variant(ty: &Type) -> Option<&syn::Ident> {
-    let Type::Path(path) = ty else { return None };
-    path.path.segments.last().map(|segment| &segment.ident)
+    last_segment(ty).map(|segment| &segment.ident)
 }

@@ -8,13 +8,12 @@ use super::{
     check::variant,
     model::{Entry, Model, Reply},
 };
-use crate::lifetimes::{first_lifetime, text, with_lifetime};
+use crate::types::{first_lifetime, text, with_lifetime};
 
 /// One direction, in the words of the output.
 struct Side<'a> {
     entries: &'a [Entry],
     word: &'static str,
-    plural: &'static str,
     other: &'static str,
     sends: Ident,
     arrives: Ident,
@@ -26,44 +25,38 @@ struct Side<'a> {
     sorted: Ident,
 }
 
+impl<'a> Side<'a> {
+    /// What the side `word` sends; it is called `Word` in types.
+    fn new(protocol: &Ident, entries: &'a [Entry], [word, title]: [&'static str; 2], other: [&'static str; 2]) -> Self {
+        let capitals = word.to_uppercase();
+        Self {
+            entries,
+            word,
+            other: other[0],
+            sends: format_ident!("{title}Sends"),
+            arrives: format_ident!("From{title}"),
+            info: format_ident!("from_{word}"),
+            number: format_ident!("{word}_id"),
+            receiver: format_ident!("{}Side", other[1]),
+            inbox: format_ident!("{protocol}From{title}"),
+            list: format_ident!("__PNET_{capitals}_LIST"),
+            sorted: format_ident!("__PNET_{capitals}"),
+        }
+    }
+}
+
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let (attrs, vis, ident) = (&model.attrs, &model.vis, &model.ident);
     let name = ident.to_string();
-    let client = Side {
-        entries: &model.client,
-        word: "client",
-        plural: "clients",
-        other: "server",
-        sends: format_ident!("ClientSends"),
-        arrives: format_ident!("FromClient"),
-        info: format_ident!("from_client"),
-        number: format_ident!("client_id"),
-        receiver: format_ident!("ServerSide"),
-        inbox: format_ident!("{ident}FromClient"),
-        list: format_ident!("__PNET_CLIENT_LIST"),
-        sorted: format_ident!("__PNET_CLIENT"),
-    };
-    let server = Side {
-        entries: &model.server,
-        word: "server",
-        plural: "servers",
-        other: "client",
-        sends: format_ident!("ServerSends"),
-        arrives: format_ident!("FromServer"),
-        info: format_ident!("from_server"),
-        number: format_ident!("server_id"),
-        receiver: format_ident!("ClientSide"),
-        inbox: format_ident!("{ident}FromServer"),
-        list: format_ident!("__PNET_SERVER_LIST"),
-        sorted: format_ident!("__PNET_SERVER"),
-    };
+    let (client, server) = (["client", "Client"], ["server", "Server"]);
+    let sides = [Side::new(ident, &model.client, client, server), Side::new(ident, &model.server, server, client)];
     let docs = (!attrs.iter().any(|attr| attr.path().is_ident("doc"))).then(|| {
         let doc = format!("The protocol `{name}`.");
         quote!(#[doc = #doc])
     });
-    let inboxes = [&client, &server].map(|side| inbox(model, side));
-    let traits = [&client, &server].map(|side| traits(ident, side));
-    let (client, server) = (&client.sorted, &server.sorted);
+    let inboxes = sides.iter().map(|side| inbox(model, side));
+    let traits = sides.iter().map(|side| traits(ident, side));
+    let [client, server] = sides.each_ref().map(|side| &side.sorted);
     let Credentials { ty: credentials, of: credentials_of, info } = credentials(model);
     quote! {
         #docs
@@ -215,11 +208,11 @@ fn streamed(item: &syn::Type, error: Option<&syn::Type>) -> TokenStream {
 /// The enum of what one side may receive, and how it is read.
 fn inbox(model: &Model, side: &Side<'_>) -> TokenStream {
     let (vis, protocol) = (&model.vis, &model.ident);
-    let Side { entries, plural, other, inbox, receiver, .. } = side;
+    let Side { entries, word, other, inbox, receiver, .. } = side;
     let borrows = entries.iter().any(|entry| first_lifetime(&entry.ty).is_some());
     let (generics, anonymous, at) =
         if borrows { (quote!(<'de>), quote!(<'_>), quote!(<'__de>)) } else { <_>::default() };
-    let doc = format!("What a {other} may receive in [`{protocol}`]: what {plural} send.");
+    let doc = format!("What a {other} may receive in [`{protocol}`]: what {word}s send.");
     let variants = entries.iter().filter_map(|entry| {
         let (docs, ident) = (&entry.docs, variant(&entry.ty)?);
         let ty = with_lifetime(&entry.ty, "'de");

@@ -10,7 +10,8 @@ use syn::{
 
 use crate::{
     diagnostics::Errors,
-    lifetimes::{bare, first_lifetime},
+    parse,
+    types::{bare, first_lifetime, last_segment},
 };
 
 /// The protocol.
@@ -48,10 +49,7 @@ impl Model {
         let parser = |input: ParseStream<'_>| -> syn::Result<Self> {
             let attrs = input.call(Attribute::parse_outer)?;
             let vis = input.parse()?;
-            if !input.peek(Ident) {
-                return Err(input.error(format!("the protocol's name stands here: {WHOLE}")));
-            }
-            let ident = input.parse()?;
+            let ident = parse::next(input, format_args!("the protocol's name stands here: {WHOLE}"))?;
             if !input.peek(token::Brace) {
                 return Err(input.error(format!("the protocol's lists follow its name: {WHOLE}")));
             }
@@ -88,10 +86,7 @@ struct Seen {
 }
 
 fn section(body: ParseStream<'_>, model: &mut Model, seen: &mut Seen, errors: &mut Errors) -> syn::Result<()> {
-    if !body.peek(Ident::peek_any) {
-        return Err(body.error(EXPECTED));
-    }
-    let word = body.call(Ident::parse_any)?;
+    let word = parse::word(body, EXPECTED)?;
     let (list, seen) = match word.to_string().as_str() {
         "client" => (&mut model.client, &mut seen.client),
         "server" => (&mut model.server, &mut seen.server),
@@ -259,10 +254,10 @@ fn is_stream(input: ParseStream<'_>) -> syn::Result<bool> {
 
 /// A packet, or a `Result` of two.
 fn packets(ty: &Type) -> Reply {
-    let Type::Path(path) = ty else { return Reply::Broken };
-    let Some(segment) = path.path.segments.last().filter(|segment| segment.ident == "Result") else {
+    let Some(segment) = last_segment(ty) else { return Reply::Broken };
+    if segment.ident != "Result" {
         return Reply::Packet(ty.clone());
-    };
+    }
     if let PathArguments::AngleBracketed(arguments) = &segment.arguments {
         let parts: Vec<_> = arguments.args.iter().collect();
         if let [GenericArgument::Type(reply), GenericArgument::Type(error)] = parts[..] {

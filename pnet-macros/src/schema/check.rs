@@ -7,7 +7,10 @@ use super::{
     expand::Kind,
     model::{Body, Field, Model},
 };
-use crate::{diagnostics::Errors, lifetimes::bare};
+use crate::{
+    diagnostics::Errors,
+    types::{bare, last_segment},
+};
 
 pub(crate) fn check(model: &Model, kind: Kind, errors: &mut Errors) {
     // check: union
@@ -36,18 +39,12 @@ fn check_fields(model: &Model, errors: &mut Errors) {
 }
 
 fn check_field(field: &Field, errors: &mut Errors) {
-    let before = errors_of(&field.ty);
-    let found_reference = !before.is_empty();
-    for error in before {
-        errors.push(error);
-    }
-    if found_reference || field.serde.borrow {
+    if has_references(&field.ty, errors) || field.serde.borrow {
         return;
     }
     let ty = bare(&field.ty);
     // check: cow-without-borrow
-    if let Some((name, is_cow)) = borrows(ty) {
-        let own = if is_cow { "`String` or another owned type" } else { "`pnet::ByteBuf`" };
+    if let Some((name, own)) = borrows(ty) {
         errors.on(
             &field.ty,
             format!("a `{name}` field needs `#[serde(borrow)]`, else nothing is borrowed; or make it {own}"),
@@ -63,18 +60,17 @@ fn check_field(field: &Field, errors: &mut Errors) {
     }
 }
 
-/// `Cow<'a, …>` and `Bytes<'a>` as the type of a field, with a lifetime that is not `'static`.
-fn borrows(ty: &Type) -> Option<(&'static str, bool)> {
-    let Type::Path(path) = ty else { return None };
-    let segment = path.path.segments.last()?;
+/// `Cow<'a, …>` and `Bytes<'a>` as the type of a field, with a lifetime that is not `'static`; and what owns as much.
+fn borrows(ty: &Type) -> Option<(&'static str, &'static str)> {
+    let segment = last_segment(ty)?;
     let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
     let is_borrowed = arguments.args.iter().any(|argument| match argument {
         GenericArgument::Lifetime(lifetime) => lifetime.ident != "static",
         _ => false,
     });
     match segment.ident.to_string().as_str() {
-        "Cow" if is_borrowed => Some(("Cow", true)),
-        "Bytes" if is_borrowed => Some(("Bytes", false)),
+        "Cow" if is_borrowed => Some(("Cow", "`String` or another owned type")),
+        "Bytes" if is_borrowed => Some(("Bytes", "`pnet::ByteBuf`")),
         _ => None,
     }
 }
@@ -104,12 +100,16 @@ fn borrowed_inside(ty: &Type) -> Option<Lifetime> {
     find.0
 }
 
-/// References, and `Cow<[u8]>`, anywhere in a type.
-fn errors_of(ty: &Type) -> Vec<syn::Error> {
-    struct Find(Vec<syn::Error>);
+/// Reports references, and `Cow<[u8]>`, anywhere in a type; whether there are any.
+fn has_references(ty: &Type, errors: &mut Errors) -> bool {
+    struct Find<'a> {
+        errors: &'a mut Errors,
+        found: bool,
+    }
 
-    impl<'ast> Visit<'ast> for Find {
+    impl<'ast> Visit<'ast> for Find<'_> {
         fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+            self.found = true;
             let message = match &*reference.elem {
                 // check: str-field
                 Type::Path(path) if path.path.is_ident("str") => {
@@ -125,7 +125,7 @@ fn errors_of(ty: &Type) -> Vec<syn::Error> {
                     "a packet cannot hold a reference: whoever receives it has nothing to refer to; write the type itself"
                 }
             };
-            self.0.push(syn::Error::new_spanned(reference, message));
+            self.errors.on(reference, message);
         }
 
         fn visit_path_segment(&mut self, segment: &'ast syn::PathSegment) {
@@ -134,11 +134,12 @@ fn errors_of(ty: &Type) -> Vec<syn::Error> {
                 && let PathArguments::AngleBracketed(arguments) = &segment.arguments
                 && arguments.args.iter().any(is_bytes)
             {
-                self.0.push(syn::Error::new_spanned(
+                self.found = true;
+                self.errors.on(
                     segment,
                     "a packet cannot hold `Cow<[u8]>`, which JSON does not read back; write `pnet::Bytes<'a>` with \
                      `#[serde(borrow)]`, or `pnet::ByteBuf`",
-                ));
+                );
                 return;
             }
             syn::visit::visit_path_segment(self, segment);
@@ -147,9 +148,9 @@ fn errors_of(ty: &Type) -> Vec<syn::Error> {
         fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {}
     }
 
-    let mut find = Find(Vec::new());
+    let mut find = Find { errors, found: false };
     find.visit_type(ty);
-    find.0
+    find.found
 }
 
 fn is_bytes(argument: &GenericArgument) -> bool {

@@ -9,7 +9,7 @@ use syn::{
 };
 
 use super::model::{Body, Field, Model, Shape, Variant};
-use crate::lifetimes::{text, with_lifetime};
+use crate::types::{is_named, text, with_lifetime};
 
 /// How errors about a field name the type that has it.
 #[derive(Clone, Copy)]
@@ -91,13 +91,12 @@ fn with_bounds(generics: &Generics) -> Generics {
 }
 
 fn tree(model: &Model) -> TokenStream {
-    let mut marks = model.serde.marks.clone();
     if !model.serde.opaque.is_empty() {
-        let text = format!("{} #[serde({})]", model.ident, model.serde.opaque.join(", "));
-        return quote!(&::pnet::__private::Ty::Opaque(#text));
+        return opaque(&model.ident.to_string(), &model.serde.opaque);
     }
+    let mut marks = model.serde.marks.clone();
     let ty = match &model.body {
-        Body::Union(_) => quote!(&::pnet::__private::Ty::Opaque("")),
+        Body::Union(_) => opaque("", &[]),
         Body::Struct(shape) => {
             let transparent = model.serde.transparent.then(|| {
                 let mut parts = shape.fields().iter().filter(|field| !field.serde.skip);
@@ -106,10 +105,7 @@ fn tree(model: &Model) -> TokenStream {
             match transparent {
                 Some((Some(field), None)) => field_type(field, &model.ident),
                 // Which of several fields is meant is serde's secret.
-                Some(_) => {
-                    let text = format!("{} #[serde(transparent)]", model.ident);
-                    quote!(&::pnet::__private::Ty::Opaque(#text))
-                }
+                Some(_) => opaque(&model.ident.to_string(), &["transparent".to_owned()]),
                 None => self::shape(shape, &model.ident, model.serde.default, &mut marks),
             }
         }
@@ -136,26 +132,16 @@ fn variant(variant: &Variant, owner: &Ident, marks: &mut Vec<String>) -> Option<
             shape => Some(self::shape(shape, owner, false, &mut own)),
         }
     } else {
-        let text = format!("{name} #[serde({})]", variant.serde.opaque.join(", "));
-        Some(quote!(&::pnet::__private::Ty::Opaque(#text)))
+        Some(opaque(name, &variant.serde.opaque))
     };
-    let body = match body {
-        None if own.is_empty() => quote!(::core::option::Option::None),
-        None => {
-            let body = marked(&own, quote!(&::pnet::__private::Ty::Prim(::pnet::__private::Prim::Unit)));
-            quote!(::core::option::Option::Some(#body))
-        }
-        Some(body) => {
-            let body = marked(&own, body);
-            quote!(::core::option::Option::Some(#body))
-        }
-    };
-    Some(quote!(::pnet::__private::Variant { name: #name, body: #body }))
+    let body = body.or_else(|| (!own.is_empty()).then(unit)).map(|body| marked(&own, body));
+    let body = body.map_or_else(|| quote!(None), |body| quote!(Some(#body)));
+    Some(quote!(::pnet::__private::Variant { name: #name, body: ::core::option::Option::#body }))
 }
 
 fn shape(shape: &Shape, owner: &Ident, default: bool, marks: &mut Vec<String>) -> TokenStream {
     match shape {
-        Shape::Unit => quote!(&::pnet::__private::Ty::Prim(::pnet::__private::Prim::Unit)),
+        Shape::Unit => unit(),
         Shape::Tuple(fields) => {
             if fields.iter().any(|field| field.serde.skip) {
                 marks.push("skip".to_owned());
@@ -185,15 +171,21 @@ fn is_described(field: &Field) -> bool {
 
 fn field_type(field: &Field, owner: &Ident) -> TokenStream {
     if !is_described(field) {
-        let mut text = text(&field.ty);
-        if !field.serde.opaque.is_empty() {
-            text += &format!(" #[serde({})]", field.serde.opaque.join(", "));
-        }
-        return marked(&field.serde.marks, quote!(&::pnet::__private::Ty::Opaque(#text)));
+        return marked(&field.serde.marks, opaque(&text(&field.ty), &field.serde.opaque));
     }
     let ty = own_type(&field.ty, owner, false);
     let ty = quote_spanned!(field.ty.span()=> <#ty as ::pnet::__private::Schema>::SCHEMA);
     marked(&field.serde.marks, ty)
+}
+
+fn unit() -> TokenStream {
+    quote!(&::pnet::__private::Ty::Prim(::pnet::__private::Prim::Unit))
+}
+
+/// What the types say nothing of, with the words for serde that make it so.
+fn opaque(what: &str, words: &[String]) -> TokenStream {
+    let text = if words.is_empty() { what.to_owned() } else { format!("{what} #[serde({})]", words.join(", ")) };
+    quote!(&::pnet::__private::Ty::Opaque(#text))
 }
 
 fn marked(marks: &[String], ty: TokenStream) -> TokenStream {
@@ -222,14 +214,10 @@ fn is_carried(ty: &Type) -> bool {
             let Some(GenericArgument::Type(inner)) = arguments.args.first() else { return false };
             // An option in an option is one of the mistakes.
             let is_option = name.ident == "Option";
-            (is_option || name.ident == "Vec") && is_carried(inner) && !(is_option && is_named(inner, "Option"))
+            (is_option || name.ident == "Vec") && is_carried(inner) && !(is_option && is_named(inner, &["Option"]))
         }
         _ => false,
     }
-}
-
-fn is_named(ty: &Type, name: &str) -> bool {
-    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|segment| segment.ident == name))
 }
 
 /// Whether the name of the type that has the field stands in the field's.

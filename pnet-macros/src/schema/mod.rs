@@ -15,13 +15,9 @@ pub(crate) use self::{
     model::Model,
 };
 
-pub(crate) fn derive(input: TokenStream) -> TokenStream {
-    let input: DeriveInput = match syn::parse2(input) {
-        Ok(input) => input,
-        Err(error) => return error.into_compile_error(),
-    };
+pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut errors = Errors::default();
-    let model = Model::new(&input, &mut errors);
+    let model = Model::new(input, &mut errors);
     check(&model, Kind::Type, &mut errors);
     if errors.is_empty() {
         expand(&model, Kind::Type)

@@ -7,10 +7,9 @@ use std::{
 };
 
 use pnet_protocol::{
-    credentials::CredentialsOf,
     dialect::Dialect,
     key::Fingerprint,
-    protocol::{ClientSide, Phase, Protocol},
+    protocol::{ClientSide, CredentialsOf, Phase, Protocol},
     secret::SecretBytes,
 };
 

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use pnet_protocol::{
     dialect::Dialect,
+    json::OLD_PACKET_BYTES,
     limits::Limits,
     protocol::{Protocol, ProtocolInfo},
     secret::SecretBytes,
@@ -26,6 +27,7 @@ pub(crate) struct ClientConfig {
     pub(crate) call_timeout: Option<Duration>,
     pub(crate) handshake_timeout: Duration,
     pub(crate) heartbeat_ms: u32,
+    pub(crate) old_packet_bytes: u32,
     pub(crate) plaintext_on_network: bool,
     pub(crate) plaintext_credentials: bool,
     pub(crate) tls: ClientTls,
@@ -44,6 +46,7 @@ impl Default for ClientConfig {
             call_timeout: Some(config::CALL),
             handshake_timeout: config::HANDSHAKE,
             heartbeat_ms: 0,
+            old_packet_bytes: OLD_PACKET_BYTES,
             plaintext_on_network: false,
             plaintext_credentials: false,
             tls: ClientTls::default(),

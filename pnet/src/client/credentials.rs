@@ -7,8 +7,8 @@ use std::{
 
 use pnet_protocol::{
     close::Retry,
-    credentials::{Credentials, CredentialsError, CredentialsOf},
-    protocol::Protocol,
+    credentials::{Credentials, CredentialsError},
+    protocol::{CredentialsOf, Protocol},
     secret::SecretBytes,
 };
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use pnet_protocol::{
     close::{Close, CloseCode},
     dialect::Dialect,
+    document,
     handshake::ShapePolicy,
     id::ConnectionId,
     json::{JsonHandshake, JsonReader, JsonWelcome, JsonWriter},
     key::Fingerprint,
     protocol::{ProtocolInfo, Role},
-    schema::document,
     secret::SecretBytes,
     wire::{Reader, Writer},
 };
@@ -195,7 +195,8 @@ async fn shake_json(
 
 fn json_halves(info: &'static ProtocolInfo, config: &ClientConfig, welcome: &JsonWelcome) -> Shaken {
     let reader = JsonReader::client(info, &config.limits, welcome.form);
-    let writer = JsonWriter::client(info, welcome);
+    let mut writer = JsonWriter::client(info, welcome);
+    writer.set_old_packet_bytes(config.old_packet_bytes);
     // A server of the old form names no connections.
     let id = welcome.connection_id.unwrap_or_else(ConnectionId::random);
     (id, Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer)), welcome.heartbeat_ms)

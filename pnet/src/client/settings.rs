@@ -34,6 +34,14 @@ macro_rules! connection_settings {
             self
         }
 
+        /// How many bytes a packet may have to a server of the old form, such as the Python library's, which reads one packet at a
+        /// time: 1,024 unless this says otherwise, the line end included, and at least 256. A longer one is
+        /// [`TooLong`](crate::SendError::TooLong). Other servers say by themselves what they take.
+        pub const fn old_packet_bytes(mut self, bytes: u32) -> Self {
+            self.config.old_packet_bytes = bytes;
+            self
+        }
+
         /// Allows a server beyond loopback, although everything travels in plain text.
         pub const fn plaintext_on_network(mut self) -> Self {
             self.config.plaintext_on_network = true;

@@ -34,6 +34,7 @@ use pnet_protocol::{
     close::{Close, CloseCode},
     connection::ReplyTo,
     dialect::Dialect,
+    document,
     failure::Failure,
     handshake::ShapePolicy,
     id::ConnectionId,
@@ -41,7 +42,6 @@ use pnet_protocol::{
     limits::Limits,
     protocol::{ActionInfo, Direction, ProtocolInfo, Role},
     reply::Verdict,
-    schema::document,
     wire::Writer,
 };
 use tokio::sync::Notify;

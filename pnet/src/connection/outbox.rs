@@ -14,7 +14,7 @@ mod seen;
 mod streams;
 mod writing;
 
-use std::{fmt, sync::Arc, task::Waker, time::Duration};
+use std::{fmt, sync::Arc, task::Waker};
 
 use bytes::Bytes;
 use pnet_protocol::{
@@ -39,7 +39,7 @@ use super::{budget::Account, counters::Sent};
 use crate::{
     config,
     counts::{Met, Sends, Which},
-    error::{Closed, SendError},
+    error::{Closed, ClosedBy, SendError},
     seldom::Seldom,
 };
 
@@ -112,15 +112,11 @@ impl fmt::Debug for Outbox {
 
 impl Outbox {
     pub(crate) fn new(writer: Writer, local: &Limits, account: Account, sends: Sends) -> Self {
-        let mut rare = Seldom::<Rare>::new();
-        if writer.awaits_reading() {
-            rare.reads_until = Some(Instant::now() + READING);
-        }
         Self {
             buf: Vec::new(),
             seen: 0,
             calls: Seldom::new(),
-            rare,
+            rare: Seldom::new(),
             gone: None,
             suspended: false,
             sent: Sent::default(),
@@ -215,13 +211,13 @@ impl Outbox {
     /// Does what the time has come for.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.expire_calls(now);
-        // A peer that takes one packet at a time has had time to read the last one.
-        if self.rare.reads_until.is_some_and(|until| until <= now) {
-            self.rare.reads_until = None;
-            self.writer.was_read();
-        }
         self.cancel_late(now);
-        self.give_up_by(now);
+        // Some time is over of what a peer of the old form is given.
+        if let Some(close) = self.writer.handle_timeout(now.into_std())
+            && self.rare.close.is_none()
+        {
+            self.rare.close = Some(Closed::new(close.code, close.reason, ClosedBy::Here));
+        }
         self.unpark();
     }
 
@@ -267,10 +263,11 @@ impl Outbox {
     }
 
     /// When the driver has to look again, if nothing happens before.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&mut self) -> Option<Instant> {
         let calls = self.calls.table.due().map(Instant::from_std);
         let refused = self.refused_since().map(|since| since + config::WRITE);
-        [calls, refused, self.rare.answers_until, self.rare.reads_until].into_iter().flatten().min()
+        let peer = self.writer.due(|| Instant::now().into_std()).map(Instant::from_std);
+        [calls, refused, peer].into_iter().flatten().min()
     }
 
     /// Wakes the driver, whatever it does now: for what does not concern the buffer. A turn that has begun may not see
@@ -349,6 +346,3 @@ fn refused(refused: SendRefused) -> SendError {
         _ => SendError::Full,
     }
 }
-
-/// How long a peer that takes one packet at a time, and does not answer it, may need to read it.
-const READING: Duration = Duration::from_secs(1);

@@ -2,8 +2,6 @@
 
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
-use super::commands;
-
 /// A command of the program's own, for [`Console::command`](super::Console::command).
 ///
 /// Its words are given to it as they were typed, quotes taken off. It says what it has to say as text. Like all commands it
@@ -106,20 +104,10 @@ impl Command {
         }
     }
 
-    /// Why it cannot be had beside the commands of these names.
-    pub(super) fn problem<'a>(&self, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-        let name = &self.name;
+    /// Whether its name is a word.
+    pub(super) fn is_named_well(&self) -> bool {
         let is_word = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_');
-        if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(is_word) || name.starts_with('-') {
-            return Some(format!("{name:?} is no name for a command: a word of letters, digits, `-` and `_` is"));
-        }
-        if commands::find(name).is_some() {
-            return Some(format!("`{name}` is a command of the console already: choose another name"));
-        }
-        if known.into_iter().any(|other| other == name) {
-            return Some(format!("there are two commands `{name}`"));
-        }
-        None
+        (1..=MAX_NAME).contains(&self.name.len()) && self.name.chars().all(is_word) && !self.name.starts_with('-')
     }
 }
 

@@ -11,10 +11,11 @@ use super::{
     attach::SORT_KEYS,
     commands::{self, COMMANDS, Kind, Spec, Way},
     ids,
-    line::{Word, Words, quoted},
+    lines::MAX_LINE,
     output::{harmless, is_harmless},
     protocol::{Candidate, Completion},
-    session::{MAX_LINE, Session},
+    session::Session,
+    words::{Word, Words, quoted},
 };
 
 /// How the line may go on at `at`, in bytes. What stands behind that is not looked at.
@@ -99,10 +100,7 @@ fn is_option(word: &Word) -> bool {
 }
 
 fn names(session: &Session, typed: &str) -> Vec<Candidate> {
-    let built_in = COMMANDS.iter().flat_map(|spec| {
-        let names = std::iter::once(spec.name).chain(spec.aliases.iter().copied());
-        names.map(|name| candidate(name, spec.brief))
-    });
+    let built_in = COMMANDS.iter().flat_map(|spec| spec.names().map(|name| candidate(name, spec.brief)));
     let own = session.shared().own.iter().map(|command| candidate(command.name(), command.help_text()));
     beginning(built_in.chain(own), typed)
 }

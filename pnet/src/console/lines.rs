@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{fault::Fault, session::MAX_LINE};
+use super::fault::Fault;
 
 /// Lines from a reader.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     fn line(&mut self, bytes: &[u8]) -> Result<String, Fault> {
         let len = std::mem::take(&mut self.thrown).saturating_add(bytes.len());
         if len > MAX_LINE {
-            return Err(Fault::usage(format!("a line of {len} bytes is longer than {MAX_LINE}, which is the most")));
+            return Err(too_long(len));
         }
         match std::str::from_utf8(bytes) {
             Ok(line) => Ok(line.to_owned()),
@@ -61,6 +61,14 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 }
+
+/// Why a line of so many bytes is not taken.
+pub(super) fn too_long(len: usize) -> Fault {
+    Fault::usage(format!("a line of {len} bytes is longer than {MAX_LINE}, which is the most"))
+}
+
+/// The longest line, in bytes.
+pub(super) const MAX_LINE: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,9 @@
 //! and writer ([`Console::run_on`]), and programs that attach to it from outside ([`Console::listen`],
 //! [`Console::listen_tls`]; their end is in [`attach`]). `docs/console.md` in the repository has all commands.
 //!
-//! Inside, `line` takes a line apart by what `commands` says of each command, `ids` finds connections, `output` is what all
-//! text and JSON goes through on its way out, and `session` runs one operator's lines.
+//! Inside, `answer` runs a line of an operator, who is a `session`: `words` are what it is made of, `commands` has all commands
+//! and reads what stands behind their names, `ids` finds connections, and `output` is what all text and JSON goes through on
+//! its way out.
 //!
 //! # Examples
 //!
@@ -44,6 +45,7 @@
 //! }
 //! ```
 
+mod answer;
 pub mod attach;
 mod command;
 mod commands;
@@ -52,7 +54,6 @@ mod ending;
 mod fault;
 mod format;
 mod ids;
-mod line;
 mod lines;
 mod output;
 mod protocol;
@@ -61,6 +62,7 @@ mod serve;
 mod session;
 mod standard;
 mod terminal;
+mod words;
 
 use std::{
     fmt,
@@ -146,8 +148,7 @@ impl Console {
     #[must_use]
     pub fn command(self, command: Command) -> Self {
         self.with(|shared| {
-            let known = shared.own.iter().map(Command::name);
-            shared.clash = shared.clash.take().or_else(|| command.problem(known));
+            shared.clash = shared.clash.take().or_else(|| commands::clash(&command, &shared.own));
             shared.own.push(command);
         })
     }

@@ -9,7 +9,7 @@ mod table;
 use serde_json::{Value, json};
 
 pub(super) use self::table::{Align, Column, Table};
-use super::{fault::Fault, session::After};
+use super::fault::{Fault, USAGE};
 
 /// What a command has to show.
 #[derive(Debug, Default)]
@@ -19,6 +19,19 @@ pub(super) struct Output {
     pub(super) exit: u8,
     /// What is to be done when it has been shown.
     pub(super) after: After,
+}
+
+/// What is to be done when something has been shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum After {
+    #[default]
+    Nothing,
+    /// The screen is emptied.
+    Clear,
+    /// The operator leaves.
+    Leave,
+    /// What is looked into is ended.
+    Stop,
 }
 
 #[derive(Debug)]
@@ -93,7 +106,7 @@ pub(super) fn render_fault(fault: &Fault, as_json: bool) -> String {
         Fault::Ask { question, .. } => {
             let message = format!("{question} Say --yes, since nobody can be asked here.");
             if as_json {
-                push_json(&json!({"error": message, "exit": super::fault::USAGE}), &mut out);
+                push_json(&json!({"error": message, "exit": USAGE}), &mut out);
             } else {
                 push(&harmless(&message), &mut out);
             }

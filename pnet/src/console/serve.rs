@@ -6,10 +6,13 @@ use pnet_macros::{action, actions};
 use pnet_protocol::limits::Limits;
 
 use super::{
-    Shared, complete,
+    Shared,
+    answer::{self, Options},
+    complete,
+    output::After,
     protocol::{About, CommandInfo, Complete, Completion, Hello, NotSampled, PnetConsole, Ran, Run, Sample, Sampled},
     sample,
-    session::{After, Options, Session},
+    session::Session,
 };
 use crate::{Peer, ServerBuilder, ServerHandle, error::BindError, serve};
 
@@ -116,7 +119,7 @@ fn hello(_: Hello, session: &Session) -> About {
 #[action("CONSOLE_RUN", concurrent)]
 async fn run(p: Run, session: &Session, console: &Console) -> Ran {
     let options = Options { json: p.json, confirmed: p.confirmed, columns: p.columns };
-    let answer = session.run(&p.line, options).await;
+    let answer = answer::run(session, &p.line, options).await;
     if answer.after == After::Stop {
         let shared = Arc::clone(&console.shared);
         // The answer goes first: the program may end with what is stopped.
@@ -142,7 +145,7 @@ fn complete_line(p: Complete, session: &Session) -> Completion {
 #[action("CONSOLE_SAMPLE")]
 fn sample_now(p: Sample, session: &Session) -> Result<Sampled, NotSampled> {
     let snapshot = session.shared().inspector.snapshot();
-    let mut rates = session.rates.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut rates = session.rates();
     let arranged = sample::arrange(snapshot, &p, &mut rates).map_err(|fault| NotSampled { why: fault.to_string() })?;
     drop(rates);
     let text = serde_json::to_string(&arranged);

@@ -5,11 +5,12 @@ use std::{io, process::ExitCode};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::{
+    answer::{self, Answer, Options},
     fault::USAGE,
     format::age,
     lines::Lines,
-    output::{ascii, harmless, render_fault},
-    session::{After, Answer, Options, Session},
+    output::{After, ascii, harmless, render_fault},
+    session::Session,
 };
 
 /// What an operator has in front of them.
@@ -192,13 +193,13 @@ async fn run_line(
     writer: &mut (impl AsyncWrite + Unpin),
 ) -> io::Result<Answer> {
     let options = Options { json: terminal.json, confirmed: false, columns: terminal.columns };
-    let answer = session.run(line, options).await;
+    let answer = answer::run(session, line, options).await;
     let Some(question) = answer.question.as_ref().filter(|_| terminal.interactive) else { return Ok(answer) };
     writer.write_all(format!("{question} y/N ").as_bytes()).await?;
     writer.flush().await?;
     let said = lines.next().await?;
     if said.and_then(Result::ok).is_some_and(|said| ["y", "yes"].contains(&&*said.trim().to_lowercase())) {
-        return Ok(session.run(line, Options { confirmed: true, ..options }).await);
+        return Ok(answer::run(session, line, Options { confirmed: true, ..options }).await);
     }
     Ok(Answer { text: "nothing was done\n".to_owned(), exit: USAGE, ..Answer::default() })
 }

@@ -41,7 +41,9 @@ impl Alarm {
             timer.as_mut().reset(due);
         }
         let polled = timer.as_mut().poll(task);
-        self.at = Some(due).filter(|_| polled.is_pending());
+        if polled.is_pending() {
+            self.at = Some(due);
+        }
         polled
     }
 

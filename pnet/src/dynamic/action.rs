@@ -1,9 +1,10 @@
 //! What a protocol says about one action.
 
 use pnet_protocol::{
+    document,
     dynamic::FieldInfo,
     protocol::{ActionInfo, ReplyInfo},
-    schema::{Ty, document},
+    schema::Ty,
 };
 
 /// Who sends an action.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use pnet_protocol::{dialect::Dialect, schema::document};
+use pnet_protocol::{dialect::Dialect, document};
 
 use super::{
     client::Client,

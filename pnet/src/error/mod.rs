@@ -11,9 +11,9 @@ use std::{borrow::Cow, convert::Infallible, fmt, io, net::SocketAddr, sync::Arc,
 use pnet_protocol::{
     close::{Close, CloseCode, Retry, close_for},
     credentials::CredentialsError,
+    document::SchemaError,
     handshake::HandshakeError,
     packet::{DecodeError, EncodeError},
-    schema::document::SchemaError,
     text::escape,
 };
 

@@ -45,10 +45,10 @@ use std::{
 
 use pnet_protocol::{
     dialect::Dialect,
+    document,
     handshake::ShapePolicy,
     json::Form,
     protocol::{ProtocolInfo, Role},
-    schema::document,
 };
 
 pub use crate::counts::snapshot::{About, Action, Closes, Connection, Flow, Limit, Snapshot, Totals};

@@ -237,7 +237,8 @@ impl Serving {
                 if hello.greets {
                     reader.greet(micros_now(), &mut welcome);
                 }
-                let writer = JsonWriter::server(info, &id, hello.form, &hello.limits);
+                let mut writer = JsonWriter::server(info, &id, hello.form, &hello.limits);
+                writer.set_old_packet_bytes(self.config.old_packet_bytes);
                 let heartbeat_ms = reader.heartbeat_ms();
                 (Reader::Json(Box::new(reader)), Writer::Json(Box::new(writer)), 0, None, heartbeat_ms)
             }

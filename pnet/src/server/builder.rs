@@ -126,6 +126,13 @@ impl<S: Service> ServerBuilder<S> {
         self
     }
 
+    /// How many bytes an answer to such a client may have, the line end included: 1,024 unless this says otherwise, as much as
+    /// the Python library reads at a time, and at least 256. A longer answer is replaced by the failure `too-long`.
+    pub const fn old_packet_bytes(mut self, bytes: u32) -> Self {
+        self.config.old_packet_bytes = bytes;
+        self
+    }
+
     /// How many runs of the handler under `#[action(authenticate)]` there may be at once; by default twice as many as the
     /// machine has cores, and at least 4. 0 is taken as 1. Others wait for their turn, within the
     /// [`handshake_timeout`](Self::handshake_timeout); where many wait, the oldest are closed.

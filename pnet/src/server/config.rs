@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pnet_protocol::limits::Limits;
+use pnet_protocol::{json::OLD_PACKET_BYTES, limits::Limits};
 
 use super::admission::Clients;
 use crate::{
@@ -14,6 +14,7 @@ pub(super) struct ServerConfig {
     pub(super) limits: Limits,
     pub(super) dialects: Dialects,
     pub(super) old_clients: bool,
+    pub(super) old_packet_bytes: u32,
     pub(super) max_authenticating: usize,
     pub(super) call_timeout: Option<Duration>,
     pub(super) handshake_timeout: Duration,
@@ -55,6 +56,7 @@ impl Default for ServerConfig {
             limits: Limits::default(),
             dialects: Dialects { native: true, json: true },
             old_clients: false,
+            old_packet_bytes: OLD_PACKET_BYTES,
             max_authenticating: config::authenticating(),
             call_timeout: Some(config::CALL),
             handshake_timeout: config::HANDSHAKE,

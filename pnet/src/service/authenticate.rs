@@ -7,10 +7,10 @@
 use std::{any::Any, fmt, pin::Pin, sync::Arc};
 
 use pnet_protocol::{
-    credentials::{Credentials, CredentialsError, CredentialsOf},
+    credentials::{Credentials, CredentialsError},
     dialect::Dialect,
     key::Fingerprint,
-    protocol::{Protocol, ServerSide, Side},
+    protocol::{CredentialsOf, Protocol, ServerSide, Side},
     secret::SecretBytes,
 };
 

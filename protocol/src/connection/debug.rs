@@ -2,29 +2,25 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use super::{Answer, Call, Event, Packet};
-use crate::secret::Hidden;
+use super::{Answer, Call, Event, Named, Packet, WelcomeText};
+use crate::{
+    info::ActionInfo,
+    secret::{Hidden, show},
+};
 
 /// The payload is shown as its length.
 impl Debug for Call<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("Call")
-            .field("id", &self.id)
-            .field("action", &self.info.action)
-            .field("timeout_ms", &self.timeout_ms)
-            .field("payload", &Hidden::of(self.payload))
-            .finish()
+        let Self { id, info: ActionInfo { action, .. }, timeout_ms, payload, .. } = self;
+        show!(f, "Call", id, action, timeout_ms, payload: hidden)
     }
 }
 
 /// The payload is shown as its length.
 impl Debug for Packet<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("Packet")
-            .field("action", &self.info.action)
-            .field("payload", &Hidden::of(self.payload))
-            .field("frame_len", &self.frame_len)
-            .finish()
+        let Self { info: ActionInfo { action, .. }, payload, frame_len, .. } = self;
+        show!(f, "Packet", action, payload: hidden, frame_len)
     }
 }
 
@@ -32,47 +28,25 @@ impl Debug for Packet<'_> {
 impl Debug for Event<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::Time { micros } => f.debug_struct("Time").field("micros", micros).finish(),
-            Self::Packet { action, payload, frame_len } => f
-                .debug_struct("Packet")
-                .field("action", action)
-                .field("payload", &Hidden::of(payload))
-                .field("frame_len", frame_len)
-                .finish(),
-            Self::Call { id, action, timeout_ms, payload, to } => f
-                .debug_struct("Call")
-                .field("id", id)
-                .field("action", action)
-                .field("timeout_ms", timeout_ms)
-                .field("payload", &Hidden::of(payload))
-                .field("to", to)
-                .finish(),
-            Self::Busy { to, stream } => f.debug_struct("Busy").field("to", to).field("stream", stream).finish(),
-            Self::Refused { to, code, message } => {
-                f.debug_struct("Refused").field("to", to).field("code", code).field("message", message).finish()
+            Self::Time { micros } => show!(f, "Time", micros),
+            Self::Packet { action, payload, frame_len } => show!(f, "Packet", action, payload: hidden, frame_len),
+            Self::Call { id, action, timeout_ms, payload, to } => {
+                show!(f, "Call", id, action, timeout_ms, payload: hidden, to)
             }
+            Self::Busy { to, stream } => show!(f, "Busy", to, stream),
+            Self::Refused { to, code, message } => show!(f, "Refused", to, code, message),
             Self::Named(named) => f.debug_tuple("Named").field(named).finish(),
-            Self::Greeted { limits } => f.debug_struct("Greeted").field("limits", limits).finish(),
+            Self::Greeted { limits } => show!(f, "Greeted", limits),
             Self::Welcomed(text) => f.debug_tuple("Welcomed").field(text).finish(),
-            Self::SchemaAsked { to, shapes } => {
-                f.debug_struct("SchemaAsked").field("to", to).field("shapes", shapes).finish()
-            }
-            Self::Answer { id, answer } => f.debug_struct("Answer").field("id", id).field("answer", answer).finish(),
-            Self::Item { id, payload, len } => {
-                f.debug_struct("Item").field("id", id).field("payload", &Hidden::of(payload)).field("len", len).finish()
-            }
-            Self::Cancel { id } => f.debug_struct("Cancel").field("id", id).finish(),
-            Self::Credit { packets, bytes } => {
-                f.debug_struct("Credit").field("packets", packets).field("bytes", bytes).finish()
-            }
-            Self::StreamCredit { id, items, bytes } => {
-                f.debug_struct("StreamCredit").field("id", id).field("items", items).field("bytes", bytes).finish()
-            }
-            Self::Ping { nonce } => f.debug_struct("Ping").field("nonce", nonce).finish(),
-            Self::Pong { nonce } => f.debug_struct("Pong").field("nonce", nonce).finish(),
-            Self::Close { code, retry, reason } => {
-                f.debug_struct("Close").field("code", code).field("retry", retry).field("reason", reason).finish()
-            }
+            Self::SchemaAsked { to, shapes } => show!(f, "SchemaAsked", to, shapes),
+            Self::Answer { id, answer } => show!(f, "Answer", id, answer),
+            Self::Item { id, payload, len } => show!(f, "Item", id, payload: hidden, len),
+            Self::Cancel { id } => show!(f, "Cancel", id),
+            Self::Credit { packets, bytes } => show!(f, "Credit", packets, bytes),
+            Self::StreamCredit { id, items, bytes } => show!(f, "StreamCredit", id, items, bytes),
+            Self::Ping { nonce } => show!(f, "Ping", nonce),
+            Self::Pong { nonce } => show!(f, "Pong", nonce),
+            Self::Close { code, retry, reason } => show!(f, "Close", code, retry, reason),
             Self::Ignored => f.write_str("Ignored"),
         }
     }
@@ -85,10 +59,23 @@ impl Debug for Answer<'_> {
             Self::Reply(payload) => f.debug_tuple("Reply").field(&Hidden::of(payload)).finish(),
             Self::Error(payload) => f.debug_tuple("Error").field(&Hidden::of(payload)).finish(),
             Self::End => f.write_str("End"),
-            Self::Failure { code, message } => {
-                f.debug_struct("Failure").field("code", code).field("message", message).finish()
-            }
+            Self::Failure { code, message } => show!(f, "Failure", code, message),
         }
+    }
+}
+
+/// The data is shown as its length.
+impl Debug for Named<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self { re, action, len, .. } = self;
+        let data = &self.data.map(Hidden::of);
+        show!(f, "Named", re, action, data, len)
+    }
+}
+
+impl Debug for WelcomeText<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str("WelcomeText(redacted)")
     }
 }
 

@@ -1,15 +1,15 @@
-//! The open state of a native connection, in three parts that need not live together: [`Outbound`] (what this side may
-//! send) goes under the lock of the out-buffer, [`Inbound`] (what the other side may send) with the reader, and
-//! [`Calls`] (who waits for which answer) wherever the callers are. What the JSON dialect has in common with it is here,
-//! too: [`Calls`], [`Credit`], [`Event`], [`ReplyTo`], [`Violation`]; the rest is in [`json`](crate::json).
+//! What connections of both dialects have in their open state: what arrives ([`Event`]), where an answer goes ([`ReplyTo`]),
+//! who waits for which answer ([`Calls`]), how much may be on its way ([`Credit`], [`Window`]), how often a peer may do
+//! what is allowed now and then ([`Rate`]), and the rules that it may break ([`Violation`]).
 //!
-//! Both sides call, so there are two spaces of call ids: the caller chooses the id, and REPLY, ERROR, FAILURE, ITEM and
-//! END bring it back. Rules: `docs/wire.md` §7 and §8.
+//! What is written how is in [`native`](crate::native) and [`json`](crate::json). Rules: `docs/wire.md` §7 and §8.
 
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)
 )]
+
+use crate::close::{CloseCode, CloseReason};
 
 mod answer_bytes;
 mod call_table;
@@ -17,9 +17,8 @@ mod calls;
 mod cancels;
 mod credit;
 mod debug;
-mod inbound;
+mod event;
 mod life;
-mod outbound;
 mod pings;
 mod producers;
 mod queue;
@@ -31,14 +30,13 @@ pub use self::answer_bytes::{AnswerBytes, Payload, SHORT_LEN, Short, Told};
 pub use self::call_table::{Answered, CallState, CallTable, Cancelled, Item, NewCall};
 pub use self::calls::{Calls, MAX_CALLS};
 pub use self::credit::{Credit, Window};
-pub use self::inbound::{Answer, Call, Event, InFlight, Inbound, Packet};
+pub use self::event::{Answer, Call, Event, InFlight, Named, Packet, WelcomeText};
 pub use self::life::{Life, Sign};
-pub use self::outbound::{Outbound, SendRefused};
 pub use self::pings::Pings;
 pub use self::producers::{ItemRefused, Producers, StreamId, Wanted};
 pub use self::queue::{Ahead, HIGH_WATER, Parked, QUEUE_BYTES, QUEUE_PACKETS, Queue};
 pub use self::rate::{CANCELLATIONS, MISTAKES, Mistakes, Rate};
-pub use self::reply_to::ReplyTo;
+pub use self::reply_to::{CallId, ReplyTo};
 pub use self::waiters::Waiters;
 
 /// A rule of the open state that the peer broke; the connection has to end.
@@ -113,5 +111,34 @@ pub enum Violation {
         limit: u32,
         /// In which time, in milliseconds.
         per_ms: u64,
+    },
+}
+
+impl CloseReason for Violation {
+    fn close_code(&self) -> CloseCode {
+        match self {
+            Self::Abuse { .. } => CloseCode::Abuse,
+            Self::WrongToken => CloseCode::Unauthorized,
+            Self::OtherProtocol => CloseCode::ProtocolMismatch,
+            Self::Overload { .. } => CloseCode::Overloaded,
+            _ => CloseCode::ProtocolError,
+        }
+    }
+}
+
+/// Why this side may not send something; nobody's fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendRefused {
+    /// The other side has not yet handled enough of the packets before; wait for its credit.
+    #[error("no credit for a one-way packet")]
+    NoCredit,
+    /// The other side would not take a frame of that length, now or later.
+    #[error("frame of {len} bytes exceeds the other side's limit of {max}")]
+    TooLong {
+        /// Length the frame would have, in bytes.
+        len: usize,
+        /// Limit the other side told, in bytes.
+        max: u32,
     },
 }

@@ -1,6 +1,6 @@
 //! Where the answer to an incoming call goes.
 
-use crate::json::CallId;
+use std::borrow::Cow;
 
 /// What an answer needs to find its way back, in either dialect.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,6 +36,26 @@ impl ReplyTo {
         match self {
             Self::Json { action, .. } => *action,
             Self::Nobody | Self::Native(_) => None,
+        }
+    }
+}
+
+/// What names a call: chosen by the caller, brought back by the answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the dialect has these two kinds")]
+pub enum CallId<'a> {
+    /// An integer from 0 to 2⁵³ − 1, written without fraction and exponent.
+    Number(u64),
+    /// A text of 1 to 64 bytes.
+    Text(Cow<'a, str>),
+}
+
+impl CallId<'_> {
+    /// The same id, on its own.
+    pub fn into_owned(self) -> CallId<'static> {
+        match self {
+            Self::Number(number) => CallId::Number(number),
+            Self::Text(text) => CallId::Text(Cow::Owned(text.into_owned())),
         }
     }
 }

@@ -181,7 +181,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
                 let mut list = Vec::new();
                 loop {
                     let path = Path::Element(self.place.path, list.len());
-                    let seed = Seed { ty, place: self.place.at(&path), walk: self.walk };
+                    let seed = self.part(ty, &path);
                     let Some(value) = access.next_element_seed(seed)? else { break };
                     self.count()?;
                     list.push(value);
@@ -194,7 +194,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
                 let mut object = Map::new();
                 for (index, field) in fields.iter().enumerate() {
                     let path = Path::Member(self.place.path, field.name);
-                    let seed = Seed { ty: field.ty, place: self.place.at(&path), walk: self.walk };
+                    let seed = self.part(field.ty, &path);
                     let value = access.next_element_seed(seed)?.ok_or_else(|| Error::invalid_length(index, &self))?;
                     object.insert(field.name.to_owned(), value);
                 }
@@ -211,7 +211,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
                 while let Some(name) = access.next_key_seed(KeySeed { ty: key, map: self })? {
                     self.count()?;
                     let path = Path::Member(self.place.path, &name);
-                    let value = access.next_value_seed(Seed { ty, place: self.place.at(&path), walk: self.walk })?;
+                    let value = access.next_value_seed(self.part(ty, &path))?;
                     object.insert(name, value);
                 }
             }
@@ -230,7 +230,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
                             continue;
                         }
                     };
-                    let value = access.next_value_seed(Seed { ty, place: self.place.at(&path), walk: self.walk })?;
+                    let value = access.next_value_seed(self.part(ty, &path))?;
                     object.insert(name, value);
                 }
                 for field in *fields {
@@ -258,12 +258,20 @@ impl<'de> Visitor<'de> for Seed<'_> {
         let inside = self.inside()?;
         let path = Path::Member(inside.place.path, variant.name);
         // What tuples and structs look like is the same in a variant as outside.
-        let value = access.newtype_variant_seed(Seed { ty, place: inside.place.at(&path), walk: self.walk })?;
+        let value = access.newtype_variant_seed(inside.part(ty, &path))?;
         Ok(Value::Object(Map::from_iter([(variant.name.to_owned(), value)])))
     }
 }
 
-impl Seed<'_> {
+impl<'a> Seed<'a> {
+    /// The part of this type at `path`.
+    const fn part<'p>(self, ty: &'p Ty, path: &'p Path<'p>) -> Seed<'p>
+    where
+        'a: 'p,
+    {
+        Seed { ty, place: self.place.at(path), walk: self.walk }
+    }
+
     fn named<'de, D: Deserializer<'de>>(
         self,
         name: &str,
@@ -329,7 +337,7 @@ impl Seed<'_> {
         for index in 0..len {
             let Some(ty) = part(index) else { break };
             let path = Path::Element(self.place.path, index);
-            let seed = Seed { ty, place: self.place.at(&path), walk: self.walk };
+            let seed = self.part(ty, &path);
             list.push(access.next_element_seed(seed)?.ok_or_else(|| Error::invalid_length(index, &self))?);
         }
         Ok(Value::Array(list))

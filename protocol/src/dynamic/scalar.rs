@@ -48,6 +48,19 @@ pub(super) enum Scalar<'a> {
     Variant(u32, &'static str),
 }
 
+/// The integer of this type, read by `$read`; `None` if `$prim` is no integer.
+macro_rules! integers {
+    ($prim:expr, $read:expr) => {
+        integers!(@ $prim, $read, U8 U16 U32 U64 U128 I8 I16 I32 I64 I128)
+    };
+    (@ $prim:expr, $read:expr, $($variant:ident)*) => {
+        match $prim {
+            $(Prim::$variant => Some($read.map(Self::$variant)),)*
+            _ => None,
+        }
+    };
+}
+
 impl<'a> Scalar<'a> {
     /// `value` as a `prim`.
     ///
@@ -59,32 +72,14 @@ impl<'a> Scalar<'a> {
             Prim::Unit if value.is_null() => Ok(Self::Unit),
             Prim::Unit => Err(MisfitReason::kind("null", value)),
             Prim::Bool => value.as_bool().map(Self::Bool).ok_or_else(|| MisfitReason::kind("a boolean", value)),
-            Prim::U8 => integer(value, prim).map(Self::U8),
-            Prim::U16 => integer(value, prim).map(Self::U16),
-            Prim::U32 => integer(value, prim).map(Self::U32),
-            Prim::U64 => integer(value, prim).map(Self::U64),
-            Prim::U128 => integer(value, prim).map(Self::U128),
-            Prim::I8 => integer(value, prim).map(Self::I8),
-            Prim::I16 => integer(value, prim).map(Self::I16),
-            Prim::I32 => integer(value, prim).map(Self::I32),
-            Prim::I64 => integer(value, prim).map(Self::I64),
-            Prim::I128 => integer(value, prim).map(Self::I128),
             Prim::F32 | Prim::F64 => float(value, prim),
-            Prim::Char
-            | Prim::Str
-            | Prim::Bytes
-            | Prim::Uuid
-            | Prim::Ip
-            | Prim::Ipv4
-            | Prim::Ipv6
-            | Prim::SocketAddr
-            | Prim::SocketAddrV4
-            | Prim::SocketAddrV6 => match value {
-                Value::String(text) => Self::of_text(text, prim),
-                _ => Err(MisfitReason::kind("a string", value)),
-            },
             // They have parts in JSON, and are written as structs.
             Prim::Duration | Prim::Time => Err(MisfitReason::Undescribed),
+            _ => match (integers!(prim, integer(value, prim)), value) {
+                (Some(integer), _) => integer,
+                (None, Value::String(text)) => Self::of_text(text, prim),
+                (None, _) => Err(MisfitReason::kind("a string", value)),
+            },
         }
     }
 
@@ -111,17 +106,7 @@ impl<'a> Scalar<'a> {
                     "false" => Ok(Self::Bool(false)),
                     _ => Err(MisfitReason::Text { wanted: "`true` or `false`" }),
                 },
-                Prim::U8 => integer_key(key, *prim).map(Self::U8),
-                Prim::U16 => integer_key(key, *prim).map(Self::U16),
-                Prim::U32 => integer_key(key, *prim).map(Self::U32),
-                Prim::U64 => integer_key(key, *prim).map(Self::U64),
-                Prim::U128 => integer_key(key, *prim).map(Self::U128),
-                Prim::I8 => integer_key(key, *prim).map(Self::I8),
-                Prim::I16 => integer_key(key, *prim).map(Self::I16),
-                Prim::I32 => integer_key(key, *prim).map(Self::I32),
-                Prim::I64 => integer_key(key, *prim).map(Self::I64),
-                Prim::I128 => integer_key(key, *prim).map(Self::I128),
-                prim => Self::of_text(key, *prim),
+                prim => integers!(prim, integer_key(key, *prim)).unwrap_or_else(|| Self::of_text(key, *prim)),
             },
             _ => Err(MisfitReason::Keys),
         }

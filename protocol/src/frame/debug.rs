@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Formatter, Result};
 
 use super::{Frame, StreamEnd};
-use crate::secret::Hidden;
+use crate::secret::{Hidden, show};
 
 /// Bodies and payloads are shown as their lengths.
 impl Debug for Frame<'_> {
@@ -14,36 +14,18 @@ impl Debug for Frame<'_> {
             Self::Differ(body) => f.debug_tuple("Differ").field(&Hidden::of(body)).finish(),
             Self::Offer(body) => f.debug_tuple("Offer").field(&Hidden::of(body)).finish(),
             Self::Shapes(body) => f.debug_tuple("Shapes").field(&Hidden::of(body)).finish(),
-            Self::Time { micros } => f.debug_struct("Time").field("micros", micros).finish(),
-            Self::Packet { action, payload } => {
-                f.debug_struct("Packet").field("action", action).field("payload", &Hidden::of(payload)).finish()
-            }
-            Self::Call { id, action, timeout_ms, payload } => f
-                .debug_struct("Call")
-                .field("id", id)
-                .field("action", action)
-                .field("timeout_ms", timeout_ms)
-                .field("payload", &Hidden::of(payload))
-                .finish(),
-            Self::Reply { id, payload } => {
-                f.debug_struct("Reply").field("id", id).field("payload", &Hidden::of(payload)).finish()
-            }
-            Self::Error { id, payload } => {
-                f.debug_struct("Error").field("id", id).field("payload", &Hidden::of(payload)).finish()
-            }
-            Self::Failure { id, code, message } => {
-                f.debug_struct("Failure").field("id", id).field("code", code).field("message", message).finish()
-            }
-            Self::Item { id, payload } => {
-                f.debug_struct("Item").field("id", id).field("payload", &Hidden::of(payload)).finish()
-            }
-            Self::End { id, end } => f.debug_struct("End").field("id", id).field("end", end).finish(),
-            Self::Cancel { id } => f.debug_struct("Cancel").field("id", id).finish(),
-            Self::Credit { id, packets, bytes } => {
-                f.debug_struct("Credit").field("id", id).field("packets", packets).field("bytes", bytes).finish()
-            }
-            Self::Ping { nonce } => f.debug_struct("Ping").field("nonce", nonce).finish(),
-            Self::Pong { nonce } => f.debug_struct("Pong").field("nonce", nonce).finish(),
+            Self::Time { micros } => show!(f, "Time", micros),
+            Self::Packet { action, payload } => show!(f, "Packet", action, payload: hidden),
+            Self::Call { id, action, timeout_ms, payload } => show!(f, "Call", id, action, timeout_ms, payload: hidden),
+            Self::Reply { id, payload } => show!(f, "Reply", id, payload: hidden),
+            Self::Error { id, payload } => show!(f, "Error", id, payload: hidden),
+            Self::Failure { id, code, message } => show!(f, "Failure", id, code, message),
+            Self::Item { id, payload } => show!(f, "Item", id, payload: hidden),
+            Self::End { id, end } => show!(f, "End", id, end),
+            Self::Cancel { id } => show!(f, "Cancel", id),
+            Self::Credit { id, packets, bytes } => show!(f, "Credit", id, packets, bytes),
+            Self::Ping { nonce } => show!(f, "Ping", nonce),
+            Self::Pong { nonce } => show!(f, "Pong", nonce),
             Self::Close(close) => f.debug_tuple("Close").field(close).finish(),
         }
     }
@@ -55,9 +37,7 @@ impl Debug for StreamEnd<'_> {
         match self {
             Self::Done => f.write_str("Done"),
             Self::Error(payload) => f.debug_tuple("Error").field(&Hidden::of(payload)).finish(),
-            Self::Failure { code, message } => {
-                f.debug_struct("Failure").field("code", code).field("message", message).finish()
-            }
+            Self::Failure { code, message } => show!(f, "Failure", code, message),
         }
     }
 }

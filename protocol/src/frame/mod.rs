@@ -16,6 +16,7 @@
 )]
 
 use crate::close::Close;
+pub use crate::fault::FrameError;
 
 mod debug;
 pub(crate) mod read;
@@ -222,35 +223,6 @@ pub enum StreamEnd<'a> {
     },
 }
 
-/// Why received bytes are no frame. The peer's fault each time, and the end of the connection: what follows cannot be
-/// told apart any more.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FrameError {
-    /// The peer announced a frame above the limit it was told.
-    #[error("frame of {len} bytes exceeds the limit of {max}")]
-    TooLong {
-        /// Length announced, in bytes.
-        len: u32,
-        /// Limit in force, in bytes.
-        max: u32,
-    },
-    /// The peer announced a frame without even a kind.
-    #[error("frame without a kind")]
-    Empty,
-    /// The peer sent a kind this wire version does not have.
-    #[error("frame of unknown kind {0:#04x}")]
-    UnknownKind(u8),
-    /// The peer sent fields that do not fit the kind.
-    #[error("malformed {frame} frame: {what}")]
-    Malformed {
-        /// The kind's name.
-        frame: &'static str,
-        /// What is wrong with it.
-        what: &'static str,
-    },
-}
-
 /// A frame that this side was about to send exceeds what the other side takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("frame of {len} bytes exceeds the other side's limit of {max}")]
@@ -262,77 +234,51 @@ pub struct FrameTooLong {
     pub max: u32,
 }
 
-/// The kind byte. 0x30 to 0x3F are reserved for acknowledgements and resumed sessions.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
-pub(crate) enum Kind {
-    Hello = 0x01,
-    Welcome = 0x02,
-    Differ = 0x03,
-    Offer = 0x04,
-    Shapes = 0x05,
-    Time = 0x10,
-    Packet = 0x11,
-    Call = 0x12,
-    Reply = 0x13,
-    Error = 0x14,
-    Failure = 0x15,
-    Item = 0x16,
-    End = 0x17,
-    Cancel = 0x18,
-    Credit = 0x19,
-    Ping = 0x20,
-    Pong = 0x21,
-    Close = 0x22,
+macro_rules! kinds {
+    ($($kind:ident = $byte:literal $name:literal,)*) => {
+        /// The kind byte. 0x30 to 0x3F are reserved for acknowledgements and resumed sessions.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        #[repr(u8)]
+        pub(crate) enum Kind {
+            $($kind = $byte,)*
+        }
+
+        impl Kind {
+            const fn from_u8(byte: u8) -> Option<Self> {
+                match byte {
+                    $($byte => Some(Self::$kind),)*
+                    _ => None,
+                }
+            }
+
+            const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+        }
+    };
 }
 
-impl Kind {
-    const fn from_u8(byte: u8) -> Option<Self> {
-        Some(match byte {
-            0x01 => Self::Hello,
-            0x02 => Self::Welcome,
-            0x03 => Self::Differ,
-            0x04 => Self::Offer,
-            0x05 => Self::Shapes,
-            0x10 => Self::Time,
-            0x11 => Self::Packet,
-            0x12 => Self::Call,
-            0x13 => Self::Reply,
-            0x14 => Self::Error,
-            0x15 => Self::Failure,
-            0x16 => Self::Item,
-            0x17 => Self::End,
-            0x18 => Self::Cancel,
-            0x19 => Self::Credit,
-            0x20 => Self::Ping,
-            0x21 => Self::Pong,
-            0x22 => Self::Close,
-            _ => return None,
-        })
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Hello => "HELLO",
-            Self::Welcome => "WELCOME",
-            Self::Differ => "DIFFER",
-            Self::Offer => "OFFER",
-            Self::Shapes => "SHAPES",
-            Self::Time => "TIME",
-            Self::Packet => "PACKET",
-            Self::Call => "CALL",
-            Self::Reply => "REPLY",
-            Self::Error => "ERROR",
-            Self::Failure => "FAILURE",
-            Self::Item => "ITEM",
-            Self::End => "END",
-            Self::Cancel => "CANCEL",
-            Self::Credit => "CREDIT",
-            Self::Ping => "PING",
-            Self::Pong => "PONG",
-            Self::Close => "CLOSE",
-        }
-    }
+kinds! {
+    Hello = 0x01 "HELLO",
+    Welcome = 0x02 "WELCOME",
+    Differ = 0x03 "DIFFER",
+    Offer = 0x04 "OFFER",
+    Shapes = 0x05 "SHAPES",
+    Time = 0x10 "TIME",
+    Packet = 0x11 "PACKET",
+    Call = 0x12 "CALL",
+    Reply = 0x13 "REPLY",
+    Error = 0x14 "ERROR",
+    Failure = 0x15 "FAILURE",
+    Item = 0x16 "ITEM",
+    End = 0x17 "END",
+    Cancel = 0x18 "CANCEL",
+    Credit = 0x19 "CREDIT",
+    Ping = 0x20 "PING",
+    Pong = 0x21 "PONG",
+    Close = 0x22 "CLOSE",
 }
 
 #[cfg(test)]

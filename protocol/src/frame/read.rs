@@ -103,64 +103,60 @@ const fn short(kind: Kind) -> FrameError {
 
 /// The fields of all other kinds.
 fn rare_fields(kind: Kind, body: &[u8]) -> Result<Frame<'_>, FrameError> {
-    let short = short(kind);
     let mut reader = Reader::new(body);
-    let frame = match kind {
+    let frame = rare_frame(kind, &mut reader).unwrap_or_else(|| Err(short(kind)))?;
+    if !reader.is_empty() {
+        return Err(FrameError::Malformed { frame: kind.name(), what: "there are bytes after the last field" });
+    }
+    Ok(frame)
+}
+
+/// `None` if a field is missing.
+fn rare_frame<'a>(kind: Kind, reader: &mut Reader<'a>) -> Option<Result<Frame<'a>, FrameError>> {
+    Some(Ok(match kind {
         Kind::Hello => Frame::Hello(reader.rest()),
         Kind::Welcome => Frame::Welcome(reader.rest()),
         Kind::Differ => Frame::Differ(reader.rest()),
         Kind::Offer => Frame::Offer(reader.rest()),
         Kind::Shapes => Frame::Shapes(reader.rest()),
-        Kind::Time => Frame::Time { micros: reader.i64().ok_or(short)? },
-        Kind::Error => Frame::Error { id: reader.u32().ok_or(short)?, payload: reader.rest() },
+        Kind::Time => Frame::Time { micros: reader.i64()? },
+        Kind::Error => Frame::Error { id: reader.u32()?, payload: reader.rest() },
         Kind::Failure => {
-            let id = reader.u32().ok_or(short)?;
-            let (code, message) = failure(kind, &mut reader)?;
-            Frame::Failure { id, code, message }
+            let id = reader.u32()?;
+            return Some(failure(kind, reader).map(|(code, message)| Frame::Failure { id, code, message }));
         }
         Kind::End => {
-            let (Some(id), Some(how)) = (reader.u32(), reader.u8()) else {
-                return Err(short);
-            };
+            let (id, how) = (reader.u32()?, reader.u8()?);
             let end = match how {
                 END_DONE => StreamEnd::Done,
                 END_ERROR => StreamEnd::Error(reader.rest()),
                 END_FAILURE => {
-                    let (code, message) = failure(kind, &mut reader)?;
-                    StreamEnd::Failure { code, message }
+                    let end = failure(kind, reader).map(|(code, message)| StreamEnd::Failure { code, message });
+                    return Some(end.map(|end| Frame::End { id, end }));
                 }
-                _ => return Err(FrameError::Malformed { frame: kind.name(), what: "the way it ends is unknown" }),
+                _ => {
+                    let what = "the way it ends is unknown";
+                    return Some(Err(FrameError::Malformed { frame: kind.name(), what }));
+                }
             };
             Frame::End { id, end }
         }
-        Kind::Cancel => Frame::Cancel { id: reader.u32().ok_or(short)? },
-        Kind::Credit => {
-            let (Some(id), Some(packets), Some(bytes)) = (reader.u32(), reader.u32(), reader.u32()) else {
-                return Err(short);
-            };
-            Frame::Credit { id, packets, bytes }
-        }
-        Kind::Ping => Frame::Ping { nonce: reader.u64().ok_or(short)? },
-        Kind::Pong => Frame::Pong { nonce: reader.u64().ok_or(short)? },
+        Kind::Cancel => Frame::Cancel { id: reader.u32()? },
+        Kind::Credit => Frame::Credit { id: reader.u32()?, packets: reader.u32()?, bytes: reader.u32()? },
+        Kind::Ping => Frame::Ping { nonce: reader.u64()? },
+        Kind::Pong => Frame::Pong { nonce: reader.u64()? },
         Kind::Close => {
-            let (Some(code), Some(retry), Some(after)) = (reader.u16(), reader.u8(), reader.u32()) else {
-                return Err(short);
-            };
+            let (code, retry, after) = (CloseCode::from_u16(reader.u16()?), reader.u8()?, reader.u32()?);
             let retry = match retry {
                 RETRY_AFTER => Retry::After(after),
                 RETRY_NEVER => Retry::Never,
                 // Advice of a later version is no reason to misread the close.
                 _ => Retry::Unspecified,
             };
-            let reason = text(kind, reader.rest())?;
-            Frame::Close(Close { code: CloseCode::from_u16(code), retry, reason })
+            return Some(text(kind, reader.rest()).map(|reason| Frame::Close(Close { code, retry, reason })));
         }
-        Kind::Packet | Kind::Call | Kind::Reply | Kind::Item => return fields(kind, body),
-    };
-    if !reader.is_empty() {
-        return Err(FrameError::Malformed { frame: kind.name(), what: "there are bytes after the last field" });
-    }
-    Ok(frame)
+        Kind::Packet | Kind::Call | Kind::Reply | Kind::Item => return Some(fields(kind, reader.rest())),
+    }))
 }
 
 fn failure<'a>(kind: Kind, reader: &mut Reader<'a>) -> Result<(&'a str, &'a str), FrameError> {

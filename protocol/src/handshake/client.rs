@@ -3,8 +3,8 @@
 use crate::close::{Close, close_for};
 use crate::frame::{Frame, Kind, PREFACE, decode, put_body, put_close};
 use crate::id::{ConnectionId, SessionToken};
+use crate::info::ProtocolInfo;
 use crate::limits::{HANDSHAKE_FRAME_LEN, Limits, REPORT_LEN, TEXT_LEN};
-use crate::protocol::ProtocolInfo;
 use crate::text::escape;
 
 use zeroize::Zeroizing;

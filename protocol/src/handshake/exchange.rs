@@ -3,12 +3,12 @@
 //! Both lists are sorted by sender and action without repetition. So a long list of the same action cannot make the
 //! reader look it up, and answer it, again and again.
 
+use crate::info::{ActionInfo, ProtocolInfo, Role};
 use crate::limits::{ACTION_LEN, REPORT_LEN};
-use crate::protocol::{ActionInfo, ProtocolInfo, Role};
 use crate::text::{cut, escape};
 
 use super::report::{Difference, MismatchReport, Shown};
-use super::tlv::{self, Fields, Once};
+use super::tlv::{self, Fields};
 use super::{HandshakeError, ShapePolicy};
 
 /// OFFER: every action of this side with its hash, as many as fit.
@@ -34,27 +34,22 @@ pub(super) fn compare(
     let mut offered = Sorted::new();
     let mut report = MismatchReport::new(info.name);
     let mut budget = REPORT_LEN as usize;
-    let mut more = Once::new();
     let mut body = Body::new();
+    report.more = fields.once(tlv::MORE, tlv::u32)?.unwrap_or_default();
     while let Some((tag, value)) = fields.next()? {
-        match tag {
-            tlv::ACTION => {
-                let (sender, hash, action) =
-                    read_offered(value).ok_or_else(|| fields.malformed("an action cannot be read"))?;
-                offered.push(&fields, sender, action)?;
-                let own = find(info, sender, action);
-                if own.is_some_and(|own| own.hash == hash) {
-                    continue;
-                }
-                let here = own.map_or(Shown::Unknown, |own| own_shape(own, &mut budget));
-                body.put_shape(sender, action, own, policy);
-                report.entries.push(Difference { sender, action: action.to_owned(), here, there: Shown::Named });
-            }
-            tlv::MORE => more.set(&fields, tlv::array(value).map(u32::from_le_bytes))?,
-            _ => {}
+        if tag != tlv::ACTION {
+            continue;
         }
+        let (sender, hash, action) = read_offered(value).ok_or_else(|| fields.malformed("an action cannot be read"))?;
+        offered.push(&fields, sender, action)?;
+        let own = find(info, sender, action);
+        if own.is_some_and(|own| own.hash == hash) {
+            continue;
+        }
+        let here = own.map_or(Shown::Unknown, |own| own_shape(own, &mut budget));
+        body.put_shape(sender, action, own, policy);
+        report.entries.push(Difference { sender, action: action.to_owned(), here, there: Shown::Named });
     }
-    report.more = more.get().unwrap_or_default();
     // Without the whole offer, nobody can say what is not in it.
     if report.more == 0 {
         let own: Vec<_> = actions(info).filter(|(sender, own)| !offered.contains(*sender, own.action)).collect();
@@ -121,21 +116,16 @@ fn read_shapes<'a>(
 ) -> Result<(u32, u32), HandshakeError> {
     let mut fields = Fields::new("SHAPES", shapes);
     let mut sorted = Sorted::new();
-    let (mut more, mut others) = (Once::new(), Once::new());
+    let (more, others) = (fields.once(tlv::MORE, tlv::u32)?, fields.once(tlv::OTHERS, tlv::u32)?);
     while let Some((tag, value)) = fields.next()? {
-        match tag {
-            tlv::SHAPE => {
-                let (sender, action, there) =
-                    read_shape(value).ok_or_else(|| fields.malformed("an action cannot be read"))?;
-                sorted.push(&fields, sender, action)?;
-                each(&fields, sender, action, there)?;
-            }
-            tlv::MORE => more.set(&fields, tlv::array(value).map(u32::from_le_bytes))?,
-            tlv::OTHERS => others.set(&fields, tlv::array(value).map(u32::from_le_bytes))?,
-            _ => {}
+        if tag == tlv::SHAPE {
+            let (sender, action, there) =
+                read_shape(value).ok_or_else(|| fields.malformed("an action cannot be read"))?;
+            sorted.push(&fields, sender, action)?;
+            each(&fields, sender, action, there)?;
         }
     }
-    Ok((more.get().unwrap_or_default(), others.get().unwrap_or_default()))
+    Ok((more.unwrap_or_default(), others.unwrap_or_default()))
 }
 
 /// How the other side says it has an action, still unescaped.

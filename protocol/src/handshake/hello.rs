@@ -2,9 +2,10 @@
 
 use crate::id::{ConnectionId, SessionToken};
 use crate::limits::{CREDENTIALS_LEN, HANDSHAKE_FRAME_LEN, Limits, PROTOCOL_NAME_LEN};
+use crate::secret::show;
 
 use super::HandshakeError;
-use super::tlv::{self, Fields, Once};
+use super::tlv::{self, Fields};
 
 /// HELLO: who the client is and what it speaks (`docs/wire.md` §5.2).
 #[derive(Clone, Eq, PartialEq)]
@@ -36,29 +37,16 @@ impl<'a> Hello<'a> {
     }
 
     pub(super) fn from_body(body: &'a [u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields::new("HELLO", body);
-        let (mut versions, mut protocol, mut fingerprint) = (Once::new(), Once::new(), Once::new());
-        let (mut credentials, mut limits, mut heartbeat_ms) = (Once::new(), Once::new(), Once::new());
-        while let Some((tag, value)) = fields.next()? {
-            match tag {
-                tlv::VERSIONS => versions.set(&fields, range(value))?,
-                tlv::PROTOCOL => protocol.set(&fields, tlv::text(value, PROTOCOL_NAME_LEN))?,
-                tlv::FINGERPRINT => fingerprint.set(&fields, tlv::array(value).map(u64::from_le_bytes))?,
-                tlv::CREDENTIALS => {
-                    credentials.set(&fields, Some(value).filter(|value| value.len() <= CREDENTIALS_LEN))?;
-                }
-                tlv::LIMITS => limits.set(&fields, Limits::from_bytes(value))?,
-                tlv::HEARTBEAT => heartbeat_ms.set(&fields, tlv::array(value).map(u32::from_le_bytes))?,
-                _ => {}
-            }
-        }
+        let fields = Fields::new("HELLO", body);
         Ok(Self {
-            versions: versions.required(&fields)?,
-            protocol: protocol.required(&fields)?,
-            fingerprint: fingerprint.required(&fields)?,
-            credentials: credentials.get().unwrap_or_default(),
-            limits: limits.required(&fields)?,
-            heartbeat_ms: heartbeat_ms.get().unwrap_or_default(),
+            versions: fields.required(tlv::VERSIONS, range)?,
+            protocol: fields.required(tlv::PROTOCOL, |value| tlv::text(value, PROTOCOL_NAME_LEN))?,
+            fingerprint: fields.required(tlv::FINGERPRINT, |value| tlv::array(value).map(u64::from_le_bytes))?,
+            credentials: fields
+                .once(tlv::CREDENTIALS, |value| (value.len() <= CREDENTIALS_LEN).then_some(value))?
+                .unwrap_or_default(),
+            limits: fields.required(tlv::LIMITS, Limits::from_bytes)?,
+            heartbeat_ms: fields.once(tlv::HEARTBEAT, tlv::u32)?.unwrap_or_default(),
         })
     }
 }
@@ -66,14 +54,8 @@ impl<'a> Hello<'a> {
 /// Without the credentials.
 impl std::fmt::Debug for Hello<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hello")
-            .field("versions", &self.versions)
-            .field("protocol", &self.protocol)
-            .field("fingerprint", &self.fingerprint)
-            .field("credentials", &crate::secret::Hidden::of(self.credentials))
-            .field("limits", &self.limits)
-            .field("heartbeat_ms", &self.heartbeat_ms)
-            .finish()
+        let Self { versions, protocol, fingerprint, credentials, limits, heartbeat_ms } = self;
+        show!(f, "Hello", versions, protocol, fingerprint, credentials: hidden, limits, heartbeat_ms)
     }
 }
 
@@ -108,25 +90,13 @@ impl Welcome {
     }
 
     pub(super) fn from_body(body: &[u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields::new("WELCOME", body);
-        let (mut version, mut connection_id, mut token) = (Once::new(), Once::new(), Once::new());
-        let (mut limits, mut heartbeat_ms) = (Once::new(), Once::new());
-        while let Some((tag, value)) = fields.next()? {
-            match tag {
-                tlv::VERSION => version.set(&fields, tlv::array(value).map(u16::from_le_bytes))?,
-                tlv::CONNECTION => connection_id.set(&fields, tlv::array(value).map(ConnectionId::from_bytes))?,
-                tlv::TOKEN => token.set(&fields, tlv::array(value).map(SessionToken::from_bytes))?,
-                tlv::LIMITS => limits.set(&fields, Limits::from_bytes(value))?,
-                tlv::HEARTBEAT => heartbeat_ms.set(&fields, tlv::array(value).map(u32::from_le_bytes))?,
-                _ => {}
-            }
-        }
+        let fields = Fields::new("WELCOME", body);
         Ok(Self {
-            version: version.required(&fields)?,
-            connection_id: connection_id.required(&fields)?,
-            token: token.get(),
-            limits: limits.required(&fields)?,
-            heartbeat_ms: heartbeat_ms.required(&fields)?,
+            version: fields.required(tlv::VERSION, |value| tlv::array(value).map(u16::from_le_bytes))?,
+            connection_id: fields.required(tlv::CONNECTION, |value| tlv::array(value).map(ConnectionId::from_bytes))?,
+            token: fields.once(tlv::TOKEN, |value| tlv::array(value).map(SessionToken::from_bytes))?,
+            limits: fields.required(tlv::LIMITS, Limits::from_bytes)?,
+            heartbeat_ms: fields.required(tlv::HEARTBEAT, tlv::u32)?,
         })
     }
 }
@@ -147,16 +117,11 @@ impl Differ {
     }
 
     pub(super) fn from_body(body: &[u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields::new("DIFFER", body);
-        let (mut version, mut fingerprint) = (Once::new(), Once::new());
-        while let Some((tag, value)) = fields.next()? {
-            match tag {
-                tlv::VERSION => version.set(&fields, tlv::array(value).map(u16::from_le_bytes))?,
-                tlv::FINGERPRINT => fingerprint.set(&fields, tlv::array(value).map(u64::from_le_bytes))?,
-                _ => {}
-            }
-        }
-        Ok(Self { version: version.required(&fields)?, fingerprint: fingerprint.required(&fields)? })
+        let fields = Fields::new("DIFFER", body);
+        Ok(Self {
+            version: fields.required(tlv::VERSION, |value| tlv::array(value).map(u16::from_le_bytes))?,
+            fingerprint: fields.required(tlv::FINGERPRINT, |value| tlv::array(value).map(u64::from_le_bytes))?,
+        })
     }
 }
 

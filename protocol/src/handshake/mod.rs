@@ -25,9 +25,10 @@
 
 use std::fmt;
 
-use crate::close::{CloseCode, Retry};
-use crate::frame::{FrameError, PREFACE};
-use crate::json::JsonFault;
+use crate::close::{CloseCode, CloseReason, Retry};
+use crate::fault::{FrameError, JsonFault};
+use crate::frame::PREFACE;
+pub use crate::info::ShapePolicy;
 
 mod client;
 mod exchange;
@@ -71,17 +72,6 @@ pub const fn first_byte(byte: u8) -> FirstByte {
         b'G' => FirstByte::Http,
         _ => FirstByte::Unknown,
     }
-}
-
-/// How much this side tells about its schema when the fingerprints differ.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum ShapePolicy {
-    /// Which actions differ, and nothing about how they look here.
-    #[default]
-    Names,
-    /// The fields, too: only towards loopback and authenticated peers.
-    Shapes,
 }
 
 /// Why no connection came about.
@@ -167,6 +157,31 @@ pub enum HandshakeError {
     /// The handshake was not finished in time.
     #[error("the handshake was not finished in time")]
     TimedOut,
+}
+
+impl CloseReason for HandshakeError {
+    fn close_code(&self) -> CloseCode {
+        match self {
+            Self::Frame(error) => error.close_code(),
+            Self::Json(fault) => fault.close_code(),
+            Self::Version { .. } => CloseCode::VersionUnsupported,
+            Self::ProtocolName { .. } | Self::Mismatch(_) => CloseCode::ProtocolMismatch,
+            Self::Closed { code, .. } => *code,
+            Self::WrongToken => CloseCode::Unauthorized,
+            Self::TimedOut => CloseCode::HandshakeTimeout,
+            _ => CloseCode::ProtocolError,
+        }
+    }
+
+    fn close_reason(&self) -> String {
+        match self {
+            Self::Frame(error) => error.close_reason(),
+            Self::Json(fault) => fault.close_reason(),
+            Self::Mismatch(report) => report.summary(),
+            Self::Closed { reason, .. } => reason.clone(),
+            _ => self.to_string(),
+        }
+    }
 }
 
 /// The first few bytes of a connection, shown harmlessly.

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use crate::info::Role;
 use crate::limits::REPORT_LEN;
-use crate::protocol::Role;
 use crate::text::escape;
 
 /// What differs between the two sides' builds of a protocol.

@@ -3,9 +3,9 @@
 use crate::close::{Close, close_for};
 use crate::frame::{Frame, Kind, PREFACE, decode, put_body, put_close};
 use crate::id::{ConnectionId, SessionToken};
+use crate::info::ProtocolInfo;
 use crate::limits::{HANDSHAKE_FRAME_LEN, Limits, REPORT_LEN};
-use crate::protocol::ProtocolInfo;
-use crate::secret::{Hidden, SecretBytes};
+use crate::secret::{SecretBytes, show};
 use crate::text::escape;
 
 use zeroize::Zeroize as _;
@@ -250,13 +250,9 @@ pub struct ClientHello {
 /// Without the credentials.
 impl std::fmt::Debug for ClientHello {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClientHello")
-            .field("credentials", &Hidden::of(self.credentials.as_bytes()))
-            .field("limits", &self.limits)
-            .field("version", &self.version)
-            .field("heartbeat_ms", &self.heartbeat_ms)
-            .field("matches", &self.matches)
-            .finish()
+        let Self { limits, version, heartbeat_ms, matches, .. } = self;
+        let credentials = self.credentials.as_bytes();
+        show!(f, "ClientHello", credentials: hidden, limits, version, heartbeat_ms, matches)
     }
 }
 

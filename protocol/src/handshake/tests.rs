@@ -4,9 +4,9 @@ use super::*;
 use crate::close::Close;
 use crate::frame::{Frame, decode, put_ping};
 use crate::id::{ConnectionId, SessionToken};
+use crate::info::{ActionInfo, Direction, ProtocolInfo, ReplyInfo};
 use crate::limits::{HANDSHAKE_FRAME_LEN, Limits, REPORT_LEN};
 use crate::packet::{Codec, WhenFull};
-use crate::protocol::{ActionInfo, Direction, ProtocolInfo, ReplyInfo};
 use crate::schema::{Field, Prim, Ty};
 
 const fn action(action: &'static str, schema: &'static Ty, hash: u64) -> ActionInfo {

@@ -59,36 +59,28 @@ impl<'a> Fields<'a> {
         Ok(Some((tag, value)))
     }
 
+    /// What the field with this tag says, if it is there; it may be so once. `read` gives `None` for what cannot be read.
+    pub(super) fn once<T>(&self, tag: u8, read: impl Fn(&'a [u8]) -> Option<T>) -> Result<Option<T>, HandshakeError> {
+        let (mut fields, mut found) = (self.clone(), None);
+        while let Some((known, value)) = fields.next()? {
+            if known != tag {
+                continue;
+            }
+            if found.is_some() {
+                return Err(self.malformed("a field occurs twice"));
+            }
+            found = Some(read(value).ok_or_else(|| self.malformed("a field has a wrong length or value"))?);
+        }
+        Ok(found)
+    }
+
+    /// The same for a field that has to be there.
+    pub(super) fn required<T>(&self, tag: u8, read: impl Fn(&'a [u8]) -> Option<T>) -> Result<T, HandshakeError> {
+        self.once(tag, read)?.ok_or_else(|| self.malformed("a required field is missing"))
+    }
+
     pub(super) fn malformed(&self, what: &'static str) -> HandshakeError {
         HandshakeError::Malformed { frame: self.frame, what }
-    }
-}
-
-/// A value that may occur once in a body.
-pub(super) struct Once<T> {
-    value: Option<T>,
-}
-
-impl<T> Once<T> {
-    pub(super) const fn new() -> Self {
-        Self { value: None }
-    }
-
-    /// Keeps a value that was read; `None` says that it could not be read.
-    pub(super) fn set(&mut self, fields: &Fields<'_>, value: Option<T>) -> Result<(), HandshakeError> {
-        if self.value.is_some() {
-            return Err(fields.malformed("a field occurs twice"));
-        }
-        self.value = Some(value.ok_or_else(|| fields.malformed("a field has a wrong length or value"))?);
-        Ok(())
-    }
-
-    pub(super) fn get(self) -> Option<T> {
-        self.value
-    }
-
-    pub(super) fn required(self, fields: &Fields<'_>) -> Result<T, HandshakeError> {
-        self.value.ok_or_else(|| fields.malformed("a required field is missing"))
     }
 }
 
@@ -103,4 +95,9 @@ pub(super) fn text(value: &[u8], max: usize) -> Option<&str> {
         return None;
     }
     str::from_utf8(value).ok()
+}
+
+/// The whole value as a number.
+pub(super) fn u32(value: &[u8]) -> Option<u32> {
+    array(value).map(u32::from_le_bytes)
 }

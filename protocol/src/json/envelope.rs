@@ -5,10 +5,10 @@ use std::{borrow::Cow, time::Duration};
 use serde::de::IgnoredAny;
 
 use super::{
-    quick,
+    number,
     scan::{MAX_DEPTH, MAX_FIELDS, Marks, Scanner},
 };
-use crate::{limits::CALL_ID_LEN, secret::Hidden, utf8};
+use crate::{connection::CallId, fault::JsonFault, limits::CALL_ID_LEN, secret::Hidden, utf8};
 
 /// An object of the JSON dialect: a packet whose `data` is still text (`docs/wire.md` §11.2).
 ///
@@ -78,26 +78,6 @@ impl std::fmt::Debug for Token<'_> {
     }
 }
 
-/// What names a call: chosen by the caller, brought back by the answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "the dialect has these two kinds")]
-pub enum CallId<'a> {
-    /// An integer from 0 to 2⁵³ − 1, written without fraction and exponent.
-    Number(u64),
-    /// A text of 1 to 64 bytes.
-    Text(Cow<'a, str>),
-}
-
-impl CallId<'_> {
-    /// The same id, on its own.
-    pub fn into_owned(self) -> CallId<'static> {
-        match self {
-            Self::Number(number) => CallId::Number(number),
-            Self::Text(text) => CallId::Text(Cow::Owned(text.into_owned())),
-        }
-    }
-}
-
 /// Why an object is no packet. The sender's fault; later objects are unaffected.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{what}")]
@@ -110,31 +90,18 @@ pub struct EnvelopeError {
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads a whole object, from `{` to its `}`.
-    ///
-    /// # Errors
-    ///
-    /// [`EnvelopeError`] if it is no object, not UTF-8, nested deeper than 128 levels, has more than 16 fields or one
-    /// twice, lacks its `action`, has a field of the wrong kind, or has both `id` and `re`.
-    #[inline]
-    pub fn read(object: &'a [u8]) -> Result<Self, EnvelopeError> {
-        if let Some(quick) = quick::read(object)
-            && quick.len == object.len()
-        {
-            return Ok(quick.envelope);
-        }
-        Self::read_unusual(object)
-    }
-
     #[cold]
-    fn read_unusual(object: &'a [u8]) -> Result<Self, EnvelopeError> {
-        let mut scanner = Scanner::new();
-        match scanner.scan(object) {
-            Ok(Some(len)) if len == object.len() && object.starts_with(b"{") => {
-                Self::from_marks(object, scanner.marks())
-            }
+    pub(super) fn read_unusual(object: &'a [u8]) -> Result<Self, EnvelopeError> {
+        match Self::scan(&mut Scanner::new(), object) {
+            Ok(Some((envelope, len))) if len == object.len() && object.starts_with(b"{") => envelope,
             _ => Err(error("this is no object")),
         }
+    }
+
+    /// Reads the object that `input` begins with, once the scan has found its end; how many bytes it was.
+    pub(super) fn scan(scanner: &mut Scanner, input: &'a [u8]) -> Result<Option<Scanned<'a>>, JsonFault> {
+        let Some(len) = scanner.scan(input)? else { return Ok(None) };
+        Ok(Some((Self::from_marks(input.get(..len).unwrap_or_default(), scanner.marks()), len)))
     }
 
     /// Reads a whole object in which the scan has found these marks.
@@ -151,6 +118,9 @@ impl<'a> Envelope<'a> {
         fields.read(split)
     }
 }
+
+/// An object whose end was found, and its length.
+pub(super) type Scanned<'a> = (Result<Envelope<'a>, EnvelopeError>, usize);
 
 /// The fields' values as they are written.
 #[derive(Default)]
@@ -301,7 +271,7 @@ fn id_of(value: &str) -> Option<Option<CallId<'_>>> {
         let text = text_of(value).filter(|text| (1..=CALL_ID_LEN).contains(&text.len()))?;
         return Some(Some(CallId::Text(text)));
     }
-    Some(Some(CallId::Number(quick::id_of(value)?)))
+    Some(Some(CallId::Number(number::whole(value, number::integer)?)))
 }
 
 fn token_of(value: &str) -> Result<Token<'_>, What> {
@@ -318,7 +288,7 @@ fn timeout_of(value: &str) -> Result<Option<u32>, What> {
     if value == "null" {
         return Ok(None);
     }
-    let millis = quick::id_of(value).ok_or("`timeout` is no integer from 0 to 2^53-1")?;
+    let millis = number::whole(value, number::integer).ok_or("`timeout` is no integer from 0 to 2^53-1")?;
     Ok(Some(u32::try_from(millis).unwrap_or(u32::MAX)))
 }
 
@@ -327,7 +297,7 @@ fn time_of(value: &str) -> Result<Option<i64>, What> {
     if value == "null" {
         return Ok(None);
     }
-    if let Some(micros) = quick::time_of(value) {
+    if let Some(micros) = number::whole(value, number::time) {
         return Ok(Some(micros));
     }
     let seconds = serde_json::from_str::<f64>(value).map_err(|_| "`packet-created` is no finite number")?;
@@ -336,9 +306,6 @@ fn time_of(value: &str) -> Result<Option<i64>, What> {
     let micros = distance.ok_or("`packet-created` is no time")?;
     Ok(Some(if seconds < 0.0 { -micros } else { micros }))
 }
-
-/// The largest integer that every JSON reader keeps exactly.
-pub(crate) const MAX_NUMBER: u64 = (1 << 53) - 1;
 
 #[cfg(test)]
 mod tests {

@@ -13,23 +13,39 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)
 )]
 
+mod answer;
 mod envelope;
+mod first;
+mod handshake;
 mod hello;
+mod legacy;
+mod number;
+mod own;
 mod quick;
 mod reader;
 mod scan;
 mod schema_call;
+mod welcome;
+mod write;
 mod writer;
 
-pub(crate) use self::scan::find_special;
 pub use self::{
-    envelope::{CallId, Envelope, EnvelopeError, Token},
-    hello::{Greeting, JsonHandshake, JsonHello, JsonWelcome},
-    reader::{Again, JsonReader, Named, WelcomeText},
+    answer::NamedAnswer,
+    envelope::{Envelope, EnvelopeError, Token},
+    hello::{Greeting, JsonHello},
+    legacy::OLD_PACKET_BYTES,
+    own::put_close,
+    reader::{Again, JsonReader},
     schema_call::{SchemaAnswer, SchemaCall},
-    writer::{CallText, JsonWriter, NamedAnswer, Replies, begin_head, head_len, put_close, put_head},
+    welcome::{JsonHandshake, JsonWelcome},
+    write::{begin_head, head_len, put_head},
+    writer::{CallText, JsonWriter, Replies},
 };
 use crate::schema::Ty;
+pub use crate::{
+    connection::{CallId, Named, WelcomeText},
+    fault::JsonFault,
+};
 
 /// What the other side is known to be, which decides what it may be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,44 +59,12 @@ pub enum Form {
     Old,
 }
 
-/// Why what was received is no sequence of objects. The sender's fault, and the end of the connection: what follows
-/// cannot be told apart any more.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum JsonFault {
-    /// Between two objects, or before the first, stands something that is no whitespace.
-    #[error("an object begins with {{, and this begins with byte {byte:#04x}")]
-    NoObject {
-        /// What stands there.
-        byte: u8,
-    },
-    /// A bracket closes another kind of bracket.
-    #[error("a `{found}` closes what it does not open")]
-    Bracket {
-        /// The bracket that was found.
-        found: char,
-    },
-    /// An object is longer than this side takes.
-    #[error("an object of more than {max} bytes")]
-    TooLong {
-        /// Limit in force, in bytes.
-        max: u32,
-    },
-}
-
 /// Actions that the dialect uses itself; no packet has them.
 pub(crate) mod action {
-    pub(crate) const HANDSHAKE: &str = "handShake";
-    pub(crate) const DISCONNECT: &str = "disconnect";
+    pub(crate) use crate::info::{DISCONNECT, HANDSHAKE, is_reserved};
+
     /// What the Python library asks for signs of life with. A protocol may declare packets of these names.
     pub(crate) const SIGNS: [&str; 2] = ["PING", "isAlive"];
-    /// What all others begin with.
-    const OWN: &str = "pnet.";
-
-    /// Whether no packet can have that action.
-    pub(crate) fn is_own(action: &str) -> bool {
-        action.starts_with(OWN) || action == HANDSHAKE || action == DISCONNECT
-    }
 
     pub(crate) const CANCEL: &str = "pnet.cancel";
     pub(crate) const CLOSE: &str = "pnet.close";

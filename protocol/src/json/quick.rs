@@ -7,10 +7,15 @@
 use std::borrow::Cow;
 
 use super::{
-    envelope::{CallId, Envelope, MAX_NUMBER, Token},
-    scan::{find_special, flat_end, next_mark, text_end},
+    envelope::{Envelope, EnvelopeError, Token},
+    number,
+    scan::{next_mark, text_end},
 };
-use crate::utf8;
+use crate::{
+    connection::CallId,
+    find::{find_special, flat_end},
+    utf8,
+};
 
 /// An object of the usual kind.
 pub(super) struct Quick<'a> {
@@ -51,6 +56,24 @@ pub(super) enum Number {
     Re(u64),
 }
 
+impl<'a> Envelope<'a> {
+    /// Reads a whole object, from `{` to its `}`.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvelopeError`] if it is no object, not UTF-8, nested deeper than 128 levels, has more than 16 fields or one
+    /// twice, lacks its `action`, has a field of the wrong kind, or has both `id` and `re`.
+    #[inline]
+    pub fn read(object: &'a [u8]) -> Result<Self, EnvelopeError> {
+        if let Some(quick) = read(object)
+            && quick.len == object.len()
+        {
+            return Ok(quick.envelope);
+        }
+        Self::read_unusual(object)
+    }
+}
+
 /// The object at the beginning of `input`; `None` if it is not the usual one.
 #[inline]
 pub(super) fn read(input: &[u8]) -> Option<Quick<'_>> {
@@ -68,15 +91,15 @@ pub(super) fn read(input: &[u8]) -> Option<Quick<'_>> {
         let once = match cursor.input.get(cursor.pos + 1)? {
             b'a' if cursor.takes(b"\"action\":") => action.replace(cursor.plain_text()?).is_none(),
             b'd' if cursor.takes(b"\"data\":") => data.replace(cursor.value()?.0).is_none(),
-            b'p' if cursor.takes(b"\"packet-created\":") => created.replace(cursor.time()?).is_none(),
+            b'p' if cursor.takes(b"\"packet-created\":") => created.replace(cursor.take(number::time)?).is_none(),
             b't' if cursor.takes(b"\"token\":") => token.replace(cursor.token()?).is_none(),
             b'i' if cursor.takes(b"\"id\":") => {
-                let once = id.replace(cursor.id()?).is_none();
+                let once = id.replace(cursor.take(number::integer)?).is_none();
                 number = Some((start, cursor.pos));
                 once
             }
             b'r' if cursor.takes(b"\"re\":") => {
-                let once = re.replace(cursor.id()?).is_none();
+                let once = re.replace(cursor.take(number::integer)?).is_none();
                 number = Some((start, cursor.pos));
                 once
             }
@@ -158,11 +181,11 @@ pub(super) fn again<'a>(input: &'a [u8], head: &[u8], stamp: &[u8], rest: &[u8])
     let number = match input.get(cursor.pos..)? {
         [b',', b'"', b'i', b'd', b'"', b':', ..] => {
             cursor.pos += 6;
-            Number::Id(cursor.id()?)
+            Number::Id(cursor.take(number::integer)?)
         }
         [b',', b'"', b'r', b'e', b'"', b':', ..] => {
             cursor.pos += 6;
-            Number::Re(cursor.id()?)
+            Number::Re(cursor.take(number::integer)?)
         }
         _ => Number::None,
     };
@@ -186,24 +209,8 @@ fn rare(cursor: &mut Cursor<'_>, timeout: &mut Option<u32>) -> Option<bool> {
     if !cursor.takes(b"\"timeout\":") {
         return None;
     }
-    let millis = u32::try_from(cursor.id()?).unwrap_or(u32::MAX);
+    let millis = u32::try_from(cursor.take(number::integer)?).unwrap_or(u32::MAX);
     Some(timeout.replace(millis).is_none())
-}
-
-/// The time as it is usually written, `1700000000.123456`, in microseconds: without the detour over a float. Digits below
-/// a microsecond are dropped.
-pub(super) fn time_of(value: &str) -> Option<i64> {
-    whole(value, Cursor::time)
-}
-
-/// A call's id, if it is a number.
-pub(super) fn id_of(value: &str) -> Option<u64> {
-    whole(value, Cursor::id)
-}
-
-fn whole<'a, T>(value: &'a str, read: impl FnOnce(&mut Cursor<'a>) -> Option<T>) -> Option<T> {
-    let mut cursor = Cursor { input: value.as_bytes(), pos: 0 };
-    read(&mut cursor).filter(|_| cursor.pos == value.len())
 }
 
 type Span = (usize, usize);
@@ -218,6 +225,14 @@ impl<'a> Cursor<'a> {
         let byte = self.input.get(self.pos).copied();
         self.pos += 1;
         byte
+    }
+
+    /// What `read` finds here, and how long it is.
+    #[inline]
+    fn take<T>(&mut self, read: impl FnOnce(&[u8]) -> Option<(T, usize)>) -> Option<T> {
+        let (value, len) = read(self.input.get(self.pos..)?)?;
+        self.pos += len;
+        Some(value)
     }
 
     /// The one space that some writers put between things.
@@ -300,36 +315,6 @@ impl<'a> Cursor<'a> {
         trimmed.then_some((start, self.pos))
     }
 
-    /// Digits and as many behind a point, up to where something else begins.
-    fn time(&mut self) -> Option<i64> {
-        let (seconds, digits) = self.digits()?;
-        if digits > 12 {
-            return None;
-        }
-        let mut micros = 0;
-        if self.input.get(self.pos) == Some(&b'.') {
-            self.pos += 1;
-            let fraction = self.input.get(self.pos..)?;
-            let mut digits = 0;
-            for byte in fraction {
-                let digit = byte.wrapping_sub(b'0');
-                if digit > 9 {
-                    break;
-                }
-                if digits < 6 {
-                    micros = micros * 10 + i64::from(digit);
-                }
-                digits += 1;
-            }
-            micros *= SCALE.get(digits).copied().unwrap_or(1);
-            self.pos += digits;
-            if digits == 0 {
-                return None;
-            }
-        }
-        Some(i64::try_from(seconds).ok()? * 1_000_000 + micros)
-    }
-
     fn token(&mut self) -> Option<Option<Span>> {
         if self.input.get(self.pos) == Some(&b'"') {
             return self.plain_text().map(Some);
@@ -338,51 +323,7 @@ impl<'a> Cursor<'a> {
         self.pos += 4;
         Some(None)
     }
-
-    /// An integer; texts are rare enough.
-    fn id(&mut self) -> Option<u64> {
-        let (number, _) = self.digits()?;
-        (number <= MAX_NUMBER).then_some(number)
-    }
-
-    /// An integer without zeros in front, of at most 18 digits, and how many they are.
-    fn digits(&mut self) -> Option<(u64, usize)> {
-        let rest = self.input.get(self.pos..)?;
-        let (mut number, mut digits) = match rest.first_chunk().copied().and_then(eight_digits) {
-            Some(number) => (number, 8),
-            None => (0, 0),
-        };
-        for byte in rest.get(digits..)?.iter().take(19 - digits) {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            number = number * 10 + u64::from(digit);
-            digits += 1;
-        }
-        self.pos += digits;
-        let plain = (1..19).contains(&digits) && (digits == 1 || rest.first() != Some(&b'0'));
-        plain.then_some((number, digits))
-    }
 }
-
-/// Eight digits as a number, in three steps instead of eight.
-fn eight_digits(digits: [u8; 8]) -> Option<u64> {
-    let word = u64::from_le_bytes(digits);
-    // A byte is a digit if its upper half is 3, and still is when 6 is added.
-    let upper = 0xF0F0_F0F0_F0F0_F0F0;
-    let threes = 0x3030_3030_3030_3030;
-    if word & upper != threes || word.wrapping_add(0x0606_0606_0606_0606) & upper != threes {
-        return None;
-    }
-    let ones = word & 0x0F0F_0F0F_0F0F_0F0F;
-    let pairs = ones.wrapping_mul(10).wrapping_add(ones >> 8) & 0x00FF_00FF_00FF_00FF;
-    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_FFFF_0000_FFFF;
-    Some(fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xFFFF_FFFF)
-}
-
-/// What so many digits behind the point are to be multiplied with.
-const SCALE: [i64; 6] = [1_000_000, 100_000, 10_000, 1000, 100, 10];
 
 #[cfg(test)]
 mod tests {
@@ -542,17 +483,6 @@ mod tests {
             }
         }
         assert!(read > 1000, "{read}");
-    }
-
-    #[test]
-    fn eight_digits_are_a_number() {
-        for number in [0, 1, 12_345_678, 99_999_999, 90_000_009] {
-            let text = format!("{number:08}");
-            assert_eq!(eight_digits(text.as_bytes().try_into().unwrap()), Some(number));
-        }
-        for text in [b"1234567:", b"/2345678", b"1234.678", b"1234567\"", b"\xb12345678"[..8].try_into().unwrap()] {
-            assert_eq!(eight_digits(*text), None, "{}", text.escape_ascii());
-        }
     }
 
     #[test]

@@ -2,33 +2,31 @@
 
 mod again;
 
-use std::{borrow::Cow, fmt};
-
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use std::borrow::Cow;
 
 pub use self::again::Again;
 use self::again::Before;
 use super::{
     Form, JsonFault, action,
-    envelope::{CallId, Envelope, MAX_NUMBER, Token, is_space},
-    hello::{JsonWelcome, LateHello, REFUSED, put_welcome, refuses},
+    envelope::{Envelope, Token, is_space},
+    hello::{LateHello, put_welcome},
+    own::{close_of, credit_of, nonce_of},
     payload_of,
     quick::{self, Around, Quick},
     scan::Scanner,
-    writer::NEVER,
+    welcome::{JsonWelcome, REFUSED, refuses},
 };
 use crate::{
     close::{CloseCode, Retry},
-    connection::{Calls, Event, InFlight, ReplyTo, Violation},
+    connection::{CallId, Calls, Event, InFlight, Named, ReplyTo, Violation, WelcomeText},
     failure::code,
-    handshake::ShapePolicy,
+    fault::ReadError,
     id::{ConnectionId, SessionToken},
-    limits::{ACTION_LEN, Limits, TEXT_LEN, UNCREDITED_PACKETS, agreed_heartbeat_ms},
-    protocol::{Direction, ProtocolInfo, ReplyInfo, Role},
-    secret::Hidden,
+    info::ShapePolicy,
+    info::{Direction, ProtocolInfo, ReplyInfo, Role},
+    limits::{ACTION_LEN, Limits, UNCREDITED_PACKETS, agreed_heartbeat_ms},
     text::cut,
     utf8,
-    wire::ReadError,
 };
 
 /// The receiving half of a connection in the JSON dialect: finds the objects, says what they mean, and enforces this
@@ -114,7 +112,7 @@ impl JsonReader {
 
     /// What a server announces to a client that was made for pnet; to others nothing, and so it is 0.
     pub const fn heartbeat_ms(&self) -> u32 {
-        if matches!(self.form, Form::Pnet) { self.heartbeat_ms.1 } else { 0 }
+        if self.form.is_pnet() { self.heartbeat_ms.1 } else { 0 }
     }
 
     /// When the packet that was read last was written, in microseconds since the Unix epoch, as its sender says.
@@ -164,13 +162,13 @@ impl JsonReader {
         let (envelope, len, around) = match quick {
             Some(Quick { envelope, len, around }) => (Ok(envelope), len, around),
             None => {
-                let Some(len) = self.scanner.scan(window)? else {
+                let Some((envelope, len)) = Envelope::scan(&mut self.scanner, window)? else {
                     if input.len() > max {
                         return Err(JsonFault::TooLong { max: self.limits.max_frame_len }.into());
                     }
                     return Ok(None);
                 };
-                (Envelope::from_marks(input.get(..len).unwrap_or_default(), self.scanner.marks()), len, None)
+                (envelope, len, None)
             }
         };
         if self.closed {
@@ -212,7 +210,7 @@ impl JsonReader {
     /// As [`next`](Self::next).
     pub fn packet<'a>(&mut self, named: Named<'a>) -> Result<Event<'a>, ReadError> {
         let Named { action, data, len, .. } = named;
-        if action::is_own(&action) {
+        if action::is_reserved(&action) {
             // A failure is not answered by a failure.
             return Ok(Event::Ignored);
         }
@@ -224,7 +222,7 @@ impl JsonReader {
     pub fn greet(&mut self, micros: i64, out: &mut Vec<u8>) {
         let Some(secret) = self.secret.as_mut().filter(|secret| !secret.told) else { return };
         secret.told = true;
-        if !matches!(self.form, Form::Pnet) {
+        if !self.form.is_pnet() {
             // None is announced, so none begins later.
             self.heartbeat_ms = (0, 0);
         }
@@ -279,16 +277,15 @@ impl JsonReader {
     fn event<'a>(&mut self, envelope: Envelope<'a>, len: usize) -> Result<Event<'a>, ReadError> {
         let Envelope { action, data, created, id, re, timeout, .. } = envelope;
         self.created = created;
-        if id.is_some() && self.form == Form::Old {
-            // Nobody of the old form numbers its calls.
-            self.form = Form::Plain;
+        if id.is_some() {
+            self.form = self.form.with_ids();
         }
-        if action::is_own(&action)
+        if action::is_reserved(&action)
             && let Some(event) = self.own(&action, data, id.as_ref(), re.is_some())?
         {
             return Ok(event);
         }
-        if re.is_some() || (self.role == Role::Client && self.form != Form::Pnet && id.is_none()) {
+        if re.is_some() || (self.role == Role::Client && !self.form.is_pnet() && id.is_none()) {
             // A number that is no id of this side answers nothing.
             let re = re.map(|re| match re {
                 CallId::Number(number) => u32::try_from(number).unwrap_or(0),
@@ -319,7 +316,7 @@ impl JsonReader {
     ) -> Result<Option<Event<'a>>, ReadError> {
         let event = match action {
             action::END if is_answer => return Ok(None),
-            action::DONE | action::FAILURE if is_answer || (self.role == Role::Client && self.form != Form::Pnet) => {
+            action::DONE | action::FAILURE if is_answer || (self.role == Role::Client && !self.form.is_pnet()) => {
                 return Ok(None);
             }
             // Nothing that this side has asked.
@@ -351,7 +348,7 @@ impl JsonReader {
             }
             action::DISCONNECT => {
                 self.closed = true;
-                Event::Close { code: CloseCode::Normal, retry: Retry::Unspecified, reason: reason_of(data) }
+                Event::Close { code: CloseCode::Normal, retry: Retry::Unspecified, reason: close_of(data).2 }
             }
             action::CLOSE => {
                 self.closed = true;
@@ -379,22 +376,16 @@ impl JsonReader {
             return refused(None, code::MALFORMED, "`pnet.cancel` has the `id` of a call");
         };
         // The answer to a call may cross its cancellation, so an unknown id is nobody's fault.
-        match self.find(id) {
-            Some(number) => Event::Cancel { id: number },
-            None => Event::Ignored,
-        }
+        self.find(id).map_or(Event::Ignored, |id| Event::Cancel { id })
     }
 
     fn credit<'a>(&mut self, id: Option<&CallId<'_>>, data: Option<&str>) -> Event<'a> {
         let Some(id) = id else {
             return refused(None, code::MALFORMED, "`pnet.credit` has the `id` of a stream");
         };
-        let read: CreditRead = object_of(data);
+        let (items, bytes) = credit_of(data);
         // As with its cancellation: the stream may be at its end.
-        match self.find(id) {
-            Some(id) => Event::StreamCredit { id, items: read.items.unwrap_or(0), bytes: read.bytes.unwrap_or(0) },
-            None => Event::Ignored,
-        }
+        self.find(id).map_or(Event::Ignored, |id| Event::StreamCredit { id, items, bytes })
     }
 
     fn schema_asked<'a>(&mut self, id: Option<&CallId<'_>>) -> Event<'a> {
@@ -506,50 +497,6 @@ struct Issued {
     told: bool,
 }
 
-/// The data of a server's `handShake`, for [`JsonWelcome::read`]. It holds a secret, and is not shown.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub struct WelcomeText<'a>(Option<&'a str>);
-
-impl WelcomeText<'_> {
-    /// What it says.
-    pub fn read(&self) -> JsonWelcome {
-        JsonWelcome::read(self.0)
-    }
-}
-
-impl fmt::Debug for WelcomeText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WelcomeText(redacted)")
-    }
-}
-
-/// An object that may be the answer to a call: [`JsonWriter::answered`](super::JsonWriter::answered) tells. If it is
-/// none, and has no `re`, it is a packet like any other: [`JsonReader::packet`].
-#[derive(Clone, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Named<'a> {
-    /// The id of the call, if the object says which; 0 is no call's.
-    pub re: Option<u32>,
-    /// Its action.
-    pub action: Cow<'a, str>,
-    /// Its data, as [`Envelope::data`], as bytes that are UTF-8.
-    pub data: Option<&'a [u8]>,
-    /// Its length in bytes.
-    pub len: usize,
-}
-
-/// The data is shown as its length.
-impl fmt::Debug for Named<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Named")
-            .field("re", &self.re)
-            .field("action", &self.action)
-            .field("data", &self.data.map(Hidden::of))
-            .field("len", &self.len)
-            .finish()
-    }
-}
-
 fn refused<'a>(id: Option<CallId<'_>>, code: &'static str, message: impl Into<Cow<'static, str>>) -> Event<'a> {
     let to = ReplyTo::Json { id: id.map(CallId::into_owned), action: None };
     Event::Refused { to, code, message: message.into() }
@@ -557,92 +504,4 @@ fn refused<'a>(id: Option<CallId<'_>>, code: &'static str, message: impl Into<Co
 
 fn unknown<'a>(id: Option<CallId<'_>>, action: &str) -> Event<'a> {
     refused(id, code::UNKNOWN_ACTION, format!("there is no action {:?}", cut(action, ACTION_LEN)))
-}
-
-/// The reason in the data of a `disconnect`.
-pub(super) fn reason_of(data: Option<&str>) -> Cow<'_, str> {
-    close_of(data).2
-}
-
-/// What the data of a `pnet.close` says, as far as it says it.
-pub(super) fn close_of(data: Option<&str>) -> (CloseCode, Retry, Cow<'_, str>) {
-    let read: CloseRead<'_> = object_of(data);
-    let code = match read.code {
-        Some(CodeRead::Word(word)) => CloseCode::from_word(&word),
-        Some(CodeRead::Number(number)) => Some(CloseCode::from_u16(number)),
-        Some(CodeRead::Other(_)) | None => None,
-    };
-    let retry = match read.retry {
-        Some(RetryRead::After(ms)) => Retry::After(ms),
-        Some(RetryRead::Word(word)) if word == NEVER => Retry::Never,
-        Some(RetryRead::Word(_) | RetryRead::Other(_)) | None => Retry::Unspecified,
-    };
-    let reason = match read.reason {
-        Some(Cow::Borrowed(reason)) => Cow::Borrowed(cut(reason, TEXT_LEN)),
-        Some(Cow::Owned(reason)) => Cow::Owned(cut(&reason, TEXT_LEN).to_owned()),
-        None => Cow::Borrowed(""),
-    };
-    (code.unwrap_or(CloseCode::Normal), retry, reason)
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct CloseRead<'a> {
-    code: Option<CodeRead>,
-    #[serde(borrow, deserialize_with = "if_it_fits")]
-    reason: Option<Cow<'a, str>>,
-    retry: Option<RetryRead>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct CreditRead {
-    #[serde(deserialize_with = "if_it_fits")]
-    items: Option<u32>,
-    #[serde(deserialize_with = "if_it_fits")]
-    bytes: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum CodeRead {
-    Number(u16),
-    Word(String),
-    Other(IgnoredAny),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RetryRead {
-    After(u32),
-    Word(String),
-    Other(IgnoredAny),
-}
-
-/// What the data of a packet of the dialect's own says. Anything but an object says nothing, also a list that has the
-/// right values in the right order.
-pub(super) fn object_of<'a, T: Default + Deserialize<'a>>(data: Option<&'a str>) -> T {
-    let object = data.filter(|data| data.starts_with('{'));
-    object.and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default()
-}
-
-/// What is of another kind than it should be is taken for absent, and takes nothing else with it.
-pub(super) fn if_it_fits<'de, D: Deserializer<'de>, T: Deserialize<'de>>(input: D) -> Result<Option<T>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Read<T> {
-        Fits(T),
-        Other(IgnoredAny),
-    }
-
-    Ok(match Read::deserialize(input)? {
-        Read::Fits(value) => Some(value),
-        Read::Other(_) => None,
-    })
-}
-
-fn nonce_of(data: Option<&str>) -> Option<Option<u64>> {
-    let data = data.unwrap_or("null");
-    let nonce = serde_json::from_str::<Option<u64>>(data).ok()?;
-    Some(nonce).filter(|nonce| nonce.is_none_or(|nonce| nonce <= MAX_NUMBER))
 }

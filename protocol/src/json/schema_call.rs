@@ -1,16 +1,18 @@
 //! A client that does not know the server's protocol asks for it (`docs/wire.md` §11.10).
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
 use super::{
-    Form, JsonFault, JsonWelcome, action,
-    envelope::{CallId, Envelope, is_space},
-    reader::{close_of, object_of, reason_of},
-    scan::Scanner,
-    writer::{put_action, put_stamp},
+    Form, JsonFault, action,
+    envelope::Envelope,
+    first::{First, too_long},
+    own::{closed, failure_of},
+    welcome::JsonWelcome,
+    write::{END, Key, NO_TOKEN, begin_head, put_stamp, put_tie},
 };
 use crate::{
     close::CloseCode,
+    connection::CallId,
     handshake::HandshakeError,
     limits::{Limits, TEXT_LEN},
     text::escape,
@@ -22,9 +24,8 @@ use crate::{
 pub struct SchemaCall {
     form: Form,
     max_object_len: u32,
-    scanner: Scanner,
-    /// Where the object begins that is looked at.
-    start: usize,
+    /// Where the object is that is looked at.
+    place: First,
 }
 
 /// What a server says to a [`SchemaCall`].
@@ -40,17 +41,16 @@ pub enum SchemaAnswer<'a> {
 impl SchemaCall {
     /// Begins; `local` is what this side takes.
     pub const fn new(welcome: &JsonWelcome, local: &Limits) -> Self {
-        Self { form: welcome.form, max_object_len: local.max_frame_len, scanner: Scanner::new(), start: 0 }
+        Self { form: welcome.form, max_object_len: local.max_frame_len, place: First::new() }
     }
 
     /// Writes the question.
     pub fn ask(&self, micros: i64, out: &mut Vec<u8>) {
-        put_action(out, action::SCHEMA);
+        begin_head(out, action::SCHEMA);
         out.extend_from_slice(b"null");
-        put_stamp(out, micros, b"null");
-        out.extend_from_slice(b",\"id\":\"");
-        out.extend_from_slice(ID.as_bytes());
-        out.extend_from_slice(b"\"}\n");
+        put_stamp(out, micros, NO_TOKEN);
+        put_tie(out, (Key::Id, &CallId::Text(ID.into())));
+        out.extend_from_slice(END);
     }
 
     /// Looks at all that the server has sent since the handshake. `None`: the answer is not there yet. The range is where the
@@ -62,53 +62,36 @@ impl SchemaCall {
     /// side holds.
     pub fn handle<'a>(&mut self, input: &'a [u8]) -> Result<Option<(Range<usize>, SchemaAnswer<'a>)>, HandshakeError> {
         loop {
-            let mut unread = input.get(self.start..).unwrap_or_default();
-            if !self.scanner.has_begun() {
-                let space = unread.iter().take_while(|byte| is_space(**byte)).count();
-                self.start += space;
-                unread = unread.get(space..).unwrap_or_default();
-            }
-            if self.start > BEFORE {
-                return Err(JsonFault::TooLong { max: u32::try_from(BEFORE).unwrap_or(u32::MAX) }.into());
-            }
-            match unread.first() {
-                None => return Ok(None),
-                Some(b'{') => {}
-                Some(byte) => return Err(JsonFault::NoObject { byte: *byte }.into()),
+            let unread = self.place.unread(input);
+            if self.place.skipped > BEFORE {
+                return Err(too_long(BEFORE));
             }
             let max = usize::try_from(self.max_object_len).unwrap_or(usize::MAX);
-            let window = unread.get(..max).unwrap_or(unread);
-            let Some(len) = self.scanner.scan(window)? else {
+            let Some((object, len)) = self.place.read(unread.get(..max).unwrap_or(unread))? else {
                 let too_long = JsonFault::TooLong { max: self.max_object_len };
                 return if unread.len() > max { Err(too_long.into()) } else { Ok(None) };
             };
-            let object = Envelope::from_marks(unread.get(..len).unwrap_or_default(), self.scanner.marks());
-            let place = self.start..self.start + len;
-            self.start = place.end;
+            let start = self.place.skipped;
+            self.place.skipped += len;
             // What cannot be read is left to the connection, too, which will say so.
             if let Ok(object) = object
                 && let Some(answer) = self.answer(&object)?
             {
-                return Ok(Some((place, answer)));
+                return Ok(Some((start..start + len, answer)));
             }
         }
     }
 
     fn answer<'a>(&self, object: &Envelope<'a>) -> Result<Option<SchemaAnswer<'a>>, HandshakeError> {
         let is_ours = matches!(&object.re, Some(CallId::Text(re)) if re == ID);
+        if let Some(error) = closed(&object.action, object.data, CloseCode::Normal) {
+            return Err(error);
+        }
         let answer = match object.action.as_ref() {
-            action::CLOSE => {
-                let (code, retry, reason) = close_of(object.data);
-                return Err(HandshakeError::Closed { code, retry, reason: escape(&reason, TEXT_LEN) });
-            }
-            action::DISCONNECT => {
-                let reason = escape(&reason_of(object.data), TEXT_LEN);
-                return Err(HandshakeError::Closed { code: CloseCode::Normal, retry: Default::default(), reason });
-            }
             action::SCHEMA if is_ours => SchemaAnswer::Schema(object.data.unwrap_or("null")),
             // Nothing else was asked, so a failure of a server that does not know `re` can mean nothing else.
-            action::FAILURE if is_ours || (object.re.is_none() && self.form != Form::Pnet) => {
-                let FailureRead { code, message } = object_of(object.data);
+            action::FAILURE if is_ours || (object.re.is_none() && !self.form.is_pnet()) => {
+                let (code, message) = failure_of(object.data);
                 SchemaAnswer::Refused(escape(&format!("{message} ({code})"), TEXT_LEN))
             }
             other if is_ours => {
@@ -118,13 +101,6 @@ impl SchemaCall {
         };
         Ok(Some(answer))
     }
-}
-
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct FailureRead<'a> {
-    code: Cow<'a, str>,
-    message: Cow<'a, str>,
 }
 
 /// The `id` of the question. A text, as this side's calls have numbers.

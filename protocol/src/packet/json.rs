@@ -12,7 +12,7 @@ use serde::ser::{
 };
 use serde_json::Error;
 
-use crate::json::find_special;
+use crate::find::find_special;
 
 /// Appends values to a buffer.
 pub(crate) struct Writer<'a> {

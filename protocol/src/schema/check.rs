@@ -1,7 +1,7 @@
 //! Rules over the schema tree, evaluated by the compiler.
 
 use super::{Prim, Ty};
-use crate::{packet::Codec, words::Words};
+use crate::words::Words;
 
 /// Whether something holds for every element of a slice, as `Iterator::all` cannot say in a `const fn`.
 macro_rules! all {
@@ -14,6 +14,16 @@ macro_rules! all {
         }
         all
     }};
+}
+
+/// How the payload of a packet is written.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Codec {
+    /// [postcard](https://docs.rs/postcard): compact, and only for types whose schema says all about them.
+    Postcard,
+    /// JSON text: for everything serde can write, and for every packet in the JSON dialect.
+    Json,
 }
 
 /// The codec of a packet of this shape: postcard if the schema says everything about its bytes, else JSON text.

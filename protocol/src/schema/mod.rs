@@ -33,12 +33,11 @@
 mod builtin;
 pub(crate) mod check;
 mod display;
-pub mod document;
 mod hash;
 
 pub(crate) use self::hash::{mix, mix_bool, mix_text, mix_u64, start};
 pub use self::{
-    check::{codec, has_floats},
+    check::{Codec, codec, has_floats},
     hash::{FORMAT, hash},
 };
 
@@ -86,102 +85,58 @@ pub enum Ty {
     Marked(&'static str, &'static Self),
 }
 
-/// A value without parts.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Prim {
-    Unit,
-    Bool,
-    U8,
-    U16,
-    U32,
-    U64,
-    U128,
-    I8,
-    I16,
-    I32,
-    I64,
-    I128,
-    F32,
-    F64,
-    Char,
-    Str,
-    Bytes,
-    Uuid,
-    Duration,
-    Time,
-    Ip,
-    Ipv4,
-    Ipv6,
-    SocketAddr,
-    SocketAddrV4,
-    SocketAddrV6,
+macro_rules! prims {
+    ($($prim:ident $name:literal,)*) => {
+        /// A value without parts.
+        #[non_exhaustive]
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        #[expect(missing_docs, reason = "the names say it")]
+        pub enum Prim {
+            $($prim,)*
+        }
+
+        impl Prim {
+            /// All there are.
+            pub(crate) const ALL: &[Self] = &[$(Self::$prim,)*];
+
+            /// The name in the text of a schema.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$prim => $name,)*
+                }
+            }
+        }
+    };
 }
 
-impl Prim {
-    /// All there are.
-    pub(crate) const ALL: [Self; 26] = [
-        Self::Unit,
-        Self::Bool,
-        Self::U8,
-        Self::U16,
-        Self::U32,
-        Self::U64,
-        Self::U128,
-        Self::I8,
-        Self::I16,
-        Self::I32,
-        Self::I64,
-        Self::I128,
-        Self::F32,
-        Self::F64,
-        Self::Char,
-        Self::Str,
-        Self::Bytes,
-        Self::Uuid,
-        Self::Duration,
-        Self::Time,
-        Self::Ip,
-        Self::Ipv4,
-        Self::Ipv6,
-        Self::SocketAddr,
-        Self::SocketAddrV4,
-        Self::SocketAddrV6,
-    ];
-
-    /// The name in the text of a schema.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unit => "()",
-            Self::Bool => "bool",
-            Self::U8 => "u8",
-            Self::U16 => "u16",
-            Self::U32 => "u32",
-            Self::U64 => "u64",
-            Self::U128 => "u128",
-            Self::I8 => "i8",
-            Self::I16 => "i16",
-            Self::I32 => "i32",
-            Self::I64 => "i64",
-            Self::I128 => "i128",
-            Self::F32 => "f32",
-            Self::F64 => "f64",
-            Self::Char => "char",
-            Self::Str => "str",
-            Self::Bytes => "bytes",
-            Self::Uuid => "uuid",
-            Self::Duration => "duration",
-            Self::Time => "time",
-            Self::Ip => "ip",
-            Self::Ipv4 => "ipv4",
-            Self::Ipv6 => "ipv6",
-            Self::SocketAddr => "socket-address",
-            Self::SocketAddrV4 => "socket-address-v4",
-            Self::SocketAddrV6 => "socket-address-v6",
-        }
-    }
+prims! {
+    Unit "()",
+    Bool "bool",
+    U8 "u8",
+    U16 "u16",
+    U32 "u32",
+    U64 "u64",
+    U128 "u128",
+    I8 "i8",
+    I16 "i16",
+    I32 "i32",
+    I64 "i64",
+    I128 "i128",
+    F32 "f32",
+    F64 "f64",
+    Char "char",
+    Str "str",
+    Bytes "bytes",
+    Uuid "uuid",
+    Duration "duration",
+    Time "time",
+    Ip "ip",
+    Ipv4 "ipv4",
+    Ipv6 "ipv6",
+    SocketAddr "socket-address",
+    SocketAddrV4 "socket-address-v4",
+    SocketAddrV6 "socket-address-v6",
 }
 
 /// A field of a struct.

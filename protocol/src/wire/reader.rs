@@ -2,12 +2,13 @@
 
 use super::ReadError;
 use crate::{
-    connection::{Call, Event, InFlight, Inbound, Packet, ReplyTo},
+    connection::{Call, Event, InFlight, Named, Packet, ReplyTo},
     dialect::Dialect,
     frame,
-    json::{Again, Form, JsonReader, Named},
+    info::Direction,
+    json::{Again, Form, JsonReader},
     limits::Limits,
-    protocol::Direction,
+    native::Inbound,
 };
 
 /// The receiving half of a connection.
@@ -75,35 +76,27 @@ impl Reader {
     /// Takes the object that begins at `at`, if it repeats what the object before has said, as [`JsonReader::again`].
     #[inline]
     pub fn again<'a>(&mut self, bytes: &'a [u8], at: usize) -> Option<(Again<'a>, usize)> {
-        match self {
-            Self::Native(_) => None,
-            Self::Json(reader) => reader.again(bytes, at),
-        }
+        let Self::Json(reader) = self else { return None };
+        reader.again(bytes, at)
     }
 
     /// The same for an answer, as [`JsonReader::answer_again`].
     pub fn answer_again<'a>(&self, bytes: &'a [u8], at: usize) -> Option<(Named<'a>, usize)> {
-        match self {
-            Self::Native(_) => None,
-            Self::Json(reader) => reader.answer_again(bytes, at),
-        }
+        let Self::Json(reader) = self else { return None };
+        reader.answer_again(bytes, at)
     }
 
     /// Enters a call that [`again`](Self::again) gave last.
     pub fn enter<'a>(&mut self, call: Call<'a>) -> Event<'a> {
-        match self {
-            Self::Native(_) => Event::Ignored,
-            Self::Json(reader) => reader.enter(call),
-        }
+        let Self::Json(reader) = self else { return Event::Ignored };
+        reader.enter(call)
     }
 
     /// Reads the call in a frame that `input` begins with, as [`Inbound::read_call`].
     #[inline]
     pub fn read_call<'a>(&self, input: &'a [u8]) -> Option<(Call<'a>, usize)> {
-        match self {
-            Self::Native(inbound) => inbound.read_call(input),
-            Self::Json(_) => None,
-        }
+        let Self::Native(inbound) = self else { return None };
+        inbound.read_call(input)
     }
 
     /// Enters a call that [`read_call`](Self::read_call) gave last.
@@ -117,28 +110,22 @@ impl Reader {
     /// Takes the one-way packet in a frame that `input` begins with, as [`Inbound::take_packet`].
     #[inline]
     pub fn take_packet<'a>(&mut self, input: &'a [u8]) -> Option<(Packet<'a>, usize)> {
-        match self {
-            Self::Native(inbound) => inbound.take_packet(input),
-            Self::Json(_) => None,
-        }
+        let Self::Native(inbound) = self else { return None };
+        inbound.take_packet(input)
     }
 
     /// The TIME frame that `input` begins with, as [`frame::take_time`].
     #[inline]
     pub fn take_time(&self, input: &[u8]) -> Option<(i64, usize)> {
-        match self {
-            Self::Native(inbound) => inbound.take_time(input),
-            Self::Json(_) => None,
-        }
+        let Self::Native(inbound) = self else { return None };
+        inbound.take_time(input)
     }
 
     /// The REPLY frame that `input` begins with, as [`frame::take_reply`].
     #[inline]
     pub fn take_reply<'a>(&self, input: &'a [u8]) -> Option<(u32, &'a [u8], usize)> {
-        match self {
-            Self::Native(inbound) => inbound.take_reply(input),
-            Self::Json(_) => None,
-        }
+        let Self::Native(inbound) = self else { return None };
+        inbound.take_reply(input)
     }
 
     /// What an object means that was taken for an answer, and was none.
@@ -147,27 +134,21 @@ impl Reader {
     ///
     /// As [`next`](Self::next).
     pub fn packet<'a>(&mut self, named: Named<'a>) -> Result<Event<'a>, ReadError> {
-        match self {
-            Self::Native(_) => Ok(Event::Ignored),
-            Self::Json(reader) => reader.packet(named),
-        }
+        let Self::Json(reader) = self else { return Ok(Event::Ignored) };
+        reader.packet(named)
     }
 
     /// When the object that was read last was written, in microseconds since the Unix epoch, as its sender says. Frames
     /// say it of all that follow, with [`Event::Time`].
     pub const fn created(&self) -> Option<i64> {
-        match self {
-            Self::Native(_) => None,
-            Self::Json(reader) => reader.created(),
-        }
+        let Self::Json(reader) = self else { return None };
+        reader.created()
     }
 
     /// Where the fault of a one-way packet is told, to whoever understands it: nobody waits for it.
     pub const fn to_nobody(&self) -> ReplyTo {
-        match self {
-            Self::Native(_) => ReplyTo::Nobody,
-            Self::Json(_) => ReplyTo::Json { id: None, action: None },
-        }
+        let Self::Json(_) = self else { return ReplyTo::Nobody };
+        ReplyTo::Json { id: None, action: None }
     }
 
     /// Forgets a call, because its answer was written.
@@ -200,18 +181,14 @@ impl Reader {
 
     /// What the other side of a JSON connection is known to be by now.
     pub const fn form(&self) -> Option<Form> {
-        match self {
-            Self::Native(_) => None,
-            Self::Json(reader) => Some(reader.form()),
-        }
+        let Self::Json(reader) = self else { return None };
+        Some(reader.form())
     }
 
     /// The heartbeat that a JSON server has announced, or will, in milliseconds; 0 for none.
     pub const fn heartbeat_ms(&self) -> u32 {
-        match self {
-            Self::Native(_) => 0,
-            Self::Json(reader) => reader.heartbeat_ms(),
-        }
+        let Self::Json(reader) = self else { return 0 };
+        reader.heartbeat_ms()
     }
 
     /// Where the answer to the open call `id` goes.

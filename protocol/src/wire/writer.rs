@@ -1,13 +1,16 @@
 //! What is sent, whatever the bytes look like.
 
+use std::time::Instant;
+
 use crate::{
     close::Close,
-    connection::{Answer, Credit, Outbound, ReplyTo, SendRefused, Violation, Window},
+    connection::{Answer, Credit, Named, ReplyTo, SendRefused, Violation, Window},
     dialect::Dialect,
     frame::{self, Frame, REPLY_OVERHEAD, StreamEnd},
-    json::{self, CallText, Form, JsonWelcome, JsonWriter, Named, Replies},
+    info::ActionInfo,
+    json::{self, CallText, Form, JsonWelcome, JsonWriter, Replies},
     limits::{Limits, UNCREDITED_PACKETS},
-    protocol::ActionInfo,
+    native::Outbound,
 };
 
 /// The sending half of a connection.
@@ -36,10 +39,8 @@ impl Writer {
 
     /// Whether packets that nobody asked for may be sent at all.
     pub const fn can_push(&self) -> bool {
-        match self {
-            Self::Native(_) => true,
-            Self::Json(writer) => writer.can_push(),
-        }
+        let Self::Json(writer) = self else { return true };
+        writer.can_push()
     }
 
     /// Whether a one-way packet may go now, if it is not too long.
@@ -124,20 +125,16 @@ impl Writer {
     /// Whether what is written next, whatever it is, needs the time of its batch first.
     #[inline]
     pub fn needs_time(&self) -> bool {
-        match self {
-            Self::Native(_) => false,
-            Self::Json(writer) => writer.needs_time(),
-        }
+        let Self::Json(writer) = self else { return false };
+        writer.needs_time()
     }
 
     /// Whether a call can be answered: a client of the old form understands none, a server of the old form acknowledges
     /// none.
     #[inline]
     pub fn can_answer(&self, action: &ActionInfo) -> bool {
-        match self {
-            Self::Native(_) => true,
-            Self::Json(writer) => writer.can_answer(&action.reply),
-        }
+        let Self::Json(writer) = self else { return true };
+        writer.can_answer(&action.reply)
     }
 
     /// What was written goes out.
@@ -167,10 +164,8 @@ impl Writer {
     /// nothing was written or spent, because of credit, length or time, or because it is no frame.
     #[inline]
     pub fn packet_now(&mut self, frame: &[u8], timed: bool, out: &mut Vec<u8>) -> bool {
-        match self {
-            Self::Native(outbound) => timed && outbound.packet_encoded(frame, out).is_ok(),
-            Self::Json(_) => false,
-        }
+        let Self::Native(outbound) = self else { return false };
+        timed && outbound.packet_encoded(frame, out).is_ok()
     }
 
     /// Appends a call, but for what is known only when its turn has come: [`call_started`](Self::call_started).
@@ -236,10 +231,8 @@ impl Writer {
 
     /// The longest frame, as its length field counts, that may answer a call; `None` where answers are no frames.
     pub const fn max_answer_len(&self) -> Option<u32> {
-        match self {
-            Self::Native(outbound) => Some(outbound.max_answer_len()),
-            Self::Json(_) => None,
-        }
+        let Self::Native(outbound) = self else { return None };
+        Some(outbound.max_answer_len())
     }
 
     /// Writes the answer to a call, or the end of a stream: the reply packet, the declared error, or a failure. To nobody,
@@ -286,18 +279,14 @@ impl Writer {
     ///
     /// [`SendRefused::TooLong`]; the other side is told so then.
     pub fn schema(&self, to: &ReplyTo, text: &str, out: &mut Vec<u8>) -> Result<(), SendRefused> {
-        match self {
-            Self::Native(_) => Ok(()),
-            Self::Json(writer) => writer.schema(to, text, out),
-        }
+        let Self::Json(writer) = self else { return Ok(()) };
+        writer.schema(to, text, out)
     }
 
     /// How replies in objects are written that go together, as [`JsonWriter::replies`].
     pub fn replies(&self, action: u16, text: Vec<u8>) -> Option<Replies> {
-        match self {
-            Self::Native(_) => None,
-            Self::Json(writer) => writer.replies(action, text),
-        }
+        let Self::Json(writer) = self else { return None };
+        writer.replies(action, text)
     }
 
     /// Writes an item of a stream, and spends its credit, if the other side has given any.
@@ -339,7 +328,7 @@ impl Writer {
     }
 
     /// Writes that the answer to a call is not wanted any more.
-    pub fn cancel(&self, id: u32, out: &mut Vec<u8>) {
+    pub fn cancel(&mut self, id: u32, out: &mut Vec<u8>) {
         match self {
             Self::Native(_) => frame::put_cancel(out, id),
             Self::Json(writer) => writer.cancel(id, out),
@@ -348,10 +337,8 @@ impl Writer {
 
     /// Whether the other side understands a ping.
     pub const fn can_ping(&self) -> bool {
-        match self {
-            Self::Native(_) => true,
-            Self::Json(writer) => matches!(writer.form(), Form::Pnet),
-        }
+        let Self::Json(writer) = self else { return true };
+        writer.gives_credit()
     }
 
     /// Writes a ping, whose nonce comes back.
@@ -384,41 +371,33 @@ impl Writer {
     ///
     /// [`Violation::CreditOverflow`].
     pub fn handle_credit(&mut self, packets: u32, bytes: u32) -> Result<(), Violation> {
-        match self {
-            Self::Native(outbound) => outbound.handle_credit(packets, bytes),
-            Self::Json(_) => Ok(()),
-        }
+        let Self::Native(outbound) = self else { return Ok(()) };
+        outbound.handle_credit(packets, bytes)
     }
 
     /// The call that an object answers, and how.
     pub fn answered<'a>(&self, named: &Named<'a>) -> Option<(u32, json::NamedAnswer<'a>)> {
-        match self {
-            Self::Native(_) => None,
-            Self::Json(writer) => writer.answered(named.re, &named.action, named.data, named.len),
-        }
+        let Self::Json(writer) = self else { return None };
+        writer.answered(named.re, &named.action, named.data, named.len)
     }
 
-    /// Whether the next packet waits until the other side has had time to read the last one.
-    pub fn awaits_reading(&self) -> bool {
-        match self {
-            Self::Native(_) => false,
-            Self::Json(writer) => writer.awaits_reading(),
-        }
+    /// When [`handle_timeout`](Self::handle_timeout) is due, as [`JsonWriter::due`].
+    #[inline]
+    pub fn due(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
+        let Self::Json(writer) = self else { return None };
+        writer.due(now)
+    }
+
+    /// Some time is over, as [`JsonWriter::handle_timeout`].
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Close<'static>> {
+        let Self::Json(writer) = self else { return None };
+        writer.handle_timeout(now)
     }
 
     /// Whether an answer that never comes keeps everything waiting that is to be sent after its call.
     pub const fn is_one_by_one(&self) -> bool {
-        match self {
-            Self::Native(_) => false,
-            Self::Json(writer) => writer.is_one_by_one(),
-        }
-    }
-
-    /// The other side has had time to read, or has sent something.
-    pub const fn was_read(&mut self) {
-        if let Self::Json(writer) = self {
-            writer.was_read();
-        }
+        let Self::Json(writer) = self else { return false };
+        writer.is_one_by_one()
     }
 
     /// The other side of a JSON connection has shown what it is.
@@ -430,10 +409,8 @@ impl Writer {
 
     /// What the other side of a JSON connection is known to be.
     pub const fn form(&self) -> Option<Form> {
-        match self {
-            Self::Native(_) => None,
-            Self::Json(writer) => Some(writer.form()),
-        }
+        let Self::Json(writer) = self else { return None };
+        Some(writer.form())
     }
 
     /// The other side of a JSON connection has said what it takes.

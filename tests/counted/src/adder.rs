@@ -154,5 +154,8 @@ impl Sum {
     }
 }
 
+/// The length of each stream.
+pub const STREAM_LEN: u64 = 100;
+
 /// The text of each packet.
 pub const NOTE: &str = "a note of exactly thirty-two by.";

@@ -10,10 +10,7 @@ use pnet_protocol::{
     protocol::{Incoming, ServerSide},
 };
 
-use crate::{
-    adder::{Adding, Count, NOTE, Sum},
-    script::STREAM_LEN,
-};
+use crate::adder::{Adding, Count, NOTE, STREAM_LEN, Sum};
 
 /// One connection of such a server, without a transport.
 #[derive(Debug)]

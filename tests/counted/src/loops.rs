@@ -13,9 +13,9 @@ use pnet_protocol::dialect::Dialect;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    adder::{Add, Adder, Adding, Caller, Count, Event, NOTE, Note},
+    adder::{Add, Adder, Adding, Caller, Count, Event, NOTE, Note, STREAM_LEN},
     hand,
-    script::{Ear, Feed, Handed, Kind, Oracle, STREAM_LEN, batch, hello},
+    script::{Ear, Feed, Handed, Kind, Oracle, batch, hello},
 };
 
 /// What a loop runs.

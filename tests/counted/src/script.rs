@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use crate::{
-    adder::{Add, AddAfter, AddLater, AddOwned, Adding, Count, NOTE, Note},
+    adder::{Add, AddAfter, AddLater, AddOwned, Adding, Count, NOTE, Note, STREAM_LEN},
     answerer::{Answerer, frames},
 };
 
@@ -271,9 +271,6 @@ impl AsyncWrite for Ear {
 /// Kinds of frames (`docs/wire.md` §4).
 const REPLY: u8 = 0x13;
 const END: u8 = 0x17;
-
-/// The length of each stream.
-pub const STREAM_LEN: u64 = 100;
 
 /// A listener for transports that a program makes itself.
 #[derive(Debug)]

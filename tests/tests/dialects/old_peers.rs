@@ -7,7 +7,7 @@ use pnet::{Bytes, CallError, Client, Dialect, Hub, SendError, code, transport::P
 use pnet_tests::talk::{Ask, Book, Divide, Echo, Note, Push, Quotient, Read, Talk, TalkClient, TalkServer, Touch};
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncWriteExt, DuplexStream, duplex},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     task::JoinHandle,
     time::{Instant, sleep},
 };
@@ -147,6 +147,31 @@ async fn what_an_old_server_cannot_take_is_refused_here() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn how_much_an_old_server_is_sent_at_once_is_a_setting() {
+    for (bytes, fits, too_long) in [(4_096, 2_900, 3_000), (512, 250, 280), (0, 60, 90)] {
+        let (here, mut there) = duplex(1 << 16);
+        let token = json!(SERVER_TOKEN);
+        write(&mut there, &old_packet("handShake", &json!({"uuid": CLIENT_TOKEN}), &token)).await;
+        let builder = pnet::connect(TalkClient, Book::default()).dialect(Dialect::Json).old_packet_bytes(bytes);
+        let client: Client<Talk> = builder.over(here, PeerAddr::Memory).await.expect("the server has said `handShake`");
+        let error = client.call(Echo { data: Bytes::from(vec![1; too_long]) }).await.expect_err("is too long");
+        let bound = bytes.max(256);
+        let CallError::TooLong { len, max } = error else { panic!("{error:?}") };
+        assert!(max == u64::from(bound) && len > max, "{len} of {max}");
+        let told = format!("a frame of {len} bytes exceeds the peer's limit of {max}");
+        assert_eq!(CallError::<std::convert::Infallible>::TooLong { len, max }.to_string(), told);
+
+        let call = tokio::spawn(client.call(Echo { data: Bytes::from(vec![1; fits]) }));
+        let mut read = vec![0; 1 << 16];
+        let len = there.read(&mut read).await.expect("memory reads");
+        assert!(len <= usize::try_from(bound).expect("it is small"), "{len} of {bound}");
+        let echo: Value = serde_json::from_slice(&read[..len]).expect("one whole packet");
+        write(&mut there, &old_packet("ECHOED", &echo["data"], &token)).await;
+        assert_eq!(call.await.expect("no panic").expect("is answered").data.len(), fits);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn pushes_of_an_old_server_reach_handlers_also_while_a_call_is_open() {
     let (here, mut there) = duplex(1 << 16);
     let book = Arc::new(Book::default());
@@ -276,6 +301,32 @@ async fn what_an_old_client_cannot_be_answered_is_told_in_one_short_packet() {
     }
     old.say("DIVIDE", &json!({"a": 1, "b": 1})).await;
     assert_eq!(old.read().await.expect("the answer")["action"], "QUOTIENT");
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_much_an_old_client_is_answered_at_once_is_a_setting() {
+    for (bytes, fits, too_long) in [(4_096, 2_900, 3_000), (512, 250, 300), (0, 60, 120)] {
+        let server = pnet::serve(TalkServer, Book::default()).old_packet_bytes(bytes).in_memory();
+        let mut io = server.connector().open().await.expect("opens");
+        write(&mut io, &old_packet("handShake", &Value::Null, &Value::Null)).await;
+        let bound = usize::try_from(bytes.max(256)).expect("it is small");
+        let mut read = vec![0; 1 << 16];
+        for (len, action) in [(0, "handShake"), (fits, "ECHOED"), (too_long, "pnet.failure")] {
+            if len > 0 {
+                let data = json!({"data": "QUFB".repeat(len / 3)});
+                write(&mut io, &old_packet("ECHO", &data, &Value::Null)).await;
+            }
+            let len = io.read(&mut read).await.expect("memory reads");
+            assert!(len <= bound, "{len} of {bound}");
+            let answer: Value = serde_json::from_slice(&read[..len]).expect("one whole packet");
+            assert_eq!(answer["action"], action, "{answer}");
+            if action == "pnet.failure" {
+                assert_eq!(answer["data"]["code"], code::TOO_LONG);
+                let message = answer["data"]["message"].as_str().expect("a text");
+                assert!(message.ends_with(&format!(" bytes exceeds the other side's limit of {bound}")), "{message}");
+            }
+        }
+    }
 }
 
 async fn broadcast_for_ever(hub: Hub<Talk>) {

@@ -5,7 +5,7 @@ use pnet::{
     dynamic::{self, Direction},
     transport::PeerAddr,
 };
-use pnet_protocol::{handshake::ShapePolicy, schema::document};
+use pnet_protocol::{document, handshake::ShapePolicy};
 use pnet_tests::{
     gate::{Gate, GateServer, Porter},
     talk::Talk,

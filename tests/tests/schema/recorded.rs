@@ -4,7 +4,7 @@
 //! `docs/schema.md`, and a change of what stands there already needs another format.
 
 use pnet::Protocol;
-use pnet_protocol::{handshake::ShapePolicy, schema::document};
+use pnet_protocol::{document, handshake::ShapePolicy};
 
 use crate::everything::Everything;
 

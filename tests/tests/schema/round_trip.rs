@@ -2,9 +2,9 @@
 
 use pnet::Protocol;
 use pnet_protocol::{
+    document,
     handshake::ShapePolicy,
     protocol::{ActionInfo, ProtocolInfo},
-    schema::document,
 };
 
 use crate::everything::Everything;

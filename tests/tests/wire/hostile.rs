@@ -5,9 +5,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pnet_protocol::connection::{Inbound, Outbound};
 use pnet_protocol::frame::{decode, needed};
 use pnet_protocol::limits::{Limits, REPORT_LEN};
+use pnet_protocol::native::{Inbound, Outbound};
 
 use crate::protocols::NEW;
 use crate::split::{Listener, listeners};

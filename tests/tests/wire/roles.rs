@@ -3,11 +3,12 @@
 //! The log depends on the bytes only and not on how they were split, which is what the tests compare.
 
 use pnet_protocol::close::{Close, CloseCode, Retry, close_for};
-use pnet_protocol::connection::{Event, Inbound, Outbound, ReplyTo};
+use pnet_protocol::connection::{Event, ReplyTo};
 use pnet_protocol::frame::{decode, needed, put_close, put_failure, put_pong};
 use pnet_protocol::handshake::{ClientHandshake, HandshakeError, ServerHandshake, ServerStep, ShapePolicy};
 use pnet_protocol::id::{ConnectionId, SessionToken};
 use pnet_protocol::limits::{Limits, REPORT_LEN};
+use pnet_protocol::native::{Inbound, Outbound};
 use pnet_protocol::protocol::{Direction, ProtocolInfo};
 use pnet_tests::shown;
 

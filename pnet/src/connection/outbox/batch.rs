@@ -6,9 +6,8 @@ use std::{
 };
 
 use pnet_protocol::connection::Ahead;
-use tokio::time::Instant;
 
-use super::{Outbox, READING};
+use super::Outbox;
 use crate::{buffers, counts::Which};
 
 impl Outbox {
@@ -114,9 +113,6 @@ impl Outbox {
         self.sends.packet(Which::new(action));
         let written = self.writer.packet(frame, &mut self.buf);
         debug_assert!(written.is_ok(), "credit and length were checked: {written:?}");
-        if self.writer.awaits_reading() {
-            self.rare.reads_until = Some(Instant::now() + READING);
-        }
     }
 
     /// The first packet or call of a batch is preceded by the time.

@@ -3,7 +3,6 @@
 use std::{sync::Arc, task::Waker, time::Duration};
 
 use pnet_protocol::{
-    close::CloseCode,
     connection::{Answer, CallState, CallTable, Cancelled, NewCall, Parked, SendRefused, Short, Violation},
     failure::code,
     json::{CallText, Named, NamedAnswer},
@@ -13,9 +12,9 @@ use tokio::time::Instant;
 
 use super::{Outbox, Wakers};
 use crate::{
-    buffers, config,
+    buffers,
     counts::{Met, Sends, Stopwatch, Which},
-    error::{CallError, Closed, ClosedBy},
+    error::{CallError, Closed},
     seldom::Empty,
 };
 
@@ -154,13 +153,10 @@ impl Outbox {
             Cancelled::Sent(caller) => {
                 caller.waker = None;
                 let now = Instant::now();
-                if self.writer.is_one_by_one() {
-                    self.rare.answers_until = Some(now + config::CALL);
-                    self.wake_anyway();
-                }
                 let due = self.calls.table.due();
                 self.write_cancel(id, now);
-                if self.calls.table.due() != due {
+                // Until when a peer that takes one packet at a time has to answer is the driver's business.
+                if self.calls.table.due() != due || self.writer.is_one_by_one() {
                     self.wake_anyway();
                 }
                 self.wake_driver();
@@ -219,7 +215,7 @@ impl Outbox {
         };
         self.wakers.extend(caller.waker.take());
         self.sends.replied(caller.which, caller.timed);
-        self.has_answered(id, false);
+        self.writer.call_ended(id, false);
     }
 
     /// An answer has come. An answer to no call is ignored.
@@ -233,7 +229,7 @@ impl Outbox {
                 self.sends.failed(caller.which);
             }
         }
-        self.has_answered(id, stream);
+        self.writer.call_ended(id, stream);
     }
 
     /// The same for an object, which may turn out to be no answer: `false`.
@@ -276,9 +272,6 @@ impl Outbox {
             sends.met(Met::CallTimeout);
             caller.fail(sent, sends, wakers);
         });
-        if !cancelled.is_empty() && self.writer.is_one_by_one() {
-            self.rare.answers_until = Some(now + config::CALL);
-        }
         cancelled.into_iter().for_each(|id| self.write_cancel(id, now));
     }
 
@@ -286,16 +279,6 @@ impl Outbox {
     pub(super) fn cancel_late(&mut self, now: Instant) {
         if let Some(calls) = self.calls.get_mut() {
             calls.table.late_cancels(now.into_std()).into_iter().for_each(|id| self.write_cancel(id, now));
-        }
-    }
-
-    /// Ends the connection if the peer's answers cannot be told apart any more. A peer that ties no answer to its call, and
-    /// has not answered one that was given up, may still do so: then it would be taken for the answer to the next one.
-    pub(super) fn give_up_by(&mut self, now: Instant) {
-        if self.rare.answers_until.is_some_and(|until| until <= now) && self.rare.close.is_none() {
-            self.rare.answers_until = None;
-            let reason = "a call was not answered, and a late answer could not be told from the next call's";
-            self.rare.close = Some(Closed::new(CloseCode::Timeout, reason, ClosedBy::Here));
         }
     }
 
@@ -320,15 +303,6 @@ impl Outbox {
         if let Some(calls) = self.calls.get_mut() {
             calls.table.lose(|caller, sent| caller.fail(sent, sends, wakers));
         }
-    }
-
-    /// The peer has answered a call. One that takes one packet at a time goes on.
-    #[inline]
-    fn has_answered(&mut self, id: u32, stream: bool) {
-        if let Some(rare) = self.rare.get_mut() {
-            rare.answers_until = None;
-        }
-        self.writer.call_ended(id, stream);
     }
 
     /// Tells the peer that nobody waits for a call: later, if too much of that was told already.

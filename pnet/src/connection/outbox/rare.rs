@@ -18,10 +18,6 @@ pub(crate) struct Rare {
     pub(crate) kill: bool,
     /// Why is known already: the driver lets go of the transport without another word.
     pub(crate) cut_off: bool,
-    /// A peer that takes one packet at a time has read the last one by then.
-    pub(crate) reads_until: Option<Instant>,
-    /// Such a peer has not answered by then a call that its caller has given up.
-    pub(crate) answers_until: Option<Instant>,
     pub(super) producers: Producers<Waker>,
     /// Handlers that operators run.
     #[cfg(feature = "console")]
@@ -47,8 +43,6 @@ impl Empty for Rare {
         drain: None,
         kill: false,
         cut_off: false,
-        reads_until: None,
-        answers_until: None,
         producers: Producers::new(),
         #[cfg(feature = "console")]
         operators: None,

@@ -9,8 +9,7 @@ use pnet_protocol::{
 };
 use tokio::time::Instant;
 
-use super::{Outbox, READING};
-use crate::config;
+use super::Outbox;
 
 /// What is answered.
 #[derive(Clone, Copy, Debug)]
@@ -115,13 +114,6 @@ impl Outbox {
         let (items, bytes) = self.writer.stream_window(&self.local).size();
         if let Some(calls) = self.calls.get_mut() {
             calls.table.narrow_streams(items, bytes);
-        }
-        // It may turn out to take one packet at a time only now, after it was sent some and has answered none.
-        if self.writer.awaits_reading() {
-            self.rare.reads_until = Some(Instant::now() + READING);
-        }
-        if self.writer.is_one_by_one() && self.calls.table.has_given_up() {
-            self.rare.answers_until.get_or_insert_with(|| Instant::now() + config::CALL);
         }
     }
 }

@@ -30,7 +30,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Output, Fault> {
     ids.sort_unstable();
     let len = ids::short_len_of(&ids);
     {
-        let mut rates = call.session.rates.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut rates = call.session.rates();
         let key = call.parsed.option("sort").unwrap_or_default();
         if key.ends_with("_rate") {
             rates.look(&connections, std::time::Instant::now());

@@ -1,25 +1,27 @@
 //! The commands: what each is called, takes, and does. There is one table of them, and nothing else knows their names.
 
+mod answers;
 mod connections;
 mod many;
 mod packets;
+pub(super) mod parsed;
 mod running;
 mod session;
 mod statistics;
-mod streams;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use pnet_protocol::protocol::Direction;
 
+use self::parsed::Parsed;
 use super::{
+    command::Command,
     fault::{Fault, Plan},
     ids,
-    line::Parsed,
     output::Output,
     session::Session,
 };
-use crate::{connection::Conn, inspect::Inspector};
+use crate::{connection::Conn, inspect::Inspector, operate::nearest};
 
 /// A command of the console.
 pub(crate) struct Spec {
@@ -104,6 +106,11 @@ pub(super) enum Consent {
 }
 
 impl Spec {
+    /// What it is called, its aliases behind that.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
     /// What it takes, as `help` shows it.
     pub(super) fn arguments(&self) -> String {
         let mut parts = Vec::new();
@@ -173,9 +180,44 @@ impl Call<'_> {
 
 /// The command of this name.
 pub(super) fn find(name: &str) -> Option<&'static Spec> {
-    COMMANDS.iter().find(|spec| spec.name == name || spec.aliases.contains(&name))
+    COMMANDS.iter().find(|spec| spec.names().any(|known| known == name))
 }
 
+/// Why a command of the program's own cannot be had beside these, if it cannot.
+pub(super) fn clash(command: &Command, own: &[Command]) -> Option<String> {
+    let name = command.name();
+    if !command.is_named_well() {
+        return Some(format!("{name:?} is no name for a command: a word of letters, digits, `-` and `_` is"));
+    }
+    if find(name).is_some() {
+        return Some(format!("`{name}` is a command of the console already: choose another name"));
+    }
+    own.iter().any(|other| other.name() == name).then(|| format!("there are two commands `{name}`"))
+}
+
+/// Why a command of this name is not run: there is none, here or among the program's own.
+pub(super) fn unknown(name: &str, own: &[Command]) -> Fault {
+    let shown = pnet_protocol::text::cut(name, SHOWN_LEN);
+    if let Some((_, instead)) = GONE.iter().find(|(gone, _)| *gone == name) {
+        return Fault::usage(format!("there is no `{name}` here: {instead}"));
+    }
+    let mut all: Vec<&str> = COMMANDS.iter().flat_map(Spec::names).collect();
+    all.extend(own.iter().map(Command::name));
+    match &*nearest(name, all) {
+        [] => Fault::usage(format!("unknown command \"{shown}\"; `help` lists all")),
+        nearest => Fault::usage(format!("unknown command \"{shown}\"; nearest: {}", nearest.join(", "))),
+    }
+}
+
+/// The most of a name that is not known.
+const SHOWN_LEN: usize = 64;
+/// Commands of the Python library's console that have no counterpart.
+const GONE: &[(&str, &str)] = &[
+    ("token", "the secret one is shown to nobody, and the public id of each connection is in `list`"),
+    ("start", "what the console looks into has been started already"),
+    ("mode", "there are no modes; `clear` works in any terminal"),
+    ("disconnectrecent", "say `disconnect latest`"),
+];
 /// How long a command may take.
 pub(super) const TIME: Duration = Duration::from_secs(30);
 
@@ -423,8 +465,7 @@ mod tests {
     fn names_are_unique_and_all_is_said() {
         let mut names: Vec<&str> = Vec::new();
         for spec in COMMANDS {
-            names.push(spec.name);
-            names.extend(spec.aliases);
+            names.extend(spec.names());
             assert!(spec.help.ends_with('.') && spec.example.starts_with(spec.name), "{}", spec.name);
             // The table fits into 80 columns.
             assert!(!spec.brief.is_empty() && spec.brief.len() <= 38, "{}", spec.name);

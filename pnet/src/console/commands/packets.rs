@@ -1,21 +1,27 @@
 //! Commands about packets: what may be said, and saying it.
 
 use pnet_protocol::{
+    document,
     dynamic::MisfitReason,
     handshake::ShapePolicy,
     json::DONE,
-    protocol::{ActionInfo, Direction, ReplyInfo},
-    schema::{Ty, document},
+    protocol::{ActionInfo, Direction},
+    schema::Ty,
 };
 use serde_json::{Value, json};
 
-use super::{Call, connections::as_json, many::counted, streams};
+use super::{
+    Call,
+    answers::{self, answered},
+    connections::as_json,
+    many::counted,
+};
 use crate::{
     calls::{json::Json, line::Route},
     console::{
-        fault::{Fault, REFUSED, with_sources},
+        fault::{Fault, with_sources},
         format,
-        output::{Align, Column, Output, Table, ascii},
+        output::{Align, Column, Output, Table},
     },
     error::{CallError, JsonError, SendError},
     inspect::Connection,
@@ -47,8 +53,8 @@ pub(super) async fn call(call: &Call<'_>) -> Result<Output, Fault> {
     logged(call, "call", &packet);
     let info = find(call.outgoing(), packet.action());
     if let Some(info) = info.filter(|info| info.reply.is_stream()) {
-        return match streams::collect(packet.streaming(conn, Route::Fixed)).await {
-            Ok((items, end)) => Ok(streams::shown(Some(info), &items, &end)),
+        return match answers::collect(packet.streaming(conn, Route::Fixed)).await {
+            Ok((items, end)) => Ok(answers::streamed(Some(info), &items, &end)),
             Err(error) => Err(misfit(call, call.outgoing(), error)),
         };
     }
@@ -97,7 +103,7 @@ pub(super) async fn trigger(call: &Call<'_>) -> Result<Output, Fault> {
     match inspector.trigger(&packet, as_.as_ref(), call.session.operator()).await {
         Ok(Triggered::Done) => Ok(Output::text("done", json!({"action": DONE, "data": null}))),
         Ok(Triggered::Answer(answer)) => Ok(answered(info, &answer, false)),
-        Ok(Triggered::Items { items, end }) => Ok(streams::shown(info, &items, &end.into())),
+        Ok(Triggered::Items { items, end }) => Ok(answers::streamed(info, &items, &end.into())),
         Err(TriggerError::Declared(error)) => Ok(answered(info, &error, true)),
         Err(TriggerError::Json(error)) => Err(misfit(call, incoming, error)),
         Err(error @ TriggerError::TimedOut(_)) => Err(Fault::timed_out(error)),
@@ -205,32 +211,6 @@ fn fields(ty: &'static Ty) -> impl Iterator<Item = (&'static str, String, bool)>
         let may_be_left_out = matches!(bare(field.ty), Ty::Option(_) | Ty::Marked(..));
         (field.name, field.ty.to_string(), !may_be_left_out)
     })
-}
-
-/// An answer, which may be the error that the protocol declares.
-fn answered(info: Option<&ActionInfo>, answer: &Json, failed: bool) -> Output {
-    let json = json!({"action": answer.action(), "data": answer.data(), "failed": failed});
-    let output = Output::text(shown(info, answer), json);
-    output.exit(if failed { REFUSED } else { 0 })
-}
-
-pub(super) fn shown(info: Option<&ActionInfo>, answer: &Json) -> String {
-    if answer.action() == DONE {
-        return "done".to_owned();
-    }
-    format!("{} {}", type_name(info, answer.action()), ascii(answer.data()))
-}
-
-/// The type's name of what answers an action.
-fn type_name<'a>(info: Option<&ActionInfo>, action: &'a str) -> &'a str {
-    let parts = match info.map(|info| info.reply) {
-        Some(ReplyInfo::Packet(part)) => [Some(part), None],
-        Some(ReplyInfo::Result(part, error)) => [Some(part), Some(error)],
-        Some(ReplyInfo::Stream { item, error }) => [Some(item), error],
-        _ => [None, None],
-    };
-    let part = parts.into_iter().flatten().find(|part| part.action == action);
-    part.map_or(action, |part| part.type_name)
 }
 
 /// Why a packet does not fit, in an operator's words.

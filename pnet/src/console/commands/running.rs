@@ -10,8 +10,7 @@ use serde_json::json;
 use super::{Call, many::counted};
 use crate::console::{
     fault::{Fault, Plan},
-    output::Output,
-    session::After,
+    output::{After, Output},
 };
 
 /// `log LEVEL`

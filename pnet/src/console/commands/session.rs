@@ -2,11 +2,10 @@
 
 use serde_json::json;
 
-use super::{COMMANDS, Call, Spec, find};
+use super::{COMMANDS, Call, Spec, find, unknown};
 use crate::console::{
     fault::Fault,
-    output::{Align, Column, Output, Table},
-    session::After,
+    output::{After, Align, Column, Output, Table},
 };
 
 /// `help [COMMAND]`
@@ -15,7 +14,10 @@ pub(super) async fn help(call: &Call<'_>) -> Result<Output, Fault> {
     let Some(name) = call.parsed.value(0) else {
         let mut table = Table::new(HELP);
         for spec in COMMANDS {
-            table.push(vec![named(spec), spec.arguments(), spec.brief.to_owned()], as_json(spec));
+            table.push(
+                vec![spec.names().collect::<Vec<_>>().join(", "), spec.arguments(), spec.brief.to_owned()],
+                as_json(spec),
+            );
         }
         for command in own {
             let cells = [command.name(), command.arguments_text(), command.help_text()];
@@ -41,7 +43,7 @@ pub(super) async fn help(call: &Call<'_>) -> Result<Output, Fault> {
         let json = json!({"command": name, "arguments": arguments, "help": help, "own": true});
         return Ok(Output::record(vec![("usage", usage), ("does", help.to_owned())], json));
     }
-    Err(call.session.unknown(name))
+    Err(unknown(name, own))
 }
 
 /// `clear`
@@ -52,12 +54,6 @@ pub(super) async fn clear(_: &Call<'_>) -> Result<Output, Fault> {
 /// `exit`
 pub(super) async fn exit(_: &Call<'_>) -> Result<Output, Fault> {
     Ok(Output::default().then(After::Leave))
-}
-
-fn named(spec: &Spec) -> String {
-    let mut names = vec![spec.name];
-    names.extend(spec.aliases);
-    names.join(", ")
 }
 
 fn as_json(spec: &Spec) -> serde_json::Value {

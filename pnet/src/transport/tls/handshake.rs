@@ -20,43 +20,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::stream::{Framing, HEAD, Underlay};
+use super::{records::Records, stream::Underlay};
 use crate::transport::Transport;
-
-/// What has come and was not handed over, and what is to go.
-#[derive(Default)]
-pub(super) struct Records {
-    came: Vec<u8>,
-    /// Of what was handed over.
-    framing: Framing,
-    /// Nothing more will come.
-    ended: bool,
-    pub(super) going: Vec<u8>,
-}
-
-impl Records {
-    /// Hands over whole records only, until nothing more will come.
-    pub(super) fn poll_read(&mut self, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let whole = if self.ended { self.came.len() } else { whole_records(&self.came) };
-        if whole == 0 && !self.ended {
-            return Poll::Pending;
-        }
-        let len = whole.min(buf.remaining());
-        let part = self.came.get(..len).unwrap_or_default();
-        buf.put_slice(part);
-        self.framing.see(part);
-        self.came.drain(..len);
-        Poll::Ready(Ok(()))
-    }
-
-    /// What belongs behind the handshake, and none of the room that its longest record has taken: it lives on. And how much
-    /// of its first record was handed over already.
-    pub(super) fn take_rest(&mut self) -> (Vec<u8>, Framing) {
-        let mut rest = std::mem::take(&mut self.came);
-        rest.shrink_to_fit();
-        (rest, std::mem::take(&mut self.framing))
-    }
-}
 
 /// One side of a handshake that is under way.
 pub(super) struct Moving {
@@ -73,7 +38,7 @@ pub(super) struct Moving {
 impl Moving {
     /// `came` was read before.
     pub(super) fn new(io: Box<dyn Transport>, came: Vec<u8>, permits: Option<Arc<Semaphore>>) -> Self {
-        let records = Arc::new(Mutex::new(Records { came, ..Records::default() }));
+        let records = Arc::new(Mutex::new(Records::new(came)));
         Self { io, records, out: Vec::new(), permits, turns: 0 }
     }
 
@@ -156,7 +121,7 @@ impl Moving {
             let _ = self.poll_flush(task)?;
             loop {
                 let records = self.records();
-                if records.ended || whole_records(&records.came) > 0 {
+                if records.is_ready() {
                     return Poll::Ready(Ok(()));
                 }
                 drop(records);
@@ -236,24 +201,6 @@ fn poll_part<F: Future + Unpin>(mut part: F) -> (F, Poll<F::Output>) {
     (part, polled)
 }
 
-/// How many of these bytes are whole records. One that is longer than any may be counts as whole, so that TLS says so.
-fn whole_records(bytes: &[u8]) -> usize {
-    let mut whole = 0;
-    while let Some(&[_, _, _, high, low]) = bytes.get(whole..whole + HEAD) {
-        let len = usize::from(u16::from_be_bytes([high, low]));
-        if len > MAX_RECORD {
-            return bytes.len();
-        }
-        if bytes.len() < whole + HEAD + len {
-            break;
-        }
-        whole += HEAD + len;
-    }
-    whole
-}
-
-/// A record of TLS 1.3 is no longer (RFC 8446 §5.2).
-const MAX_RECORD: usize = (1 << 14) + 256;
 /// A handshake takes some five turns, each of which may be computed by a thread of its own. Whoever sends its records in
 /// pieces and one by one makes more of them, and keeps others waiting.
 const MAX_TURNS: u32 = 128;
@@ -261,35 +208,3 @@ const READ_LEN: usize = 4096;
 const LINGER: Duration = Duration::from_secs(1);
 /// What is read on, at most.
 const LINGER_READS: usize = 64;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whole_records_are_told_from_begun_ones() {
-        let record = [22, 3, 1, 0, 2, 7, 7];
-        let two = [record, record].concat();
-        for len in 0..=two.len() {
-            assert_eq!(whole_records(&two[..len]), len / 7 * 7, "of {len} bytes");
-        }
-        // Longer than any record may be: handed over, so that it is refused at once and not waited for.
-        assert_eq!(whole_records(&[22, 3, 1, 0xff, 0xff]), 5);
-        assert_eq!(whole_records(&[]), 0);
-    }
-
-    #[test]
-    fn no_room_of_the_handshake_is_kept_for_the_connection() {
-        for rest in [&[][..], &[23, 3, 3, 0, 9, 1]] {
-            let mut records = Records::default();
-            records.came.extend([22, 3, 3, 0x40, 0]);
-            records.came.resize(HEAD + (1 << 14), 0);
-            records.came.extend_from_slice(rest);
-            let mut bytes = vec![0; 1 << 16];
-            assert!(records.poll_read(&mut ReadBuf::new(&mut bytes)).is_ready());
-            let (kept, framing) = records.take_rest();
-            assert_eq!((&kept[..], framing.begun), (rest, 0));
-            assert!(kept.capacity() <= rest.len(), "{} bytes", kept.capacity());
-        }
-    }
-}

@@ -1,13 +1,14 @@
 //! TLS 1.3 on top of any transport: who is at the other end is known by a key, and nobody between can read or change a byte.
 //!
 //! [`server`] and [`client`] each do one side's handshake and give back a transport that the driver uses like any other
-//! ([`stream`]). [`handshake`] moves their records, so that what computes (signing above all) does so on threads where
+//! ([`stream`]). [`handshake`] moves their [`records`], so that what computes (signing above all) does so on threads where
 //! nobody waits. [`verify`] judges raw public keys (RFC 7250), [`known_hosts`] remembers those of servers. The library is
 //! rustls with ring; nothing of either is in a public signature.
 
 mod client;
 mod handshake;
 mod known_hosts;
+mod records;
 mod server;
 mod stream;
 mod verify;

@@ -10,7 +10,10 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsStream;
 
-use super::{OUTPUT_LEN, handshake::Records};
+use super::{
+    OUTPUT_LEN,
+    records::{Framing, Records},
+};
 use crate::{
     error::tls::told,
     transport::{Transport, driven::Driven},
@@ -171,38 +174,3 @@ impl Open {
         polled
     }
 }
-
-/// Follows the records that come, to know how much of one is held until the rest is there.
-#[derive(Debug, Default)]
-pub(super) struct Framing {
-    /// Bytes of the current record that have come.
-    pub(super) begun: usize,
-    /// How long it is in all, once its head has come.
-    len: usize,
-}
-
-impl Framing {
-    pub(super) fn see(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let wanted = if self.begun < HEAD { HEAD - self.begun } else { self.len - self.begun };
-            let (part, rest) = bytes.split_at(wanted.min(bytes.len()));
-            // The last two bytes of the head are the length of the rest.
-            for (at, &byte) in part.iter().enumerate() {
-                match self.begun + at {
-                    3 => self.len = usize::from(byte) << 8,
-                    4 => self.len += usize::from(byte) + HEAD,
-                    HEAD.. => break,
-                    _ => {}
-                }
-            }
-            self.begun += part.len();
-            if self.begun >= HEAD && self.begun >= self.len {
-                *self = Self::default();
-            }
-            bytes = rest;
-        }
-    }
-}
-
-/// Type, version, length.
-pub(super) const HEAD: usize = 5;

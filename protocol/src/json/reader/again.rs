@@ -4,16 +4,14 @@ use std::borrow::Cow;
 
 use super::{
     super::{
-        Form, action,
-        envelope::CallId,
-        payload_of,
+        action, payload_of,
         quick::{self, Around, Number, name_in},
     },
-    JsonReader, Named, with_line_end,
+    JsonReader, with_line_end,
 };
 use crate::{
-    connection::{Call, Event, Packet, ReplyTo},
-    protocol::{ReplyInfo, Role},
+    connection::{Call, CallId, Event, Named, Packet, ReplyTo},
+    info::{ReplyInfo, Role},
     utf8,
 };
 
@@ -41,13 +39,13 @@ impl JsonReader {
         let timeout_ms = before.timeout_ms;
         let again = match (id, &info.reply) {
             (Some(id), reply) if !matches!(reply, ReplyInfo::None) && !reply.is_stream() => {
-                if self.form == Form::Old || !self.has_room() || self.is_open(id) {
+                if self.form.is_old() || !self.has_room() || self.is_open(id) {
                     return None;
                 }
                 Again::Call(Call { id, action: number, info, timeout_ms, payload })
             }
             // Where nothing is numbered it may be an answer.
-            (None, ReplyInfo::None) if self.role == Role::Server || self.form == Form::Pnet => {
+            (None, ReplyInfo::None) if self.role == Role::Server || self.form.is_pnet() => {
                 let frame_len = u32::try_from(object.len).ok()?;
                 self.arrive(frame_len).ok()?;
                 Again::Packet(Packet { action: number, info, payload, frame_len })
@@ -125,7 +123,7 @@ fn named<'a>(bytes: &'a [u8], before: &Before, object: quick::Again<'a>) -> Opti
         None => before.name(bytes)?,
     };
     // Of the dialect's own actions only these two answer calls.
-    if action::is_own(action) && action != action::DONE && action != action::END {
+    if action::is_reserved(action) && action != action::DONE && action != action::END {
         return None;
     }
     let (action, re) = (Cow::Borrowed(action), Some(u32::try_from(re).unwrap_or(0)));

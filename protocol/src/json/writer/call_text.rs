@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-use super::{ID, begin_head, put_number};
+use crate::json::write::{END, ID, begin_head, put_number, put_timeout};
 
 /// The text around the data of calls: written once for those of one action that go with the same batch.
 pub struct CallText {
@@ -53,7 +53,7 @@ impl CallText {
         out.extend_from_slice(data);
         out.extend_from_slice(self.text.get(self.head_len..).unwrap_or_default());
         put_number(out, u64::from(id));
-        out.extend_from_slice(b"}\n");
+        out.extend_from_slice(END);
     }
 }
 
@@ -73,13 +73,5 @@ impl Default for CallText {
 impl fmt::Debug for CallText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallText").field("action", &self.action).finish_non_exhaustive()
-    }
-}
-
-/// Writes how long a caller waits, unless it is 0.
-pub(super) fn put_timeout(out: &mut Vec<u8>, timeout_ms: u32) {
-    if timeout_ms > 0 {
-        out.extend_from_slice(b",\"timeout\":");
-        put_number(out, u64::from(timeout_ms));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::put_number;
+use crate::json::write::{END, put_number};
 
 /// The text around the payloads of replies to one action: written once for those that go together.
 pub struct Replies {
@@ -39,7 +39,7 @@ impl Replies {
         let end = out.len();
         out.extend_from_slice(self.text.get(self.head_len..).unwrap_or_default());
         put_number(out, u64::from(id));
-        out.extend_from_slice(b"}\n");
+        out.extend_from_slice(END);
         // The line end does not count.
         let fits = out.len().saturating_sub(start + 1) <= self.max_len;
         if !fits {

@@ -3,12 +3,11 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{super::hash, *};
+use super::*;
 use crate::{
+    info::{ActionInfo, Direction, PartInfo, ReplyInfo, Role},
     packet::{Codec, WhenFull},
-    protocol::{ActionInfo, Direction, PartInfo, ReplyInfo, Role},
     schema::{Field, Prim, Ty, Variant, codec},
-    table,
 };
 
 const U8: Ty = Ty::Prim(Prim::U8);
@@ -64,7 +63,7 @@ const fn part(action: &'static str, schema: &'static Ty) -> PartInfo {
 
 const fn action(role: Role, name: &'static str, schema: &'static Ty, reply: ReplyInfo) -> ActionInfo {
     let codec = codec(schema);
-    let hash = table::action_hash(role, name, codec, schema, &reply);
+    let hash = crate::info::action_hash(role, name, codec, schema, &reply);
     ActionInfo { action: name, type_name: name, codec, schema, reply, when_full: WhenFull::Wait, hash }
 }
 
@@ -106,7 +105,7 @@ fn what_is_read_is_what_was_written() {
     assert_eq!(actions(read).count(), actions(&SAMPLE).count());
     for (read, written) in actions(read).zip(actions(&SAMPLE)) {
         assert_eq!(format!("{read:?}"), format!("{written:?}"));
-        assert_eq!((read.hash, hash(read.schema)), (written.hash, hash(written.schema)));
+        assert_eq!((read.hash, crate::schema::hash(read.schema)), (written.hash, crate::schema::hash(written.schema)));
     }
     // It is what the shapes give, too.
     let mut without: Value = serde_json::from_str(&text).unwrap();

@@ -1,118 +1,48 @@
-//! Takes a line apart: words with quotes, options, JSON as the rest of the line.
+//! Reads a line as what its command takes: parameters, options, JSON as the rest of the line.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{
-    commands::{Kind, Spec},
+use super::{Kind, Spec};
+use crate::console::{
     fault::Fault,
+    words::{Word, Words},
 };
-
-/// Words of a line, one after the other.
-///
-/// A word ends at white space. In double quotes that is part of it, and `\` takes the next character as it is; in single
-/// quotes everything is.
-#[derive(Clone, Debug)]
-pub(super) struct Words<'a> {
-    line: &'a str,
-    at: usize,
-}
-
-/// A word, and where it stands in the line, quotes included.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Word {
-    pub(super) text: String,
-    pub(super) start: usize,
-    pub(super) end: usize,
-    /// Whether the quote that it began was left open.
-    pub(super) open: bool,
-    /// Whether any part of it was quoted, so that it is no option.
-    quoted: bool,
-}
-
-impl<'a> Words<'a> {
-    pub(super) const fn new(line: &'a str) -> Self {
-        Self { line, at: 0 }
-    }
-
-    /// What is left of the line, without white space before it.
-    pub(super) fn rest(&self) -> &'a str {
-        self.line.get(self.at..).unwrap_or_default().trim_start()
-    }
-
-    /// Where [`rest`](Self::rest) begins.
-    pub(super) fn rest_start(&self) -> usize {
-        self.line.len() - self.rest().len()
-    }
-
-    /// The next word without taking it.
-    pub(super) fn peek(&self) -> Option<Word> {
-        self.clone().next()
-    }
-}
-
-impl Iterator for Words<'_> {
-    type Item = Word;
-
-    fn next(&mut self) -> Option<Word> {
-        let start = self.rest_start();
-        let mut word = Word { text: String::new(), start, end: self.line.len(), open: false, quoted: false };
-        let mut quote = None;
-        let mut chars = self.line.get(start..)?.char_indices();
-        chars.clone().next()?;
-        while let Some((index, char)) = chars.next() {
-            match (quote, char) {
-                (None, char) if char.is_whitespace() => {
-                    word.end = start + index;
-                    break;
-                }
-                (None, '"' | '\'') => (quote, word.quoted) = (Some(char), true),
-                (Some(open), char) if open == char => quote = None,
-                (None | Some('"'), '\\') => word.text.extend(chars.next().map(|(_, char)| char)),
-                (_, char) => word.text.push(char),
-            }
-        }
-        word.open = quote.is_some();
-        self.at = word.end;
-        Some(word)
-    }
-}
 
 /// A line that fits its command.
 #[derive(Debug, Default)]
-pub(super) struct Parsed {
+pub(in crate::console) struct Parsed {
     /// What stands for each parameter of the command; `None` for those that may be left out and were.
     values: Vec<Option<String>>,
     options: BTreeMap<&'static str, String>,
     /// The data of a packet; what stands for it if it was left out is the command's affair.
-    pub(super) data: Option<Value>,
+    pub(in crate::console) data: Option<Value>,
     /// Whose packet it is.
-    pub(super) as_id: Option<String>,
+    pub(in crate::console) as_id: Option<String>,
     /// `--yes`.
-    pub(super) yes: bool,
+    pub(in crate::console) yes: bool,
     /// `--json`.
-    pub(super) json: bool,
+    pub(in crate::console) json: bool,
     /// The words of a command of the program's own.
-    pub(super) words: Vec<String>,
+    pub(in crate::console) words: Vec<String>,
 }
 
 impl Parsed {
-    pub(super) fn value(&self, index: usize) -> Option<&str> {
+    pub(in crate::console) fn value(&self, index: usize) -> Option<&str> {
         self.values.get(index)?.as_deref()
     }
 
-    pub(super) fn option(&self, name: &str) -> Option<&str> {
+    pub(in crate::console) fn option(&self, name: &str) -> Option<&str> {
         self.options.get(name).map(String::as_str)
     }
 }
 
 /// The name of the command, with the words behind it; `--json` and `--yes` may stand before it.
-pub(super) fn begin(line: &str) -> Result<(Option<String>, Words<'_>, Parsed), Fault> {
+pub(in crate::console) fn begin(line: &str) -> Result<(Option<String>, Words<'_>, Parsed), Fault> {
     let (mut words, mut parsed) = (Words::new(line), Parsed::default());
-    while let Some(word) = words.peek() {
-        closed(&word)?;
-        words.next();
+    while let Some(word) = words.next() {
+        let word = word.closed()?;
         if !parsed.takes(&word) {
             return Ok((Some(word.text), words, parsed));
         }
@@ -132,9 +62,9 @@ impl Parsed {
     }
 
     /// Reads the words behind a command of the program's own.
-    pub(super) fn read_words(&mut self, words: Words<'_>) -> Result<(), Fault> {
+    pub(in crate::console) fn read_words(&mut self, words: Words<'_>) -> Result<(), Fault> {
         for word in words {
-            closed(&word)?;
+            let word = word.closed()?;
             if !self.takes(&word) {
                 self.words.push(word.text);
             }
@@ -144,7 +74,7 @@ impl Parsed {
 
     /// Reads the words behind a command. `is_id` tells for a client, which has one connection, whether a word stands for it or
     /// whether that was left out.
-    pub(super) fn read(
+    pub(in crate::console) fn read(
         &mut self,
         spec: &Spec,
         mut words: Words<'_>,
@@ -166,7 +96,7 @@ impl Parsed {
                     self.values.push(None);
                     continue;
                 }
-                _ => words.next().map(|word| closed(&word).map(|()| word.text)).transpose()?,
+                _ => words.next().map(Word::closed).transpose()?.map(|word| word.text),
             };
             if value.is_none() && param.required {
                 return Err(Fault::usage(format!("{} is missing: {}", param.name, spec.usage())));
@@ -175,7 +105,7 @@ impl Parsed {
         }
         self.read_options(spec, &mut words)?;
         let Some(word) = words.next() else { return Ok(()) };
-        closed(&word)?;
+        let word = word.closed()?;
         Err(Fault::usage(format!("`{}` is too much: {}", word.text, spec.usage())))
     }
 
@@ -193,8 +123,7 @@ impl Parsed {
                 return Err(Fault::usage(format!("no option `{}`: {}", word.text, spec.usage())));
             };
             let value = words.next().ok_or_else(|| Fault::usage(format!("--{name} wants a value")))?;
-            closed(&value)?;
-            self.options.insert(option.name, value.text);
+            self.options.insert(option.name, value.closed()?.text);
         }
         Ok(())
     }
@@ -204,7 +133,7 @@ impl Parsed {
         let rest = words.rest().trim_end();
         let mut all = Vec::new();
         for word in words {
-            closed(&word)?;
+            let word = word.closed()?;
             if !self.takes(&word) {
                 all.push(word);
             }
@@ -236,7 +165,7 @@ impl Parsed {
         }
         let mut words = Words::new(behind);
         while let Some(word) = words.next() {
-            closed(&word)?;
+            let word = word.closed()?;
             if self.takes(&word) {
                 continue;
             }
@@ -256,50 +185,18 @@ impl Parsed {
     }
 }
 
-fn closed(word: &Word) -> Result<(), Fault> {
-    if word.open { Err(Fault::usage(format!("the quote in `{}` is not closed", word.text))) } else { Ok(()) }
-}
-
-/// A word as it has to be typed.
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |char: char| !char.is_whitespace() && !matches!(char, '"' | '\'' | '\\');
-    if !word.is_empty() && !word.starts_with("--") && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::*;
-    use crate::console::commands;
-
-    fn words(line: &str) -> Vec<String> {
-        Words::new(line).map(|word| word.text).collect()
-    }
+    use super::{super::*, *};
 
     fn read(line: &str) -> Result<Parsed, String> {
         let faulty = |fault: Fault| fault.to_string();
         let (name, words, mut parsed) = begin(line).map_err(faulty)?;
-        let spec = commands::find(&name.expect("a command")).expect("a known one");
+        let spec = find(&name.expect("a command")).expect("a known one");
         parsed.read(spec, words, &|word| !word.is_empty()).map_err(faulty)?;
         Ok(parsed)
-    }
-
-    #[test]
-    fn quotes_hold_words_together() {
-        assert_eq!(words(r#"a "b c" 'd "e' f\ g """#), ["a", "b c", "d \"e", "f g", ""]);
-        assert_eq!(words(r#"  "a\"b" 'c\d'  "#), ["a\"b", "c\\d"]);
-        assert!(words("   ").is_empty());
-    }
-
-    #[test]
-    fn what_is_quoted_can_be_typed_again() {
-        for word in ["", "a", "a b", "a\"b", "a'b", "a\\b", "--yes", "ñ"] {
-            assert_eq!(words(&quoted(word)), [word], "{word}");
-        }
     }
 
     #[test]
@@ -351,7 +248,7 @@ mod tests {
 
     fn read_any(line: &str) -> Result<(), Fault> {
         let (name, words, mut parsed) = begin(line)?;
-        let spec = commands::find(&name.unwrap_or_default()).unwrap_or(&commands::COMMANDS[0]);
+        let spec = find(&name.unwrap_or_default()).unwrap_or(&COMMANDS[0]);
         parsed.read(spec, words, &|_| true)
     }
 }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{super::Ty, VERSION};
+use super::VERSION;
 use crate::{
-    handshake::ShapePolicy,
+    info::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo, ShapePolicy},
     packet::{Codec, WhenFull},
-    protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo},
+    schema::Ty,
 };
 
 /// The schema of a protocol as a JSON text of [`VERSION`](super::VERSION): compact, in a stable order, and the same for the
@@ -197,8 +197,9 @@ impl Writer {
 
     /// The key of a named type, whose body is written where it is met for the first time.
     fn named(&mut self, name: &str, inner: &Ty, scope: Option<&Scope<'_>>) -> String {
-        let mut look = quoted(name);
-        look_of(inner, scope, &mut vec![name], &mut look);
+        // All that tells it from others, those around it included to which it refers.
+        let mut look = format!("{name:?} {inner:?} ");
+        outer_keys(inner, scope, &mut vec![name], &mut look);
         if let Some(key) = self.keys.get(&look) {
             return key.clone();
         }
@@ -221,78 +222,26 @@ impl Writer {
     }
 }
 
-/// All that tells a type from others: its text with the names of types, and with the keys of those around it to which it refers.
-fn look_of<'a>(ty: &'a Ty, scope: Option<&Scope<'_>>, inside: &mut Vec<&'a str>, look: &mut String) {
+/// The keys of the types around a type to which it refers, in order.
+fn outer_keys<'a>(ty: &'a Ty, scope: Option<&Scope<'_>>, inside: &mut Vec<&'a str>, keys: &mut String) {
     match ty {
-        Ty::Prim(prim) => look.push_str(prim.name()),
-        Ty::Opaque(text) => {
-            look.push_str("opaque ");
-            look.push_str(&quoted(text));
+        Ty::Ref(name) if !inside.contains(name) => {
+            keys.extend(enclosing(scope, name).map(|around| quoted(around.key)));
         }
-        Ty::Ref(name) => {
-            look.push_str("ref ");
-            match enclosing(scope, name) {
-                Some(around) if !inside.contains(name) => {
-                    look.push('^');
-                    look.push_str(&quoted(around.key));
-                }
-                _ => look.push_str(&quoted(name)),
-            }
+        Ty::Prim(_) | Ty::Opaque(_) | Ty::Ref(_) => {}
+        Ty::Option(inner) | Ty::Seq(inner) | Ty::Array(inner, _) | Ty::Marked(_, inner) => {
+            outer_keys(inner, scope, inside, keys);
         }
-        Ty::Option(inner) => {
-            look.push('?');
-            look_of(inner, scope, inside, look);
-        }
-        Ty::Seq(inner) => {
-            look.push('*');
-            look_of(inner, scope, inside, look);
-        }
-        Ty::Array(inner, len) => {
-            look.push_str(&format!("{len}*"));
-            look_of(inner, scope, inside, look);
-        }
-        Ty::Map(key, value) => {
-            look.push('%');
-            look_of(key, scope, inside, look);
-            look.push('=');
-            look_of(value, scope, inside, look);
-        }
-        Ty::Tuple(parts) => {
-            look.push('(');
-            list(look, parts, |look, part| look_of(part, scope, inside, look));
-            look.push(')');
-        }
-        Ty::Struct(fields) => {
-            look.push('{');
-            list(look, fields, |look, field| {
-                look.push_str(&quoted(field.name));
-                look.push(if field.default { '!' } else { ':' });
-                look_of(field.ty, scope, inside, look);
-            });
-            look.push('}');
-        }
+        Ty::Map(key, value) => [key, value].into_iter().for_each(|part| outer_keys(part, scope, inside, keys)),
+        Ty::Tuple(parts) => parts.iter().for_each(|part| outer_keys(part, scope, inside, keys)),
+        Ty::Struct(fields) => fields.iter().for_each(|field| outer_keys(field.ty, scope, inside, keys)),
         Ty::Enum(variants) => {
-            look.push('<');
-            list(look, variants, |look, variant| {
-                look.push_str(&quoted(variant.name));
-                if let Some(body) = variant.body {
-                    look.push(':');
-                    look_of(body, scope, inside, look);
-                }
-            });
-            look.push('>');
+            variants.iter().filter_map(|variant| variant.body).for_each(|body| outer_keys(body, scope, inside, keys));
         }
         Ty::Named(name, inner) => {
-            look.push('@');
-            look.push_str(&quoted(name));
             inside.push(name);
-            look_of(inner, scope, inside, look);
+            outer_keys(inner, scope, inside, keys);
             inside.pop();
-        }
-        Ty::Marked(text, inner) => {
-            look.push('#');
-            look.push_str(&quoted(text));
-            look_of(inner, scope, inside, look);
         }
     }
 }

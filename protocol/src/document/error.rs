@@ -10,7 +10,7 @@ use super::{MAX_KEPT, MAX_LEN, VERSION};
 /// # Examples
 ///
 /// ```
-/// use pnet_protocol::schema::document;
+/// use pnet_protocol::document;
 ///
 /// let text = r#"{"pnet-schema":1,"protocol":"Clock","client":[{"action":"SET","packet":"Set","data":"u7"}]}"#;
 /// let error = document::read(text).unwrap_err();

@@ -1,36 +1,43 @@
-//! Types with other lifetimes than the user wrote, and types as text.
+//! Types as the user wrote them: their names, their lifetimes, and other lifetimes for them; and types as text.
 
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{
-    Lifetime, Type, TypeReference,
+    Lifetime, PathSegment, Type, TypeReference,
     visit::{self, Visit},
     visit_mut::{self, VisitMut},
 };
 
 /// `ty` with every lifetime replaced by `name`; references without one get it. Bound lifetimes (`for<'a>`) are kept.
 pub(crate) fn with_lifetime(ty: &Type, name: &str) -> Type {
-    let mut ty = ty.clone();
-    Replace(name).visit_type_mut(&mut ty);
-    ty
+    replaced(ty, name, false).0
 }
 
 /// As [`with_lifetime`], but for a `'static` that is written; `None` if there is no other lifetime.
 pub(crate) fn borrowing(ty: &Type, name: &str) -> Option<Type> {
-    struct Borrow<'a>(&'a str, bool);
+    let (ty, found) = replaced(ty, name, true);
+    found.then_some(ty)
+}
 
-    impl VisitMut for Borrow<'_> {
+/// The type with its lifetimes replaced, and whether any was.
+fn replaced(ty: &Type, name: &str, keep_static: bool) -> (Type, bool) {
+    struct Replace<'a> {
+        name: &'a str,
+        keep_static: bool,
+        found: bool,
+    }
+
+    impl VisitMut for Replace<'_> {
         fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-            if lifetime.ident != "static" {
-                *lifetime = Lifetime::new(self.0, lifetime.span());
-                self.1 = true;
+            if !(self.keep_static && lifetime.ident == "static") {
+                *lifetime = Lifetime::new(self.name, lifetime.span());
+                self.found = true;
             }
         }
 
         fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
-            if reference.lifetime.is_none() {
-                reference.lifetime = Some(Lifetime::new("'_", reference.and_token.span));
-            }
+            let span = reference.and_token.span;
+            reference.lifetime.get_or_insert_with(|| Lifetime::new("'_", span));
             visit_mut::visit_type_reference_mut(self, reference);
         }
 
@@ -39,28 +46,9 @@ pub(crate) fn borrowing(ty: &Type, name: &str) -> Option<Type> {
         fn visit_type_trait_object_mut(&mut self, _: &mut syn::TypeTraitObject) {}
     }
 
-    let (mut ty, mut borrow) = (ty.clone(), Borrow(name, false));
-    borrow.visit_type_mut(&mut ty);
-    borrow.1.then_some(ty)
-}
-
-struct Replace<'a>(&'a str);
-
-impl VisitMut for Replace<'_> {
-    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        *lifetime = Lifetime::new(self.0, lifetime.span());
-    }
-
-    fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
-        if reference.lifetime.is_none() {
-            reference.lifetime = Some(Lifetime::new(self.0, reference.and_token.span));
-        }
-        visit_mut::visit_type_reference_mut(self, reference);
-    }
-
-    fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
-
-    fn visit_type_trait_object_mut(&mut self, _: &mut syn::TypeTraitObject) {}
+    let (mut ty, mut replace) = (ty.clone(), Replace { name, keep_static, found: false });
+    replace.visit_type_mut(&mut ty);
+    (ty, replace.found)
 }
 
 /// The first lifetime written in a type, if any.
@@ -92,6 +80,17 @@ pub(crate) fn bare(ty: &Type) -> &Type {
         Type::Paren(inner) => bare(&inner.elem),
         ty => ty,
     }
+}
+
+/// The last part of a type that is a path, by whose name types are told from each other.
+pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    let Type::Path(path) = ty else { return None };
+    path.path.segments.last()
+}
+
+/// Whether a type has one of these names.
+pub(crate) fn is_named(ty: &Type, names: &[&str]) -> bool {
+    last_segment(ty).is_some_and(|segment| names.iter().any(|name| segment.ident == name))
 }
 
 /// Tokens as a person writes them: `Cow<'_, str>`, not `Cow < '_ , str >`.

@@ -1,9 +1,10 @@
 //! What this side may still send: credit for one-way packets, frame length, open calls.
 
-use crate::frame::{CALL_OVERHEAD, FrameTooLong, Mark, PACKET_OVERHEAD, REPLY_OVERHEAD, put_packet};
-use crate::limits::Limits;
-
-use super::{Credit, Violation};
+use crate::{
+    connection::{Credit, SendRefused, Violation},
+    frame::{CALL_OVERHEAD, FrameTooLong, Mark, PACKET_OVERHEAD, REPLY_OVERHEAD, put_packet},
+    limits::Limits,
+};
 
 /// The sender's view of the other side's limits.
 #[derive(Clone, Debug)]
@@ -161,23 +162,6 @@ impl Outbound {
             _ => Err(SendRefused::TooLong { len, max: self.max_frame_len }),
         }
     }
-}
-
-/// Why this side may not send something; nobody's fault.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SendRefused {
-    /// The other side has not yet handled enough of the packets before; wait for its credit.
-    #[error("no credit for a one-way packet")]
-    NoCredit,
-    /// The other side would not take a frame of that length, now or later.
-    #[error("frame of {len} bytes exceeds the other side's limit of {max}")]
-    TooLong {
-        /// Length the frame would have, in bytes.
-        len: usize,
-        /// Limit the other side told, in bytes.
-        max: u32,
-    },
 }
 
 impl From<FrameTooLong> for SendRefused {

@@ -6,7 +6,7 @@
 //! # Examples
 //!
 //! ```
-//! use pnet_protocol::{handshake::ShapePolicy, schema::document};
+//! use pnet_protocol::{document, handshake::ShapePolicy};
 //!
 //! let text = r#"{"pnet-schema":1,"protocol":"Clock","client":[
 //!     {"action":"SET","packet":"Set","codec":"postcard","data":{"struct":[{"name":"hour","type":"u8"}]}}
@@ -42,7 +42,7 @@ pub use self::{
     read::{check, read},
     write::write,
 };
-use crate::{handshake::ShapePolicy, protocol::ProtocolInfo};
+use crate::info::{ProtocolInfo, ShapePolicy};
 
 /// The format that is written and read.
 pub const VERSION: u64 = 1;
@@ -53,7 +53,7 @@ pub const MAX_LEN: usize = 4 * 1024 * 1024;
 /// The most texts that a process reads, equal ones counted once: what comes of them stays in memory.
 pub const MAX_KEPT: usize = 256;
 
-/// The text of the [opaque](super::Ty::Opaque) shape that a packet has of which only the name was told.
+/// The text of the [opaque](crate::schema::Ty::Opaque) shape that a packet has of which only the name was told.
 pub const UNTOLD: &str = "not told";
 
 /// What [`write()`] makes of a protocol, made once in a process and kept.

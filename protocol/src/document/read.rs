@@ -8,18 +8,16 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
-    super::Prim,
     MAX_KEPT, MAX_LEN, SchemaError, SchemaFault, UNTOLD, VERSION,
     arena::{Arena, Id, Leaked, Node, leak},
     place::{At, NAME_LEN, SHOWN, Wrong, harmless, is_harmless, list, member, name, object, shown, word},
     write::{codec_word, when_full_word},
 };
 use crate::{
-    json::action::is_own,
+    info::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo, Role, action_hash, fingerprint, is_reserved},
     limits::{ACTION_LEN, TEXT_LEN},
     packet::{Codec, WhenFull},
-    protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo, Role},
-    table::{action_hash, fingerprint},
+    schema::Prim,
     text::escape,
 };
 
@@ -29,7 +27,7 @@ use crate::{
 /// reads at most [`MAX_KEPT`] different texts, of [`MAX_LEN`] bytes each, and fewer if they are large.
 ///
 /// Keys that are not known are skipped, since later versions may say more. Where the shape of a packet is left out, it is
-/// [opaque](super::super::Ty::Opaque). Actions may stand in any order. The hashes of actions are those of their shapes, as for the protocol
+/// [opaque](crate::schema::Ty::Opaque). Actions may stand in any order. The hashes of actions are those of their shapes, as for the protocol
 /// that was written; the fingerprint is what the text says, also if that is not what its shapes give: later versions may
 /// put more into it. If it is missing, it is what the shapes give.
 ///
@@ -302,7 +300,7 @@ impl<'a> Types<'a, '_> {
     fn part(&mut self, value: &'a Value, at: &At<'_>) -> Result<Part<'a>, Wrong> {
         let part = object(value, at)?;
         let action = name(part, "action", at, ACTION_LEN)?;
-        if is_own(action) {
+        if is_reserved(action) {
             return Err(At::Key(at, "action").wrong(SchemaFault::Reserved(shown(action))));
         }
         let type_name = name(part, "packet", at, NAME_LEN)?;
@@ -333,9 +331,9 @@ impl<'a> Types<'a, '_> {
         }
         let ty = match value {
             Value::String(word) => {
-                let prim = Prim::ALL.into_iter().find(|prim| prim.name() == word);
+                let prim = Prim::ALL.iter().find(|prim| prim.name() == word);
                 let prim = prim.ok_or_else(|| at.wrong(SchemaFault::UnknownType(shown(word))))?;
-                return Ok((self.arena.add(Node::Prim(prim)), CLOSED));
+                return Ok((self.arena.add(Node::Prim(*prim)), CLOSED));
             }
             Value::Object(ty) => ty,
             _ => return Err(at.kind("a type")),

@@ -1,12 +1,14 @@
-//! Answers of many items, as many as there is room and time for.
+//! What answers a packet, as it is shown: a packet, or a stream of as many as there is room and time for.
 
 use std::time::Duration;
 
-use pnet_protocol::protocol::ActionInfo;
+use pnet_protocol::{
+    json::DONE,
+    protocol::{ActionInfo, ReplyInfo},
+};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
-use super::packets;
 use crate::{
     calls::{json::Json, untyped::JsonStreaming},
     console::{
@@ -16,6 +18,13 @@ use crate::{
     error::{CallError, JsonError},
     operate::StreamEnd,
 };
+
+/// An answer, which may be the error that the protocol declares.
+pub(super) fn answered(info: Option<&ActionInfo>, answer: &Json, failed: bool) -> Output {
+    let json = json!({"action": answer.action(), "data": answer.data(), "failed": failed});
+    let output = Output::text(shown(info, answer), json);
+    output.exit(if failed { REFUSED } else { 0 })
+}
 
 /// How a stream ended.
 pub(super) enum End {
@@ -62,10 +71,10 @@ pub(super) async fn collect(mut stream: JsonStreaming) -> Result<(Vec<Json>, End
 }
 
 /// The items, and how the stream ended.
-pub(super) fn shown(info: Option<&ActionInfo>, items: &[Json], end: &End) -> Output {
+pub(super) fn streamed(info: Option<&ActionInfo>, items: &[Json], end: &End) -> Output {
     let mut output = Output::default();
     for item in items {
-        output = output.and_text(packets::shown(info, item), json!({"action": item.action(), "data": item.data()}));
+        output = output.and_text(shown(info, item), json!({"action": item.action(), "data": item.data()}));
     }
     let count = if items.len() == 1 { "1 item".to_owned() } else { format!("{} items", items.len()) };
     match end {
@@ -76,13 +85,32 @@ pub(super) fn shown(info: Option<&ActionInfo>, items: &[Json], end: &End) -> Out
         }
         End::Declared(error) => {
             let json = json!({"end": "failed", "action": error.action(), "data": error.data(), "failed": true});
-            output.and_text(packets::shown(info, error), json).exit(REFUSED)
+            output.and_text(shown(info, error), json).exit(REFUSED)
         }
         End::Failed(error) => {
             let json = json!({"end": "failed", "error": error, "exit": REFUSED});
             output.and_text(format!("failed after {count}: {error}"), json).exit(REFUSED)
         }
     }
+}
+
+fn shown(info: Option<&ActionInfo>, answer: &Json) -> String {
+    if answer.action() == DONE {
+        return "done".to_owned();
+    }
+    format!("{} {}", type_name(info, answer.action()), ascii(answer.data()))
+}
+
+/// The type's name of what answers an action.
+fn type_name<'a>(info: Option<&ActionInfo>, action: &'a str) -> &'a str {
+    let parts = match info.map(|info| info.reply) {
+        Some(ReplyInfo::Packet(part)) => [Some(part), None],
+        Some(ReplyInfo::Result(part, error)) => [Some(part), Some(error)],
+        Some(ReplyInfo::Stream { item, error }) => [Some(item), error],
+        _ => [None, None],
+    };
+    let part = parts.into_iter().flatten().find(|part| part.action == action);
+    part.map_or(action, |part| part.type_name)
 }
 
 /// How long is waited for items.

@@ -1,6 +1,6 @@
 //! Types that are being read: owned until all of the text has been found good, then given to the process for good.
 
-use super::super::{Field, Prim, Ty, Variant};
+use crate::schema::{Field, Prim, Ty, Variant};
 
 /// A place in an [`Arena`].
 #[derive(Clone, Copy, Debug)]
