@@ -18,7 +18,7 @@ use std::{fmt, sync::Arc, task::Waker};
 
 use bytes::Bytes;
 use pnet_protocol::{
-    connection::{Parked, Pings, Queue, SendRefused, Violation},
+    connection::{Parked, Pings, Queue, SendRefused, Violation, sooner},
     limits::Limits,
     secret::Hidden,
     wire::Writer,
@@ -264,10 +264,9 @@ impl Outbox {
 
     /// When the driver has to look again, if nothing happens before.
     pub(crate) fn due(&mut self) -> Option<Instant> {
-        let calls = self.calls.table.due().map(Instant::from_std);
-        let refused = self.refused_since().map(|since| since + config::WRITE);
-        let peer = self.writer.due(|| Instant::now().into_std()).map(Instant::from_std);
-        [calls, refused, peer].into_iter().flatten().min()
+        let refused = self.queue.refused_since().map(|since| since + config::WRITE);
+        let peer = self.writer.due(|| Instant::now().into_std());
+        sooner(sooner(self.calls.table.due(), refused), peer).map(Instant::from_std)
     }
 
     /// Wakes the driver, whatever it does now: for what does not concern the buffer. A turn that has begun may not see

@@ -15,18 +15,18 @@ use super::Outbox;
 pub(crate) struct Locked<'a> {
     // Fields are dropped in this order.
     out: MutexGuard<'a, Outbox>,
-    woken: Wakers,
+    woken: Option<Wakers>,
 }
 
 impl<'a> Locked<'a> {
     #[inline]
     pub(crate) const fn new(out: MutexGuard<'a, Outbox>) -> Self {
-        Self { out, woken: Wakers::new() }
+        Self { out, woken: None }
     }
 
     /// Releases the lock. Who is to be woken is woken when the wakers are dropped.
     pub(crate) fn release(mut self) -> Wakers {
-        std::mem::replace(&mut self.out.wakers, Wakers::new())
+        self.out.wakers.take()
     }
 }
 
@@ -49,28 +49,39 @@ impl DerefMut for Locked<'_> {
 impl Drop for Locked<'_> {
     #[inline]
     fn drop(&mut self) {
-        if !self.out.wakers.0.is_empty() {
-            std::mem::swap(&mut self.woken, &mut self.out.wakers);
+        if self.out.wakers.first.is_some() {
+            self.woken = Some(self.out.wakers.take());
         }
     }
 }
 
-/// Wakers in a list that the thread uses again. Dropped, they are woken.
+/// Wakers: most often one at most, else in a list that the thread uses again. Dropped, they are woken.
 #[derive(Debug)]
-pub(crate) struct Wakers(Vec<Waker>);
+pub(crate) struct Wakers {
+    first: Option<Waker>,
+    more: Vec<Waker>,
+}
 
 impl Wakers {
     pub(super) const fn new() -> Self {
-        Self(Vec::new())
+        Self { first: None, more: Vec::new() }
     }
 
     #[inline]
     pub(super) fn push(&mut self, waker: Waker) {
-        if self.0.capacity() == 0 {
-            // Taken, never borrowed, as whoever is woken may do the same.
-            self.0 = LIST.try_with(Cell::take).unwrap_or_default();
+        if self.first.is_none() {
+            self.first = Some(waker);
+            return;
         }
-        self.0.push(waker);
+        if self.more.capacity() == 0 {
+            // Taken, never borrowed, as whoever is woken may do the same.
+            self.more = LIST.try_with(Cell::take).unwrap_or_default();
+        }
+        self.more.push(waker);
+    }
+
+    const fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new())
     }
 }
 
@@ -82,15 +93,16 @@ impl Extend<Waker> for Wakers {
 }
 
 impl Drop for Wakers {
-    #[inline]
     fn drop(&mut self) {
-        if self.0.is_empty() {
-            return;
+        if let Some(first) = self.first.take() {
+            first.wake();
         }
-        let mut list = std::mem::take(&mut self.0);
-        list.drain(..).for_each(Waker::wake);
-        if list.capacity() <= KEPT {
-            let _ = LIST.try_with(|kept| kept.set(list));
+        if !self.more.is_empty() {
+            let mut more = std::mem::take(&mut self.more);
+            more.drain(..).for_each(Waker::wake);
+            if more.capacity() <= KEPT {
+                let _ = LIST.try_with(|kept| kept.set(more));
+            }
         }
     }
 }
