@@ -12,21 +12,17 @@ use super::Outbox;
 /// What stands under a connection's lock. Whoever is to be woken for what was done is woken when this is dropped, once the
 /// lock is released: a waker may run anything.
 #[derive(Debug)]
-pub(crate) struct Locked<'a> {
-    // Fields are dropped in this order.
-    out: MutexGuard<'a, Outbox>,
-    woken: Option<Wakers>,
-}
+pub(crate) struct Locked<'a>(Option<MutexGuard<'a, Outbox>>);
 
 impl<'a> Locked<'a> {
     #[inline]
     pub(crate) const fn new(out: MutexGuard<'a, Outbox>) -> Self {
-        Self { out, woken: None }
+        Self(Some(out))
     }
 
     /// Releases the lock. Who is to be woken is woken when the wakers are dropped.
     pub(crate) fn release(mut self) -> Wakers {
-        self.out.wakers.take()
+        self.wakers.take()
     }
 }
 
@@ -35,24 +31,34 @@ impl Deref for Locked<'_> {
 
     #[inline]
     fn deref(&self) -> &Outbox {
-        &self.out
+        self.0.as_deref().expect(HELD)
     }
 }
 
 impl DerefMut for Locked<'_> {
     #[inline]
     fn deref_mut(&mut self) -> &mut Outbox {
-        &mut self.out
+        self.0.as_deref_mut().expect(HELD)
     }
 }
 
 impl Drop for Locked<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.out.wakers.first.is_some() {
-            self.woken = Some(self.out.wakers.take());
+        if let Some(out) = self.0.take()
+            && out.wakers.first.is_some()
+        {
+            unlock_and_wake(out);
         }
     }
+}
+
+/// Apart, so that the lock is released on the spot where nobody is woken.
+#[inline(never)]
+fn unlock_and_wake(mut out: MutexGuard<'_, Outbox>) {
+    let woken = out.wakers.take();
+    drop(out);
+    drop(woken);
 }
 
 /// Wakers: most often one at most, else in a list that the thread uses again. Dropped, they are woken.
@@ -107,6 +113,7 @@ impl Drop for Wakers {
     }
 }
 
+const HELD: &str = "only its end takes the lock";
 /// Places that the list keeps.
 const KEPT: usize = 4096;
 
