@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use pnet_protocol::{
-    connection::Event,
+    connection::{Event, Packet, Usual},
     native::{Inbound, Outbound},
 };
 use pnet_protocol::frame::decode;
@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
     let (mut rest, mut out) = (input, Vec::new());
     while let Ok(Some((frame, used))) = decode(rest, limits.max_frame_len) {
         match inbound.handle(frame) {
-            Ok(Event::Packet { frame_len, .. }) => inbound.packet_finished(frame_len, &mut out),
+            Ok(Event::Usual(Usual::Packet(Packet { frame_len, .. }))) => inbound.packet_finished(frame_len, &mut out),
             Ok(Event::Cancel { id }) => inbound.call_finished(id),
             Ok(Event::Credit { packets, bytes }) => drop(outbound.handle_credit(packets, bytes)),
             _ => {}

@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pnet_protocol::connection::{Event, Packet};
+use pnet_protocol::connection::Event;
 use pnet_protocol::id::{ConnectionId, SessionToken};
-use pnet_protocol::json::{Again, Envelope, Form, Greeting, JsonHandshake, JsonReader};
+use pnet_protocol::json::{Envelope, Form, Greeting, JsonHandshake, JsonReader};
 use pnet_protocol::limits::Limits;
 use pnet_protocol::packet::{Codec, WhenFull};
 use pnet_protocol::protocol::{ActionInfo, Direction, PartInfo, ProtocolInfo, ReplyInfo};
@@ -52,13 +52,9 @@ fuzz_target!(|input: &[u8]| {
     let mut at = 0;
     while let Ok(Some((event, used))) = reader.next(&input[at..]) {
         // What repeats the object before is read in a shorter way, as the same.
-        let (again, len) = match short.again(input, at) {
-            Some((Again::Call(call), len)) => (short.enter(call), len),
-            Some((Again::Packet(Packet { action, payload, frame_len, .. }), len)) => {
-                (Event::Packet { action, payload, frame_len }, len)
-            }
-            Some((Again::Named(named), len)) => (Event::Named(named), len),
-            _ => short.next_at(input, at).ok().flatten().expect("it was read before"),
+        let (again, len) = match short.usual(input, at) {
+            Some((usual, len)) => (Event::Usual(usual), len),
+            None => short.next_at(input, at).ok().flatten().expect("it was read before"),
         };
         assert_eq!((&event, used), (&again, len));
         if let Event::Cancel { id } = event {

@@ -21,9 +21,9 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use crate::{
     buffers,
     calls::stream::StreamSender,
-    connection::{Answering, Conn, Done, Meta},
+    connection::{Addressed, Conn, Done, Meta},
     counts::Stopwatch,
-    driver::dispatch::{Arrived, Dispatch, Ended, Job, JobKind, Ran},
+    driver::dispatch::{Answering, Dispatch, Job, JobKind},
     error::{Closed, Refused},
     unwind::panicked,
 };
@@ -208,8 +208,8 @@ impl Asked {
             conn.close_producer(id);
         }
         conn.finished(Done::Call(id));
-        let answering = Answering { to: &to, action: self.action, stream: self.stream.is_some() };
-        conn.answer(answering, outcome, payload);
+        let answer = Addressed { to: &to, action: self.action, stream: self.stream.is_some() };
+        conn.answer(answer, outcome, payload);
     }
 }
 
@@ -298,19 +298,11 @@ impl<R: Reads> Dispatch for Feed<R> {
     }
 
     /// There are no handlers.
-    fn is_fn(&self, _: u16) -> bool {
-        false
-    }
-
-    fn run_now(&mut self, _: &Arrived<'_>, _: &Waker, _: &mut Vec<u8>) -> Ran {
-        Ran::Not
-    }
-
-    fn admit(&mut self, job: Job, payload: &[u8], _: &Waker, ended: &mut dyn Ended) {
+    fn admit(&mut self, job: &Job, payload: &[u8], _: &Waker, answering: &mut dyn Answering) {
         #[cfg(feature = "console")]
         if let JobKind::Operator { .. } = job.kind {
             let failure = Failure::public(code::UNSUPPORTED, "there are no handlers: this client reads an inbox");
-            ended.ended(&job, Err(failure), &[]);
+            answering.fail(job, failure);
             return;
         }
         // A malformed packet is answered at once and never reaches the loop. It is decoded again there, since what is
@@ -322,18 +314,19 @@ impl<R: Reads> Dispatch for Feed<R> {
             Err(panic) => Some(panicked("Deserialize", &*panic)),
         };
         if let Some(failure) = failure {
-            ended.ended(&job, Err(failure), &[]);
+            answering.fail(job, failure);
             return;
         }
-        let meta = Meta { key: self.conn.key.clone(), ..job.meta };
-        let item = Item { conn: Arc::clone(&self.conn), job: Job { meta, ..job }, payload: buffers::keep(payload) };
+        let meta = Meta { key: self.conn.key.clone(), ..job.meta.clone() };
+        let item =
+            Item { conn: Arc::clone(&self.conn), job: Job { meta, ..job.clone() }, payload: buffers::keep(payload) };
         if let Err(refused) = self.items.try_send(item) {
             let (TrySendError::Full(item) | TrySendError::Closed(item)) = refused;
-            ended.ended(&item.job, Err(nobody_reads()), &[]);
+            answering.fail(&item.job, nobody_reads());
         }
     }
 
-    fn poll(&mut self, _: &Waker, _: &mut dyn Ended) -> bool {
+    fn poll(&mut self, _: &Waker, _: &mut dyn Answering) -> bool {
         false
     }
 

@@ -158,6 +158,20 @@ impl<V: Serialize> Serialize for Shown<'_, V> {
     }
 }
 
+/// How many elements of two slices are alike, from the first on.
+macro_rules! alike {
+    ($view:expr, $of:expr, |$one:ident, $other:ident| $alike:expr) => {{
+        let mut i = 0;
+        while i < $view.len() && i < $of.len() && {
+            let ($one, $other) = (&$view[i], &$of[i]);
+            $alike
+        } {
+            i += 1;
+        }
+        i
+    }};
+}
+
 /// Refuses, while compiling, a view that is not written as its packet is. `name` is that of the view's type.
 ///
 /// What the packet reads in place of a field that is not there does not matter, as a view is never read. Of a part that is
@@ -178,14 +192,8 @@ pub const fn shows<V: View + Schema>(name: &str) {
     let text = Words::new().add("`").add(name).add("` is not written as `").add(packet).add("` is: ");
     let text = match (view, of) {
         (Ty::Struct(view), Ty::Struct(of)) => {
-            let mut i = 0;
-            while i < view.len()
-                && i < of.len()
-                && same(view[i].name, of[i].name)
-                && is_alike(view[i].ty, of[i].ty, roots)
-            {
-                i += 1;
-            }
+            let i =
+                alike!(view, of, |field, other| same(field.name, other.name) && is_alike(field.ty, other.ty, roots));
             if i == view.len() {
                 text.add("it has no field `").add(of[i].name).add("`")
             } else if i == of.len() {
@@ -222,37 +230,21 @@ const fn is_alike(view: &'static Ty, of: &'static Ty, roots: (&str, &str)) -> bo
             is_alike(view_key, of_key, roots) && is_alike(view, of, roots)
         }
         (Ty::Tuple(view), Ty::Tuple(of)) => {
-            let mut i = 0;
-            while i < view.len() && i < of.len() && is_alike(view[i], of[i], roots) {
-                i += 1;
-            }
-            i == view.len() && i == of.len()
+            view.len() == of.len() && alike!(view, of, |part, other| is_alike(part, other, roots)) == of.len()
         }
         (Ty::Struct(view), Ty::Struct(of)) => {
-            let mut i = 0;
-            while i < view.len()
-                && i < of.len()
-                && same(view[i].name, of[i].name)
-                && is_alike(view[i].ty, of[i].ty, roots)
-            {
-                i += 1;
-            }
-            i == view.len() && i == of.len()
+            let alike =
+                alike!(view, of, |field, other| same(field.name, other.name) && is_alike(field.ty, other.ty, roots));
+            view.len() == of.len() && alike == of.len()
         }
         (Ty::Enum(view), Ty::Enum(of)) => {
-            let mut i = 0;
-            while i < view.len()
-                && i < of.len()
-                && same(view[i].name, of[i].name)
-                && match (view[i].body, of[i].body) {
+            let alike = alike!(view, of, |variant, other| same(variant.name, other.name)
+                && match (variant.body, other.body) {
                     (None, None) => true,
                     (Some(view), Some(of)) => is_alike(view, of, roots),
                     _ => false,
-                }
-            {
-                i += 1;
-            }
-            i == view.len() && i == of.len()
+                });
+            view.len() == of.len() && alike == of.len()
         }
         (Ty::Marked(view_text, view), Ty::Marked(of_text, of)) => same(view_text, of_text) && is_alike(view, of, roots),
         _ => false,

@@ -9,10 +9,12 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)
 )]
 
+mod answers;
 mod reader;
 mod writer;
 
 pub use self::{
+    answers::Answers,
     reader::Reader,
     writer::{Writer, encode_packet_frame, packet_frame},
 };

@@ -1,7 +1,7 @@
 //! Frames and events with their payloads, for tests that compare what was read: `Debug` shows lengths only.
 
 use pnet_protocol::{
-    connection::{Answer, Event},
+    connection::{Answer, Call, Event, Packet, Usual},
     frame::{Frame, StreamEnd},
     secret::Hidden,
 };
@@ -28,11 +28,12 @@ pub fn frame(frame: &Frame<'_>) -> String {
 /// An event with its payload as numbers: `Answer { id: 1, answer: Reply([5]) }`.
 pub fn event(event: &Event<'_>) -> String {
     let payload = match event {
-        Event::Packet { payload, .. }
-        | Event::Call { payload, .. }
+        Event::Usual(
+            Usual::Packet(Packet { payload, .. }) | Usual::Call(Call { payload, .. }) | Usual::Reply { payload, .. },
+        )
         | Event::Item { payload, .. }
         | Event::Answer { answer: Answer::Reply(payload) | Answer::Error(payload), .. } => Some(*payload),
-        Event::Named(named) => named.data,
+        Event::Usual(Usual::Named(named)) => named.data,
         _ => None,
     };
     with(format!("{event:?}"), payload)

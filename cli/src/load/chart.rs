@@ -2,12 +2,8 @@
 
 use std::{fmt::Write, time::Duration};
 
-use super::{
-    record::Times,
-    report::{QUANTILES, Report},
-    schedule::nanos,
-};
-use crate::{duration::short, text};
+use super::times::{QUANTILES, Times, nanos};
+use crate::duration::short;
 
 /// The histogram in lines: a bar for each step from the shortest time to the longest.
 pub(super) fn bars(times: &Times) -> Vec<String> {
@@ -62,9 +58,8 @@ fn steps(times: &Times, most: usize) -> Vec<Step> {
     found
 }
 
-/// A picture of the times, which stands for itself: what was asked for, the percentiles, and whether it is valid.
-pub(super) fn svg(report: &Report) -> String {
-    let times = &report.response;
+/// A picture of the times with their percentiles, under two lines of text; the second is red if the times are not `valid`.
+pub(super) fn svg(times: &Times, title: &str, about: &str, valid: bool) -> String {
     let low = (times.min().max(100) as f64).log10();
     let high = (times.max().max(1000) as f64).log10().max(low + 0.3);
     let x = |nanos: f64| LEFT + (nanos.max(1.0).log10() - low) / (high - low) * (WIDTH - LEFT - RIGHT);
@@ -80,18 +75,9 @@ pub(super) fn svg(report: &Report) -> String {
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#ffffff\"/>\n\
          <text x=\"{LEFT}\" y=\"26\" font-size=\"17\" fill=\"#222222\">{}</text>\n\
          <text x=\"{LEFT}\" y=\"46\" fill=\"{}\">{}</text>\n",
-        xml(&format!("{} at {}: response times", text::escape(&report.action), text::escape(&report.address))),
-        if report.is_valid() { "#555555" } else { "#b00020" },
-        xml(&format!(
-            "{:.0}/s asked, {:.0}/s achieved, for {} on {}, {} ok of {}{}",
-            report.rate,
-            report.achieved,
-            short(report.length),
-            counted(report.connections),
-            report.counts.ok,
-            report.counts.sent,
-            if report.is_valid() { "" } else { "; not valid" },
-        )),
+        xml(title),
+        if valid { "#555555" } else { "#b00020" },
+        xml(about),
     );
     let width = (WIDTH - LEFT - RIGHT) / COLUMNS as f64;
     for (column, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
@@ -151,11 +137,6 @@ fn columns(times: &Times, low: f64, high: f64) -> Vec<u64> {
     counts
 }
 
-/// So many connections, in words.
-pub(super) fn counted(connections: usize) -> String {
-    if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") }
-}
-
 fn xml(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -181,7 +162,7 @@ const BOTTOM: f64 = 36.0;
 
 #[cfg(test)]
 mod tests {
-    use super::{super::record::times, *};
+    use super::{super::times::times, *};
 
     #[test]
     fn every_time_is_in_one_step() {

@@ -1,15 +1,16 @@
 //! `pnet load`: calls at a fixed rate, whatever the server does, and how long they took.
 //!
 //! The generator is an open loop. [`schedule`] says when each call is due and starts it then, from a thread of its own, since
-//! a runtime's sleep is a millisecond coarse. [`run`](mod@run) makes the calls, [`record`] counts them, and [`report`] says what came of
-//! it, in words, as JSON, and with [`chart`] as a picture. Times are measured from when a call was due, so a server that stops
-//! for two seconds is seen to have made all those wait who would have called in that time.
+//! a runtime's sleep is a millisecond coarse. [`run`](mod@run) makes the calls, [`record`] counts them, and [`report`] says
+//! what came of it, in words, as JSON, and with [`chart`] as a picture. [`times`] are measured from when a call was due, so a
+//! server that stops for two seconds is seen to have made all those wait who would have called in that time.
 
 mod chart;
 mod record;
 mod report;
 mod run;
 mod schedule;
+mod times;
 
 use std::fs;
 
@@ -47,7 +48,7 @@ pub(crate) fn run(arguments: &arguments::Load, output: &Output) -> Result<Exit, 
         output.event(&report.to_json(), || report.to_text(output))?;
         // A file that cannot be written does not take what was measured with it.
         if let Some(file) = &arguments.svg {
-            fs::write(file, chart::svg(&report))
+            fs::write(file, report.to_svg())
                 .map_err(|error| Failure::refused(format_args!("cannot write {}: {error}", file.display())))?;
         }
         Ok(match (interrupted, report.is_valid()) {

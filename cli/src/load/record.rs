@@ -5,18 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hdrhistogram::Histogram;
 use pnet::{CallError, Json};
 
-use super::schedule::nanos;
-
-/// Times in nanoseconds, with three digits.
-pub(super) type Times = Histogram<u64>;
-
-/// An empty histogram from 64 ns to a day.
-pub(super) fn times() -> Times {
-    Histogram::new_with_bounds(64, 86_400_000_000_000, 3).expect("the bounds are in order")
-}
+use super::times::{Times, nanos, times};
 
 /// All that is known of the calls that were made.
 #[derive(Debug)]

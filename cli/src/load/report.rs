@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     chart,
-    record::{Counts, Times},
+    record::Counts,
     run::Done,
-    schedule::{Plan, nanos},
+    schedule::Plan,
+    times::{QUANTILES, Times, nanos},
 };
 use crate::{
     arguments::Load,
@@ -20,15 +21,15 @@ use crate::{
 /// What came of a load.
 #[derive(Debug)]
 pub(super) struct Report {
-    pub(super) action: String,
-    pub(super) address: String,
-    pub(super) connections: usize,
-    pub(super) rate: f64,
-    pub(super) length: Duration,
+    action: String,
+    address: String,
+    connections: usize,
+    rate: f64,
+    length: Duration,
     /// Calls a second that were answered while they were asked for.
-    pub(super) achieved: f64,
-    pub(super) counts: Counts,
-    pub(super) response: Times,
+    achieved: f64,
+    counts: Counts,
+    response: Times,
     service: Times,
     lag: Times,
     late: Times,
@@ -37,9 +38,6 @@ pub(super) struct Report {
     /// Why it cannot be believed.
     reasons: Vec<String>,
 }
-
-/// The parts of the calls that are asked about: what it is called, and how many of a thousand.
-pub(super) const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
 
 impl Report {
     pub(super) fn new(arguments: &Load, plan: Plan, done: Done, connect: Times, local: bool) -> Self {
@@ -142,7 +140,7 @@ impl Report {
                 text::escape(&self.address),
                 per_second(self.rate),
                 short(self.length),
-                chart::counted(self.connections),
+                counted(self.connections),
             ),
             format!(
                 "calls     {} sent, {} ok, {} failed, {} unanswered, {} not sent",
@@ -188,6 +186,27 @@ impl Report {
         });
         lines.join("\n")
     }
+
+    /// A picture of the response times, which stands for itself.
+    pub(super) fn to_svg(&self) -> String {
+        let title = format!("{} at {}: response times", text::escape(&self.action), text::escape(&self.address));
+        let about = format!(
+            "{:.0}/s asked, {:.0}/s achieved, for {} on {}, {} ok of {}{}",
+            self.rate,
+            self.achieved,
+            short(self.length),
+            counted(self.connections),
+            self.counts.ok,
+            self.counts.sent,
+            if self.is_valid() { "" } else { "; not valid" },
+        );
+        chart::svg(&self.response, &title, &about, self.is_valid())
+    }
+}
+
+/// So many connections, in words.
+fn counted(connections: usize) -> String {
+    if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") }
 }
 
 fn row(name: &str, times: &Times) -> String {

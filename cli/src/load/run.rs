@@ -15,8 +15,9 @@ use pnet::{CallError, Json, dynamic::Client};
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
-    record::{Record, Times, times},
-    schedule::{self, Plan, nanos},
+    record::Record,
+    schedule::{self, Plan},
+    times::{Times, nanos, times},
 };
 use crate::{arguments, exit::Failure, output::Output};
 

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::record::{Times, times};
+use super::times::{Times, nanos, times};
 
 /// How many calls are made, and when.
 #[derive(Clone, Copy, Debug)]
@@ -88,11 +88,6 @@ fn wait_until(due: Instant, awake: Duration, stop: &AtomicBool) {
             _ => std::hint::spin_loop(),
         }
     }
-}
-
-/// Nanoseconds, as they are counted.
-pub(super) fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Nanoseconds in a million seconds.

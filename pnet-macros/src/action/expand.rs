@@ -235,6 +235,7 @@ impl Parts {
             }
         }
     }
+
     /// `impl` of a handler's trait, in any service that has what the arguments are made of.
     fn implement(&self, name: &TokenStream, ident: &Ident, bounds: &TokenStream, items: &TokenStream) -> TokenStream {
         let Self { markers, bounds: of_arguments, .. } = self;

@@ -176,18 +176,12 @@ impl<'a> Model<'a> {
         let signature = &self.function.sig;
         signature.generics.type_params().next().is_some()
             || signature.generics.const_params().next().is_some()
-            || signature.inputs.iter().any(|arg| match arg {
-                FnArg::Typed(arg) => impl_trait(&arg.ty).is_some(),
-                FnArg::Receiver(_) => false,
-            })
+            || signature.inputs.iter().any(|arg| matches!(arg, FnArg::Typed(arg) if impl_trait(&arg.ty).is_some()))
     }
 
     /// The types of the arguments taken by value, in order.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Type> {
-        self.args.iter().filter_map(|arg| match arg {
-            Arg::Value { ty } => Some(ty),
-            Arg::Lent { .. } | Arg::Sender { .. } => None,
-        })
+        self.args.iter().filter_map(|arg| if let Arg::Value { ty } = arg { Some(ty) } else { None })
     }
 
     /// What a handler that authenticates makes: the `User` of the `Result<User, Refused>` that it returns.
@@ -202,10 +196,7 @@ impl<'a> Model<'a> {
 
     /// The types of the arguments that are a stream's end, in order.
     pub(crate) fn senders(&self) -> impl Iterator<Item = &Type> {
-        self.args.iter().filter_map(|arg| match arg {
-            Arg::Sender { ty } => Some(ty),
-            Arg::Lent { .. } | Arg::Value { .. } => None,
-        })
+        self.args.iter().filter_map(|arg| if let Arg::Sender { ty } = arg { Some(ty) } else { None })
     }
 }
 

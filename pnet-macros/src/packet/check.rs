@@ -9,7 +9,11 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     match &model.view_of {
         None => {
             action(model, errors);
-            lifetimes(model, errors);
+            // check: two-lifetimes
+            for parameter in model.generics.lifetimes().skip(1) {
+                let message = "a packet borrows from the one frame it came in: use one lifetime for all fields";
+                errors.on(&parameter.lifetime, message);
+            }
         }
         // check: view-of-lifetime
         Some(packet) => {
@@ -24,7 +28,10 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     for parameter in &model.generics.params {
         // check: generic-packet
         if let GenericParam::Type(TypeParam { ident, .. }) | GenericParam::Const(ConstParam { ident, .. }) = parameter {
-            errors.on(ident, generic(ident));
+            errors.on(
+                ident,
+                format!("a packet is not generic, since one action has one shape: replace `{ident}` by what it stands for, in a packet of its own for each"),
+            );
         }
     }
 }
@@ -55,20 +62,6 @@ fn action(model: &Model, errors: &mut Errors) {
     if model.is_named && (RESERVED.contains(&action.as_str()) || action.starts_with("pnet.")) {
         errors.at(at, format!("the action \"{action}\" is reserved for pnet itself: write another name"));
     }
-}
-
-fn lifetimes(model: &Model, errors: &mut Errors) {
-    for parameter in model.generics.lifetimes().skip(1) {
-        // check: two-lifetimes
-        errors
-            .on(&parameter.lifetime, "a packet borrows from the one frame it came in: use one lifetime for all fields");
-    }
-}
-
-fn generic(parameter: &syn::Ident) -> String {
-    format!(
-        "a packet is not generic, since one action has one shape: replace `{parameter}` by what it stands for, in a packet of its own for each"
-    )
 }
 
 const MAX_ACTION: usize = 64;

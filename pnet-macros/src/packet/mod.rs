@@ -20,23 +20,18 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let kind = if packet.view_of.is_some() { Kind::View } else { Kind::Packet };
     schema::check(&shape, kind, &mut errors);
     check::check(&packet, &mut errors);
-    if let Some(of) = &packet.view_of {
-        let readable = schema::is_readable(&shape);
-        shape.own_references();
-        let (schema, view) = if errors.is_empty() {
-            let view = expand::view(&packet, of, !shape.has_unknown_words(), readable);
-            (schema::expand(&shape, kind), view)
-        } else {
-            (schema::stub(&shape), expand::view_stub(&packet, of))
-        };
-        let errors = errors.into_tokens();
-        return quote!(#errors #schema #view);
-    }
-    if errors.is_empty() {
-        let (schema, packet) = (schema::expand(&shape, kind), expand::expand(&packet, !shape.has_unknown_words()));
-        quote!(#schema #packet)
-    } else {
-        let (schema, packet, errors) = (schema::stub(&shape), expand::stub(&packet), errors.into_tokens());
-        quote!(#errors #schema #packet)
-    }
+    let is_sound = errors.is_empty();
+    let ask_serde = !shape.has_unknown_words();
+    let packet = match &packet.view_of {
+        None if is_sound => expand::expand(&packet, ask_serde),
+        None => expand::stub(&packet),
+        Some(of) => {
+            let readable = schema::is_readable(&shape);
+            shape.own_references();
+            if is_sound { expand::view(&packet, of, ask_serde, readable) } else { expand::view_stub(&packet, of) }
+        }
+    };
+    let schema = if is_sound { schema::expand(&shape, kind) } else { schema::stub(&shape) };
+    let errors = errors.into_tokens();
+    quote!(#errors #schema #packet)
 }

@@ -1,5 +1,6 @@
 //! What `#[derive(Packet)]` knows beside the schema.
 
+use quote::ToTokens;
 use syn::{
     Attribute, Data, DeriveInput, Fields, Generics, Ident, LitStr, Meta, Token, Type,
     ext::IdentExt,
@@ -46,28 +47,13 @@ impl Model {
                 Ok(words) => {
                     for word in words {
                         match word {
-                            Word::Action(name) if action.is_some() => errors.on(name, "a packet has one action"),
-                            Word::Action(name) => action = Some(name),
+                            Word::Action(name) => set(&mut action, name, "a packet has one action", errors),
                             Word::Json(word) => json = Some(word),
                             // check: two-views
-                            Word::ViewOf(packet) if view_of.is_some() => errors.on(packet, "a view shows one packet"),
-                            Word::ViewOf(packet) => view_of = Some(*packet),
+                            Word::ViewOf(packet) => set(&mut view_of, *packet, "a view shows one packet", errors),
                             // check: two-rules
-                            Word::WhenFull(rule) if when_full.is_some() => {
-                                errors.on(rule, "a packet has one rule for a full queue");
-                            }
                             Word::WhenFull(rule) => {
-                                let variant = match rule.value().as_str() {
-                                    "wait" => "Wait",
-                                    "drop_new" => "DropNew",
-                                    "disconnect" => "Disconnect",
-                                    _ => {
-                                        // check: unknown-rule
-                                        errors.on(&rule, RULES);
-                                        "Wait"
-                                    }
-                                };
-                                when_full = Some(Ident::new(variant, rule.span()));
+                                set(&mut when_full, rule, "a packet has one rule for a full queue", errors);
                             }
                         }
                     }
@@ -87,9 +73,31 @@ impl Model {
                 errors.on(rule, "a view is only an answer, which is never dropped: take `when_full` out");
             }
         }
+        let when_full = when_full.map(|rule| {
+            let variant = match rule.value().as_str() {
+                "wait" => "Wait",
+                "drop_new" => "DropNew",
+                "disconnect" => "Disconnect",
+                _ => {
+                    // check: unknown-rule
+                    errors.on(&rule, RULES);
+                    "Wait"
+                }
+            };
+            Ident::new(variant, rule.span())
+        });
         let is_named = action.is_some();
         let action = action.unwrap_or_else(|| LitStr::new(&shouty_snake(&ident.unraw().to_string()), ident.span()));
         Self { ident, generics: input.generics.clone(), action, is_named, when_full, json: json.is_some(), view_of }
+    }
+}
+
+/// Keeps what is said once.
+fn set<T: ToTokens>(kept: &mut Option<T>, said: T, twice: &str, errors: &mut Errors) {
+    if kept.is_some() {
+        errors.on(said, twice);
+    } else {
+        *kept = Some(said);
     }
 }
 

@@ -213,48 +213,37 @@ fn inbox(model: &Model, side: &Side<'_>) -> TokenStream {
     let (generics, anonymous, at) =
         if borrows { (quote!(<'de>), quote!(<'_>), quote!(<'__de>)) } else { <_>::default() };
     let doc = format!("What a {other} may receive in [`{protocol}`]: what {word}s send.");
-    let variants = entries.iter().filter_map(|entry| {
-        let (docs, ident) = (&entry.docs, variant(&entry.ty)?);
-        let ty = with_lifetime(&entry.ty, "'de");
+    let (mut variants, mut names, mut arms) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in entries.iter() {
+        let Some(ident) = variant(&entry.ty) else { continue };
+        let (docs, name) = (&entry.docs, ident.to_string());
         let docs = if docs.is_empty() {
             let doc = format!("`{}`", text(&entry.ty));
             quote!(#[doc = #doc])
         } else {
             quote!(#(#docs)*)
         };
-        Some(match &entry.reply {
-            Reply::None => quote!(#docs #ident(#ty)),
+        let (responder, respond) = match &entry.reply {
+            Reply::None => <_>::default(),
             reply => {
-                let reply = reply_type(reply);
-                quote!(#docs #ident(#ty, ::pnet::__private::Responder<#reply>))
-            }
-        })
-    });
-    let names = entries.iter().filter_map(|entry| {
-        let ident = variant(&entry.ty)?;
-        let name = ident.to_string();
-        Some(quote!(Self::#ident(..) => #name))
-    });
-    let arms = entries.iter().filter_map(|entry| {
-        let ident = variant(&entry.ty)?;
-        let ty = with_lifetime(&entry.ty, "'static");
-        let responder = match &entry.reply {
-            Reply::None => TokenStream::new(),
-            reply => {
-                let reply = reply_type(reply);
-                quote!(, ::pnet::__private::Responder::<#reply>::new(__asked))
+                let responder = reply_type(reply);
+                let responder = quote!(::pnet::__private::Responder::<#responder>);
+                (quote!(, #responder), quote!(, #responder::new(__asked)))
             }
         };
-        let number = &side.number;
-        Some(quote! {
+        let (number, ty, borrowed) =
+            (&side.number, with_lifetime(&entry.ty, "'static"), with_lifetime(&entry.ty, "'de"));
+        variants.push(quote!(#docs #ident(#borrowed #responder)));
+        names.push(quote!(Self::#ident(..) => #name));
+        arms.push(quote! {
             if __id == ::pnet::__private::#number::<#protocol, #ty>() {
                 return ::core::result::Result::Ok(#inbox::#ident(
                     ::pnet::__private::Received::<#ty>::read(__codec, __payload)?
-                    #responder
+                    #respond
                 ));
             }
-        })
-    });
+        });
+    }
     let debug = if entries.is_empty() {
         quote!(match *self {})
     } else {

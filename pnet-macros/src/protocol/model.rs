@@ -1,5 +1,7 @@
 //! A protocol as it is written. What cannot be read is reported and left out, so that the rest still is a protocol.
 
+use std::collections::HashSet;
+
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
     Attribute, GenericArgument, Ident, PathArguments, Token, Type, Visibility, braced,
@@ -61,7 +63,7 @@ impl Model {
                 );
             }
             let mut model = Self { attrs, vis, ident, credentials: None, client: Vec::new(), server: Vec::new() };
-            let mut seen = Seen::default();
+            let mut seen = HashSet::new();
             while !body.is_empty() {
                 section(&body, &mut model, &mut seen, errors)?;
             }
@@ -77,19 +79,16 @@ impl Model {
     }
 }
 
-/// Which parts of the protocol have stood there.
-#[derive(Default)]
-struct Seen {
-    credentials: bool,
-    client: bool,
-    server: bool,
-}
-
-fn section(body: ParseStream<'_>, model: &mut Model, seen: &mut Seen, errors: &mut Errors) -> syn::Result<()> {
+fn section(
+    body: ParseStream<'_>,
+    model: &mut Model,
+    seen: &mut HashSet<String>,
+    errors: &mut Errors,
+) -> syn::Result<()> {
     let word = parse::word(body, EXPECTED)?;
-    let (list, seen) = match word.to_string().as_str() {
-        "client" => (&mut model.client, &mut seen.client),
-        "server" => (&mut model.server, &mut seen.server),
+    let list = match word.to_string().as_str() {
+        "client" => &mut model.client,
+        "server" => &mut model.server,
         "credentials" => return credentials(body, &word, model, seen, errors),
         name => {
             // check: not-yet
@@ -112,7 +111,7 @@ fn section(body: ParseStream<'_>, model: &mut Model, seen: &mut Seen, errors: &m
         ));
     }
     // check: list-twice
-    if std::mem::replace(seen, true) {
+    if !seen.insert(word.to_string()) {
         errors.at(word.span(), format!("there are two `{word}` lists: write all packets into one"));
     }
     let entries;
@@ -140,7 +139,7 @@ fn credentials(
     body: ParseStream<'_>,
     word: &Ident,
     model: &mut Model,
-    seen: &mut Seen,
+    seen: &mut HashSet<String>,
     errors: &mut Errors,
 ) -> syn::Result<()> {
     // check: credentials-of-nothing
@@ -153,7 +152,7 @@ fn credentials(
         return Err(syn::Error::new_spanned(ty, "a semicolon ends it: `credentials Login;`"));
     }
     // check: credentials-twice
-    if std::mem::replace(&mut seen.credentials, true) {
+    if !seen.insert(word.to_string()) {
         errors.at(word.span(), "a protocol has one kind of credentials: put what may be shown into one enum");
         return Ok(());
     }

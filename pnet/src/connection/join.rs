@@ -11,7 +11,7 @@ use std::{
 use pnet_protocol::{
     close::{Close, CloseCode, close_for},
     handshake::{ClientHandshake, ClientHello, HandshakeError, ServerHandshake, ServerStep, ShapePolicy, Welcomed},
-    json::{self, Form, Greeting, JsonHandshake, JsonHello, JsonWelcome, SchemaAnswer, SchemaCall},
+    json::{self, Greeting, JsonHandshake, JsonHello, JsonWelcome, SchemaAnswer, SchemaCall},
     limits::Limits,
     protocol::ProtocolInfo,
 };
@@ -146,7 +146,7 @@ impl Joining {
     /// Asks a JSON server for the schema of its protocol. What else comes is left in the tail. The caller bounds it in time.
     pub(crate) async fn json_schema(&mut self, welcome: &JsonWelcome, limits: &Limits) -> Result<String, ConnectError> {
         let refused = |why: &str| ConnectError::NoSchema { why: why.to_owned() };
-        if welcome.form == Form::Old {
+        if welcome.form.is_old() {
             return Err(refused("it is of the old form"));
         }
         let mut machine = SchemaCall::new(welcome, limits);

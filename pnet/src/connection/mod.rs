@@ -47,7 +47,7 @@ use pnet_protocol::{
 use tokio::sync::Notify;
 
 pub use self::meta::Meta;
-pub(crate) use self::outbox::{Answering, Asked, Done, Outbox, Until, micros_now};
+pub(crate) use self::outbox::{Addressed, Asked, Done, Outbox, Until, micros_now};
 #[cfg(feature = "console")]
 pub(crate) use self::outbox::{Collected, Injected, MAX_RUNS, NotInjected, OperatorsAsked, Outcome};
 use self::{
@@ -322,7 +322,7 @@ impl Conn {
     /// Writes the answer to an incoming call: the payload in `bytes`, or the failure. Both ends of a wrong answer learn of
     /// it: an answer the peer could not take becomes a failure. `true` if by now so much waits to be written that no new
     /// work should be started.
-    pub(crate) fn answer(&self, answering: Answering<'_>, outcome: &Result<Verdict, Failure>, bytes: &[u8]) -> bool {
+    pub(crate) fn answer(&self, answering: Addressed<'_>, outcome: &Result<Verdict, Failure>, bytes: &[u8]) -> bool {
         let mut out = self.out();
         if out.gone.is_some() {
             return false;

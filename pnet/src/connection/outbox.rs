@@ -32,7 +32,7 @@ pub(crate) use self::{
     calls::{Asked, Until},
     locked::Locked,
     rare::Rare,
-    writing::Answering,
+    writing::Addressed,
 };
 use self::{calls::Pending, locked::Wakers};
 use super::{budget::Account, counters::Sent};
@@ -264,8 +264,9 @@ impl Outbox {
 
     /// When the driver has to look again, if nothing happens before.
     pub(crate) fn due(&mut self) -> Option<Instant> {
+        let given_up = self.writer.is_one_by_one() && self.calls.table.has_given_up();
+        let peer = self.writer.due(given_up, || Instant::now().into_std());
         let refused = self.queue.refused_since().map(|since| since + config::WRITE);
-        let peer = self.writer.due(|| Instant::now().into_std());
         sooner(sooner(self.calls.table.due(), refused), peer).map(Instant::from_std)
     }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
+    attach::RunOptions,
     command::Command,
     commands::{
         self, Call, Consent,
@@ -15,14 +16,6 @@ use super::{
     session::Session,
 };
 use crate::unwind::hook;
-
-/// How a line is run.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Options {
-    pub(super) json: bool,
-    pub(super) confirmed: bool,
-    pub(super) columns: u16,
-}
 
 /// What a line has come to.
 #[derive(Debug, Default)]
@@ -38,7 +31,7 @@ pub(super) struct Answer {
 /// # Cancel safety
 ///
 /// Dropping the future ends the command at its next `.await`.
-pub(super) async fn run(session: &Session, line: &str, options: Options) -> Answer {
+pub(super) async fn run(session: &Session, line: &str, options: RunOptions) -> Answer {
     let began = Instant::now();
     let line = line.trim();
     let mut as_json = options.json;
@@ -66,7 +59,7 @@ pub(super) async fn run(session: &Session, line: &str, options: Options) -> Answ
 }
 
 /// What comes of a line; `as_json` becomes whether the line wants it so.
-async fn output(session: &Session, line: &str, options: Options, as_json: &mut bool) -> Result<Output, Fault> {
+async fn output(session: &Session, line: &str, options: RunOptions, as_json: &mut bool) -> Result<Output, Fault> {
     let asked = session.take_asked(line);
     if line.len() > MAX_LINE {
         return Err(too_long(line.len()));

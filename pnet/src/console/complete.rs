@@ -117,18 +117,14 @@ fn values(session: &Session, spec: &Spec, index: usize, before: &[Word], typed: 
         return beginning(own.chain(yes).chain([candidate("--json", "a line of JSON for each thing")]), typed);
     }
     let Some(param) = spec.params.get(index) else { return Vec::new() };
-    match param.kind {
-        Kind::Connection => {
-            let mut all = connections(session, typed);
-            if session.is_client()
-                && let Some(next) = spec.params.get(index + 1)
-            {
-                all.extend(of_kind(session, next.kind, typed));
-            }
-            all
-        }
-        kind => of_kind(session, kind, typed),
+    let mut all = of_kind(session, param.kind, typed);
+    if param.kind == Kind::Connection
+        && session.is_client()
+        && let Some(next) = spec.params.get(index + 1)
+    {
+        all.extend(of_kind(session, next.kind, typed));
     }
+    all
 }
 
 fn of_kind(session: &Session, kind: Kind, typed: &str) -> Vec<Candidate> {

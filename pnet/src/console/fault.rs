@@ -45,17 +45,6 @@ impl fmt::Display for Fault {
     }
 }
 
-/// An error with what is behind it, in one line.
-pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
-}
-
 pub(super) const REFUSED: u8 = 1;
 pub(super) const USAGE: u8 = 2;
 pub(super) const TIMED_OUT: u8 = 4;

@@ -1,6 +1,6 @@
 //! Numbers and times as people read them.
 
-use crate::inspect::Connection;
+use crate::inspect::{Connection, Flow};
 
 /// `0s`, `59s`, `12m`, `3h04m`, `3d04h`.
 pub(super) fn age(millis: u64) -> String {
@@ -51,6 +51,16 @@ pub(super) fn bytes(bytes: u64) -> String {
     let text = count(bytes);
     let digits = text.trim_end_matches(|char: char| char.is_ascii_alphabetic());
     format!("{digits} {}B", &text[digits.len()..])
+}
+
+/// `2 packets, 7 calls, 1.9 kB`.
+pub(super) fn flow(flow: &Flow) -> String {
+    format!("{} packets, {} calls, {}", flow.packets, flow.calls, bytes(flow.bytes))
+}
+
+/// `1 item`, `2 items`.
+pub(super) fn counted(count: u64, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
 /// How packets look on a connection, and whether anybody else can read them.

@@ -8,7 +8,7 @@ mod table;
 
 use serde_json::{Value, json};
 
-pub(super) use self::table::{Align, Column, Table};
+pub(super) use self::table::Table;
 use super::fault::{Fault, USAGE};
 
 /// What a command has to show.

@@ -1,10 +1,10 @@
 //! Snapshots for operators: filtered, sorted, and cut then, with totals over all.
 
-use std::{cmp::Ordering, collections::HashMap, time::Instant};
+use std::{collections::HashMap, time::Instant};
 
 use super::{attach::SORT_KEYS, fault::Fault, protocol::Sample};
 use crate::{
-    inspect::{Connection, Snapshot},
+    inspect::{Connection, Flow, Snapshot},
     operate::nearest,
 };
 
@@ -24,7 +24,7 @@ impl Counts {
     #[expect(clippy::cast_precision_loss, reason = "connections are compared by it, and nothing else")]
     fn of(connection: &Connection) -> Self {
         let (received, sent) = (&connection.received, &connection.sent);
-        let packets = |flow: &crate::inspect::Flow| flow.packets.saturating_add(flow.calls) as f64;
+        let packets = |flow: &Flow| flow.packets.saturating_add(flow.calls) as f64;
         Self([packets(received), packets(sent), received.bytes.saturating_add(sent.bytes) as f64])
     }
 }
@@ -63,23 +63,16 @@ pub(super) fn arrange(mut snapshot: Snapshot, query: &Sample, rates: &mut Rates)
     if let Some(limit) = query.limit {
         snapshot.connections.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
-    let only = |section: &str| query.section.is_empty() || query.section == section;
-    if !["", "connections", "actions", "limits", "closes"].contains(&&*query.section) {
-        return Err(Fault::usage(format!("no section `{}`", query.section)));
-    }
-    if !only("connections") {
-        snapshot.connections.clear();
-    }
-    if !only("actions") {
-        snapshot.actions.clear();
-    }
-    if !only("limits") {
-        snapshot.limits.clear();
-    }
-    if !only("closes") {
-        snapshot.closes.clear();
-    }
-    Ok(snapshot)
+    let Snapshot { about, totals, connections, actions, limits, closes } = snapshot;
+    let rest = Snapshot { about, totals, ..Snapshot::default() };
+    Ok(match &*query.section {
+        "" => Snapshot { connections, actions, limits, closes, ..rest },
+        "connections" => Snapshot { connections, ..rest },
+        "actions" => Snapshot { actions, ..rest },
+        "limits" => Snapshot { limits, ..rest },
+        "closes" => Snapshot { closes, ..rest },
+        section => return Err(Fault::usage(format!("no section `{section}`"))),
+    })
 }
 
 fn has(connection: &Connection, wanted: &str) -> bool {
@@ -90,54 +83,47 @@ fn has(connection: &Connection, wanted: &str) -> bool {
 
 /// Sorts connections by a key; ties go by id.
 pub(super) fn sort(connections: &mut [Connection], key: &str, descending: bool, rates: &Rates) -> Result<(), Fault> {
-    let by = |compare: fn(&Connection, &Connection) -> Ordering| Some(Box::new(compare) as Compare<'_>);
-    let packets = |flow: &crate::inspect::Flow| flow.packets.saturating_add(flow.calls);
-    let rate = |index: usize| -> Option<Compare<'_>> {
-        Some(Box::new(move |a, b| rates.rate(&a.id, index).total_cmp(&rates.rate(&b.id, index))))
-    };
-    let compare: Option<Compare<'_>> = match key {
-        "" => return Ok(()),
-        "id" => by(|a, b| a.id.cmp(&b.id)),
-        "addr" => by(|a, b| a.addr.cmp(&b.addr)),
-        "form" => by(|a, b| (&a.form, a.tls).cmp(&(&b.form, b.tls))),
-        "person" => by(|a, b| a.person.cmp(&b.person)),
-        "key" => by(|a, b| a.key.cmp(&b.key)),
-        "age" => by(|a, b| a.age_ms.cmp(&b.age_ms)),
-        "idle" => by(|a, b| a.idle_ms.cmp(&b.idle_ms)),
-        "rtt" => by(|a, b| a.rtt_us.cmp(&b.rtt_us)),
-        "in" => Some(Box::new(move |a, b| packets(&a.received).cmp(&packets(&b.received)))),
-        "out" => Some(Box::new(move |a, b| packets(&a.sent).cmp(&packets(&b.sent)))),
-        "bytes" => by(|a, b| {
-            let sum = |connection: &Connection| connection.received.bytes.saturating_add(connection.sent.bytes);
-            sum(a).cmp(&sum(b))
-        }),
-        "queue" => by(|a, b| (a.queue_packets, a.queue_bytes).cmp(&(b.queue_packets, b.queue_bytes))),
-        "flight" => by(|a, b| a.in_flight.cmp(&b.in_flight)),
-        "in_rate" => rate(0),
-        "out_rate" => rate(1),
-        "byte_rate" => rate(2),
-        _ => None,
-    };
-    let Some(compare) = compare else {
+    if key.is_empty() {
+        return Ok(());
+    }
+    if !SORT_KEYS.contains(&key) {
         let keys = SORT_KEYS.join(", ");
         return Err(Fault::usage(match &*nearest(key, SORT_KEYS.iter().copied()) {
             [] => format!("nothing is sorted by `{key}`; there are {keys}"),
             [first, ..] => format!("nothing is sorted by `{key}`; nearest: {first}; there are {keys}"),
         }));
-    };
+    }
+    let packets = |flow: &Flow| flow.packets.saturating_add(flow.calls);
+    let bytes = |connection: &Connection| connection.received.bytes.saturating_add(connection.sent.bytes);
+    let rate = |a: &Connection, b: &Connection, index| rates.rate(&a.id, index).total_cmp(&rates.rate(&b.id, index));
     connections.sort_by(|a, b| {
-        let order = compare(a, b);
+        let order = match key {
+            "addr" => a.addr.cmp(&b.addr),
+            "form" => (&a.form, a.tls).cmp(&(&b.form, b.tls)),
+            "person" => a.person.cmp(&b.person),
+            "key" => a.key.cmp(&b.key),
+            "age" => a.age_ms.cmp(&b.age_ms),
+            "idle" => a.idle_ms.cmp(&b.idle_ms),
+            "rtt" => a.rtt_us.cmp(&b.rtt_us),
+            "in" => packets(&a.received).cmp(&packets(&b.received)),
+            "out" => packets(&a.sent).cmp(&packets(&b.sent)),
+            "bytes" => bytes(a).cmp(&bytes(b)),
+            "queue" => (a.queue_packets, a.queue_bytes).cmp(&(b.queue_packets, b.queue_bytes)),
+            "flight" => a.in_flight.cmp(&b.in_flight),
+            "in_rate" => rate(a, b, 0),
+            "out_rate" => rate(a, b, 1),
+            "byte_rate" => rate(a, b, 2),
+            "id" => a.id.cmp(&b.id),
+            _ => unreachable!("`{key}` is one of SORT_KEYS"),
+        };
         if descending { order.reverse() } else { order }.then_with(|| a.id.cmp(&b.id))
     });
     Ok(())
 }
 
-type Compare<'a> = Box<dyn Fn(&Connection, &Connection) -> Ordering + 'a>;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::Flow;
 
     fn connection(id: &str, sent: u64, queue: u64) -> Connection {
         Connection {

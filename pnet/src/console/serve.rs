@@ -6,8 +6,8 @@ use pnet_macros::{action, actions};
 use pnet_protocol::limits::Limits;
 
 use super::{
-    Shared,
-    answer::{self, Options},
+    Shared, answer,
+    attach::RunOptions,
     complete,
     output::After,
     protocol::{About, CommandInfo, Complete, Completion, Hello, NotSampled, PnetConsole, Ran, Run, Sample, Sampled},
@@ -118,7 +118,7 @@ fn hello(_: Hello, session: &Session) -> About {
 /// Lines of one operator may run side by side, so that one that waits does not hold up `exit`.
 #[action("CONSOLE_RUN", concurrent)]
 async fn run(p: Run, session: &Session, console: &Console) -> Ran {
-    let options = Options { json: p.json, confirmed: p.confirmed, columns: p.columns };
+    let options = RunOptions { json: p.json, confirmed: p.confirmed, columns: p.columns };
     let answer = answer::run(session, &p.line, options).await;
     if answer.after == After::Stop {
         let shared = Arc::clone(&console.shared);

@@ -5,7 +5,8 @@ use std::{io, process::ExitCode};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::{
-    answer::{self, Answer, Options},
+    answer::{self, Answer},
+    attach::RunOptions,
     fault::USAGE,
     format::age,
     lines::Lines,
@@ -192,14 +193,14 @@ async fn run_line(
     lines: &mut Lines<impl AsyncRead + Unpin>,
     writer: &mut (impl AsyncWrite + Unpin),
 ) -> io::Result<Answer> {
-    let options = Options { json: terminal.json, confirmed: false, columns: terminal.columns };
+    let options = RunOptions { json: terminal.json, confirmed: false, columns: terminal.columns };
     let answer = answer::run(session, line, options).await;
     let Some(question) = answer.question.as_ref().filter(|_| terminal.interactive) else { return Ok(answer) };
     writer.write_all(format!("{question} y/N ").as_bytes()).await?;
     writer.flush().await?;
     let said = lines.next().await?;
     if said.and_then(Result::ok).is_some_and(|said| ["y", "yes"].contains(&&*said.trim().to_lowercase())) {
-        return Ok(answer::run(session, line, Options { confirmed: true, ..options }).await);
+        return Ok(answer::run(session, line, RunOptions { confirmed: true, ..options }).await);
     }
     Ok(Answer { text: "nothing was done\n".to_owned(), exit: USAGE, ..Answer::default() })
 }

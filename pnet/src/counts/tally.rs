@@ -85,12 +85,6 @@ impl Tally {
         self.action = action;
     }
 
-    /// The stopwatch for one that is counted later, or not at all.
-    #[inline]
-    pub(crate) fn peek(&self, trace: &Trace) -> Stopwatch {
-        if self.turns.left == 1 { Stopwatch::start(trace.counts()) } else { Stopwatch::NONE }
-    }
-
     /// Something has come.
     #[inline]
     pub(crate) fn hear(&mut self, now: impl FnOnce() -> Instant) {

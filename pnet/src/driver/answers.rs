@@ -7,10 +7,10 @@
 use std::fmt;
 
 use pnet_protocol::{
-    frame::{self, Mark, REPLY_OVERHEAD},
-    json::Replies,
+    connection::ReplyTo,
     reply::Verdict,
     secret::Hidden,
+    wire::{self, Writer},
 };
 
 use crate::{
@@ -21,99 +21,89 @@ use crate::{
 /// What was answered since the out-buffer was looked at.
 pub(super) struct Answers {
     frames: Vec<u8>,
-    /// The longest frame of an answer that the peer takes. `None`: not in frames.
-    max_len: Option<u32>,
+    writing: wire::Answers,
+    /// Whether the answer that was begun is among the frames; else it is `apart`.
+    in_place: bool,
+    /// An answer that is not written where it is encoded.
+    apart: Vec<u8>,
+    /// Whether what a read holds is answered now: then the answers of one action have text in common.
+    reading: bool,
 }
 
 impl Answers {
-    pub(super) const fn new(max_len: Option<u32>) -> Self {
-        Self { frames: Vec::new(), max_len }
+    pub(super) const fn new(writer: &Writer) -> Self {
+        let writing = wire::Answers::new(writer);
+        Self { frames: Vec::new(), writing, in_place: false, apart: Vec::new(), reading: false }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
 
-    /// Begins the answer to call `id`; its payload is appended to [`frames`](Self::frames) next.
-    #[inline]
-    pub(super) fn begin(&mut self, id: u32) -> Mark {
-        frame::begin_reply(self.frames(), id)
+    /// What comes from now on was read together.
+    pub(super) const fn begin_read(&mut self) {
+        self.reading = true;
     }
 
-    /// Where answers are appended, and whatever else needs no order.
+    /// All of it is handled.
     #[inline]
-    pub(super) fn frames(&mut self) -> &mut Vec<u8> {
-        if self.frames.capacity() == 0 {
-            self.frames = buffers::take_large();
+    pub(super) fn end_read(&mut self) {
+        self.reading = false;
+        self.forget();
+    }
+
+    /// What the peer takes may be something else now.
+    #[inline]
+    pub(super) fn forget(&mut self) {
+        if let Some(text) = self.writing.forget() {
+            buffers::give(text);
         }
+    }
+
+    /// Begins an answer: its payload is appended to this next.
+    #[inline]
+    pub(super) fn begin(&mut self, to: &ReplyTo, conn: &Conn) -> &mut Vec<u8> {
+        if self.reading
+            && let Some(action) = self.writing.lacks(to)
+        {
+            self.forget();
+            self.writing.prepare(conn.lock().replies(action, buffers::take()));
+        }
+        self.in_place = !matches!(to, ReplyTo::Nobody) && {
+            open(&mut self.frames);
+            self.writing.begin(to, &mut self.frames)
+        };
+        if self.in_place { &mut self.frames } else { &mut self.apart }
+    }
+
+    /// Ends it. `false` if it is written elsewhere: it has to be [taken](Self::take_back).
+    #[inline]
+    pub(super) fn finish(&mut self, verdict: Verdict) -> bool {
+        self.in_place && self.writing.finish(verdict, &mut self.frames)
+    }
+
+    /// The payload of the answer that was begun; nothing else is left of it.
+    pub(super) fn take_back(&mut self) -> Vec<u8> {
+        if self.in_place { self.writing.take_back(&mut self.frames) } else { std::mem::take(&mut self.apart) }
+    }
+
+    /// Where credit is written, which needs no order.
+    #[inline]
+    pub(super) fn credit(&mut self) -> &mut Vec<u8> {
+        open(&mut self.frames);
         &mut self.frames
     }
 
-    /// The same for what appends nothing unless something was begun, and so needs no buffer.
+    /// What was gathered before the answer that was begun goes where it belongs, if a handler has pushed anything since, or if
+    /// there is much of it. Whether by now so much waits to be written that no new work should be started, if that was
+    /// looked at.
     #[inline]
-    pub(super) const fn begun(&mut self) -> &mut Vec<u8> {
-        &mut self.frames
+    pub(super) fn follow(&mut self, conn: &Conn) -> Option<bool> {
+        (conn.was_touched() || self.frames.len() >= MANY).then(|| self.follow_pushes(conn))
     }
 
-    /// Takes back what was begun.
-    pub(super) fn abandon(&mut self, mark: Mark) {
-        mark.abandon(&mut self.frames);
-    }
-
-    /// Ends what was begun.
-    ///
-    /// # Errors
-    ///
-    /// The payload, if it is no answer as declared, or longer than the peer takes. Nothing is left of it then.
-    #[inline]
-    pub(super) fn finish(&mut self, mark: Mark, verdict: Verdict) -> Result<(), Vec<u8>> {
-        let fits = self.max_len.is_some_and(|max_len| mark.len(&self.frames) <= max_len as usize);
-        match verdict {
-            Verdict::Reply if fits => mark.close(&mut self.frames),
-            Verdict::Error if fits => mark.close_error(&mut self.frames),
-            _ => {
-                let payload = mark.payload(&self.frames).to_vec();
-                mark.abandon(&mut self.frames);
-                return Err(payload);
-            }
-        }
-        Ok(())
-    }
-
-    /// The same for an answer that was encoded elsewhere. `false`: it is not written.
-    #[inline]
-    pub(super) fn put(&mut self, id: u32, verdict: Verdict, payload: &[u8]) -> bool {
-        let fits = self.max_len.is_some_and(|max_len| payload.len() + REPLY_OVERHEAD <= max_len as usize);
-        match verdict {
-            Verdict::Reply if fits => frame::put_reply(self.frames(), id, payload),
-            Verdict::Error if fits => frame::put_error(self.frames(), id, payload),
-            _ => return false,
-        }
-        true
-    }
-
-    /// What was gathered before `mark` goes where it belongs, if a handler has pushed anything since, or if there is much of
-    /// it. Whether by now so much waits to be written that no new work should be started, if that was looked at.
-    #[inline]
-    pub(super) fn follow(&mut self, mark: Option<&mut Mark>, conn: &Conn) -> Option<bool> {
-        self.is_to_follow(conn).then(|| {
-            let len = mark.map_or(self.frames.len(), Mark::rebase);
-            self.follow_pushes(len, conn)
-        })
-    }
-
-    /// The same for an answer in an object, which begins at `start`.
-    #[inline]
-    pub(super) fn follow_from(&mut self, start: &mut usize, conn: &Conn) -> Option<bool> {
-        self.is_to_follow(conn).then(|| self.follow_pushes(std::mem::take(start), conn))
-    }
-
-    fn is_to_follow(&self, conn: &Conn) -> bool {
-        conn.was_touched() || self.frames.len() >= MANY
-    }
-
-    /// The first `len` bytes of what was gathered go where they belong.
-    fn follow_pushes(&mut self, len: usize, conn: &Conn) -> bool {
+    fn follow_pushes(&mut self, conn: &Conn) -> bool {
+        let len = if self.in_place { self.writing.rebase(&self.frames) } else { self.frames.len() };
         let mut out = conn.look();
         out.insert_answers(self.frames.get(..len).unwrap_or_default());
         self.frames.drain(..len);
@@ -153,39 +143,16 @@ impl Answers {
     }
 }
 
+#[inline]
+fn open(frames: &mut Vec<u8>) {
+    if frames.capacity() == 0 {
+        *frames = buffers::take_large();
+    }
+}
+
 impl fmt::Debug for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Answers").field(&Hidden::of(&self.frames)).finish()
-    }
-}
-
-/// How replies in objects are written, as long as nothing else comes.
-#[derive(Debug, Default)]
-pub(super) struct Prepared(Option<Replies>);
-
-impl Prepared {
-    /// How those to calls of an action are.
-    #[inline]
-    pub(super) fn for_action(&mut self, action: u16, conn: &Conn) -> Option<&Replies> {
-        if self.0.as_ref().is_none_or(|replies| replies.action() != action) {
-            self.forget();
-            let text = buffers::take();
-            self.0 = conn.lock().replies(action, text);
-        }
-        self.0.as_ref()
-    }
-
-    /// What the peer takes may be something else now.
-    pub(super) fn forget(&mut self) {
-        if let Some(replies) = self.0.take() {
-            buffers::give(replies.into_text());
-        }
-    }
-}
-
-impl Drop for Prepared {
-    fn drop(&mut self) {
-        self.forget();
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use pnet_protocol::{close::CloseCode, connection::ReplyTo, failure::Failure, reply::Verdict};
 
 use super::{
-    dispatch::{Dispatch, Ended, Job, JobKind},
+    dispatch::{Answering, Dispatch, Job, JobKind},
     ended_early,
 };
 use crate::{
@@ -42,12 +42,12 @@ impl Future for Detached {
         };
         for Injected { id, action, meta, payload } in asked.coming {
             let job = Job { action, kind: JobKind::Operator { id }, to: ReplyTo::Nobody, meta, timed: Stopwatch::NONE };
-            dispatch.admit(job, &payload, task.waker(), &mut Telling(conn));
+            dispatch.admit(&job, &payload, task.waker(), &mut Telling::of(conn));
         }
         for id in asked.left {
             dispatch.cancel(JobKind::Operator { id });
         }
-        dispatch.poll(task.waker(), &mut Telling(conn));
+        dispatch.poll(task.waker(), &mut Telling::of(conn));
         if dispatch.is_idle() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
@@ -61,13 +61,27 @@ impl Drop for Detached {
 }
 
 /// Tells operators alone how jobs have ended.
-struct Telling<'a>(&'a Conn);
+struct Telling<'a> {
+    conn: &'a Conn,
+    payload: Vec<u8>,
+}
 
-impl Ended for Telling<'_> {
-    fn ended(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
+impl<'a> Telling<'a> {
+    const fn of(conn: &'a Conn) -> Self {
+        Self { conn, payload: Vec::new() }
+    }
+}
+
+impl Answering for Telling<'_> {
+    fn begin(&mut self, _: &Job) -> &mut Vec<u8> {
+        self.payload.clear();
+        &mut self.payload
+    }
+
+    fn end(&mut self, job: &Job, outcome: Result<Verdict, Failure>) {
         if let JobKind::Operator { id } = job.kind {
             let outcome = if job.meta.stream.is_some() { outcome.map_err(ended_early) } else { outcome };
-            self.0.tell_operator(id, job.meta.action, outcome, payload);
+            self.conn.tell_operator(id, job.meta.action, outcome, &self.payload);
         }
     }
 

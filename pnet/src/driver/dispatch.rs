@@ -17,15 +17,10 @@ use crate::{
 pub(crate) trait Dispatch: Send + 'static {
     /// Runs the connect handler; nothing is started before it is done.
     fn poll_join(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Refused>>;
-    /// Whether the handler of an action is a `fn`, which never waits.
-    fn is_fn(&self, action: u16) -> bool;
-    /// Runs the handler of an action, as far as it goes without waiting, if nothing has to run before it. Its answer is
-    /// appended to `out`.
-    fn run_now(&mut self, arrived: &Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran;
-    /// Takes a job.
-    fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended);
+    /// Takes a packet or call that has arrived: its handler runs at once, as far as it goes, if nothing has to run before it.
+    fn admit(&mut self, job: &Job, payload: &[u8], waker: &Waker, answering: &mut dyn Answering);
     /// Goes on with what was woken. `true` if anything happened.
-    fn poll(&mut self, waker: &Waker, ended: &mut dyn Ended) -> bool;
+    fn poll(&mut self, waker: &Waker, answering: &mut dyn Answering) -> bool;
     /// Nothing happens for now: gives back what others may use meanwhile.
     fn rest(&mut self);
     /// The caller does not wait any more. `true` if the call is gone, `false` if it runs on.
@@ -71,30 +66,17 @@ pub(crate) enum JobKind {
     },
 }
 
-/// A job whose handler may be run on the spot.
-pub(crate) struct Arrived<'a> {
-    pub(crate) action: u16,
-    pub(crate) kind: JobKind,
-    pub(crate) to: &'a ReplyTo,
-    pub(crate) meta: &'a Meta,
-    pub(crate) timed: Stopwatch,
-    /// The read buffer's.
-    pub(crate) payload: &'a [u8],
-}
-
-/// What became of it.
-pub(crate) enum Ran {
-    /// Nothing: it is to be admitted.
-    Not,
-    /// It has taken a place, as its handler waits.
-    Waits,
-    /// Its handler has ended.
-    Ended(Result<Verdict, Failure>),
-}
-
-/// What the driver has to do about ended jobs: write the answer, return the credit, count the mistake.
-pub(crate) trait Ended {
-    fn ended(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]);
+/// Where jobs are answered, and what else is to be done about their end: the credit is returned, the mistake counted.
+pub(crate) trait Answering {
+    /// The payload of the job's answer is appended to this next, and then the job [ends](Self::end).
+    fn begin(&mut self, job: &Job) -> &mut Vec<u8>;
+    /// The job has ended; what is its answer was appended since it was [begun](Self::begin).
+    fn end(&mut self, job: &Job, outcome: Result<Verdict, Failure>);
     /// Whether so much waits to be written that no new work should be started.
     fn is_overfull(&self) -> bool;
+    /// The job has ended without an answer.
+    fn fail(&mut self, job: &Job, failure: Failure) {
+        self.begin(job);
+        self.end(job, Err(failure));
+    }
 }

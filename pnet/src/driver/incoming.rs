@@ -8,13 +8,10 @@ use std::{
 
 use pnet_protocol::{
     close::{CloseCode, close_for},
-    connection::{Answer, Call, Event, Packet, ReplyTo},
+    connection::{Answer, Call, Event, Named, Packet, ReplyTo, Usual},
     dialect::Dialect,
     failure::{Failure, code},
-    frame::Mark,
-    json::{Again, CallId, Named},
     protocol::{ReplyInfo, Role},
-    reply::Verdict,
     wire::ReadError,
 };
 use tokio::{
@@ -24,12 +21,11 @@ use tokio::{
 
 use super::{
     BEGUN_LEN, Begun, Driver, Odd, Reading, Stage,
-    answers::Prepared,
-    dispatch::{Arrived, Ended, Job, JobKind, Ran},
+    dispatch::{Answering as _, Job, JobKind},
 };
 use crate::{
     buffers, config,
-    connection::{Answering, Meta, micros_now},
+    connection::{Addressed, Meta, micros_now},
     counts::{Met, Stopwatch},
     error::{Closed, ClosedBy},
 };
@@ -161,246 +157,118 @@ impl Driver {
         }
     }
 
-    /// Handles the whole frames of `bytes`; how many bytes they were.
+    /// Handles the whole frames or objects of `bytes`; how many bytes they were.
     fn handle(&mut self, bytes: &[u8], task: &Context<'_>) -> usize {
-        let (mut used, mut last, mut prepared) = (0, Last::nothing(), Prepared::default());
+        let (mut used, mut last, mut ahead) = (0, Last::nothing(), None);
         self.reader.begin();
-        // What is read begins with the time, more often than not.
-        if let Some((micros, len)) = self.reader.take_time(bytes) {
-            self.created = system_time(micros);
-            used = len;
-        }
-        while let Some(rest) = bytes.get(used..) {
+        self.answers.begin_read();
+        loop {
             if !matches!(self.stage, Stage::Joining { .. } | Stage::Open | Stage::Draining { .. }) {
                 // The connection is ending: what still arrives is not looked at.
-                return bytes.len();
+                used = bytes.len();
+                break;
             }
-            // What comes again and again has a way of its own, which builds nothing between bytes and handler.
-            if let Some((call, len)) = self.reader.read_call(rest) {
+            // What comes again and again has a short way, which takes what is in order and leaves all else to the general one.
+            let usual = ahead.take().or_else(|| {
+                let (usual, len) = self.reader.usual(bytes, used)?;
                 used += len;
-                self.handle_call(call, &mut last, task);
-                self.check_mistakes();
-                continue;
-            }
-            let replies = self.handle_replies(rest);
-            if replies > 0 {
-                used += replies;
-                continue;
-            }
-            if let Some((packet, len)) = self.reader.take_packet(rest) {
-                used += len;
-                self.handle_packet(packet, &mut last, task);
-                self.check_mistakes();
-                continue;
-            }
-            if let Some((object, len)) = self.reader.again(bytes, used) {
-                used += len;
-                match object {
-                    Again::Call(call) => self.handle_call_again(call, (&mut last, &mut prepared), task),
-                    Again::Packet(packet) => self.handle_packet(packet, &mut last, task),
-                    Again::Named(named) => used += self.handle_answers(&named, bytes, used),
-                    _ => {}
+                Some(usual)
+            });
+            if let Some(usual) = usual {
+                ahead = self.handle_usual(usual, (bytes, &mut used), &mut last, task);
+            } else {
+                self.answers.forget();
+                match self.reader.next_at(bytes, used) {
+                    Ok(Some((event, len))) => {
+                        used += len;
+                        // It may have brought another time.
+                        last.forget();
+                        ahead = self.handle_event(event, (bytes, &mut used), &mut last, task);
+                    }
+                    Ok(None) => break,
+                    Err(error) => self.give_up(&error),
                 }
-                self.check_mistakes();
-                continue;
             }
-            prepared.forget();
-            match self.reader.next_at(bytes, used) {
-                Ok(Some((event, len))) => {
-                    used += len;
-                    self.handle_event(event, task);
-                    // It may have brought another time.
-                    last = Last::nothing();
-                    // At each frame: one read holds thousands, and every mistake is answered.
-                    self.check_mistakes();
-                }
-                Ok(None) => break,
-                Err(error) => self.give_up(&error),
-            }
+            // At each of them: one read holds thousands, and every mistake is answered.
+            self.check_mistakes();
         }
+        self.answers.end_read();
         used
     }
 
-    /// A call in a frame. Its handler runs at once, and the answer is encoded where it is written from.
+    /// Handles what comes again and again, whichever way it was read. If it was an answer, those that follow it are handled
+    /// with it, and what comes then is given back.
     #[inline]
-    fn handle_call(&mut self, call: Call<'_>, last: &mut Last, task: &Context<'_>) {
-        let Call { id, action, info, timeout_ms, payload, .. } = call;
-        self.conn.counters.calls_received.add(1);
-        let timed = self.tally.count(action, &self.conn.trace);
-        let (kind, to) = (JobKind::Call { id }, ReplyTo::Native(id));
-        if !matches!(self.stage, Stage::Open) {
-            self.reader.open_call(id);
-            self.admit(action, (kind, timed), to, timeout_ms, payload, task);
-            return;
-        }
-        self.engaged = true;
-        let meta = last.meta((info.action, timeout_ms, true), || self.meta(info.action, timeout_ms, true));
-        let mut mark = self.answers.begin(id);
-        let outcome = match self.run_now(&Arrived { action, kind, to: &to, meta, timed, payload }, task) {
-            Ran::Ended(outcome) => outcome,
-            Ran::Waits => {
-                self.follow(Some(&mut mark));
-                self.answers.abandon(mark);
-                self.reader.open_call(id);
-                return;
-            }
-            Ran::Not => {
-                self.answers.abandon(mark);
-                let job = Job { action, kind, to, meta: meta.clone(), timed };
-                self.reader.open_call(id);
-                let (dispatch, mut ended) = self.split();
-                dispatch.admit(job, payload, task.waker(), &mut ended);
-                return;
-            }
-        };
-        timed.stop(action, &self.conn.trace);
-        self.follow(Some(&mut mark));
-        let (outcome, payload) = match outcome {
-            Ok(verdict) => match self.answers.finish(mark, verdict) {
-                Ok(()) => return,
-                Err(payload) => (Ok(verdict), payload),
-            },
-            Err(failure) => {
-                self.answers.abandon(mark);
-                (Err(failure), Vec::new())
-            }
-        };
-        let job = Job { action, kind, to, meta: meta.clone(), timed: Stopwatch::NONE };
-        self.split().1.ended_otherwise(&job, outcome, &payload);
-    }
-
-    /// A call in an object that repeats what was said before. It is entered only if it is not answered at once.
-    #[inline]
-    fn handle_call_again(&mut self, call: Call<'_>, (last, prepared): (&mut Last, &mut Prepared), task: &Context<'_>) {
-        if self.reply_now(&call, last, prepared, task) {
-            self.conn.counters.calls_received.add(1);
-            return;
-        }
-        let event = self.reader.enter(call);
-        self.handle_event(event, task);
-    }
-
-    /// Runs the handler of a call that is not entered, if it is a `fn`. Its answer is encoded where it is written from, as
-    /// that of a call in a frame; `prepared` is how the answers before it were written.
-    #[inline]
-    fn reply_now(&mut self, call: &Call<'_>, last: &mut Last, prepared: &mut Prepared, task: &Context<'_>) -> bool {
-        let Call { id, action, info, timeout_ms, payload, .. } = *call;
-        if !matches!(self.stage, Stage::Open) || !self.dispatch.is_fn(action) {
-            return false;
-        }
-        let Some(replies) = prepared.for_action(action, &self.conn) else { return false };
-        self.engaged = true;
-        let meta = last.meta((info.action, timeout_ms, true), || self.meta(info.action, timeout_ms, true));
-        let to = ReplyTo::Json { id: Some(CallId::Number(u64::from(id))), action: Some(action) };
-        // No call has the id 0.
-        let kind = JobKind::Call { id: 0 };
-        let mut start = replies.begin(self.answers.frames());
-        let timed = self.tally.peek(&self.conn.trace);
-        let Ran::Ended(outcome) = self.run_now(&Arrived { action, kind, to: &to, meta, timed, payload }, task) else {
-            replies.abandon(start, self.answers.frames());
-            return false;
-        };
-        timed.stop(action, &self.conn.trace);
-        self.tally.count(action, &self.conn.trace);
-        if let Some(overfull) = self.answers.follow_from(&mut start, &self.conn) {
-            self.overfull = overfull;
-        }
-        let frames = self.answers.frames();
-        if matches!(outcome, Ok(Verdict::Reply)) && replies.end(start, id, frames) {
-            return true;
-        }
-        let payload = replies.abandon(start, frames);
-        let job = Job { action, kind, to, meta: meta.clone(), timed: Stopwatch::NONE };
-        self.split().1.ended_otherwise(&job, outcome, &payload);
-        true
-    }
-
-    /// A call in an object, if its handler may run at once. `false`: it is to be admitted.
-    #[inline]
-    fn answer_now(
+    fn handle_usual<'a>(
         &mut self,
-        (id, action, timeout_ms): (u32, u16, u32),
-        timed: Stopwatch,
-        payload: &[u8],
-        to: &ReplyTo,
+        usual: Usual<'a>,
+        rest: (&'a [u8], &mut usize),
+        last: &mut Last,
         task: &Context<'_>,
-    ) -> bool {
-        let Some(info) = self.incoming.get(action) else { return false };
-        let answered = !info.reply.is_stream() && !matches!(info.reply, ReplyInfo::None);
-        if !answered || self.overfull || !matches!(self.stage, Stage::Open) {
-            return false;
-        }
-        self.engaged = true;
-        let (kind, meta) = (JobKind::Call { id }, self.meta(info.action, timeout_ms, true));
-        let mut out = buffers::take();
-        let arrived = Arrived { action, kind, to, meta: &meta, timed, payload };
-        let ran = self.dispatch.run_now(&arrived, task.waker(), &mut out);
-        let is_done = !matches!(ran, Ran::Not);
-        if let Ran::Ended(outcome) = ran {
-            timed.stop(action, &self.conn.trace);
-            if outcome.is_ok() {
-                self.reader.call_finished(id);
-                let answering = Answering { to, action: info.action, stream: false };
-                self.overfull = self.conn.answer(answering, &outcome, &out);
-            } else {
-                let job = Job { action, kind, to: to.clone(), meta, timed: Stopwatch::NONE };
-                self.split().1.ended_otherwise(&job, outcome, &[]);
+    ) -> Option<Usual<'a>> {
+        match usual {
+            Usual::Call(Call { id, action, timeout_ms, payload, to, .. }) => {
+                self.conn.counters.calls_received.add(1);
+                self.admit(Arrived { action, kind: JobKind::Call { id }, to, timeout_ms, payload }, last, task);
             }
+            Usual::Packet(Packet { action, payload, frame_len, .. }) => {
+                self.conn.counters.packets_received.add(1);
+                let (kind, to) = (JobKind::OneWay { frame_len }, self.reader.to_nobody());
+                self.admit(Arrived { action, kind, to, timeout_ms: 0, payload }, last, task);
+            }
+            Usual::Time { micros } => {
+                self.created = system_time(micros);
+                last.forget();
+            }
+            Usual::Named(named) if named.re.is_none() => self.handle_named(named, rest, last, task),
+            answer => return self.handle_answers(answer, rest),
         }
-        buffers::give(out);
-        is_done
+        None
     }
 
-    /// A one-way packet, in a frame or in an object that repeats what was said before.
+    /// Hands a packet or call to its handler; or answers it, if there is anything against it.
     #[inline]
-    fn handle_packet(&mut self, packet: Packet<'_>, last: &mut Last, task: &Context<'_>) {
-        let Packet { action, info, payload, frame_len, .. } = packet;
-        self.conn.counters.packets_received.add(1);
+    fn admit(&mut self, arrived: Arrived<'_>, last: &mut Last, task: &Context<'_>) {
+        let Arrived { action, kind, to, timeout_ms, payload } = arrived;
+        self.engaged = true;
+        let call = matches!(kind, JobKind::Call { .. });
         let timed = self.tally.count(action, &self.conn.trace);
-        let (kind, to) = (JobKind::OneWay { frame_len }, self.reader.to_nobody());
-        self.engaged = true;
-        let meta = last.meta((info.action, 0, false), || self.meta(info.action, 0, false));
-        let ran = if matches!(self.stage, Stage::Open) {
-            self.run_now(&Arrived { action, kind, to: &to, meta, timed, payload }, task)
-        } else {
-            Ran::Not
-        };
-        let outcome = match ran {
-            Ran::Ended(outcome) => outcome,
-            Ran::Waits => {
-                self.follow(None);
-                return;
-            }
-            Ran::Not => {
-                self.admit(action, (kind, timed), to, 0, payload, task);
-                return;
-            }
-        };
-        timed.stop(action, &self.conn.trace);
-        self.follow(None);
-        if outcome.is_ok() {
-            // There is credit in frames only.
-            let native = self.reader.dialect() == Dialect::Native;
-            let out = if native { self.answers.frames() } else { self.answers.begun() };
-            self.reader.packet_finished(frame_len, out);
+        let known = self.incoming.get(action);
+        let job = last.job(Job { action, kind, to, timed, meta: Meta::none() }, timeout_ms, || {
+            self.meta(known.map_or("", |info| info.action), timeout_ms, call)
+        });
+        let Some(info) = known.filter(|info| call != matches!(info.reply, ReplyInfo::None) && !self.refuses_work())
+        else {
+            self.turn_away(job, known.is_some());
             return;
+        };
+        if let JobKind::Call { id } = kind
+            && info.reply.is_stream()
+        {
+            job.meta.stream = Some(self.conn.out().open_producer(id, job.to.clone()));
         }
-        let job = Job { action, kind, to, meta: meta.clone(), timed: Stopwatch::NONE };
-        self.split().1.ended_otherwise(&job, outcome, &[]);
+        let (dispatch, mut sink) = self.split();
+        dispatch.admit(job, payload, task.waker(), &mut sink);
     }
 
-    /// Runs a handler, if that may be done on the spot.
-    #[inline]
-    fn run_now(&mut self, arrived: &Arrived<'_>, task: &Context<'_>) -> Ran {
-        if self.overfull { Ran::Not } else { self.dispatch.run_now(arrived, task.waker(), self.answers.begun()) }
-    }
-
-    /// What a handler has pushed stands before its answer, and behind those before it.
-    #[inline]
-    fn follow(&mut self, mark: Option<&mut Mark>) {
-        if let Some(overfull) = self.answers.follow(mark, &self.conn) {
-            self.overfull = overfull;
+    /// Answers what no handler is given. What is refused is not timed.
+    #[cold]
+    fn turn_away(&mut self, job: &mut Job, is_known: bool) {
+        job.timed = Stopwatch::NONE;
+        let (code, message) = if !is_known {
+            (code::UNKNOWN_ACTION, "this side knows no such action")
+        } else if self.refuses_work() {
+            (code::GOING_AWAY, "this side is shutting down and takes nothing new")
+        } else if job.meta.call {
+            (code::NO_REPLY, "this action has no answer")
+        } else {
+            (code::MALFORMED, "this action is a call")
+        };
+        // While this side shuts down it is one only to ask for more without having read what one got.
+        if code != code::GOING_AWAY || self.conn.out().is_overfull() {
+            self.odd.mistakes.count(Instant::now().into_std());
         }
+        self.split().1.fail(job, Failure::public(code, message));
     }
 
     /// What a handler learns beside its packet.
@@ -425,7 +293,13 @@ impl Driver {
         self.close(Closed::new(code, reason, ClosedBy::Here));
     }
 
-    fn handle_event(&mut self, event: Event<'_>, task: &Context<'_>) {
+    fn handle_event<'a>(
+        &mut self,
+        event: Event<'a>,
+        rest: (&'a [u8], &mut usize),
+        last: &mut Last,
+        task: &Context<'_>,
+    ) -> Option<Usual<'a>> {
         if self.reader.dialect() == Dialect::Json {
             self.created = self.reader.created().and_then(system_time);
             let form = self.reader.form();
@@ -437,20 +311,7 @@ impl Driver {
             }
         }
         match event {
-            Event::Time { micros } => self.created = system_time(micros),
-            Event::Packet { action, payload, frame_len } => {
-                self.conn.counters.packets_received.add(1);
-                let (timed, to) = (self.tally.count(action, &self.conn.trace), self.reader.to_nobody());
-                self.admit(action, (JobKind::OneWay { frame_len }, timed), to, 0, payload, task);
-            }
-            Event::Call { id, action, timeout_ms, payload, to } => {
-                self.conn.counters.calls_received.add(1);
-                let timed = self.tally.count(action, &self.conn.trace);
-                if self.answer_now((id, action, timeout_ms), timed, payload, &to, task) {
-                    return;
-                }
-                self.admit(action, (JobKind::Call { id }, timed), to, timeout_ms, payload, task);
-            }
+            Event::Usual(usual) => return self.handle_usual(usual, rest, last, task),
             Event::Busy { to, stream } => {
                 self.conn.counters.calls_received.add(1);
                 self.conn.trace.met(if stream { Met::Streams } else { Met::Calls });
@@ -462,7 +323,6 @@ impl Driver {
                 self.refuse(&to, code::BUSY, "read what was sent before");
             }
             Event::SchemaAsked { to, shapes } => self.overfull = self.conn.tell_schema(&to, shapes),
-            Event::Named(named) => self.handle_named(named, task),
             Event::Greeted { limits } => {
                 self.set_heartbeat(self.reader.heartbeat_ms());
                 let mut out = self.conn.out();
@@ -513,22 +373,7 @@ impl Driver {
             Event::Close { code, retry, reason } => self.dismissed(Closed::from_peer(code, retry, &reason)),
             _ => {}
         }
-    }
-
-    /// The replies that `bytes` begins with, all under one lock; how many bytes they were. Nobody is woken before all are
-    /// there: who calls again then does so with the others.
-    #[inline]
-    fn handle_replies(&self, bytes: &[u8]) -> usize {
-        let Some(first) = self.reader.take_reply(bytes) else { return 0 };
-        let (mut next, mut used) = (Some(first), 0);
-        let mut out = self.conn.lock();
-        while let Some((id, payload, len)) = next {
-            used += len;
-            out.replied(id, payload);
-            next = bytes.get(used..).and_then(|rest| self.reader.take_reply(rest));
-        }
-        out.unpark();
-        used
+        None
     }
 
     /// A call of this side is answered; what has waited for its place may go.
@@ -539,24 +384,30 @@ impl Driver {
         out.unpark();
     }
 
-    /// An answer in an object, and those that follow it in `bytes` at `at` and repeat what was said before, all under one lock
-    /// as [`handle_replies`](Self::handle_replies); how many bytes those were.
-    fn handle_answers(&mut self, first: &Named<'_>, bytes: &[u8], at: usize) -> usize {
-        let mut used = 0;
-        let mut out = self.conn.out();
-        let mut answered = out.answered_by(first);
-        while answered.is_ok()
-            && let Some((named, len)) = self.reader.answer_again(bytes, at + used)
-        {
-            used += len;
-            answered = out.answered_by(&named);
+    /// An answer, and those that follow it, all under one lock; what follows that is none. Nobody is woken before all are
+    /// there: who calls again then does so with the others.
+    #[inline]
+    fn handle_answers<'a>(&mut self, first: Usual<'a>, (bytes, used): (&'a [u8], &mut usize)) -> Option<Usual<'a>> {
+        let mut next = Some(first);
+        let mut answered = Ok(true);
+        let mut out = self.conn.lock();
+        while answered.is_ok() {
+            match next {
+                Some(Usual::Reply { id, payload }) => out.replied(id, payload),
+                Some(Usual::Named(named)) if named.re.is_some() => answered = out.answered_by(&named),
+                _ => break,
+            }
+            next = self.reader.usual(bytes, *used).map(|(usual, len)| {
+                *used += len;
+                usual
+            });
         }
         out.unpark();
         drop(out);
         if let Err(violation) = answered {
             self.punish(&violation);
         }
-        used
+        next
     }
 
     /// A JSON handshake that came late says what is agreed on from now on.
@@ -568,13 +419,19 @@ impl Driver {
     /// Answers what is no packet, or one too many, and counts the mistake.
     fn refuse(&mut self, to: &ReplyTo, code: &'static str, message: &str) {
         tracing::debug!(code, message, "refused");
-        let answering = Answering { to, action: "", stream: false };
-        self.overfull = self.conn.answer(answering, &Err(Failure::public(code, message)), &[]);
+        let answer = Addressed { to, action: "", stream: false };
+        self.overfull = self.conn.answer(answer, &Err(Failure::public(code, message)), &[]);
         self.odd.mistakes.count(Instant::now().into_std());
     }
 
     /// An object that may answer a call, or may be a packet.
-    fn handle_named(&mut self, named: Named<'_>, task: &Context<'_>) {
+    fn handle_named<'a>(
+        &mut self,
+        named: Named<'a>,
+        rest: (&'a [u8], &mut usize),
+        last: &mut Last,
+        task: &Context<'_>,
+    ) {
         let answered = {
             let mut out = self.conn.out();
             let answered = out.answered_by(&named);
@@ -583,64 +440,12 @@ impl Driver {
         };
         match answered {
             Err(violation) => self.punish(&violation),
-            Ok(answered) if answered || named.re.is_some() => {}
-            Ok(_) => match self.reader.packet(named) {
-                Ok(event) => self.handle_event(event, task),
+            Ok(true) => {}
+            Ok(false) => match self.reader.packet(named) {
+                // It is no answer, so nothing is given back.
+                Ok(event) => drop(self.handle_event(event, rest, last, task)),
                 Err(error) => self.give_up(&error),
             },
-        }
-    }
-
-    /// Hands a packet or call to its handler, if this side knows the action.
-    fn admit(
-        &mut self,
-        action: u16,
-        (kind, timed): (JobKind, Stopwatch),
-        to: ReplyTo,
-        timeout_ms: u32,
-        payload: &[u8],
-        task: &Context<'_>,
-    ) {
-        self.engaged = true;
-        let known = self.incoming.get(action);
-        let call = matches!(kind, JobKind::Call { .. });
-        let meta = self.meta(known.map_or("", |info| info.action), timeout_ms, call);
-        // What is refused is not timed.
-        let mut job = Job { action, kind, to, meta, timed: Stopwatch::NONE };
-        let draining = self.refuses_work();
-        let (dispatch, mut ended) = self.split();
-        match known {
-            None => {
-                ended.odd.mistakes.count(Instant::now().into_std());
-                let failure = Failure::public(code::UNKNOWN_ACTION, "this side knows no such action");
-                ended.ended(&job, Err(failure), &[]);
-            }
-            Some(_) if draining => {
-                if ended.conn.out().is_overfull() {
-                    // It asks for more without having read what it got.
-                    ended.odd.mistakes.count(Instant::now().into_std());
-                }
-                let failure = Failure::public(code::GOING_AWAY, "this side is shutting down and takes nothing new");
-                ended.ended(&job, Err(failure), &[]);
-            }
-            Some(info) if call == matches!(info.reply, ReplyInfo::None) => {
-                ended.odd.mistakes.count(Instant::now().into_std());
-                let failure = if call {
-                    Failure::public(code::NO_REPLY, "this action has no answer")
-                } else {
-                    Failure::public(code::MALFORMED, "this action is a call")
-                };
-                ended.ended(&job, Err(failure), &[]);
-            }
-            Some(info) => {
-                job.timed = timed;
-                if let JobKind::Call { id } = kind
-                    && info.reply.is_stream()
-                {
-                    job.meta.stream = Some(ended.conn.out().open_producer(id, job.to.clone()));
-                }
-                dispatch.admit(job, payload, task.waker(), &mut ended);
-            }
         }
     }
 
@@ -662,31 +467,52 @@ impl Driver {
             let to = self.reader.reply_to(id);
             self.reader.call_finished(id);
             let failure = Failure::public(code::CANCELLED, "the caller did not wait");
-            self.overfull = self.conn.answer(Answering { to: &to, action: "", stream }, &Err(failure), &[]);
+            self.overfull = self.conn.answer(Addressed { to: &to, action: "", stream }, &Err(failure), &[]);
         }
     }
 }
 
-/// What the handler before has learnt beside its packet. As often as not it is that of the next one, too, and is not written
-/// again: what was written just now would be copied before it has arrived.
-struct Last {
+/// A packet or call on its way to its handler.
+struct Arrived<'a> {
+    action: u16,
+    kind: JobKind,
+    to: ReplyTo,
     timeout_ms: u32,
-    meta: Meta,
+    /// The read buffer's.
+    payload: &'a [u8],
+}
+
+/// The job before. As often as not, what its handler has learnt beside its packet is what the next one learns, too, and is not
+/// written again: what was written just now would be copied before it has arrived.
+struct Last {
+    job: Job,
+    timeout_ms: u32,
+    holds: bool,
 }
 
 impl Last {
     const fn nothing() -> Self {
-        Self { timeout_ms: 0, meta: Meta::none() }
+        let (kind, to) = (JobKind::OneWay { frame_len: 0 }, ReplyTo::Nobody);
+        let job = Job { action: 0, kind, to, meta: Meta::none(), timed: Stopwatch::NONE };
+        Self { job, timeout_ms: 0, holds: false }
     }
 
-    /// The metadata of a packet of the same read, with these of an action, a timeout, and whether it is a call.
+    /// What was learnt holds no more.
+    const fn forget(&mut self) {
+        self.holds = false;
+    }
+
+    /// The next job, with the metadata of the one before if `make` would make the same.
     #[inline]
-    fn meta(&mut self, (action, timeout_ms, call): (&'static str, u32, bool), make: impl FnOnce() -> Meta) -> &Meta {
-        let same = std::ptr::eq(self.meta.action, action) && self.timeout_ms == timeout_ms && self.meta.call == call;
-        if !same {
-            *self = Self { timeout_ms, meta: make() };
+    fn job(&mut self, next: Job, timeout_ms: u32, make: impl FnOnce() -> Meta) -> &mut Job {
+        let Job { action, kind, to, timed, meta: _ } = next;
+        let same = self.holds && self.job.action == action && self.timeout_ms == timeout_ms;
+        if !same || self.job.meta.stream.is_some() || self.job.meta.call != matches!(kind, JobKind::Call { .. }) {
+            self.job.meta = make();
+            (self.timeout_ms, self.holds) = (timeout_ms, true);
         }
-        &self.meta
+        (self.job.action, self.job.kind, self.job.to, self.job.timed) = (action, kind, to, timed);
+        &mut self.job
     }
 }
 

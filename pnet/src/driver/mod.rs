@@ -190,7 +190,7 @@ impl Driver {
             *odd = Odd { welcome, preface_len, silent, ..Odd::EMPTY };
         }
         let incoming = conn.info.received_by(role);
-        let answers = Answers::new(conn.out().writer.max_answer_len());
+        let answers = Answers::new(&conn.out().writer);
         Self {
             io: Some(io),
             dispatch,
@@ -406,8 +406,8 @@ impl Driver {
         if !self.engaged {
             return false;
         }
-        let (dispatch, mut ended) = self.split();
-        let progress = dispatch.poll(task.waker(), &mut ended);
+        let (dispatch, mut sink) = self.split();
+        let progress = dispatch.poll(task.waker(), &mut sink);
         self.check_mistakes();
         progress
     }

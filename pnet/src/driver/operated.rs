@@ -9,7 +9,7 @@ use pnet_protocol::{
 
 use super::{
     Driver, Stage,
-    dispatch::{Ended, Job, JobKind},
+    dispatch::{Answering, Job, JobKind},
 };
 use crate::{
     connection::{Injected, OperatorsAsked},
@@ -36,12 +36,12 @@ impl Driver {
         self.engaged = true;
         let refused = self.refuses_work();
         let job = Job { action, kind: JobKind::Operator { id }, to: ReplyTo::Nobody, meta, timed: Stopwatch::NONE };
-        let (dispatch, mut ended) = self.split();
+        let (dispatch, mut sink) = self.split();
         if refused {
             let failure = Failure::public(code::GOING_AWAY, "this side is shutting down and takes nothing new");
-            ended.ended(&job, Err(failure), &[]);
+            sink.fail(&job, failure);
             return;
         }
-        dispatch.admit(job, &payload, task.waker(), &mut ended);
+        dispatch.admit(&job, &payload, task.waker(), &mut sink);
     }
 }

@@ -11,10 +11,11 @@ use tokio::time::Instant;
 use super::{
     Odd,
     answers::Answers,
-    dispatch::{Ended, Job, JobKind},
+    dispatch::{Answering, Job, JobKind},
 };
 use crate::{
-    connection::{Answering, Conn},
+    buffers,
+    connection::{Addressed, Conn},
     error::SendError,
     seldom::Seldom,
 };
@@ -28,21 +29,26 @@ pub(super) struct Sink<'a> {
     pub(super) overfull: &'a mut bool,
 }
 
-impl Ended for Sink<'_> {
+impl Answering for Sink<'_> {
     #[inline]
-    fn ended(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
+    fn begin(&mut self, job: &Job) -> &mut Vec<u8> {
+        // What ends a stream is no reply.
+        let to = if job.meta.stream.is_some() { &ReplyTo::Nobody } else { &job.to };
+        self.answers.begin(to, self.conn)
+    }
+
+    #[inline]
+    fn end(&mut self, job: &Job, outcome: Result<Verdict, Failure>) {
         job.timed.stop(job.action, &self.conn.trace);
-        // How most calls end.
-        if let (ReplyTo::Native(id), None, Ok(verdict)) = (&job.to, job.meta.stream, &outcome) {
-            if let Some(overfull) = self.answers.follow(None, self.conn) {
-                *self.overfull = overfull;
-            }
-            if self.answers.put(*id, *verdict, payload) {
-                self.reader.call_finished(*id);
-                return;
-            }
+        // What the handler has pushed stands before its answer.
+        if let Some(overfull) = self.answers.follow(self.conn) {
+            *self.overfull = overfull;
         }
-        self.ended_otherwise(job, outcome, payload);
+        match (&outcome, job.kind) {
+            (Ok(verdict), JobKind::Call { id }) if self.answers.finish(*verdict) => self.reader.call_finished(id),
+            (Ok(_), JobKind::OneWay { frame_len }) => self.reader.packet_finished(frame_len, self.answers.credit()),
+            _ => self.end_otherwise(job, outcome),
+        }
     }
 
     #[inline]
@@ -52,43 +58,40 @@ impl Ended for Sink<'_> {
 }
 
 impl Sink<'_> {
-    pub(super) fn ended_otherwise(&mut self, job: &Job, outcome: Result<Verdict, Failure>, payload: &[u8]) {
+    #[inline(never)]
+    fn end_otherwise(&mut self, job: &Job, outcome: Result<Verdict, Failure>) {
+        let payload = self.answers.take_back();
         let stream = job.meta.stream.is_some();
         let outcome = if stream { outcome.map_err(ended_early) } else { outcome };
         #[cfg(feature = "console")]
         if let JobKind::Operator { id } = job.kind {
-            self.conn.tell_operator(id, job.meta.action, outcome, payload);
+            self.conn.tell_operator(id, job.meta.action, outcome, &payload);
             return;
         }
         if let Err(failure) = &outcome {
             self.conn.trace.failed(job.action);
             self.note_failure(job.meta.action, failure);
         }
+        let answer = Addressed { to: &job.to, action: job.meta.action, stream };
         match job.kind {
             JobKind::Call { id } => {
                 self.reader.call_finished(id);
                 if stream {
                     self.conn.close_producer(id);
                 }
-                let answering = Answering { to: &job.to, action: job.meta.action, stream };
-                *self.overfull = self.conn.answer(answering, &outcome, payload);
+                *self.overfull = self.conn.answer(answer, &outcome, &payload);
             }
             JobKind::OneWay { frame_len } => {
-                let mut out = self.conn.out();
-                // Nothing follows a close frame.
-                if out.gone.is_none() {
-                    self.reader.packet_finished(frame_len, &mut out.buf);
-                }
-                drop(out);
+                self.reader.packet_finished(frame_len, self.answers.credit());
                 // What was wrong with the packet itself is told where there is a way to.
                 if outcome.as_ref().is_err_and(Failure::is_refusal) {
-                    let answering = Answering { to: &job.to, action: job.meta.action, stream: false };
-                    *self.overfull = self.conn.answer(answering, &outcome, &[]);
+                    *self.overfull = self.conn.answer(answer, &outcome, &[]);
                 }
             }
             #[cfg(feature = "console")]
             JobKind::Operator { .. } => {}
         }
+        buffers::give(payload);
     }
 
     fn note_failure(&mut self, action: &'static str, failure: &Failure) {

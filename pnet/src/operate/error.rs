@@ -99,7 +99,7 @@ fn failed(code: &str, text: &str) -> String {
 }
 
 /// An error with what is behind it, for those who see one line.
-fn with_sources(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

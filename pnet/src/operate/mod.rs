@@ -10,7 +10,7 @@ mod nearest;
 mod trigger;
 
 pub(crate) use self::{
-    error::{ActError, TriggerError},
+    error::{ActError, TriggerError, with_sources},
     nearest::nearest,
     trigger::{StreamEnd, Triggered},
 };

@@ -14,7 +14,7 @@ use pnet_protocol::{
     frame::PREFACE,
     handshake::{HandshakeError, ServerHandshake},
     id::{ConnectionId, SessionToken},
-    json::{Form, JsonReader, JsonWriter},
+    json::{JsonReader, JsonWriter},
     limits::agreed_heartbeat_ms,
     protocol::Role,
     wire::{Reader, Writer},
@@ -162,7 +162,7 @@ impl Serving {
         match arrived {
             Ok((dialect, user)) => {
                 let silent =
-                    matches!(&dialect, Arrived::Json(hello, _) if hello.form == Form::Old && joining.tail.is_empty());
+                    matches!(&dialect, Arrived::Json(hello, _) if hello.form.is_old() && joining.tail.is_empty());
                 let greeted = Greeted { joining, arrival, user, deadline, id: ConnectionId::random(), dialect };
                 if let Err(mut joining) = self.open(greeted, silent.then_some(place)) {
                     self.last_words(&mut joining).await;

@@ -17,14 +17,14 @@ use pnet_protocol::{
 };
 
 use super::{
-    MakeSlot, Run, Service,
+    MakeSlot, Route, Run, Service,
     context::{Cx, Link, slot::Seat},
     ready::Ready,
 };
 use crate::{
     buffers,
     connection::{Conn, Meta, waiting},
-    driver::dispatch::{Arrived, Ended, Job, JobKind, Ran},
+    driver::dispatch::{Answering, Job, JobKind},
     seldom::{Empty, Seldom},
     unwind::{drop_quietly, panicked},
 };
@@ -40,8 +40,6 @@ pub(crate) struct Lanes<S: Service> {
     holds: usize,
     /// Nothing starts before the connect handler is done.
     held: bool,
-    /// What `fn` handlers encode their answers into; the thread's again when the connection rests.
-    answer: Vec<u8>,
     /// That of the `async fn` that ended last; the pool's again when the connection rests.
     seat: Option<Seat<S>>,
 }
@@ -81,7 +79,7 @@ impl<S: Service> Lanes<S> {
     /// `max_places`: as many handlers as the limits let the peer have unfinished.
     pub(crate) fn new(link: Arc<Link<S>>, max_places: usize) -> Self {
         let max_places = u32::try_from(max_places).unwrap_or(u32::MAX);
-        Self { link, cx: None, waits: Seldom::new(), max_places, holds: 0, held: true, answer: Vec::new(), seat: None }
+        Self { link, cx: None, waits: Seldom::new(), max_places, holds: 0, held: true, seat: None }
     }
 
     /// From now on jobs start.
@@ -89,30 +87,21 @@ impl<S: Service> Lanes<S> {
         self.held = false;
     }
 
-    /// Runs the handler of what has arrived, as far as it goes without waiting, if nothing has to run before it. Its answer
-    /// is appended to `out`.
+    /// Takes a job, and starts it if nothing has to run before it; `payload` is the read buffer's.
     #[inline]
-    pub(crate) fn run_now(&mut self, arrived: &Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
-        if self.held || self.waits.ordered.is_some() || !self.waits.queue.is_empty() || !self.has_place() {
-            return Ran::Not;
-        }
-        self.run(arrived, waker, out)
-    }
-
-    /// Takes a job; `payload` is the read buffer's.
-    #[inline]
-    pub(crate) fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended) {
-        if self.is_held(ended) || self.waits.ordered.is_some() || !self.waits.queue.is_empty() || !self.has_place() {
+    pub(crate) fn admit(&mut self, job: &Job, payload: &[u8], waker: &Waker, answering: &mut dyn Answering) {
+        if self.is_held(answering) || self.waits.ordered.is_some() || !self.waits.queue.is_empty() || !self.has_place()
+        {
             let frame = buffers::keep(payload);
             self.holds += weight(&frame);
-            self.waits.queue.push_back((job, frame));
+            self.waits.queue.push_back((job.clone(), frame));
         } else {
-            self.start(&job, payload, waker, ended);
+            self.start(job, payload, waker, answering);
         }
     }
 
     /// Runs what was woken, and starts what no longer waits. `true` if anything happened.
-    pub(crate) fn poll(&mut self, waker: &Waker, ended: &mut dyn Ended) -> bool {
+    pub(crate) fn poll(&mut self, waker: &Waker, answering: &mut dyn Answering) -> bool {
         let mut progress = false;
         if self.waits.ready.is_some() {
             let waits = &mut *self.waits;
@@ -122,16 +111,20 @@ impl<S: Service> Lanes<S> {
                 ready.take(&mut woken);
             }
             for index in woken.drain(..) {
-                progress |= self.poll_place(index, ended);
+                progress |= self.poll_place(index, answering);
             }
             self.waits.woken = woken;
         }
-        while !self.waits.queue.is_empty() && self.waits.ordered.is_none() && self.has_place() && !self.is_held(ended) {
+        while !self.waits.queue.is_empty()
+            && self.waits.ordered.is_none()
+            && self.has_place()
+            && !self.is_held(answering)
+        {
             let Some((mut job, frame)) = self.waits.queue.pop_front() else { break };
             // How long it has waited for its turn is not the handler's time.
             job.timed = job.timed.again(&self.link.conn.trace);
             self.holds -= weight(&frame);
-            self.start(&job, &frame, waker, ended);
+            self.start(&job, &frame, waker, answering);
             buffers::give(frame);
             progress = true;
         }
@@ -141,9 +134,6 @@ impl<S: Service> Lanes<S> {
     /// The connection is about to wait: what it does not need meanwhile goes to others.
     #[inline]
     pub(crate) fn rest(&mut self) {
-        if self.answer.capacity() != 0 {
-            buffers::give(std::mem::take(&mut self.answer));
-        }
         if let Some(seat) = self.seat.take() {
             self.link().shared.pool.give(seat);
         }
@@ -207,86 +197,73 @@ impl<S: Service> Lanes<S> {
     }
 
     /// Whether nothing is started now: before the connect handler is done, and while answers would find no room.
-    fn is_held(&self, ended: &dyn Ended) -> bool {
-        self.held || ended.is_overfull()
+    fn is_held(&self, answering: &dyn Answering) -> bool {
+        self.held || answering.is_overfull()
     }
 
-    /// Starts a job.
-    fn start(&mut self, job: &Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended) {
-        let mut out = std::mem::take(&mut self.answer);
-        if out.capacity() == 0 {
-            out = buffers::take();
-        }
-        let Job { action, kind, ref to, ref meta, timed } = *job;
-        let arrived = Arrived { action, kind, to, meta, timed, payload };
-        if let Ran::Ended(outcome) = self.run(&arrived, waker, &mut out) {
-            ended.ended(job, outcome, &out);
-        }
-        out.clear();
-        self.answer = out;
-    }
-
-    /// Runs a handler as far as it goes. It takes a place only if it waits.
+    /// Runs a job's handler as far as it goes.
     #[inline]
-    fn run(&mut self, arrived: &Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
-        let Some(route) = S::ROUTES.get(usize::from(arrived.action)) else { return Ran::Ended(Err(unknown_action())) };
+    fn start(&mut self, job: &Job, payload: &[u8], waker: &Waker, answering: &mut dyn Answering) {
+        let Some(route) = S::ROUTES.get(usize::from(job.action)) else {
+            answering.fail(job, unknown_action());
+            return;
+        };
         match route.run {
             Run::Now(run) => {
                 let cx = self.around();
-                cx.set_meta(arrived.meta);
-                let outcome = catch_unwind(AssertUnwindSafe(|| run(cx, arrived.payload, out)));
-                Ran::Ended(outcome.unwrap_or_else(|panic| Err(panicked(route.handler, &*panic))))
+                cx.set_meta(&job.meta);
+                let out = answering.begin(job);
+                let outcome = catch_unwind(AssertUnwindSafe(|| run(cx, payload, out)));
+                answering.end(job, outcome.unwrap_or_else(|panic| Err(panicked(route.handler, &*panic))));
             }
-            Run::Later(make) => self.run_later(arrived, (make, route.handler, route.concurrent), waker, out),
+            Run::Later(make) => self.start_later(job, payload, (make, route), waker, answering),
         }
     }
 
-    /// Polls an `async fn` for the first time.
-    fn run_later(
+    /// Polls an `async fn` for the first time. It takes a place only if it waits.
+    fn start_later(
         &mut self,
-        arrived: &Arrived<'_>,
-        (make, handler, concurrent): (MakeSlot<S>, &str, bool),
+        job: &Job,
+        payload: &[u8],
+        (make, route): (MakeSlot<S>, &Route<S>),
         waker: &Waker,
-        out: &mut Vec<u8>,
-    ) -> Ran {
+        answering: &mut dyn Answering,
+    ) {
         let Some(index) = self.next_place() else {
             // The limits make this impossible; an answer is still better than none.
-            return Ran::Ended(Err(Failure::public(code::BUSY, "too many handlers are running")));
+            answering.fail(job, Failure::public(code::BUSY, "too many handlers are running"));
+            return;
         };
-        let Arrived { action, meta, payload, .. } = *arrived;
-        self.find_seat(action);
+        self.find_seat(job.action);
         let Self { link, cx, waits, seat, .. } = self;
-        let seat = seat.get_or_insert_with(|| Seat::new(action, make()));
+        let seat = seat.get_or_insert_with(|| Seat::new(job.action, make()));
         let cx = cx.get_or_insert_with(|| Cx::new(Arc::clone(link), Meta::none()));
-        let weight = OVERHEAD + seat.start(cx, meta, payload);
+        let weight = OVERHEAD + seat.start(cx, &job.meta, payload);
         let ready = waits.ready.get_or_insert_with(|| Ready::new(waker));
         // It stays where it is unless its handler waits: to move it would cost more than to poll it.
-        let (polled, waits_for_peer) = poll_seat(&link.conn, meta, seat, ready.waker(index));
+        let (polled, waits_for_peer) = poll_seat(&link.conn, &job.meta, seat, ready.waker(index));
         match polled {
             Ok(Poll::Ready(outcome)) => {
-                out.extend_from_slice(seat.answer());
-                Ran::Ended(outcome)
+                answering.begin(job).extend_from_slice(seat.answer());
+                answering.end(job, outcome);
             }
             Ok(Poll::Pending) => {
                 self.take_place(index);
-                let kind = arrived.kind;
-                if !meta.call && !concurrent && !waits_for_peer {
+                if !job.meta.call && !route.concurrent && !waits_for_peer {
                     self.waits.ordered = Some(index);
                 }
                 self.holds += weight;
-                let job = Job { action, kind, to: arrived.to.clone(), meta: meta.clone(), timed: arrived.timed };
-                self.waits.places[index] = self.seat.take().map(|seat| Running { job, seat, weight });
-                Ran::Waits
+                self.waits.places[index] = self.seat.take().map(|seat| Running { job: job.clone(), seat, weight });
             }
             Err(panic) => {
                 drop_quietly(self.seat.take());
-                Ran::Ended(Err(panicked(handler, &*panic)))
+                answering.fail(job, panicked(route.handler, &*panic));
             }
         }
     }
 
     /// Polls one handler. `false` if there is none: it was cancelled, or woken after its end.
-    fn poll_place(&mut self, index: usize, ended: &mut dyn Ended) -> bool {
+    fn poll_place(&mut self, index: usize, answering: &mut dyn Answering) -> bool {
         let waits = &mut *self.waits;
         let Some(ready) = &mut waits.ready else { return false };
         let Some(mut running) = waits.places.get_mut(index).and_then(Option::take) else { return false };
@@ -303,12 +280,13 @@ impl<S: Service> Lanes<S> {
         self.free_place(index);
         match polled {
             Ok(Poll::Ready(outcome)) => {
-                ended.ended(&running.job, outcome, running.seat.answer());
+                answering.begin(&running.job).extend_from_slice(running.seat.answer());
+                answering.end(&running.job, outcome);
                 self.keep(running.seat);
             }
             Err(panic) => {
                 let handler = S::ROUTES.get(usize::from(running.job.action)).map_or("", |route| route.handler);
-                ended.ended(&running.job, Err(panicked(handler, &*panic)), &[]);
+                answering.fail(&running.job, panicked(handler, &*panic));
                 drop_quietly(running.seat);
             }
             Ok(Poll::Pending) => {}

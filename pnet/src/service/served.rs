@@ -10,13 +10,13 @@ use std::{
 use pnet_protocol::failure::Failure;
 
 use super::{
-    Run, Service,
+    Service,
     context::{Cx, Link},
     lanes::Lanes,
 };
 use crate::{
     connection::Meta,
-    driver::dispatch::{Arrived, Dispatch, Ended, Job, JobKind, Ran},
+    driver::dispatch::{Answering, Dispatch, Job, JobKind},
     error::{Closed, Refused},
     unwind::{drop_quietly, panicked},
 };
@@ -92,21 +92,12 @@ impl<S: Service> Dispatch for Served<S> {
         Poll::Ready(done)
     }
 
-    fn is_fn(&self, action: u16) -> bool {
-        S::ROUTES.get(usize::from(action)).is_some_and(|route| matches!(route.run, Run::Now(_)))
+    fn admit(&mut self, job: &Job, payload: &[u8], waker: &Waker, answering: &mut dyn Answering) {
+        self.lanes.admit(job, payload, waker, answering);
     }
 
-    fn run_now(&mut self, arrived: &Arrived<'_>, waker: &Waker, out: &mut Vec<u8>) -> Ran {
-        self.lanes.run_now(arrived, waker, out)
-    }
-
-    #[inline]
-    fn admit(&mut self, job: Job, payload: &[u8], waker: &Waker, ended: &mut dyn Ended) {
-        self.lanes.admit(job, payload, waker, ended);
-    }
-
-    fn poll(&mut self, waker: &Waker, ended: &mut dyn Ended) -> bool {
-        self.lanes.poll(waker, ended)
+    fn poll(&mut self, waker: &Waker, answering: &mut dyn Answering) -> bool {
+        self.lanes.poll(waker, answering)
     }
 
     #[inline]

@@ -2,24 +2,21 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use super::{Answer, Call, Event, Named, Packet, WelcomeText};
-use crate::{
-    info::ActionInfo,
-    secret::{Hidden, show},
-};
+use super::{Answer, Call, Event, Named, Packet, Usual, WelcomeText};
+use crate::secret::{Hidden, show};
 
 /// The payload is shown as its length.
 impl Debug for Call<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let Self { id, info: ActionInfo { action, .. }, timeout_ms, payload, .. } = self;
-        show!(f, "Call", id, action, timeout_ms, payload: hidden)
+        let Self { id, action, timeout_ms, payload, to } = self;
+        show!(f, "Call", id, action, timeout_ms, payload: hidden, to)
     }
 }
 
 /// The payload is shown as its length.
 impl Debug for Packet<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let Self { info: ActionInfo { action, .. }, payload, frame_len, .. } = self;
+        let Self { action, payload, frame_len } = self;
         show!(f, "Packet", action, payload: hidden, frame_len)
     }
 }
@@ -28,14 +25,9 @@ impl Debug for Packet<'_> {
 impl Debug for Event<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::Time { micros } => show!(f, "Time", micros),
-            Self::Packet { action, payload, frame_len } => show!(f, "Packet", action, payload: hidden, frame_len),
-            Self::Call { id, action, timeout_ms, payload, to } => {
-                show!(f, "Call", id, action, timeout_ms, payload: hidden, to)
-            }
+            Self::Usual(usual) => usual.fmt(f),
             Self::Busy { to, stream } => show!(f, "Busy", to, stream),
             Self::Refused { to, code, message } => show!(f, "Refused", to, code, message),
-            Self::Named(named) => f.debug_tuple("Named").field(named).finish(),
             Self::Greeted { limits } => show!(f, "Greeted", limits),
             Self::Welcomed(text) => f.debug_tuple("Welcomed").field(text).finish(),
             Self::SchemaAsked { to, shapes } => show!(f, "SchemaAsked", to, shapes),
@@ -48,6 +40,19 @@ impl Debug for Event<'_> {
             Self::Pong { nonce } => show!(f, "Pong", nonce),
             Self::Close { code, retry, reason } => show!(f, "Close", code, retry, reason),
             Self::Ignored => f.write_str("Ignored"),
+        }
+    }
+}
+
+/// Payloads are shown as their lengths.
+impl Debug for Usual<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Time { micros } => show!(f, "Time", micros),
+            Self::Packet(packet) => packet.fmt(f),
+            Self::Call(call) => call.fmt(f),
+            Self::Reply { id, payload } => show!(f, "Reply", id, payload: hidden),
+            Self::Named(named) => named.fmt(f),
         }
     }
 }
@@ -88,14 +93,15 @@ mod tests {
     fn payloads_are_shown_as_lengths() {
         let payload = b"secret".as_slice();
         let events = [
-            Event::Packet { action: 1, payload, frame_len: 9 },
-            Event::Call { id: 1, action: 2, timeout_ms: 0, payload, to: ReplyTo::Native(1) },
+            Event::Usual(Usual::Packet(Packet { action: 1, payload, frame_len: 9 })),
+            Event::Usual(Usual::Call(Call { id: 1, action: 2, timeout_ms: 0, payload, to: ReplyTo::Native(1) })),
+            Event::Usual(Usual::Reply { id: 1, payload }),
             Event::Answer { id: 1, answer: Answer::Reply(payload) },
             Event::Answer { id: 1, answer: Answer::Error(payload) },
             Event::Item { id: 1, payload, len: 11 },
         ];
         let shown = format!("{events:?}{events:#?}").replace([' ', '\n'], "");
         assert!(!shown.contains("secret") && !shown.contains("115,101"), "{shown}");
-        assert_eq!(format!("{:?}", events[4]), "Item { id: 1, payload: 6 bytes, len: 11 }");
+        assert_eq!(format!("{:?}", events[5]), "Item { id: 1, payload: 6 bytes, len: 11 }");
     }
 }

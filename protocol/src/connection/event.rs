@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::ReplyTo;
 use crate::{
     close::{CloseCode, Retry},
-    info::{ActionInfo, ShapePolicy},
+    info::ShapePolicy,
     limits::Limits,
 };
 
@@ -13,33 +13,8 @@ use crate::{
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// When what follows in the same batch was written.
-    Time {
-        /// Microseconds since the Unix epoch.
-        micros: i64,
-    },
-    /// A one-way packet; [`Reader::packet_finished`](crate::wire::Reader::packet_finished) when it is handled.
-    Packet {
-        /// Its numeric action, which may be out of range.
-        action: u16,
-        /// The packet, still encoded.
-        payload: &'a [u8],
-        /// What it occupies of the window, for [`Reader::packet_finished`](crate::wire::Reader::packet_finished).
-        frame_len: u32,
-    },
-    /// A call; [`Reader::call_finished`](crate::wire::Reader::call_finished) when its answer is written.
-    Call {
-        /// What it is called here: in frames the caller's id for it.
-        id: u32,
-        /// Its numeric action, which may be out of range.
-        action: u16,
-        /// How long the caller waits, in milliseconds; 0 if without limit.
-        timeout_ms: u32,
-        /// The packet, still encoded.
-        payload: &'a [u8],
-        /// Where its answer goes.
-        to: ReplyTo,
-    },
+    /// What comes again and again.
+    Usual(Usual<'a>),
     /// A call above the limit: answer it with the failure `busy`. It is not counted as open.
     Busy {
         /// Where the failure goes.
@@ -64,9 +39,6 @@ pub enum Event<'a> {
         /// How much of it the other side may learn.
         shapes: ShapePolicy,
     },
-    /// An object that may answer a call of this side:
-    /// [`Writer::answered`](crate::wire::Writer::answered) tells.
-    Named(Named<'a>),
     /// A client has said `handShake`, and is owed one if it had none yet: [`Reader::greet`](crate::wire::Reader::greet).
     Greeted {
         /// What it takes, if it says so.
@@ -155,30 +127,53 @@ pub enum Answer<'a> {
     },
 }
 
-/// A call in a frame.
-#[derive(Clone, Copy)]
+/// What comes again and again, in either dialect: [`Reader::usual`](crate::wire::Reader::usual) takes it in one look.
+#[derive(Clone, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "whoever reads has a way for each")]
+pub enum Usual<'a> {
+    /// When what follows in the same batch was written.
+    Time {
+        /// Microseconds since the Unix epoch.
+        micros: i64,
+    },
+    /// A one-way packet.
+    Packet(Packet<'a>),
+    /// A call.
+    Call(Call<'a>),
+    /// The reply to a call of this side, which may not know the id any more.
+    Reply {
+        /// This side's id for the call.
+        id: u32,
+        /// The reply, still encoded.
+        payload: &'a [u8],
+    },
+    /// An object that may answer a call of this side:
+    /// [`Writer::answered`](crate::wire::Writer::answered) tells.
+    Named(Named<'a>),
+}
+
+/// A call; [`Reader::call_finished`](crate::wire::Reader::call_finished) when its answer is written.
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Call<'a> {
-    /// The caller's id for it.
+    /// What it is called here: in frames the caller's id for it.
     pub id: u32,
-    /// Its numeric action.
+    /// Its numeric action, which may be out of range.
     pub action: u16,
-    /// What the protocol says of the action.
-    pub info: &'static ActionInfo,
     /// How long the caller waits, in milliseconds; 0 if without limit.
     pub timeout_ms: u32,
     /// The packet, still encoded.
     pub payload: &'a [u8],
+    /// Where its answer goes.
+    pub to: ReplyTo,
 }
 
-/// A one-way packet in a frame.
-#[derive(Clone, Copy)]
+/// A one-way packet; [`Reader::packet_finished`](crate::wire::Reader::packet_finished) when it is handled.
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Packet<'a> {
-    /// Its numeric action.
+    /// Its numeric action, which may be out of range.
     pub action: u16,
-    /// What the protocol says of the action.
-    pub info: &'static ActionInfo,
     /// The packet, still encoded.
     pub payload: &'a [u8],
     /// What it occupies of the window, for [`Reader::packet_finished`](crate::wire::Reader::packet_finished).

@@ -30,7 +30,7 @@ pub use self::answer_bytes::{AnswerBytes, Payload, SHORT_LEN, Short, Told};
 pub use self::call_table::{Answered, CallState, CallTable, Cancelled, Item, NewCall, Opened, sooner};
 pub use self::calls::{Calls, MAX_CALLS};
 pub use self::credit::{Credit, Window};
-pub use self::event::{Answer, Call, Event, InFlight, Named, Packet, WelcomeText};
+pub use self::event::{Answer, Call, Event, InFlight, Named, Packet, Usual, WelcomeText};
 pub use self::life::{Life, Sign};
 pub use self::pings::Pings;
 pub use self::producers::{ItemRefused, Producers, StreamId, Wanted};

@@ -22,7 +22,7 @@ mod debug;
 pub(crate) mod read;
 mod write;
 
-pub use self::read::{decode, needed, take_reply, take_time};
+pub use self::read::{decode, needed};
 pub(crate) use self::write::put_body;
 pub use self::write::{
     Mark, begin_call, begin_packet, begin_reply, put_call, put_cancel, put_close, put_credit, put_end, put_error,

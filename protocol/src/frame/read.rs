@@ -44,27 +44,6 @@ pub fn decode(input: &[u8], max_len: u32) -> Result<Option<(Frame<'_>, usize)>, 
     Ok(Some((frame, 4 + length)))
 }
 
-/// The id and the payload of the REPLY frame that `input` begins with, and how many bytes it is: the short way for what comes
-/// again and again. `None` if it is anything else, not whole, or too long: [`decode`] tells what it is.
-#[inline]
-pub fn take_reply(input: &[u8], max_len: u32) -> Option<(u32, &[u8], usize)> {
-    let [a, b, c, d, kind, e, f, g, h] = *input.first_chunk()?;
-    let (length, id) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
-    if kind != Kind::Reply as u8 || length > max_len || id == 0 {
-        return None;
-    }
-    let end = usize::try_from(length).ok()?.checked_add(4)?;
-    Some((id, input.get(9..end)?, end))
-}
-
-/// The TIME frame that `input` begins with: microseconds since the Unix epoch, and how many bytes it was. `None` if it is
-/// anything else, or not whole.
-#[inline]
-pub fn take_time(input: &[u8]) -> Option<(i64, usize)> {
-    let [a, b, c, d, kind, micros @ ..] = *input.first_chunk::<13>()?;
-    (u32::from_le_bytes([a, b, c, d]) == 9 && kind == Kind::Time as u8).then(|| (i64::from_le_bytes(micros), 13))
-}
-
 /// How many bytes are missing at least before [`decode`] can give the next frame; 0 if it is whole.
 ///
 /// It rests on the length the peer announced, up to 4 GiB: call [`decode`] first, which compares that with the limit,

@@ -198,13 +198,13 @@ impl Mark {
         Ok(length)
     }
 
-    /// Fills in the length of a frame that is compared with a limit later.
+    /// Fills in the length of a frame that is compared with a limit elsewhere.
     ///
     /// # Panics
     ///
     /// If the frame is longer than its length field can say, as all writers.
     #[inline]
-    pub fn close(self, out: &mut [u8]) {
+    pub fn close(&self, out: &mut [u8]) {
         let [a, b, c, d] = length(self.len(out) - 1);
         if let Some(field) = out.get_mut(self.start..).and_then(|frame| frame.first_chunk_mut::<4>()) {
             *field = [a, b, c, d];
@@ -216,7 +216,7 @@ impl Mark {
     /// # Panics
     ///
     /// As [`close`](Self::close).
-    pub fn close_error(self, out: &mut [u8]) {
+    pub fn close_error(&self, out: &mut [u8]) {
         if let Some(kind) = out.get_mut(self.start + 4) {
             *kind = Kind::Error as u8;
         }

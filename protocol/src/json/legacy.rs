@@ -119,8 +119,8 @@ impl Legacy {
         self.answers_until = None;
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is due. `has_calls` are open, and some of them `given_up`, with their
-    /// answers still to come. What is new of that, or was sent since, counts from `now` on.
+    /// When [`handle_timeout`](Self::handle_timeout) is due. `has_calls` are open, and one of them is `given_up`, with its
+    /// answer still to come. What is new of that, or was sent since, counts from `now` on.
     pub(super) fn due(&mut self, has_calls: bool, given_up: bool, now: impl Fn() -> Instant) -> Option<Instant> {
         if !self.is_one_by_one() {
             return None;

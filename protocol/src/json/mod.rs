@@ -35,7 +35,7 @@ pub use self::{
     hello::{Greeting, JsonHello},
     legacy::OLD_PACKET_BYTES,
     own::put_close,
-    reader::{Again, JsonReader},
+    reader::JsonReader,
     schema_call::{SchemaAnswer, SchemaCall},
     welcome::{JsonHandshake, JsonWelcome},
     write::{begin_head, head_len, put_head},

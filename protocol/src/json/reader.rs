@@ -4,7 +4,6 @@ mod again;
 
 use std::borrow::Cow;
 
-pub use self::again::Again;
 use self::again::Before;
 use super::{
     Form, JsonFault, action,
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::{
     close::{CloseCode, Retry},
-    connection::{CallId, Calls, Event, InFlight, Named, ReplyTo, Violation, WelcomeText},
+    connection::{Call, CallId, Calls, Event, InFlight, Named, Packet, ReplyTo, Usual, Violation, WelcomeText},
     failure::code,
     fault::ReadError,
     id::{ConnectionId, SessionToken},
@@ -291,7 +290,7 @@ impl JsonReader {
                 CallId::Number(number) => u32::try_from(number).unwrap_or(0),
                 CallId::Text(_) => 0,
             });
-            return Ok(Event::Named(Named { re, action, data: data.map(str::as_bytes), len }));
+            return Ok(Event::Usual(Usual::Named(Named { re, action, data: data.map(str::as_bytes), len })));
         }
         self.admit(&action, data, id, timeout, len)
     }
@@ -427,7 +426,7 @@ impl JsonReader {
             }
             let frame_len = u32::try_from(len).unwrap_or(u32::MAX);
             self.arrive(frame_len)?;
-            return Ok(Event::Packet { action: number, payload, frame_len });
+            return Ok(Event::Usual(Usual::Packet(Packet { action: number, payload, frame_len })));
         }
         if let Some(id) = &id
             && self.find(id).is_some()
@@ -454,7 +453,7 @@ impl JsonReader {
             return Event::Busy { to, stream };
         };
         self.streams += u32::from(stream);
-        Event::Call { id, action, timeout_ms, payload, to }
+        Event::Usual(Usual::Call(Call { id, action, timeout_ms, payload, to }))
     }
 
     /// Whether another call that opens no stream may be open.

@@ -38,23 +38,14 @@ pub struct JsonWriter {
     /// What the other side is, and takes.
     legacy: Legacy,
     peer: Limits,
-    /// The calls this side has open, oldest first.
-    calls: VecDeque<Open>,
+    /// The calls this side has open, oldest first: id and action.
+    calls: VecDeque<(u32, u16)>,
     /// How many of them are streams.
     streams: u32,
     /// `"…"` or `null`. A client's is its secret.
     token: Zeroizing<Vec<u8>>,
     /// The tail up to the token, for all packets of a batch; empty between batches.
     stamp: Zeroizing<Vec<u8>>,
-}
-
-/// A call of this side.
-#[derive(Clone, Copy)]
-struct Open {
-    id: u32,
-    action: u16,
-    /// Nobody waits for its answer any more.
-    given_up: bool,
 }
 
 impl JsonWriter {
@@ -149,10 +140,9 @@ impl JsonWriter {
         self.legacy.is_one_by_one()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is due: ask again when something was sent or given up. What happened
-    /// since it was asked last counts from `now` on.
-    pub fn due(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
-        let given_up = self.is_one_by_one() && self.calls.iter().any(|call| call.given_up);
+    /// When [`handle_timeout`](Self::handle_timeout) is due: ask again when something was sent or given up. `given_up` is a
+    /// call whose answer is still to come. What happened since it was asked last counts from `now` on.
+    pub fn due(&mut self, given_up: bool, now: impl Fn() -> Instant) -> Option<Instant> {
         self.legacy.due(!self.calls.is_empty(), given_up, now)
     }
 
@@ -254,7 +244,7 @@ impl JsonWriter {
 
     fn count_call(&mut self, id: u32, action: u16, stream: bool) {
         self.legacy.sent();
-        self.calls.push_back(Open { id, action, given_up: false });
+        self.calls.push_back((id, action));
         self.streams += u32::from(stream);
     }
 
@@ -263,10 +253,10 @@ impl JsonWriter {
         self.legacy.answered();
         // Most are answered in their order.
         let ended = match self.calls.front() {
-            Some(first) if first.id == id => self.calls.pop_front(),
-            _ => self.calls.iter().position(|call| call.id == id).and_then(|place| self.calls.remove(place)),
+            Some((first, _)) if *first == id => self.calls.pop_front(),
+            _ => self.calls.iter().position(|(known, _)| *known == id).and_then(|place| self.calls.remove(place)),
         };
-        if let Some(Open { action, .. }) = ended
+        if let Some((_, action)) = ended
             && self.streams > 0
         {
             self.streams -= u32::from(self.is_stream(action));
@@ -288,15 +278,15 @@ impl JsonWriter {
     ) -> Option<(u32, NamedAnswer<'a>)> {
         let reply = |action| self.outgoing.get(action).map(|info| &info.reply);
         let Some(re) = re else {
-            let mut calls = self.calls.iter().filter_map(|call| Some((call.id, reply(call.action)?)));
+            let mut calls = self.calls.iter().filter_map(|(id, action)| Some((*id, reply(*action)?)));
             return calls.find_map(|(id, reply)| {
                 if reply.is_stream() { None } else { Some((id, answer_of(reply, name, data, len)?)) }
             });
         };
-        let call = self.calls.iter().find(|call| call.id == re)?;
-        let reply = reply(call.action);
+        let (id, action) = self.calls.iter().find(|(id, _)| *id == re)?;
+        let reply = reply(*action);
         let answer = reply.and_then(|reply| answer_of(reply, name, data, len));
-        Some((call.id, answer.unwrap_or_else(|| misnamed(reply, name))))
+        Some((*id, answer.unwrap_or_else(|| misnamed(reply, name))))
     }
 
     /// Writes the reply packet that answers a call, or the declared error. Where the other side did not number its call,
@@ -400,10 +390,7 @@ impl JsonWriter {
     }
 
     /// Writes that the caller does not want an answer any more. A peer of the old form would not understand.
-    pub fn cancel(&mut self, id: u32, out: &mut Vec<u8>) {
-        if let Some(call) = self.calls.iter_mut().find(|call| call.id == id) {
-            call.given_up = true;
-        }
+    pub fn cancel(&self, id: u32, out: &mut Vec<u8>) {
         if !self.legacy.form.is_old() {
             self.own(action::CANCEL, &(), Some((Key::Id, &CallId::Number(u64::from(id)))), out);
         }

@@ -1,8 +1,8 @@
 //! What the other side may send, and what it has open here.
 
 use crate::{
-    connection::{Answer, Call, Event, InFlight, Packet, ReplyTo, Violation, Window},
-    frame::{Frame, Kind, PACKET_OVERHEAD, REPLY_OVERHEAD, StreamEnd, put_credit, take_reply, take_time},
+    connection::{Answer, Call, Event, InFlight, Packet, ReplyTo, Usual, Violation, Window},
+    frame::{Frame, Kind, PACKET_OVERHEAD, REPLY_OVERHEAD, StreamEnd, put_credit},
     info::{Direction, ReplyInfo},
     limits::Limits,
 };
@@ -42,64 +42,55 @@ impl Inbound {
         }
     }
 
-    /// Reads the call that `input` begins with, and says how many bytes it was: the short way for what comes again and
-    /// again. It is open only from [`open_call`](Self::open_call) on; a call that is answered before anything else is read
-    /// need not be. `None` if it is anything else, not whole, not allowed, or not to be answered with one packet:
-    /// [`handle`](Self::handle) tells what it is.
+    /// Takes what `input` begins with, if that comes again and again, and says how many bytes it was: the short way. `None`,
+    /// and nothing has happened, if it is anything else, not whole, or not in order: [`handle`](Self::handle) tells what
+    /// it is.
     #[inline]
-    pub fn read_call<'a>(&self, input: &'a [u8]) -> Option<(Call<'a>, usize)> {
-        let [a, b, c, d, kind, e, f, g, h, i, j, k, l, m, n] = *input.first_chunk()?;
-        let length = u32::from_le_bytes([a, b, c, d]);
-        if kind != Kind::Call as u8 || length > self.limits.max_frame_len || self.closed {
-            return None;
-        }
-        let end = usize::try_from(length).ok()?.checked_add(4)?;
-        let payload = input.get(15..end)?;
-        let (id, action) = (u32::from_le_bytes([e, f, g, h]), u16::from_le_bytes([i, j]));
-        let info = self.incoming.get(action)?;
-        if info.reply.is_stream() || matches!(info.reply, ReplyInfo::None) || id == 0 || !self.is_new(id) {
-            return None;
-        }
-        let open = u32::try_from(self.calls.len()).ok()?;
-        let timeout_ms = u32::from_le_bytes([k, l, m, n]);
-        (open.saturating_sub(self.streams) < self.limits.calls)
-            .then_some((Call { id, action, info, timeout_ms, payload }, end))
-    }
-
-    /// Enters a call that [`read_call`](Self::read_call) gave last.
-    pub fn open_call(&mut self, id: u32) {
-        if let Err(place) = self.place(id) {
-            self.calls.insert(place, Open { id, stream: false });
-        }
-    }
-
-    /// Takes the one-way packet that `input` begins with, as [`read_call`](Self::read_call) a call, and says how many bytes
-    /// it was. It occupies its part of the window.
-    #[inline]
-    pub fn take_packet<'a>(&mut self, input: &'a [u8]) -> Option<(Packet<'a>, usize)> {
-        let [a, b, c, d, kind, e, f] = *input.first_chunk()?;
+    pub fn usual<'a>(&mut self, input: &'a [u8]) -> Option<(Usual<'a>, usize)> {
+        let [a, b, c, d, kind] = *input.first_chunk()?;
         let frame_len = u32::from_le_bytes([a, b, c, d]);
-        if kind != Kind::Packet as u8 || frame_len > self.limits.max_frame_len || self.closed {
+        if frame_len > self.limits.max_frame_len || self.closed {
             return None;
         }
         let end = usize::try_from(frame_len).ok()?.checked_add(4)?;
-        let payload = input.get(7..end)?;
-        let action = u16::from_le_bytes([e, f]);
+        let body = input.get(5..end)?;
+        let usual = if kind == Kind::Call as u8 {
+            Usual::Call(self.take_call(body)?)
+        } else if kind == Kind::Reply as u8 {
+            let (id, payload) = body.split_first_chunk()?;
+            let id = u32::from_le_bytes(*id);
+            Usual::Reply { id: Some(id).filter(|id| *id != 0)?, payload }
+        } else if kind == Kind::Packet as u8 {
+            Usual::Packet(self.take_packet(body, frame_len)?)
+        } else if kind == Kind::Time as u8 {
+            Usual::Time { micros: i64::from_le_bytes(body.try_into().ok()?) }
+        } else {
+            return None;
+        };
+        Some((usual, end))
+    }
+
+    #[inline]
+    fn take_call<'a>(&mut self, body: &'a [u8]) -> Option<Call<'a>> {
+        let ([a, b, c, d, e, f, g, h, i, j], payload) = body.split_first_chunk()?;
+        let (id, action) = (u32::from_le_bytes([*a, *b, *c, *d]), u16::from_le_bytes([*e, *f]));
         let info = self.incoming.get(action)?;
-        let one_way = matches!(info.reply, ReplyInfo::None) && self.packets.arrived(frame_len);
-        one_way.then_some((Packet { action, info, payload, frame_len }, end))
+        // Callers count upwards, as a rule.
+        let is_next = id != 0 && self.calls.last().is_none_or(|last| last.id < id);
+        let open = u32::try_from(self.calls.len()).ok()?.saturating_sub(self.streams);
+        if !is_next || open >= self.limits.calls || info.reply.is_stream() || matches!(info.reply, ReplyInfo::None) {
+            return None;
+        }
+        self.calls.push(Open { id, stream: false });
+        Some(Call { id, action, timeout_ms: u32::from_le_bytes([*g, *h, *i, *j]), payload, to: ReplyTo::Native(id) })
     }
 
-    /// The TIME frame that `input` begins with, as [`frame::take_time`](crate::frame::take_time).
     #[inline]
-    pub fn take_time(&self, input: &[u8]) -> Option<(i64, usize)> {
-        if self.closed { None } else { take_time(input) }
-    }
-
-    /// The REPLY frame that `input` begins with, as [`frame::take_reply`](crate::frame::take_reply).
-    #[inline]
-    pub fn take_reply<'a>(&self, input: &'a [u8]) -> Option<(u32, &'a [u8], usize)> {
-        if self.closed { None } else { take_reply(input, self.limits.max_frame_len) }
+    fn take_packet<'a>(&mut self, body: &'a [u8], frame_len: u32) -> Option<Packet<'a>> {
+        let (action, payload) = body.split_first_chunk()?;
+        let action = u16::from_le_bytes(*action);
+        let one_way = matches!(self.incoming.get(action)?.reply, ReplyInfo::None);
+        (one_way && self.packets.arrived(frame_len)).then_some(Packet { action, payload, frame_len })
     }
 
     /// Takes the next frame.
@@ -118,7 +109,7 @@ impl Inbound {
                 if !self.open(id, action)? {
                     return Ok(Event::Busy { to, stream: self.is_stream(action) });
                 }
-                Ok(Event::Call { id, action, timeout_ms, payload, to })
+                Ok(Event::Usual(Usual::Call(Call { id, action, timeout_ms, payload, to })))
             }
             Frame::Reply { id, payload } => answer("REPLY", id, Answer::Reply(payload)),
             Frame::Item { id: 0, .. } => Err(Violation::ZeroId { frame: "ITEM" }),
@@ -126,7 +117,7 @@ impl Inbound {
                 let len = u32::try_from(payload.len().saturating_add(REPLY_OVERHEAD)).unwrap_or(u32::MAX);
                 Ok(Event::Item { id, payload, len })
             }
-            Frame::Time { micros } => Ok(Event::Time { micros }),
+            Frame::Time { micros } => Ok(Event::Usual(Usual::Time { micros })),
             _ => self.handle_rare(frame),
         }
     }
@@ -137,7 +128,7 @@ impl Inbound {
         match frame {
             Frame::Error { id, payload } => answer(name, id, Answer::Error(payload)),
             Frame::Failure { id, code, message } => answer(name, id, Answer::Failure { code, message }),
-            Frame::Time { micros } => Ok(Event::Time { micros }),
+            Frame::Time { micros } => Ok(Event::Usual(Usual::Time { micros })),
             Frame::Cancel { id: 0 } => Err(Violation::ZeroId { frame: name }),
             // The answer to a call may cross its cancellation, so an unknown id is nobody's fault.
             Frame::Cancel { id } if self.place(id).is_ok() => Ok(Event::Cancel { id }),
@@ -217,7 +208,7 @@ impl Inbound {
         if !self.packets.arrived(frame_len) {
             return Err(Violation::NoCredit { packets: self.limits.packets, bytes: self.limits.packet_bytes });
         }
-        Ok(Event::Packet { action, payload, frame_len })
+        Ok(Event::Usual(Usual::Packet(Packet { action, payload, frame_len })))
     }
 
     /// Enters a call; `false` if the limit is reached.
@@ -248,12 +239,6 @@ impl Inbound {
 
     fn is_stream(&self, action: u16) -> bool {
         self.incoming.get(action).is_some_and(|info| info.reply.is_stream())
-    }
-
-    /// Whether no call of this id is open. Callers count upwards, as a rule.
-    #[inline]
-    fn is_new(&self, id: u32) -> bool {
-        self.calls.last().is_none_or(|last| last.id < id) || self.place(id).is_err()
     }
 
     /// Where the call stands, or would stand.
@@ -320,7 +305,7 @@ mod tests {
         for (open, closed) in [(0, false), (1, false), (2, false), (0, true)] {
             let mut before = Inbound::new(Limits::default().calls(2).packets(1).packet_bytes(9), &ACTIONS);
             for id in [7, 3].into_iter().take(open) {
-                assert!(matches!(before.handle(call(id)), Ok(Event::Call { .. })));
+                assert!(matches!(before.handle(call(id)), Ok(Event::Usual(Usual::Call(_)))));
             }
             before.closed = closed;
             for action in 0..5 {
@@ -340,7 +325,8 @@ mod tests {
                 }
             }
         }
-        assert_eq!(taken, 4 + 4 + 6, "calls with none open and with one, and packets whatever is open");
+        // Of two calls the one whose id is above that of the open one; packets and replies whatever is open.
+        assert_eq!(taken, 4 + 2 + 6 + 15, "calls with none open and with one, packets, and replies");
     }
 
     /// Whether the short way takes the frame at the beginning of `bytes`.
@@ -348,17 +334,17 @@ mod tests {
         let (mut short, mut long) = (before.clone(), before.clone());
         let decoded = decode(bytes, before.limits.max_frame_len).unwrap();
         assert_eq!(decoded.is_some(), whole);
-        let read = short.read_call(bytes).map(|(call, len)| (call.id, call.action, call.timeout_ms, call.payload, len));
-        if let Some((id, action, timeout_ms, payload, len)) = read {
-            short.open_call(id);
-            let event = Event::Call { id, action, timeout_ms, payload, to: ReplyTo::Native(id) };
-            assert_eq!(long.handle(decoded.unwrap().0), Ok(event));
-            assert_eq!((short.open_calls(), len), (long.open_calls(), bytes.len()));
-            return true;
-        }
-        let Some((Packet { action, payload, frame_len, .. }, len)) = short.take_packet(bytes) else { return false };
-        assert_eq!(long.handle(decoded.unwrap().0), Ok(Event::Packet { action, payload, frame_len }));
-        assert_eq!((short.open_packets(), len), (long.open_packets(), bytes.len()));
+        let Some((usual, len)) = short.usual(bytes) else {
+            assert_eq!((short.open_calls(), short.open_packets()), (before.open_calls(), before.open_packets()));
+            return false;
+        };
+        let usual = match usual {
+            Usual::Reply { id, payload } => Event::Answer { id, answer: Answer::Reply(payload) },
+            usual => Event::Usual(usual),
+        };
+        assert_eq!(long.handle(decoded.unwrap().0), Ok(usual));
+        assert_eq!((short.open_calls(), short.open_packets()), (long.open_calls(), long.open_packets()));
+        assert_eq!(len, bytes.len());
         true
     }
 
@@ -366,7 +352,7 @@ mod tests {
     fn calls_above_the_limit_are_busy_and_not_open() {
         let mut inbound = inbound(2, 1, 1);
         for id in [9, 3] {
-            assert!(matches!(inbound.handle(call(id)), Ok(Event::Call { .. })));
+            assert!(matches!(inbound.handle(call(id)), Ok(Event::Usual(Usual::Call(_)))));
         }
         let busy = Event::Busy { to: ReplyTo::Native(5), stream: false };
         assert_eq!(inbound.handle(call(5)), Ok(busy.clone()));
@@ -374,7 +360,7 @@ mod tests {
         assert_eq!(inbound.open_calls(), 2);
         inbound.call_finished(9);
         inbound.call_finished(9);
-        assert!(matches!(inbound.handle(call(5)), Ok(Event::Call { .. })));
+        assert!(matches!(inbound.handle(call(5)), Ok(Event::Usual(Usual::Call(_)))));
     }
 
     #[test]
@@ -398,7 +384,10 @@ mod tests {
     fn rejects_packets_beyond_the_credit() {
         let mut inbound = inbound(1, 2, 1000);
         for _ in 0..2 {
-            assert!(matches!(inbound.handle(packet(b"x")), Ok(Event::Packet { frame_len: 4, .. })));
+            assert!(matches!(
+                inbound.handle(packet(b"x")),
+                Ok(Event::Usual(Usual::Packet(Packet { frame_len: 4, .. })))
+            ));
         }
         assert_eq!(inbound.open_packets(), 2);
         assert_eq!(inbound.handle(packet(b"x")), Err(Violation::NoCredit { packets: 2, bytes: 1000 }));
@@ -433,7 +422,9 @@ mod tests {
                 let mut wire = Vec::new();
                 if outbound.packet(1, &payload, &mut wire).is_ok() {
                     let frame = decode(&wire, u32::MAX).unwrap().unwrap().0;
-                    let Event::Packet { frame_len, .. } = inbound.handle(frame).unwrap() else { panic!("a packet") };
+                    let Event::Usual(Usual::Packet(Packet { frame_len, .. })) = inbound.handle(frame).unwrap() else {
+                        panic!("a packet")
+                    };
                     waiting.push(frame_len);
                     continue;
                 }

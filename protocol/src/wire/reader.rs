@@ -2,11 +2,11 @@
 
 use super::ReadError;
 use crate::{
-    connection::{Call, Event, InFlight, Named, Packet, ReplyTo},
+    connection::{Event, InFlight, Named, ReplyTo, Usual},
     dialect::Dialect,
     frame,
     info::Direction,
-    json::{Again, Form, JsonReader},
+    json::{Form, JsonReader},
     limits::Limits,
     native::Inbound,
 };
@@ -73,59 +73,15 @@ impl Reader {
         }
     }
 
-    /// Takes the object that begins at `at`, if it repeats what the object before has said, as [`JsonReader::again`].
+    /// The short way: takes what comes again and again in one look, from the bytes at `at`, all of which are the same since
+    /// [`begin`](Self::begin); how many bytes it was. `None`, and nothing has happened, if it is anything else, or anything is
+    /// to be said against it: [`next_at`](Self::next_at) tells what it is.
     #[inline]
-    pub fn again<'a>(&mut self, bytes: &'a [u8], at: usize) -> Option<(Again<'a>, usize)> {
-        let Self::Json(reader) = self else { return None };
-        reader.again(bytes, at)
-    }
-
-    /// The same for an answer, as [`JsonReader::answer_again`].
-    pub fn answer_again<'a>(&self, bytes: &'a [u8], at: usize) -> Option<(Named<'a>, usize)> {
-        let Self::Json(reader) = self else { return None };
-        reader.answer_again(bytes, at)
-    }
-
-    /// Enters a call that [`again`](Self::again) gave last.
-    pub fn enter<'a>(&mut self, call: Call<'a>) -> Event<'a> {
-        let Self::Json(reader) = self else { return Event::Ignored };
-        reader.enter(call)
-    }
-
-    /// Reads the call in a frame that `input` begins with, as [`Inbound::read_call`].
-    #[inline]
-    pub fn read_call<'a>(&self, input: &'a [u8]) -> Option<(Call<'a>, usize)> {
-        let Self::Native(inbound) = self else { return None };
-        inbound.read_call(input)
-    }
-
-    /// Enters a call that [`read_call`](Self::read_call) gave last.
-    #[inline]
-    pub fn open_call(&mut self, id: u32) {
-        if let Self::Native(inbound) = self {
-            inbound.open_call(id);
+    pub fn usual<'a>(&mut self, bytes: &'a [u8], at: usize) -> Option<(Usual<'a>, usize)> {
+        match self {
+            Self::Native(inbound) => inbound.usual(bytes.get(at..)?),
+            Self::Json(reader) => reader.usual(bytes, at),
         }
-    }
-
-    /// Takes the one-way packet in a frame that `input` begins with, as [`Inbound::take_packet`].
-    #[inline]
-    pub fn take_packet<'a>(&mut self, input: &'a [u8]) -> Option<(Packet<'a>, usize)> {
-        let Self::Native(inbound) = self else { return None };
-        inbound.take_packet(input)
-    }
-
-    /// The TIME frame that `input` begins with, as [`frame::take_time`].
-    #[inline]
-    pub fn take_time(&self, input: &[u8]) -> Option<(i64, usize)> {
-        let Self::Native(inbound) = self else { return None };
-        inbound.take_time(input)
-    }
-
-    /// The REPLY frame that `input` begins with, as [`frame::take_reply`].
-    #[inline]
-    pub fn take_reply<'a>(&self, input: &'a [u8]) -> Option<(u32, &'a [u8], usize)> {
-        let Self::Native(inbound) = self else { return None };
-        inbound.take_reply(input)
     }
 
     /// What an object means that was taken for an answer, and was none.

@@ -328,7 +328,7 @@ impl Writer {
     }
 
     /// Writes that the answer to a call is not wanted any more.
-    pub fn cancel(&mut self, id: u32, out: &mut Vec<u8>) {
+    pub fn cancel(&self, id: u32, out: &mut Vec<u8>) {
         match self {
             Self::Native(_) => frame::put_cancel(out, id),
             Self::Json(writer) => writer.cancel(id, out),
@@ -383,9 +383,9 @@ impl Writer {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due, as [`JsonWriter::due`].
     #[inline]
-    pub fn due(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
+    pub fn due(&mut self, given_up: bool, now: impl Fn() -> Instant) -> Option<Instant> {
         let Self::Json(writer) = self else { return None };
-        writer.due(now)
+        writer.due(given_up, now)
     }
 
     /// Some time is over, as [`JsonWriter::handle_timeout`].

@@ -2,9 +2,9 @@
 
 use pnet::Protocol as _;
 use pnet_protocol::{
-    connection::{Call, Event, Packet, ReplyTo},
+    connection::{Call, Event, ReplyTo, Usual},
     id::{ConnectionId, SessionToken},
-    json::{Again, CallId, CallText, Form, JsonReader, JsonWriter},
+    json::{CallId, CallText, Form, JsonReader, JsonWriter},
     limits::Limits,
     protocol::ReplyInfo,
 };
@@ -19,21 +19,15 @@ fn said(mut reader: JsonReader, pieces: &[&[u8]], short: bool, ends: bool) -> (V
         reader.begin();
         let mut used = 0;
         loop {
-            let again = if short { reader.again(&bytes, used) } else { None };
-            shorter += usize::from(again.is_some());
-            let next = match again {
-                Some((Again::Call(call), len)) => {
-                    assert!(matches!(call, Call { timeout_ms: 0 | 30_000, .. }), "{call:?}");
-                    Ok(Some((reader.enter(call), len)))
+            let usual = if short { reader.usual(&bytes, used) } else { None };
+            shorter += usize::from(usual.is_some());
+            let next = match usual {
+                Some((usual, len)) => {
+                    if let Usual::Call(call) = &usual {
+                        assert!(matches!(call, Call { timeout_ms: 0 | 30_000, .. }), "{call:?}");
+                    }
+                    Ok(Some((Event::Usual(usual), len)))
                 }
-                Some((Again::Packet(Packet { action, payload, frame_len, .. }), len)) => {
-                    Ok(Some((Event::Packet { action, payload, frame_len }, len)))
-                }
-                Some((Again::Named(named), len)) => {
-                    assert_eq!(reader.answer_again(&bytes, used), Some((named.clone(), len)));
-                    Ok(Some((Event::Named(named), len)))
-                }
-                Some(other) => panic!("{other:?}"),
                 None if short => reader.next_at(&bytes, used),
                 None => reader.next(&bytes[used..]),
             };
@@ -43,7 +37,7 @@ fn said(mut reader: JsonReader, pieces: &[&[u8]], short: bool, ends: bool) -> (V
                     if event != Event::Ignored {
                         said.push(format!("{} {:?} {:?}", shown::event(&event), reader.created(), reader.form()));
                     }
-                    if let Event::Call { id, .. } = event
+                    if let Event::Usual(Usual::Call(Call { id, .. })) = event
                         && ends
                         && said.len() % 2 == 0
                     {

@@ -3,7 +3,7 @@
 //! The log depends on the bytes only and not on how they were split, which is what the tests compare.
 
 use pnet_protocol::close::{Close, CloseCode, Retry, close_for};
-use pnet_protocol::connection::{Event, ReplyTo};
+use pnet_protocol::connection::{Event, Packet, ReplyTo, Usual};
 use pnet_protocol::frame::{decode, needed, put_close, put_failure, put_pong};
 use pnet_protocol::handshake::{ClientHandshake, HandshakeError, ServerHandshake, ServerStep, ShapePolicy};
 use pnet_protocol::id::{ConnectionId, SessionToken};
@@ -204,7 +204,7 @@ impl Open {
 /// What a simple driver does with an event; `true` at the end.
 fn answer(open: &mut Open, event: Event<'_>, out: &mut Vec<u8>) -> bool {
     match event {
-        Event::Packet { frame_len, .. } => open.inbound.packet_finished(frame_len, out),
+        Event::Usual(Usual::Packet(Packet { frame_len, .. })) => open.inbound.packet_finished(frame_len, out),
         Event::Busy { to: ReplyTo::Native(id), .. } => put_failure(out, id, "busy", "too many calls are open"),
         Event::Cancel { id } => {
             put_failure(out, id, "cancelled", "");

@@ -13,7 +13,7 @@ use super::Outbox;
 
 /// What is answered.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Answering<'a> {
+pub(crate) struct Addressed<'a> {
     pub(crate) to: &'a ReplyTo,
     pub(crate) action: &'a str,
     /// Whether a stream ends with it.
@@ -24,7 +24,7 @@ impl Outbox {
     /// Writes the answer to an incoming call. An answer longer than the peer takes becomes a failure.
     pub(crate) fn write_answer(
         &mut self,
-        Answering { to, action, stream }: Answering<'_>,
+        Addressed { to, action, stream }: Addressed<'_>,
         outcome: &Result<Verdict, Failure>,
         payload: &[u8],
     ) {

@@ -12,11 +12,12 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     calls::{json::Json, untyped::JsonStreaming},
     console::{
-        fault::{REFUSED, with_sources},
+        fault::REFUSED,
+        format::counted,
         output::{Output, ascii},
     },
     error::{CallError, JsonError},
-    operate::StreamEnd,
+    operate::{StreamEnd, with_sources},
 };
 
 /// An answer, which may be the error that the protocol declares.
@@ -76,7 +77,7 @@ pub(super) fn streamed(info: Option<&ActionInfo>, items: &[Json], end: &End) -> 
     for item in items {
         output = output.and_text(shown(info, item), json!({"action": item.action(), "data": item.data()}));
     }
-    let count = if items.len() == 1 { "1 item".to_owned() } else { format!("{} items", items.len()) };
+    let count = counted(items.len() as u64, "item");
     match end {
         End::Complete => output.and_text(format!("end of the stream: {count}"), json!({"end": "complete"})),
         End::Cut => {

@@ -11,7 +11,7 @@ use crate::{
     console::{
         fault::Fault,
         format, ids,
-        output::{Align, Column, Output, Table},
+        output::{Output, Table},
         sample,
     },
     inspect::{Connection, Flow},
@@ -40,9 +40,17 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Output, Fault> {
     }
     let total = connections.len();
     let has_people = connections.iter().any(|connection| connection.person.is_some());
-    let mut table = Table::new(if has_people { WITH_PEOPLE } else { LIST }).of(total, "connections");
+    let mut columns = LIST.to_vec();
+    if has_people {
+        columns.insert(PERSON, "~PERSON");
+    }
+    let mut table = Table::new(&columns).of(total, "connections");
     for connection in connections.into_iter().take(limit) {
-        table.push(row(&connection, len, has_people), as_json(&connection)?);
+        let mut cells = row(&connection, len);
+        if has_people {
+            cells.insert(PERSON, connection.person.clone().unwrap_or_default());
+        }
+        table.push(cells, as_json(&connection)?);
     }
     Ok(Output::table(table))
 }
@@ -51,7 +59,6 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Output, Fault> {
 pub(super) async fn info(call: &Call<'_>) -> Result<Output, Fault> {
     let conn = call.conn(0)?;
     let connection = Connection::of(&conn);
-    let flow = |flow: &Flow| format!("{} packets, {} calls, {}", flow.packets, flow.calls, format::bytes(flow.bytes));
     let json = as_json(&connection)?;
     let fields = vec![
         ("id", connection.id.clone()),
@@ -62,8 +69,8 @@ pub(super) async fn info(call: &Call<'_>) -> Result<Output, Fault> {
         ("open for", format::age(connection.age_ms)),
         ("silent for", format::age(connection.idle_ms)),
         ("round trip", connection.rtt_us.map(format::micros_of).unwrap_or_default()),
-        ("received", flow(&connection.received)),
-        ("sent", flow(&connection.sent)),
+        ("received", format::flow(&connection.received)),
+        ("sent", format::flow(&connection.sent)),
         (
             "waiting",
             format!(
@@ -147,49 +154,28 @@ pub(super) fn as_json(value: &impl serde::Serialize) -> Result<Value, Fault> {
     serde_json::to_value(value).map_err(|error| Fault::refused(format!("cannot be shown as JSON: {error}")))
 }
 
-fn row(connection: &Connection, len: usize, has_people: bool) -> Vec<String> {
+fn row(connection: &Connection, len: usize) -> Vec<String> {
     let flow = |flow: &Flow| format::count(flow.packets.saturating_add(flow.calls));
-    let bytes = connection.received.bytes.saturating_add(connection.sent.bytes);
-    let mut cells = vec![ids::short(&connection.id, len), connection.addr.clone(), format::form(connection)];
-    if has_people {
-        cells.push(connection.person.clone().unwrap_or_default());
-    }
-    cells.extend([
+    vec![
+        ids::short(&connection.id, len),
+        connection.addr.clone(),
+        format::form(connection),
         format::age(connection.age_ms),
         format::age(connection.idle_ms),
         connection.rtt_us.map(format::micros_of).unwrap_or_default(),
         flow(&connection.received),
         flow(&connection.sent),
-        format::bytes(bytes),
+        format::bytes(connection.received.bytes.saturating_add(connection.sent.bytes)),
         connection.queue_packets.to_string(),
         connection.in_flight.to_string(),
         if connection.suspended { "S".to_owned() } else { String::new() },
-    ]);
-    cells
+    ]
 }
 
-macro_rules! columns {
-    ($($person:expr)?) => {
-        &[
-            Column { title: "ID", align: Align::Left },
-            Column { title: "ADDR", align: Align::Flexible },
-            Column { title: "FORM", align: Align::Left },
-            $($person,)?
-            Column { title: "AGE", align: Align::Right },
-            Column { title: "IDLE", align: Align::Right },
-            Column { title: "RTT", align: Align::Right },
-            Column { title: "IN", align: Align::Right },
-            Column { title: "OUT", align: Align::Right },
-            Column { title: "BYTES", align: Align::Right },
-            Column { title: "QUEUE", align: Align::Right },
-            Column { title: "FLY", align: Align::Right },
-            Column { title: "S", align: Align::Left },
-        ]
-    };
-}
-
-const LIST: &[Column] = columns!();
-const WITH_PEOPLE: &[Column] = columns!(Column { title: "PERSON", align: Align::Flexible });
+const LIST: &[&str] =
+    &["<ID", "~ADDR", "<FORM", ">AGE", ">IDLE", ">RTT", ">IN", ">OUT", ">BYTES", ">QUEUE", ">FLY", "<S"];
+/// Where the column of persons stands, if there are any.
+const PERSON: usize = 3;
 /// How long a ping is waited for. Less than any command may take, so that the words are its own.
 const PING: Duration = Duration::from_secs(25);
 /// How long a script waits until a connection is gone.

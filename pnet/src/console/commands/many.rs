@@ -15,7 +15,7 @@ use crate::{
     console::{
         fault::{Fault, Plan, TIMED_OUT},
         format, ids,
-        output::{Align, Column, Output, Table},
+        output::{Output, Table},
     },
     operate::ActError,
 };
@@ -93,7 +93,7 @@ pub(super) async fn dropall(call: &Call<'_>) -> Result<Output, Fault> {
         }
     })
     .await;
-    let text = format!("{} disconnected", counted(meant.len()));
+    let text = format!("{} disconnected", format::counted(meant.len() as u64, "connection"));
     Ok(Output::text(text, json!({"disconnected": meant.len()})))
 }
 
@@ -102,7 +102,7 @@ fn named(conns: &[Arc<Conn>]) -> String {
     let len = ids::short_len(conns);
     let shown = conns.iter().take(NAMED).map(|conn| format!("{} {}", ids::short(&conn.id.to_string(), len), conn.addr));
     let shown = shown.collect::<Vec<_>>().join(", ");
-    let count = counted(conns.len());
+    let count = format::counted(conns.len() as u64, "connection");
     match conns.len().saturating_sub(NAMED) {
         _ if conns.is_empty() => count,
         0 => format!("{count} ({shown})"),
@@ -110,15 +110,7 @@ fn named(conns: &[Arc<Conn>]) -> String {
     }
 }
 
-pub(super) fn counted(count: usize) -> String {
-    if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") }
-}
-
-const PINGS: &[Column] = &[
-    Column { title: "ID", align: Align::Left },
-    Column { title: "ADDR", align: Align::Flexible },
-    Column { title: "ROUND TRIP", align: Align::Left },
-];
+const PINGS: &[&str] = &["<ID", "~ADDR", "<ROUND TRIP"];
 /// How long each ping is waited for.
 const PING: Duration = Duration::from_secs(5);
 /// How many pings are on their way together. Those that are not answered hold up the others for so long.

@@ -14,18 +14,17 @@ use super::{
     Call,
     answers::{self, answered},
     connections::as_json,
-    many::counted,
 };
 use crate::{
     calls::{json::Json, line::Route},
     console::{
-        fault::{Fault, with_sources},
+        fault::Fault,
         format,
-        output::{Align, Column, Output, Table},
+        output::{Output, Table},
     },
     error::{CallError, JsonError, SendError},
     inspect::Connection,
-    operate::{ActError, TriggerError, Triggered, nearest},
+    operate::{ActError, TriggerError, Triggered, nearest, with_sources},
 };
 
 /// `send ID ACTION [JSON]`
@@ -37,7 +36,8 @@ pub(super) async fn send(call: &Call<'_>) -> Result<Output, Fault> {
     match call.inspector().send(&conn, &packet).await {
         Ok(()) => {
             let id = call.short(&conn);
-            let behind = if before == 0 { String::new() } else { format!(", behind {}", counted_packets(before)) };
+            let behind =
+                if before == 0 { String::new() } else { format!(", behind {}", format::counted(before, "packet")) };
             let json = json!({"id": conn.id.to_string(), "action": packet.action(), "queued": true, "behind": before});
             Ok(Output::text(format!("sent to {id}{behind}"), json))
         }
@@ -77,7 +77,7 @@ pub(super) async fn broadcast(call: &Call<'_>) -> Result<Output, Fault> {
         Err(ActError::Json(error)) => return Err(misfit(call, call.outgoing(), error)),
         Err(error) => return Err(Fault::refused(error)),
     };
-    let mut text = format!("queued for {}", counted(result.queued));
+    let mut text = format!("queued for {}", format::counted(result.queued as u64, "connection"));
     if result.skipped > 0 {
         text.push_str(&format!("; {} skipped, which take no such packets now", result.skipped));
     }
@@ -152,11 +152,9 @@ pub(super) async fn schema(call: &Call<'_>) -> Result<Output, Fault> {
         }
         return Ok(Output::text(text, document));
     };
-    let found = directions.map(|(direction, actions)| (direction, find(actions, name)));
-    let mut output = Output::default();
-    let mut is_known = false;
-    for (direction, action) in found {
-        let Some(action) = action else { continue };
+    let (mut output, mut is_known) = (Output::default(), false);
+    for (direction, actions) in directions {
+        let Some(action) = find(actions, name) else { continue };
         is_known = true;
         let shape = action.shape().to_string();
         let json = json!({
@@ -167,8 +165,7 @@ pub(super) async fn schema(call: &Call<'_>) -> Result<Output, Fault> {
         });
         let text = format!("{} ({}, {direction})\n{shape}", action.action, action.type_name);
         output = output.and_text(text, json);
-        let listed = fields(action.schema);
-        for (name, ty, required) in listed {
+        for (name, ty, required) in fields(action.schema) {
             let may = if required { "" } else { " (may be left out)" };
             output = output.and_note(format!("  {name}: {ty}{may}"));
         }
@@ -250,23 +247,10 @@ fn meant<'a>(word: &str, among: impl Iterator<Item = &'a str> + Clone) -> String
     }
 }
 
-fn counted_packets(count: u64) -> String {
-    if count == 1 { "1 packet".to_owned() } else { format!("{count} packets") }
-}
-
 /// Notes who has sent what, without the data.
 fn logged(call: &Call<'_>, command: &str, packet: &Json) {
     let action = pnet_protocol::text::escape(packet.action(), 128);
     tracing::info!(operator = %call.session.operator(), command, action, "an operator's command");
 }
 
-const ACTIONS: &[Column] = &[
-    Column { title: "ACTION", align: Align::Flexible },
-    Column { title: "DIR", align: Align::Left },
-    Column { title: "PACKET", align: Align::Flexible },
-    Column { title: "REPLY", align: Align::Flexible },
-    Column { title: "HANDLED", align: Align::Right },
-    Column { title: "FAILED", align: Align::Right },
-    Column { title: "P50", align: Align::Right },
-    Column { title: "P99", align: Align::Right },
-];
+const ACTIONS: &[&str] = &["~ACTION", "<DIR", "~PACKET", "~REPLY", ">HANDLED", ">FAILED", ">P50", ">P99"];

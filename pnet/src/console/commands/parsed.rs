@@ -12,45 +12,31 @@ use crate::console::{
 
 /// A line that fits its command.
 #[derive(Debug, Default)]
-pub(in crate::console) struct Parsed {
+pub(crate) struct Parsed {
     /// What stands for each parameter of the command; `None` for those that may be left out and were.
     values: Vec<Option<String>>,
     options: BTreeMap<&'static str, String>,
     /// The data of a packet; what stands for it if it was left out is the command's affair.
-    pub(in crate::console) data: Option<Value>,
+    pub(crate) data: Option<Value>,
     /// Whose packet it is.
-    pub(in crate::console) as_id: Option<String>,
+    pub(crate) as_id: Option<String>,
     /// `--yes`.
-    pub(in crate::console) yes: bool,
+    pub(crate) yes: bool,
     /// `--json`.
-    pub(in crate::console) json: bool,
+    pub(crate) json: bool,
     /// The words of a command of the program's own.
-    pub(in crate::console) words: Vec<String>,
+    pub(crate) words: Vec<String>,
 }
 
 impl Parsed {
-    pub(in crate::console) fn value(&self, index: usize) -> Option<&str> {
+    pub(crate) fn value(&self, index: usize) -> Option<&str> {
         self.values.get(index)?.as_deref()
     }
 
-    pub(in crate::console) fn option(&self, name: &str) -> Option<&str> {
+    pub(crate) fn option(&self, name: &str) -> Option<&str> {
         self.options.get(name).map(String::as_str)
     }
-}
 
-/// The name of the command, with the words behind it; `--json` and `--yes` may stand before it.
-pub(in crate::console) fn begin(line: &str) -> Result<(Option<String>, Words<'_>, Parsed), Fault> {
-    let (mut words, mut parsed) = (Words::new(line), Parsed::default());
-    while let Some(word) = words.next() {
-        let word = word.closed()?;
-        if !parsed.takes(&word) {
-            return Ok((Some(word.text), words, parsed));
-        }
-    }
-    Ok((None, words, parsed))
-}
-
-impl Parsed {
     /// Whether the word is an option that every command has.
     fn takes(&mut self, word: &Word) -> bool {
         match (word.quoted, &*word.text) {
@@ -62,7 +48,7 @@ impl Parsed {
     }
 
     /// Reads the words behind a command of the program's own.
-    pub(in crate::console) fn read_words(&mut self, words: Words<'_>) -> Result<(), Fault> {
+    pub(crate) fn read_words(&mut self, words: Words<'_>) -> Result<(), Fault> {
         for word in words {
             let word = word.closed()?;
             if !self.takes(&word) {
@@ -74,7 +60,7 @@ impl Parsed {
 
     /// Reads the words behind a command. `is_id` tells for a client, which has one connection, whether a word stands for it or
     /// whether that was left out.
-    pub(in crate::console) fn read(
+    pub(crate) fn read(
         &mut self,
         spec: &Spec,
         mut words: Words<'_>,
@@ -183,6 +169,18 @@ impl Parsed {
         }
         Ok(())
     }
+}
+
+/// The name of the command, with the words behind it; `--json` and `--yes` may stand before it.
+pub(crate) fn begin(line: &str) -> Result<(Option<String>, Words<'_>, Parsed), Fault> {
+    let (mut words, mut parsed) = (Words::new(line), Parsed::default());
+    while let Some(word) = words.next() {
+        let word = word.closed()?;
+        if !parsed.takes(&word) {
+            return Ok((Some(word.text), words, parsed));
+        }
+    }
+    Ok((None, words, parsed))
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use std::{
 
 use serde_json::json;
 
-use super::{Call, many::counted};
+use super::Call;
 use crate::console::{
     fault::{Fault, Plan},
+    format::counted,
     output::{After, Output},
 };
 
@@ -64,7 +65,7 @@ fn what(call: &Call<'_>) -> String {
     if call.is_client() {
         return format!("the client \"{name}\"");
     }
-    format!("the server \"{name}\" with {}", counted(call.inspector().conns().len()))
+    format!("the server \"{name}\" with {}", counted(call.inspector().conns().len() as u64, "connection"))
 }
 
 const GRACE: u64 = 10;

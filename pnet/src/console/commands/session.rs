@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{COMMANDS, Call, Spec, find, unknown};
 use crate::console::{
     fault::Fault,
-    output::{After, Align, Column, Output, Table},
+    output::{After, Output, Table},
 };
 
 /// `help [COMMAND]`
@@ -68,8 +68,4 @@ fn as_json(spec: &Spec) -> serde_json::Value {
     })
 }
 
-const HELP: &[Column] = &[
-    Column { title: "COMMAND", align: Align::Left },
-    Column { title: "TAKES", align: Align::Left },
-    Column { title: "DOES", align: Align::Flexible },
-];
+const HELP: &[&str] = &["<COMMAND", "<TAKES", "~DOES"];

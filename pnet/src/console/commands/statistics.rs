@@ -4,20 +4,16 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use super::{Call, connections::as_json};
-use crate::{
-    console::{
-        fault::Fault,
-        format,
-        output::{Align, Column, Output, Table},
-    },
-    inspect::Flow,
+use crate::console::{
+    fault::Fault,
+    format,
+    output::{Output, Table},
 };
 
 /// `stats`
 pub(super) async fn stats(call: &Call<'_>) -> Result<Output, Fault> {
     let snapshot = call.inspector().snapshot();
     let (about, totals) = (&snapshot.about, &snapshot.totals);
-    let flow = |flow: &Flow| format!("{} packets, {} calls, {}", flow.packets, flow.calls, format::bytes(flow.bytes));
     let closes = snapshot.closes.iter().map(|closes| format!("{} {} by {}", closes.count, closes.code, closes.by));
     let fields = vec![
         ("what", format!("{} of {} ({})", about.role, about.protocol, about.fingerprint)),
@@ -27,8 +23,8 @@ pub(super) async fn stats(call: &Call<'_>) -> Result<Output, Fault> {
         ("up for", format::age(about.uptime_ms)),
         ("draining", if about.draining { "yes".to_owned() } else { String::new() }),
         ("connections", format!("{} now, {} in all", totals.connections, totals.accepted)),
-        ("received", flow(&totals.received)),
-        ("sent", flow(&totals.sent)),
+        ("received", format::flow(&totals.received)),
+        ("sent", format::flow(&totals.sent)),
         ("in flight", format!("{} calls", totals.in_flight)),
         ("waiting", format!("{} packets, {} held", totals.queued, format::bytes(totals.memory))),
         ("ended", closes.collect::<Vec<_>>().join(", ")),
@@ -86,11 +82,5 @@ fn process_threads() -> Option<Vec<(String, usize)>> {
     Some(counts.into_iter().collect())
 }
 
-const LIMITS: &[Column] = &[
-    Column { title: "LIMIT", align: Align::Left },
-    Column { title: "ALLOWED", align: Align::Right },
-    Column { title: "UNIT", align: Align::Left },
-    Column { title: "USED", align: Align::Right },
-    Column { title: "MET", align: Align::Right },
-];
+const LIMITS: &[&str] = &["<LIMIT", ">ALLOWED", "<UNIT", ">USED", ">MET"];
 const MAX_THREADS: usize = 10_000;

@@ -117,9 +117,10 @@ impl Reading {
                         chars.next();
                     }
                     '"' => {
-                        let string = text.get(start + 1..at).unwrap_or_default();
-                        self.string = None;
-                        self.ended(string);
+                        (self.string, self.done) = (None, true);
+                        if let Some(place) = self.open.last_mut().filter(|_| self.key) {
+                            place.keys.push(text.get(start + 1..at).unwrap_or_default().to_owned());
+                        }
                     }
                     _ => {}
                 }
@@ -157,15 +158,6 @@ impl Reading {
                 // A number or a word.
                 _ => self.done = true,
             }
-        }
-    }
-
-    fn ended(&mut self, string: &str) {
-        self.done = true;
-        if self.key
-            && let Some(place) = self.open.last_mut()
-        {
-            place.keys.push(string.to_owned());
         }
     }
 

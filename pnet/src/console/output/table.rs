@@ -7,35 +7,21 @@ use super::{MAX_LEN, NOTE_LEN, ascii, harmless};
 /// Rows under a head.
 #[derive(Debug)]
 pub(crate) struct Table {
-    columns: &'static [Column],
+    columns: Vec<&'static str>,
     rows: Vec<(Vec<String>, Value)>,
     /// How many rows there would be, and of what.
     of: Option<(usize, &'static str)>,
 }
 
-/// A column of a table.
-#[derive(Debug)]
-pub(crate) struct Column {
-    pub(crate) title: &'static str,
-    pub(crate) align: Align,
-}
-
-/// How a column stands, and whether it may be made narrower.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Align {
-    Left,
-    Right,
-    /// Left, and it may be made narrower.
-    Flexible,
-}
-
 impl Table {
-    pub(crate) const fn new(columns: &'static [Column]) -> Self {
-        Self { columns, rows: Vec::new(), of: None }
+    /// A column is its title behind what tells how it stands: `<` to the left, `>` to the right, `~` to the left and made
+    /// narrower where there is too little room.
+    pub(crate) fn new(columns: &[&'static str]) -> Self {
+        Self { columns: columns.to_vec(), rows: Vec::new(), of: None }
     }
 
     /// Says below the table how many of how many rows it has.
-    pub(crate) const fn of(mut self, total: usize, what: &'static str) -> Self {
+    pub(crate) fn of(mut self, total: usize, what: &'static str) -> Self {
         self.of = Some((total, what));
         self
     }
@@ -74,7 +60,7 @@ impl Table {
     }
 
     fn render_text(&self, columns: u16, out: &mut String) -> usize {
-        let titles = self.columns.iter().map(|column| column.title.to_owned()).collect::<Vec<_>>();
+        let titles = self.columns.iter().map(|column| column[1..].to_owned()).collect::<Vec<_>>();
         let cells = self.rows.iter().map(|(cells, _)| cells.iter().map(|cell| harmless(cell)).collect::<Vec<_>>());
         let lines: Vec<Vec<String>> = std::iter::once(titles).chain(cells).collect();
         let widths = self.widths(&lines, columns);
@@ -95,8 +81,8 @@ impl Table {
         let mut widths: Vec<usize> = (0..self.columns.len()).map(|index| widest(index).unwrap_or_default()).collect();
         let total = widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1);
         let mut excess = if columns == 0 { 0 } else { total.saturating_sub(usize::from(columns)) };
-        for (width, column) in widths.iter_mut().zip(self.columns) {
-            if column.align == Align::Flexible {
+        for (width, column) in widths.iter_mut().zip(&self.columns) {
+            if column.starts_with('~') {
                 let less = excess.min(width.saturating_sub(NARROWEST));
                 *width -= less;
                 excess -= less;
@@ -107,16 +93,13 @@ impl Table {
 
     fn line(&self, cells: &[String], widths: &[usize], columns: u16) -> String {
         let mut line = String::new();
-        for ((cell, &wide), column) in cells.iter().zip(widths).zip(self.columns) {
+        for ((cell, &wide), column) in cells.iter().zip(widths).zip(&self.columns) {
             if !line.is_empty() {
                 line.push_str(GAP);
             }
             let cell = shortened(cell, wide);
             let pad = " ".repeat(wide.saturating_sub(width(&cell)));
-            match column.align {
-                Align::Right => line.extend([&*pad, &*cell]),
-                Align::Left | Align::Flexible => line.extend([&*cell, &*pad]),
-            }
+            line.extend(if column.starts_with('>') { [&*pad, &*cell] } else { [&*cell, &*pad] });
         }
         let line = line.trim_end();
         if columns == 0 { line.to_owned() } else { line.chars().take(usize::from(columns)).collect() }
@@ -146,11 +129,7 @@ const NARROWEST: usize = 8;
 mod tests {
     use super::*;
 
-    const COLUMNS: &[Column] = &[
-        Column { title: "ID", align: Align::Left },
-        Column { title: "ADDR", align: Align::Flexible },
-        Column { title: "N", align: Align::Right },
-    ];
+    const COLUMNS: &[&str] = &["<ID", "~ADDR", ">N"];
 
     fn table() -> Table {
         let mut table = Table::new(COLUMNS).of(3, "rows");

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use super::{
     super::{
-        action, payload_of,
+        Form, action, payload_of,
         quick::{self, Around, Number, name_in},
     },
     JsonReader, with_line_end,
 };
 use crate::{
-    connection::{Call, CallId, Event, Named, Packet, ReplyTo},
+    connection::{Call, CallId, Named, Packet, ReplyTo, Usual},
     info::{ReplyInfo, Role},
     utf8,
 };
@@ -21,34 +21,36 @@ impl JsonReader {
     /// else, or if anything is to be said against it: [`next_at`](Self::next_at) tells what it is.
     ///
     /// [`created`](Self::created) and [`form`](Self::form) stay as they are.
-    pub fn again<'a>(&mut self, bytes: &'a [u8], at: usize) -> Option<(Again<'a>, usize)> {
+    pub fn usual<'a>(&mut self, bytes: &'a [u8], at: usize) -> Option<(Usual<'a>, usize)> {
         let (object, before) = self.read_again(bytes, at)?;
         let taken = with_line_end(bytes.get(at..)?, object.len);
         let id = match object.number {
             Number::None => None,
             Number::Id(id) => Some(u32::try_from(id).ok()?),
-            Number::Re(_) => return Some((Again::Named(named(bytes, before, object)?), taken)),
+            Number::Re(_) => return Some((Usual::Named(named(bytes, before, object)?), taken)),
         };
-        let number = match (object.action, before.action) {
+        let action = match (object.action, before.action) {
             (None, Some(number)) => number,
             (None, None) => self.incoming.find(before.name(bytes)?)?,
             (Some(name), _) => self.incoming.find(name)?,
         };
-        let info = self.incoming.get(number)?;
+        let info = self.incoming.get(action)?;
         let payload = payload_of(Some(object.data), info.schema);
         let timeout_ms = before.timeout_ms;
-        let again = match (id, &info.reply) {
-            (Some(id), reply) if !matches!(reply, ReplyInfo::None) && !reply.is_stream() => {
-                if self.form.is_old() || !self.has_room() || self.is_open(id) {
+        let usual = match (id, &info.reply) {
+            (Some(number), reply) if !matches!(reply, ReplyInfo::None) && !reply.is_stream() => {
+                if self.form == Form::Old || !self.has_room() || self.is_open(number) {
                     return None;
                 }
-                Again::Call(Call { id, action: number, info, timeout_ms, payload })
+                let to = ReplyTo::Json { id: Some(CallId::Number(u64::from(number))), action: Some(action) };
+                let id = self.calls.insert(to.clone())?;
+                Usual::Call(Call { id, action, timeout_ms, payload, to })
             }
             // Where nothing is numbered it may be an answer.
-            (None, ReplyInfo::None) if self.role == Role::Server || self.form.is_pnet() => {
+            (None, ReplyInfo::None) if self.role == Role::Server || self.form == Form::Pnet => {
                 let frame_len = u32::try_from(object.len).ok()?;
                 self.arrive(frame_len).ok()?;
-                Again::Packet(Packet { action: number, info, payload, frame_len })
+                Usual::Packet(Packet { action, payload, frame_len })
             }
             _ => return None,
         };
@@ -56,21 +58,8 @@ impl JsonReader {
         if object.action.is_some() {
             before.around.head = (at, at + object.head_len);
         }
-        before.action = Some(number);
-        Some((again, taken))
-    }
-
-    /// The same for an object that is an answer; `None` for all others.
-    pub fn answer_again<'a>(&self, bytes: &'a [u8], at: usize) -> Option<(Named<'a>, usize)> {
-        let (object, before) = self.read_again(bytes, at)?;
-        let taken = with_line_end(bytes.get(at..)?, object.len);
-        Some((named(bytes, before, object)?, taken))
-    }
-
-    /// Enters a call that [`again`](Self::again) gave last.
-    pub fn enter<'a>(&mut self, call: Call<'a>) -> Event<'a> {
-        let Call { id, action, timeout_ms, payload, .. } = call;
-        self.open(ReplyTo::Json { id: Some(CallId::Number(u64::from(id))), action: Some(action) }, timeout_ms, payload)
+        before.action = Some(action);
+        Some((usual, taken))
     }
 
     #[inline]
@@ -102,18 +91,6 @@ impl Before {
         let (start, end) = self.around.head;
         utf8::text(name_in(bytes.get(start..end)?)?).ok()
     }
-}
-
-/// An object that says around its data what the object before has said.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Again<'a> {
-    /// A call, which counts when it is [entered](JsonReader::enter).
-    Call(Call<'a>),
-    /// A one-way packet.
-    Packet(Packet<'a>),
-    /// An answer.
-    Named(Named<'a>),
 }
 
 fn named<'a>(bytes: &'a [u8], before: &Before, object: quick::Again<'a>) -> Option<Named<'a>> {
