@@ -18,7 +18,7 @@ use std::{fmt, sync::Arc, task::Waker};
 
 use bytes::Bytes;
 use pnet_protocol::{
-    connection::{Parked, Pings, Queue, SendRefused, Violation},
+    connection::{Parked, Pings, Queue, SendRefused, Violation, sooner},
     limits::Limits,
     secret::Hidden,
     wire::Writer,
@@ -264,11 +264,10 @@ impl Outbox {
 
     /// When the driver has to look again, if nothing happens before.
     pub(crate) fn due(&mut self) -> Option<Instant> {
-        let calls = self.calls.table.due().map(Instant::from_std);
         let given_up = self.writer.is_one_by_one() && self.calls.table.has_given_up();
-        let peer = self.writer.due(given_up, || Instant::now().into_std()).map(Instant::from_std);
-        let refused = self.refused_since().map(|since| since + config::WRITE);
-        [calls, refused, peer].into_iter().flatten().min()
+        let peer = self.writer.due(given_up, || Instant::now().into_std());
+        let refused = self.queue.refused_since().map(|since| since + config::WRITE);
+        sooner(sooner(self.calls.table.due(), refused), peer).map(Instant::from_std)
     }
 
     /// Wakes the driver, whatever it does now: for what does not concern the buffer. A turn that has begun may not see

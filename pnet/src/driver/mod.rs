@@ -29,7 +29,7 @@ use std::{
 
 use pnet_protocol::{
     close::CloseCode,
-    connection::{Life, Mistakes, Sign},
+    connection::{Life, Mistakes, Sign, sooner},
     json::Form,
     protocol::{Direction, Role},
     wire::Reader,
@@ -422,10 +422,10 @@ impl Driver {
             Stage::Open | Stage::Leaving => None,
         };
         if self.odd.is_taken() {
-            sooner(&mut due, self.odd.slow.as_ref().map(|slow| slow.since + config::WRITE));
-            sooner(&mut due, self.begun_until());
+            due = sooner(due, self.odd.slow.as_ref().map(|slow| slow.since + config::WRITE));
+            due = sooner(due, self.begun_until());
         }
-        sooner(&mut due, self.life.due().filter(|_| self.listens()).map(Instant::from_std));
+        due = sooner(due, self.life.due().filter(|_| self.listens()).map(Instant::from_std));
         let held = self.holds();
         let writes = self.written == self.batch.len()
             && self.odd.welcome.is_empty()
@@ -438,7 +438,7 @@ impl Driver {
             if out.has_requests() || writes && !out.rest_empty() {
                 return true;
             }
-            sooner(&mut due, out.due());
+            due = sooner(due, out.due());
         }
         let Some(due) = due else { return false };
         if self.alarm.poll(due, task).is_pending() {
@@ -582,15 +582,6 @@ enum Reading {
     Some,
     /// Something came, and that was all: the transport will wake the driver.
     All,
-}
-
-/// The sooner of two times, as far as there are any.
-fn sooner(due: &mut Option<Instant>, other: Option<Instant>) {
-    if let Some(other) = other
-        && due.is_none_or(|due| other < due)
-    {
-        *due = Some(other);
-    }
 }
 
 /// The transport has refused bytes and not taken enough since.

@@ -77,6 +77,16 @@ pub struct NewCall {
     pub stream: Option<Window>,
 }
 
+/// A call that was opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Opened {
+    /// Its id.
+    pub id: u32,
+    /// Whether its time is over before that of any other.
+    pub sooner: bool,
+}
+
 /// A call that was answered.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -127,15 +137,18 @@ impl<W> CallTable<W> {
         Self { calls: Calls::new(), shorts: Shorts::new(), earliest: None, cancels: Cancels::new(), unread: 0 }
     }
 
-    /// Opens a call; its id. `None` if there are [`MAX_CALLS`].
+    /// Opens a call. `None` if there are [`MAX_CALLS`].
     #[inline]
-    pub fn open(&mut self, NewCall { deadline, sent, stream }: NewCall, who: W) -> Option<u32> {
+    pub fn open(&mut self, NewCall { deadline, sent, stream }: NewCall, who: W) -> Option<Opened> {
         let state = if sent { CallState::Sent } else { CallState::Parked };
         let consumer = stream.map(|window| Box::new(Consumer { items: VecDeque::new(), window }));
         let id =
             self.calls.insert(Slot { who, deadline, state, stream: stream.is_some(), consumer, cancel_due: false })?;
-        self.earliest = sooner(self.earliest, deadline);
-        Some(id)
+        let sooner = deadline.is_some_and(|deadline| self.earliest.is_none_or(|earliest| deadline < earliest));
+        if sooner {
+            self.earliest = deadline;
+        }
+        Some(Opened { id, sooner })
     }
 
     /// Whether a parked call opens a stream; `None`: it is not parked any more.
@@ -358,6 +371,7 @@ impl<W> CallTable<W> {
     }
 
     /// When the time of a call may be over, or the peer may be told of more calls that it should cancel.
+    #[inline]
     pub fn due(&self) -> Option<Instant> {
         sooner(self.earliest, self.cancels.due())
     }
@@ -416,7 +430,8 @@ const fn weigh(payload: &Vec<u8>) -> usize {
 }
 
 /// The sooner of two times, as far as there are any.
-fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+#[inline]
+pub fn sooner<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
@@ -440,7 +455,7 @@ mod tests {
     #[test]
     fn an_answer_is_there_until_its_caller_has_looked() {
         let mut table = CallTable::new();
-        let (short, long) = (table.open(CALL, "short").unwrap(), table.open(CALL, "long").unwrap());
+        let (short, long) = (table.open(CALL, "short").unwrap().id, table.open(CALL, "long").unwrap().id);
         assert_eq!(table.replied(short, b"abc"), Some(&mut "short"));
         assert_eq!(table.replied(long, &[7; SHORT_LEN + 1]), None);
         let answered = table.answered(long, &Answer::Reply(&[7; SHORT_LEN + 1])).unwrap();
@@ -458,7 +473,7 @@ mod tests {
     #[test]
     fn a_call_counts_until_its_answer_has_come_though_nobody_waits() {
         let mut table = CallTable::new();
-        let id = table.open(CALL, "caller").unwrap();
+        let id = table.open(CALL, "caller").unwrap().id;
         assert!(matches!(table.cancel(id), Cancelled::Sent(_)));
         assert!(table.has_given_up() && !table.awaits_answers());
         assert!(matches!(table.cancel(id), Cancelled::Ended));
@@ -469,7 +484,8 @@ mod tests {
     #[test]
     fn those_whose_time_is_over_are_told_and_those_that_were_sent_cancelled() {
         let (mut table, now) = (CallTable::new(), Instant::now());
-        let mut open = |after, sent| table.open(NewCall { deadline: Some(now + after), sent, ..CALL }, after).unwrap();
+        let mut open =
+            |after, sent| table.open(NewCall { deadline: Some(now + after), sent, ..CALL }, after).unwrap().id;
         let (sent, parked, later) = (open(SECOND, true), open(2 * SECOND, false), open(3 * SECOND, true));
         assert_eq!(table.due(), Some(now + SECOND));
         let mut told = Vec::new();
@@ -488,7 +504,7 @@ mod tests {
     #[test]
     fn cancellations_beyond_the_rate_are_due_later() {
         let (mut table, now) = (CallTable::new(), Instant::now());
-        let ids: Vec<u32> = (0..102).map(|_| table.open(CALL, ()).unwrap()).collect();
+        let ids: Vec<u32> = (0..102).map(|_| table.open(CALL, ()).unwrap().id).collect();
         let late: Vec<u32> = ids.iter().copied().filter(|id| !table.may_cancel(*id, now)).collect();
         assert_eq!(late, ids[100..]);
         assert_eq!((table.due(), table.late_cancels(now)), (Some(now + SECOND), vec![]));
@@ -501,7 +517,7 @@ mod tests {
     #[test]
     fn what_nobody_has_taken_counts_as_long_as_somebody_may_take_it() {
         let mut table = CallTable::new();
-        let id = table.open(NewCall { stream: Some(Window::new(2, 100)), ..CALL }, "consumer").unwrap();
+        let id = table.open(NewCall { stream: Some(Window::new(2, 100)), ..CALL }, "consumer").unwrap().id;
         for _ in 0..2 {
             assert_eq!(table.item(id, 10, || vec![7; 10]), Ok(Some(&mut "consumer")));
         }
@@ -519,7 +535,7 @@ mod tests {
     #[test]
     fn what_a_stream_holds_that_is_given_up_is_let_go() {
         let mut table = CallTable::new();
-        let id = table.open(NewCall { stream: Some(Window::new(2, 100)), ..CALL }, ()).unwrap();
+        let id = table.open(NewCall { stream: Some(Window::new(2, 100)), ..CALL }, ()).unwrap().id;
         table.item(id, 10, || vec![7; 10]).unwrap();
         assert!(matches!(table.cancel(id), Cancelled::Sent(())));
         assert_eq!((table.unread(), table.open_streams()), (0, 1));

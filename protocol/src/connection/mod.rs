@@ -27,7 +27,7 @@ mod reply_to;
 mod waiters;
 
 pub use self::answer_bytes::{AnswerBytes, Payload, SHORT_LEN, Short, Told};
-pub use self::call_table::{Answered, CallState, CallTable, Cancelled, Item, NewCall};
+pub use self::call_table::{Answered, CallState, CallTable, Cancelled, Item, NewCall, Opened, sooner};
 pub use self::calls::{Calls, MAX_CALLS};
 pub use self::credit::{Credit, Window};
 pub use self::event::{Answer, Call, Event, InFlight, Named, Packet, Usual, WelcomeText};

@@ -3,7 +3,7 @@
 use std::{sync::Arc, task::Waker, time::Duration};
 
 use pnet_protocol::{
-    connection::{Answer, CallState, CallTable, Cancelled, NewCall, Parked, SendRefused, Short, Violation},
+    connection::{Answer, CallState, CallTable, Cancelled, NewCall, Opened, Parked, SendRefused, Short, Violation},
     failure::code,
     json::{CallText, Named, NamedAnswer},
     protocol::ActionInfo,
@@ -124,10 +124,8 @@ impl Outbox {
             stream: stream.then(|| self.writer.stream_window(&self.local)),
         };
         let calls = &mut *self.calls;
-        let due = calls.table.due();
         let caller = Caller { waker: Some(waker.clone()), which, timed };
-        let Some(id) = calls.table.open(call, caller) else { return Ok(None) };
-        let sooner = calls.table.due() != due;
+        let Some(Opened { id, sooner, .. }) = calls.table.open(call, caller) else { return Ok(None) };
         if direct {
             self.begin_batch();
             self.sent.calls += 1;

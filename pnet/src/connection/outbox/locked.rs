@@ -12,21 +12,17 @@ use super::Outbox;
 /// What stands under a connection's lock. Whoever is to be woken for what was done is woken when this is dropped, once the
 /// lock is released: a waker may run anything.
 #[derive(Debug)]
-pub(crate) struct Locked<'a> {
-    // Fields are dropped in this order.
-    out: MutexGuard<'a, Outbox>,
-    woken: Wakers,
-}
+pub(crate) struct Locked<'a>(Option<MutexGuard<'a, Outbox>>);
 
 impl<'a> Locked<'a> {
     #[inline]
     pub(crate) const fn new(out: MutexGuard<'a, Outbox>) -> Self {
-        Self { out, woken: Wakers::new() }
+        Self(Some(out))
     }
 
     /// Releases the lock. Who is to be woken is woken when the wakers are dropped.
     pub(crate) fn release(mut self) -> Wakers {
-        std::mem::replace(&mut self.out.wakers, Wakers::new())
+        self.wakers.take()
     }
 }
 
@@ -35,42 +31,63 @@ impl Deref for Locked<'_> {
 
     #[inline]
     fn deref(&self) -> &Outbox {
-        &self.out
+        self.0.as_deref().expect(HELD)
     }
 }
 
 impl DerefMut for Locked<'_> {
     #[inline]
     fn deref_mut(&mut self) -> &mut Outbox {
-        &mut self.out
+        self.0.as_deref_mut().expect(HELD)
     }
 }
 
 impl Drop for Locked<'_> {
     #[inline]
     fn drop(&mut self) {
-        if !self.out.wakers.0.is_empty() {
-            std::mem::swap(&mut self.woken, &mut self.out.wakers);
+        if let Some(out) = self.0.take()
+            && out.wakers.first.is_some()
+        {
+            unlock_and_wake(out);
         }
     }
 }
 
-/// Wakers in a list that the thread uses again. Dropped, they are woken.
+/// Apart, so that the lock is released on the spot where nobody is woken.
+#[inline(never)]
+fn unlock_and_wake(mut out: MutexGuard<'_, Outbox>) {
+    let woken = out.wakers.take();
+    drop(out);
+    drop(woken);
+}
+
+/// Wakers: most often one at most, else in a list that the thread uses again. Dropped, they are woken.
 #[derive(Debug)]
-pub(crate) struct Wakers(Vec<Waker>);
+pub(crate) struct Wakers {
+    first: Option<Waker>,
+    more: Vec<Waker>,
+}
 
 impl Wakers {
     pub(super) const fn new() -> Self {
-        Self(Vec::new())
+        Self { first: None, more: Vec::new() }
     }
 
     #[inline]
     pub(super) fn push(&mut self, waker: Waker) {
-        if self.0.capacity() == 0 {
-            // Taken, never borrowed, as whoever is woken may do the same.
-            self.0 = LIST.try_with(Cell::take).unwrap_or_default();
+        if self.first.is_none() {
+            self.first = Some(waker);
+            return;
         }
-        self.0.push(waker);
+        if self.more.capacity() == 0 {
+            // Taken, never borrowed, as whoever is woken may do the same.
+            self.more = LIST.try_with(Cell::take).unwrap_or_default();
+        }
+        self.more.push(waker);
+    }
+
+    const fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new())
     }
 }
 
@@ -82,19 +99,21 @@ impl Extend<Waker> for Wakers {
 }
 
 impl Drop for Wakers {
-    #[inline]
     fn drop(&mut self) {
-        if self.0.is_empty() {
-            return;
+        if let Some(first) = self.first.take() {
+            first.wake();
         }
-        let mut list = std::mem::take(&mut self.0);
-        list.drain(..).for_each(Waker::wake);
-        if list.capacity() <= KEPT {
-            let _ = LIST.try_with(|kept| kept.set(list));
+        if !self.more.is_empty() {
+            let mut more = std::mem::take(&mut self.more);
+            more.drain(..).for_each(Waker::wake);
+            if more.capacity() <= KEPT {
+                let _ = LIST.try_with(|kept| kept.set(more));
+            }
         }
     }
 }
 
+const HELD: &str = "only its end takes the lock";
 /// Places that the list keeps.
 const KEPT: usize = 4096;
 
