@@ -66,6 +66,14 @@ pub(crate) enum JobKind {
     },
 }
 
+impl JobKind {
+    /// The call's id, if the peer has called.
+    #[inline]
+    pub(crate) const fn call(self) -> Option<u32> {
+        if let Self::Call { id } = self { Some(id) } else { None }
+    }
+}
+
 /// Where jobs are answered, and what else is to be done about their end: the credit is returned, the mistake counted.
 pub(crate) trait Answering {
     /// The payload of the job's answer is appended to this next, and then the job [ends](Self::end).

@@ -159,7 +159,7 @@ impl Driver {
 
     /// Handles the whole frames or objects of `bytes`; how many bytes they were.
     fn handle(&mut self, bytes: &[u8], task: &Context<'_>) -> usize {
-        let (mut used, mut last, mut ahead) = (0, Last::nothing(), None);
+        let (mut used, mut last) = (0, Last::nothing());
         self.reader.begin();
         self.answers.begin_read();
         loop {
@@ -169,13 +169,9 @@ impl Driver {
                 break;
             }
             // What comes again and again has a short way, which takes what is in order and leaves all else to the general one.
-            let usual = ahead.take().or_else(|| {
-                let (usual, len) = self.reader.usual(bytes, used)?;
+            if let Some((usual, len)) = self.reader.usual(bytes, used) {
                 used += len;
-                Some(usual)
-            });
-            if let Some(usual) = usual {
-                ahead = self.handle_usual(usual, (bytes, &mut used), &mut last, task);
+                used += self.handle_usual(usual, (bytes, used), &mut last, task);
             } else {
                 self.answers.forget();
                 match self.reader.next_at(bytes, used) {
@@ -183,7 +179,7 @@ impl Driver {
                         used += len;
                         // It may have brought another time.
                         last.forget();
-                        ahead = self.handle_event(event, (bytes, &mut used), &mut last, task);
+                        self.handle_event(event, &mut last, task);
                     }
                     Ok(None) => break,
                     Err(error) => self.give_up(&error),
@@ -196,47 +192,55 @@ impl Driver {
         used
     }
 
-    /// Handles what comes again and again, whichever way it was read. If it was an answer, those that follow it are handled
-    /// with it, and what comes then is given back.
-    #[inline]
+    /// Handles what comes again and again, whichever way it was read. If it was an answer, those that `bytes` at `at` begin with
+    /// are handled with it: how many bytes they were.
+    #[inline(always)]
     fn handle_usual<'a>(
         &mut self,
         usual: Usual<'a>,
-        rest: (&'a [u8], &mut usize),
+        (bytes, at): (&'a [u8], usize),
         last: &mut Last,
         task: &Context<'_>,
-    ) -> Option<Usual<'a>> {
-        match usual {
-            Usual::Call(Call { id, action, timeout_ms, payload, to, .. }) => {
+    ) -> usize {
+        let (kind, action, timeout_ms, payload) = match usual {
+            Usual::Call(Call { id, action, timeout_ms, payload, .. }) => {
                 self.conn.counters.calls_received.add(1);
-                self.admit(Arrived { action, kind: JobKind::Call { id }, to, timeout_ms, payload }, last, task);
+                (JobKind::Call { id }, action, timeout_ms, payload)
             }
             Usual::Packet(Packet { action, payload, frame_len, .. }) => {
                 self.conn.counters.packets_received.add(1);
-                let (kind, to) = (JobKind::OneWay { frame_len }, self.reader.to_nobody());
-                self.admit(Arrived { action, kind, to, timeout_ms: 0, payload }, last, task);
+                (JobKind::OneWay { frame_len }, action, 0, payload)
             }
             Usual::Time { micros } => {
                 self.created = system_time(micros);
                 last.forget();
+                return 0;
             }
-            Usual::Named(named) if named.re.is_none() => self.handle_named(named, rest, last, task),
-            answer => return self.handle_answers(answer, rest),
-        }
-        None
+            Usual::Named(named) if named.re.is_none() => {
+                self.handle_named(named, last, task);
+                return 0;
+            }
+            answer => return self.handle_answers(answer, bytes, at),
+        };
+        self.admit(Arrived { kind, action, timeout_ms, payload }, last, task);
+        0
     }
 
     /// Hands a packet or call to its handler; or answers it, if there is anything against it.
     #[inline]
     fn admit(&mut self, arrived: Arrived<'_>, last: &mut Last, task: &Context<'_>) {
-        let Arrived { action, kind, to, timeout_ms, payload } = arrived;
+        let Arrived { kind, action, timeout_ms, payload } = arrived;
         self.engaged = true;
         let call = matches!(kind, JobKind::Call { .. });
-        let timed = self.tally.count(action, &self.conn.trace);
         let known = self.incoming.get(action);
-        let job = last.job(Job { action, kind, to, timed, meta: Meta::none() }, timeout_ms, || {
-            self.meta(known.map_or("", |info| info.action), timeout_ms, call)
-        });
+        if !last.is_like(action, timeout_ms, call) {
+            last.job.meta = self.meta(known.map_or("", |info| info.action), timeout_ms, call);
+            (last.job.action, last.timeout_ms, last.holds) = (action, timeout_ms, true);
+        }
+        let job = &mut last.job;
+        job.kind = kind;
+        job.to = self.reader.to(kind.call());
+        job.timed = self.tally.count(action, &self.conn.trace);
         let Some(info) = known.filter(|info| call != matches!(info.reply, ReplyInfo::None) && !self.refuses_work())
         else {
             self.turn_away(job, known.is_some());
@@ -293,13 +297,8 @@ impl Driver {
         self.close(Closed::new(code, reason, ClosedBy::Here));
     }
 
-    fn handle_event<'a>(
-        &mut self,
-        event: Event<'a>,
-        rest: (&'a [u8], &mut usize),
-        last: &mut Last,
-        task: &Context<'_>,
-    ) -> Option<Usual<'a>> {
+    #[inline(never)]
+    fn handle_event(&mut self, event: Event<'_>, last: &mut Last, task: &Context<'_>) {
         if self.reader.dialect() == Dialect::Json {
             self.created = self.reader.created().and_then(system_time);
             let form = self.reader.form();
@@ -311,7 +310,9 @@ impl Driver {
             }
         }
         match event {
-            Event::Usual(usual) => return self.handle_usual(usual, rest, last, task),
+            Event::Usual(usual) => {
+                self.handle_usual(usual, (&[], 0), last, task);
+            }
             Event::Busy { to, stream } => {
                 self.conn.counters.calls_received.add(1);
                 self.conn.trace.met(if stream { Met::Streams } else { Met::Calls });
@@ -373,7 +374,6 @@ impl Driver {
             Event::Close { code, retry, reason } => self.dismissed(Closed::from_peer(code, retry, &reason)),
             _ => {}
         }
-        None
     }
 
     /// A call of this side is answered; what has waited for its place may go.
@@ -384,30 +384,30 @@ impl Driver {
         out.unpark();
     }
 
-    /// An answer, and those that follow it, all under one lock; what follows that is none. Nobody is woken before all are
-    /// there: who calls again then does so with the others.
-    #[inline]
-    fn handle_answers<'a>(&mut self, first: Usual<'a>, (bytes, used): (&'a [u8], &mut usize)) -> Option<Usual<'a>> {
-        let mut next = Some(first);
-        let mut answered = Ok(true);
+    /// An answer, and those that follow it in `bytes` at `at`, all under one lock; how many bytes those were. Nobody is woken
+    /// before all are there: who calls again then does so with the others.
+    fn handle_answers<'a>(&mut self, first: Usual<'a>, bytes: &'a [u8], at: usize) -> usize {
+        let (mut next, mut used, mut answered) = (Some(first), 0, Ok(true));
         let mut out = self.conn.lock();
-        while answered.is_ok() {
-            match next {
-                Some(Usual::Reply { id, payload }) => out.replied(id, payload),
-                Some(Usual::Named(named)) if named.re.is_some() => answered = out.answered_by(&named),
-                _ => break,
+        while let Some(answer) = next.take() {
+            match answer {
+                Usual::Reply { id, payload } => out.replied(id, payload),
+                Usual::Named(named) => answered = out.answered_by(&named),
+                _ => {}
             }
-            next = self.reader.usual(bytes, *used).map(|(usual, len)| {
-                *used += len;
-                usual
-            });
+            if answered.is_ok()
+                && let Some((answer, len)) = self.reader.reply(bytes, at + used)
+            {
+                used += len;
+                next = Some(answer);
+            }
         }
         out.unpark();
         drop(out);
         if let Err(violation) = answered {
             self.punish(&violation);
         }
-        next
+        used
     }
 
     /// A JSON handshake that came late says what is agreed on from now on.
@@ -425,13 +425,7 @@ impl Driver {
     }
 
     /// An object that may answer a call, or may be a packet.
-    fn handle_named<'a>(
-        &mut self,
-        named: Named<'a>,
-        rest: (&'a [u8], &mut usize),
-        last: &mut Last,
-        task: &Context<'_>,
-    ) {
+    fn handle_named(&mut self, named: Named<'_>, last: &mut Last, task: &Context<'_>) {
         let answered = {
             let mut out = self.conn.out();
             let answered = out.answered_by(&named);
@@ -442,8 +436,7 @@ impl Driver {
             Err(violation) => self.punish(&violation),
             Ok(true) => {}
             Ok(false) => match self.reader.packet(named) {
-                // It is no answer, so nothing is given back.
-                Ok(event) => drop(self.handle_event(event, rest, last, task)),
+                Ok(event) => self.handle_event(event, last, task),
                 Err(error) => self.give_up(&error),
             },
         }
@@ -464,7 +457,7 @@ impl Driver {
         // A handler that runs on learns that nobody reads what it produces.
         let stream = self.conn.out().close_producer(id);
         if cancelled {
-            let to = self.reader.reply_to(id);
+            let to = self.reader.to(Some(id));
             self.reader.call_finished(id);
             let failure = Failure::public(code::CANCELLED, "the caller did not wait");
             self.overfull = self.conn.answer(Addressed { to: &to, action: "", stream }, &Err(failure), &[]);
@@ -474,9 +467,8 @@ impl Driver {
 
 /// A packet or call on its way to its handler.
 struct Arrived<'a> {
-    action: u16,
     kind: JobKind,
-    to: ReplyTo,
+    action: u16,
     timeout_ms: u32,
     /// The read buffer's.
     payload: &'a [u8],
@@ -502,17 +494,15 @@ impl Last {
         self.holds = false;
     }
 
-    /// The next job, with the metadata of the one before if `make` would make the same.
+    /// Whether the metadata of the job before is that of this one, too.
     #[inline]
-    fn job(&mut self, next: Job, timeout_ms: u32, make: impl FnOnce() -> Meta) -> &mut Job {
-        let Job { action, kind, to, timed, meta: _ } = next;
-        let same = self.holds && self.job.action == action && self.timeout_ms == timeout_ms;
-        if !same || self.job.meta.stream.is_some() || self.job.meta.call != matches!(kind, JobKind::Call { .. }) {
-            self.job.meta = make();
-            (self.timeout_ms, self.holds) = (timeout_ms, true);
-        }
-        (self.job.action, self.job.kind, self.job.to, self.job.timed) = (action, kind, to, timed);
-        &mut self.job
+    const fn is_like(&self, action: u16, timeout_ms: u32, call: bool) -> bool {
+        let job = &self.job;
+        self.holds
+            && job.action == action
+            && self.timeout_ms == timeout_ms
+            && job.meta.call == call
+            && job.meta.stream.is_none()
     }
 }
 

@@ -8,8 +8,8 @@ use crate::secret::{Hidden, show};
 /// The payload is shown as its length.
 impl Debug for Call<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let Self { id, action, timeout_ms, payload, to } = self;
-        show!(f, "Call", id, action, timeout_ms, payload: hidden, to)
+        let Self { id, action, timeout_ms, payload } = self;
+        show!(f, "Call", id, action, timeout_ms, payload: hidden)
     }
 }
 
@@ -87,14 +87,13 @@ impl Debug for WelcomeText<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::ReplyTo;
 
     #[test]
     fn payloads_are_shown_as_lengths() {
         let payload = b"secret".as_slice();
         let events = [
             Event::Usual(Usual::Packet(Packet { action: 1, payload, frame_len: 9 })),
-            Event::Usual(Usual::Call(Call { id: 1, action: 2, timeout_ms: 0, payload, to: ReplyTo::Native(1) })),
+            Event::Usual(Usual::Call(Call { id: 1, action: 2, timeout_ms: 0, payload })),
             Event::Usual(Usual::Reply { id: 1, payload }),
             Event::Answer { id: 1, answer: Answer::Reply(payload) },
             Event::Answer { id: 1, answer: Answer::Error(payload) },

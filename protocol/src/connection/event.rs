@@ -153,7 +153,7 @@ pub enum Usual<'a> {
 }
 
 /// A call; [`Reader::call_finished`](crate::wire::Reader::call_finished) when its answer is written.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Call<'a> {
     /// What it is called here: in frames the caller's id for it.
@@ -162,10 +162,8 @@ pub struct Call<'a> {
     pub action: u16,
     /// How long the caller waits, in milliseconds; 0 if without limit.
     pub timeout_ms: u32,
-    /// The packet, still encoded.
+    /// The packet, still encoded. Where its answer goes says [`Reader::to`](crate::wire::Reader::to).
     pub payload: &'a [u8],
-    /// Where its answer goes.
-    pub to: ReplyTo,
 }
 
 /// A one-way packet; [`Reader::packet_finished`](crate::wire::Reader::packet_finished) when it is handled.

@@ -449,11 +449,13 @@ impl JsonReader {
         let action = to.action().unwrap_or_default();
         let stream = self.incoming.get(action).is_some_and(|info| info.reply.is_stream());
         let free = if stream { self.streams < self.limits.streams } else { self.has_room() };
-        let Some(id) = (if free { self.calls.insert(to.clone()) } else { None }) else {
+        if !free {
             return Event::Busy { to, stream };
-        };
+        }
+        // There are fewer than the table holds: the limits see to that.
+        let Some(id) = self.calls.insert(to) else { return Event::Ignored };
         self.streams += u32::from(stream);
-        Event::Usual(Usual::Call(Call { id, action, timeout_ms, payload, to }))
+        Event::Usual(Usual::Call(Call { id, action, timeout_ms, payload }))
     }
 
     /// Whether another call that opens no stream may be open.

@@ -57,9 +57,7 @@ impl Inbound {
         let usual = if kind == Kind::Call as u8 {
             Usual::Call(self.take_call(body)?)
         } else if kind == Kind::Reply as u8 {
-            let (id, payload) = body.split_first_chunk()?;
-            let id = u32::from_le_bytes(*id);
-            Usual::Reply { id: Some(id).filter(|id| *id != 0)?, payload }
+            return self.reply(input);
         } else if kind == Kind::Packet as u8 {
             Usual::Packet(self.take_packet(body, frame_len)?)
         } else if kind == Kind::Time as u8 {
@@ -68,6 +66,18 @@ impl Inbound {
             return None;
         };
         Some((usual, end))
+    }
+
+    /// The same for the reply to a call of this side only.
+    #[inline]
+    pub fn reply<'a>(&self, input: &'a [u8]) -> Option<(Usual<'a>, usize)> {
+        let [a, b, c, d, kind, e, f, g, h] = *input.first_chunk()?;
+        let (frame_len, id) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+        if kind != Kind::Reply as u8 || frame_len > self.limits.max_frame_len || id == 0 || self.closed {
+            return None;
+        }
+        let end = usize::try_from(frame_len).ok()?.checked_add(4)?;
+        Some((Usual::Reply { id, payload: input.get(9..end)? }, end))
     }
 
     #[inline]
@@ -82,7 +92,7 @@ impl Inbound {
             return None;
         }
         self.calls.push(Open { id, stream: false });
-        Some(Call { id, action, timeout_ms: u32::from_le_bytes([*g, *h, *i, *j]), payload, to: ReplyTo::Native(id) })
+        Some(Call { id, action, timeout_ms: u32::from_le_bytes([*g, *h, *i, *j]), payload })
     }
 
     #[inline]
@@ -105,11 +115,10 @@ impl Inbound {
         match frame {
             Frame::Packet { action, payload } => self.packet(action, payload),
             Frame::Call { id, action, timeout_ms, payload } => {
-                let to = ReplyTo::Native(id);
                 if !self.open(id, action)? {
-                    return Ok(Event::Busy { to, stream: self.is_stream(action) });
+                    return Ok(Event::Busy { to: ReplyTo::Native(id), stream: self.is_stream(action) });
                 }
-                Ok(Event::Usual(Usual::Call(Call { id, action, timeout_ms, payload, to })))
+                Ok(Event::Usual(Usual::Call(Call { id, action, timeout_ms, payload })))
             }
             Frame::Reply { id, payload } => answer("REPLY", id, Answer::Reply(payload)),
             Frame::Item { id: 0, .. } => Err(Violation::ZeroId { frame: "ITEM" }),

@@ -84,6 +84,15 @@ impl Reader {
         }
     }
 
+    /// The same for the answer to a call of this side only.
+    #[inline]
+    pub fn reply<'a>(&self, bytes: &'a [u8], at: usize) -> Option<(Usual<'a>, usize)> {
+        match self {
+            Self::Native(inbound) => inbound.reply(bytes.get(at..)?),
+            Self::Json(reader) => reader.reply(bytes, at),
+        }
+    }
+
     /// What an object means that was taken for an answer, and was none.
     ///
     /// # Errors
@@ -101,10 +110,16 @@ impl Reader {
         reader.created()
     }
 
-    /// Where the fault of a one-way packet is told, to whoever understands it: nobody waits for it.
-    pub const fn to_nobody(&self) -> ReplyTo {
-        let Self::Json(_) = self else { return ReplyTo::Nobody };
-        ReplyTo::Json { id: None, action: None }
+    /// Where the answer to the open call goes; or where the fault of a one-way packet is told, to whoever understands it: nobody
+    /// waits for that.
+    #[inline]
+    pub fn to(&mut self, call: Option<u32>) -> ReplyTo {
+        match (self, call) {
+            (Self::Native(_), Some(id)) => ReplyTo::Native(id),
+            (Self::Native(_), None) => ReplyTo::Nobody,
+            (Self::Json(reader), Some(id)) => reader.reply_to(id),
+            (Self::Json(_), None) => ReplyTo::Json { id: None, action: None },
+        }
     }
 
     /// Forgets a call, because its answer was written.
@@ -145,14 +160,6 @@ impl Reader {
     pub const fn heartbeat_ms(&self) -> u32 {
         let Self::Json(reader) = self else { return 0 };
         reader.heartbeat_ms()
-    }
-
-    /// Where the answer to the open call `id` goes.
-    pub fn reply_to(&mut self, id: u32) -> ReplyTo {
-        match self {
-            Self::Native(_) => ReplyTo::Native(id),
-            Self::Json(reader) => reader.reply_to(id),
-        }
     }
 
     /// Writes a server's `handShake`, if it was not written yet. `micros` is the time, since the Unix epoch.

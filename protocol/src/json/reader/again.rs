@@ -43,8 +43,8 @@ impl JsonReader {
                     return None;
                 }
                 let to = ReplyTo::Json { id: Some(CallId::Number(u64::from(number))), action: Some(action) };
-                let id = self.calls.insert(to.clone())?;
-                Usual::Call(Call { id, action, timeout_ms, payload, to })
+                let id = self.calls.insert(to)?;
+                Usual::Call(Call { id, action, timeout_ms, payload })
             }
             // Where nothing is numbered it may be an answer.
             (None, ReplyInfo::None) if self.role == Role::Server || self.form == Form::Pnet => {
@@ -60,6 +60,13 @@ impl JsonReader {
         }
         before.action = Some(action);
         Some((usual, taken))
+    }
+
+    /// The same for the answer to a call of this side only.
+    pub fn reply<'a>(&self, bytes: &'a [u8], at: usize) -> Option<(Usual<'a>, usize)> {
+        let (object, before) = self.read_again(bytes, at)?;
+        let taken = with_line_end(bytes.get(at..)?, object.len);
+        Some((Usual::Named(named(bytes, before, object)?), taken))
     }
 
     #[inline]
