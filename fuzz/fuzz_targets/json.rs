@@ -53,7 +53,7 @@ fuzz_target!(|input: &[u8]| {
     while let Ok(Some((event, used))) = reader.next(&input[at..]) {
         // What repeats the object before is read in a shorter way, as the same.
         let (again, len) = match short.usual(input, at) {
-            Some((usual, len)) => (Event::Usual(usual), len),
+            Some((usual, len)) => (Event::from(usual), len),
             None => short.next_at(input, at).ok().flatten().expect("it was read before"),
         };
         assert_eq!((&event, used), (&again, len));

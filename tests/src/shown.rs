@@ -33,7 +33,7 @@ pub fn event(event: &Event<'_>) -> String {
         )
         | Event::Item { payload, .. }
         | Event::Answer { answer: Answer::Reply(payload) | Answer::Error(payload), .. } => Some(*payload),
-        Event::Usual(Usual::Named(named)) => named.data,
+        Event::Named(named) => named.data,
         _ => None,
     };
     with(format!("{event:?}"), payload)

@@ -69,22 +69,26 @@ impl Answers {
             self.forget();
             self.writing.prepare(conn.lock().replies(action, buffers::take()));
         }
-        self.in_place = !matches!(to, ReplyTo::Nobody) && {
-            open(&mut self.frames);
-            self.writing.begin(to, &mut self.frames)
-        };
-        if self.in_place { &mut self.frames } else { &mut self.apart }
+        open(&mut self.frames);
+        self.in_place = self.writing.begin(to, &mut self.frames);
+        if self.in_place {
+            return &mut self.frames;
+        }
+        if self.apart.capacity() == 0 && !matches!(to, ReplyTo::Nobody) {
+            self.apart = buffers::take();
+        }
+        &mut self.apart
     }
 
     /// Ends it. `false` if it is written elsewhere: it has to be [taken](Self::take_back).
     #[inline]
-    pub(super) fn finish(&mut self, verdict: Verdict) -> bool {
-        self.in_place && self.writing.finish(verdict, &mut self.frames)
+    pub(super) fn finish(&mut self, to: &ReplyTo, verdict: Verdict) -> bool {
+        self.in_place && self.writing.finish(to, verdict, &mut self.frames)
     }
 
     /// The payload of the answer that was begun; nothing else is left of it.
-    pub(super) fn take_back(&mut self) -> Vec<u8> {
-        if self.in_place { self.writing.take_back(&mut self.frames) } else { std::mem::take(&mut self.apart) }
+    pub(super) fn take_back(&mut self, to: &ReplyTo) -> Vec<u8> {
+        if self.in_place { self.writing.take_back(to, &mut self.frames) } else { std::mem::take(&mut self.apart) }
     }
 
     /// Where credit is written, which needs no order.
@@ -103,7 +107,7 @@ impl Answers {
     }
 
     fn follow_pushes(&mut self, conn: &Conn) -> bool {
-        let len = if self.in_place { self.writing.rebase(&self.frames) } else { self.frames.len() };
+        let len = if self.in_place { self.writing.rebase() } else { self.frames.len() };
         let mut out = conn.look();
         out.insert_answers(self.frames.get(..len).unwrap_or_default());
         self.frames.drain(..len);

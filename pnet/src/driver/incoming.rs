@@ -216,10 +216,6 @@ impl Driver {
                 last.forget();
                 return 0;
             }
-            Usual::Named(named) if named.re.is_none() => {
-                self.handle_named(named, last, task);
-                return 0;
-            }
             answer => return self.handle_answers(answer, bytes, at),
         };
         self.admit(Arrived { kind, action, timeout_ms, payload }, last, task);
@@ -227,7 +223,7 @@ impl Driver {
     }
 
     /// Hands a packet or call to its handler; or answers it, if there is anything against it.
-    #[inline]
+    #[inline(always)]
     fn admit(&mut self, arrived: Arrived<'_>, last: &mut Last, task: &Context<'_>) {
         let Arrived { kind, action, timeout_ms, payload } = arrived;
         self.engaged = true;
@@ -313,6 +309,7 @@ impl Driver {
             Event::Usual(usual) => {
                 self.handle_usual(usual, (&[], 0), last, task);
             }
+            Event::Named(named) => self.handle_named(named, last, task),
             Event::Busy { to, stream } => {
                 self.conn.counters.calls_received.add(1);
                 self.conn.trace.met(if stream { Met::Streams } else { Met::Calls });
@@ -392,7 +389,9 @@ impl Driver {
         while let Some(answer) = next.take() {
             match answer {
                 Usual::Reply { id, payload } => out.replied(id, payload),
-                Usual::Named(named) => answered = out.answered_by(&named),
+                Usual::Object { re, action, data, len } => {
+                    answered = out.answered_by(&Named::answer(re, action, data, len))
+                }
                 _ => {}
             }
             if answered.is_ok()
@@ -434,8 +433,8 @@ impl Driver {
         };
         match answered {
             Err(violation) => self.punish(&violation),
-            Ok(true) => {}
-            Ok(false) => match self.reader.packet(named) {
+            Ok(answered) if answered || named.re.is_some() => {}
+            Ok(_) => match self.reader.packet(named) {
                 Ok(event) => self.handle_event(event, last, task),
                 Err(error) => self.give_up(&error),
             },

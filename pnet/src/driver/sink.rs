@@ -45,7 +45,9 @@ impl Answering for Sink<'_> {
             *self.overfull = overfull;
         }
         match (&outcome, job.kind) {
-            (Ok(verdict), JobKind::Call { id }) if self.answers.finish(*verdict) => self.reader.call_finished(id),
+            (Ok(verdict), JobKind::Call { id }) if self.answers.finish(&job.to, *verdict) => {
+                self.reader.call_finished(id)
+            }
             (Ok(_), JobKind::OneWay { frame_len }) => self.reader.packet_finished(frame_len, self.answers.credit()),
             _ => self.end_otherwise(job, outcome),
         }
@@ -60,7 +62,7 @@ impl Answering for Sink<'_> {
 impl Sink<'_> {
     #[inline(never)]
     fn end_otherwise(&mut self, job: &Job, outcome: Result<Verdict, Failure>) {
-        let payload = self.answers.take_back();
+        let payload = self.answers.take_back(&job.to);
         let stream = job.meta.stream.is_some();
         let outcome = if stream { outcome.map_err(ended_early) } else { outcome };
         #[cfg(feature = "console")]

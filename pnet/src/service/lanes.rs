@@ -90,13 +90,12 @@ impl<S: Service> Lanes<S> {
     /// Takes a job, and starts it if nothing has to run before it; `payload` is the read buffer's.
     #[inline]
     pub(crate) fn admit(&mut self, job: &Job, payload: &[u8], waker: &Waker, answering: &mut dyn Answering) {
-        if self.is_held(answering) || self.waits.ordered.is_some() || !self.waits.queue.is_empty() || !self.has_place()
-        {
+        if !self.is_held(answering) && (!self.waits.is_taken() || self.is_free()) {
+            self.start(job, payload, waker, answering);
+        } else {
             let frame = buffers::keep(payload);
             self.holds += weight(&frame);
             self.waits.queue.push_back((job.clone(), frame));
-        } else {
-            self.start(job, payload, waker, answering);
         }
     }
 
@@ -194,6 +193,11 @@ impl<S: Service> Lanes<S> {
 
     pub(crate) fn link(&self) -> &Arc<Link<S>> {
         &self.link
+    }
+
+    /// Whether nothing runs or waits that has to come first, and there is a place.
+    fn is_free(&self) -> bool {
+        self.waits.ordered.is_none() && self.waits.queue.is_empty() && self.has_place()
     }
 
     /// Whether nothing is started now: before the connect handler is done, and while answers would find no room.

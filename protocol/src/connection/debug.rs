@@ -28,6 +28,7 @@ impl Debug for Event<'_> {
             Self::Usual(usual) => usual.fmt(f),
             Self::Busy { to, stream } => show!(f, "Busy", to, stream),
             Self::Refused { to, code, message } => show!(f, "Refused", to, code, message),
+            Self::Named(named) => f.debug_tuple("Named").field(named).finish(),
             Self::Greeted { limits } => show!(f, "Greeted", limits),
             Self::Welcomed(text) => f.debug_tuple("Welcomed").field(text).finish(),
             Self::SchemaAsked { to, shapes } => show!(f, "SchemaAsked", to, shapes),
@@ -52,7 +53,7 @@ impl Debug for Usual<'_> {
             Self::Packet(packet) => packet.fmt(f),
             Self::Call(call) => call.fmt(f),
             Self::Reply { id, payload } => show!(f, "Reply", id, payload: hidden),
-            Self::Named(named) => named.fmt(f),
+            Self::Object { re, action, data, len } => show!(f, "Object", re, action, data: hidden, len),
         }
     }
 }

@@ -39,6 +39,9 @@ pub enum Event<'a> {
         /// How much of it the other side may learn.
         shapes: ShapePolicy,
     },
+    /// An object that may answer a call of this side:
+    /// [`Writer::answered`](crate::wire::Writer::answered) tells.
+    Named(Named<'a>),
     /// A client has said `handShake`, and is owed one if it had none yet: [`Reader::greet`](crate::wire::Reader::greet).
     Greeted {
         /// What it takes, if it says so.
@@ -128,7 +131,7 @@ pub enum Answer<'a> {
 }
 
 /// What comes again and again, in either dialect: [`Reader::usual`](crate::wire::Reader::usual) takes it in one look.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "whoever reads has a way for each")]
 pub enum Usual<'a> {
     /// When what follows in the same batch was written.
@@ -147,9 +150,29 @@ pub enum Usual<'a> {
         /// The reply, still encoded.
         payload: &'a [u8],
     },
-    /// An object that may answer a call of this side:
-    /// [`Writer::answered`](crate::wire::Writer::answered) tells.
-    Named(Named<'a>),
+    /// An object that answers a call of this side:
+    /// [`Writer::answered`](crate::wire::Writer::answered) tells how.
+    Object {
+        /// This side's id for the call; 0 is no call's.
+        re: u32,
+        /// Its action.
+        action: &'a str,
+        /// Its data, as bytes that are UTF-8.
+        data: &'a [u8],
+        /// Its length in bytes.
+        len: usize,
+    },
+}
+
+/// The same as the general way says it.
+impl<'a> From<Usual<'a>> for Event<'a> {
+    fn from(usual: Usual<'a>) -> Self {
+        match usual {
+            Usual::Reply { id, payload } => Self::Answer { id, answer: Answer::Reply(payload) },
+            Usual::Object { re, action, data, len } => Self::Named(Named::answer(re, action, data, len)),
+            usual => Self::Usual(usual),
+        }
+    }
 }
 
 /// A call; [`Reader::call_finished`](crate::wire::Reader::call_finished) when its answer is written.
@@ -226,6 +249,13 @@ pub struct Named<'a> {
     pub data: Option<&'a [u8]>,
     /// Its length in bytes.
     pub len: usize,
+}
+
+impl<'a> Named<'a> {
+    /// One that says which call it answers.
+    pub const fn answer(re: u32, action: &'a str, data: &'a [u8], len: usize) -> Self {
+        Self { re: Some(re), action: Cow::Borrowed(action), data: Some(data), len }
+    }
 }
 
 /// The data of a server's `handShake`, for [`JsonWelcome::read`](crate::json::JsonWelcome::read). It holds a secret, and is not shown.

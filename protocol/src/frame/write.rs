@@ -178,6 +178,11 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// The frame that was begun where `out` had this length.
+    pub(crate) const fn at(start: usize) -> Self {
+        Self { start }
+    }
+
     /// Fills in the length, and gives it.
     ///
     /// # Errors
@@ -238,12 +243,6 @@ impl Mark {
             *kind = Kind::Error as u8;
         }
         self.finish(out, max_len)
-    }
-
-    /// What stands before the frame is about to be taken out of `out`: how many bytes that is. From then on the frame begins
-    /// it.
-    pub const fn rebase(&mut self) -> usize {
-        std::mem::replace(&mut self.start, 0)
     }
 
     /// Takes the frame out of `out` again.

@@ -290,7 +290,7 @@ impl JsonReader {
                 CallId::Number(number) => u32::try_from(number).unwrap_or(0),
                 CallId::Text(_) => 0,
             });
-            return Ok(Event::Usual(Usual::Named(Named { re, action, data: data.map(str::as_bytes), len })));
+            return Ok(Event::Named(Named { re, action, data: data.map(str::as_bytes), len }));
         }
         self.admit(&action, data, id, timeout, len)
     }

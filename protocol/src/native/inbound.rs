@@ -45,7 +45,7 @@ impl Inbound {
     /// Takes what `input` begins with, if that comes again and again, and says how many bytes it was: the short way. `None`,
     /// and nothing has happened, if it is anything else, not whole, or not in order: [`handle`](Self::handle) tells what
     /// it is.
-    #[inline]
+    #[inline(always)]
     pub fn usual<'a>(&mut self, input: &'a [u8]) -> Option<(Usual<'a>, usize)> {
         let [a, b, c, d, kind] = *input.first_chunk()?;
         let frame_len = u32::from_le_bytes([a, b, c, d]);
@@ -80,7 +80,7 @@ impl Inbound {
         Some((Usual::Reply { id, payload: input.get(9..end)? }, end))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_call<'a>(&mut self, body: &'a [u8]) -> Option<Call<'a>> {
         let ([a, b, c, d, e, f, g, h, i, j], payload) = body.split_first_chunk()?;
         let (id, action) = (u32::from_le_bytes([*a, *b, *c, *d]), u16::from_le_bytes([*e, *f]));
@@ -95,7 +95,7 @@ impl Inbound {
         Some(Call { id, action, timeout_ms: u32::from_le_bytes([*g, *h, *i, *j]), payload })
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_packet<'a>(&mut self, body: &'a [u8], frame_len: u32) -> Option<Packet<'a>> {
         let (action, payload) = body.split_first_chunk()?;
         let action = u16::from_le_bytes(*action);
@@ -347,11 +347,7 @@ mod tests {
             assert_eq!((short.open_calls(), short.open_packets()), (before.open_calls(), before.open_packets()));
             return false;
         };
-        let usual = match usual {
-            Usual::Reply { id, payload } => Event::Answer { id, answer: Answer::Reply(payload) },
-            usual => Event::Usual(usual),
-        };
-        assert_eq!(long.handle(decoded.unwrap().0), Ok(usual));
+        assert_eq!(long.handle(decoded.unwrap().0), Ok(Event::from(usual)));
         assert_eq!((short.open_calls(), short.open_packets()), (long.open_calls(), long.open_packets()));
         assert_eq!(len, bytes.len());
         true

@@ -9,30 +9,29 @@ use crate::{
 };
 
 /// Writes the usual answers apart from the [`Writer`], in a buffer of their own, without a copy of the payload: begun, encoded
-/// behind, ended.
+/// behind, ended. One is begun at a time.
 #[derive(Debug)]
 pub struct Answers {
-    /// The longest frame of an answer that the other side takes. `None`: answers are objects.
-    max_len: Option<u32>,
+    /// The longest frame of an answer that the other side takes.
+    max_len: u32,
     /// How replies to one action are written in objects, as long as nothing else is written between.
     replies: Option<Replies>,
-    begun: Begun,
-}
-
-#[derive(Debug)]
-enum Begun {
-    Nothing,
-    Frame(Mark),
-    Object { start: usize, id: u32 },
+    /// Where the answer begins.
+    start: usize,
 }
 
 impl Answers {
     /// For what `writer` writes to.
     pub const fn new(writer: &Writer) -> Self {
-        Self { max_len: writer.max_answer_len(), replies: None, begun: Begun::Nothing }
+        let max_len = match writer.max_answer_len() {
+            Some(max_len) => max_len,
+            None => 0,
+        };
+        Self { max_len, replies: None, start: 0 }
     }
 
     /// The action that [`prepare`](Self::prepare) is wanted for, so that this call can be answered.
+    #[inline]
     pub fn lacks(&self, to: &ReplyTo) -> Option<u16> {
         let ReplyTo::Json { id: Some(CallId::Number(_)), action: Some(action) } = to else { return None };
         let prepared = self.replies.as_ref().is_some_and(|replies| replies.action() == *action);
@@ -45,6 +44,7 @@ impl Answers {
     }
 
     /// What was prepared does not hold any more; its buffer, to be used again.
+    #[inline]
     pub fn forget(&mut self) -> Option<Vec<u8>> {
         self.replies.take().map(Replies::into_text)
     }
@@ -53,37 +53,36 @@ impl Answers {
     /// [`Writer::answer`] to write.
     #[inline]
     pub fn begin(&mut self, to: &ReplyTo, out: &mut Vec<u8>) -> bool {
-        self.begun = match to {
-            ReplyTo::Native(id) if self.max_len.is_some() => Begun::Frame(begin_reply(out, *id)),
-            ReplyTo::Json { id: Some(CallId::Number(number)), action: Some(action) } => {
-                let (Some(replies), Ok(id)) = (&self.replies, u32::try_from(*number)) else { return false };
-                if replies.action() != *action {
-                    return false;
-                }
-                Begun::Object { start: replies.begin(out), id }
+        self.start = out.len();
+        match to {
+            ReplyTo::Native(id) => {
+                let _ = begin_reply(out, *id);
+                true
             }
-            _ => return false,
-        };
+            to => self.begin_object(to, out),
+        }
+    }
+
+    #[inline(never)]
+    fn begin_object(&self, to: &ReplyTo, out: &mut Vec<u8>) -> bool {
+        let Some((replies, _)) = self.replies_to(to) else { return false };
+        replies.begin(out);
         true
     }
 
-    /// What stands before what was begun is about to be taken out of `out`: how many bytes that is.
-    pub const fn rebase(&mut self, out: &[u8]) -> usize {
-        match &mut self.begun {
-            Begun::Nothing => out.len(),
-            Begun::Frame(mark) => mark.rebase(),
-            Begun::Object { start, .. } => std::mem::replace(start, 0),
-        }
+    /// What stands before what was begun is about to be taken out of the buffer: how many bytes that is.
+    pub const fn rebase(&mut self) -> usize {
+        std::mem::replace(&mut self.start, 0)
     }
 
     /// Ends what was begun. `false` if it is no reply, or longer than the other side takes: it has to be
     /// [taken back](Self::take_back).
     #[inline]
-    pub fn finish(&mut self, verdict: Verdict, out: &mut Vec<u8>) -> bool {
-        let done = match &self.begun {
-            Begun::Nothing => false,
-            Begun::Frame(mark) => {
-                let fits = self.max_len.is_some_and(|max_len| mark.len(out) <= max_len as usize);
+    pub fn finish(&self, to: &ReplyTo, verdict: Verdict, out: &mut Vec<u8>) -> bool {
+        match to {
+            ReplyTo::Native(_) => {
+                let mark = Mark::at(self.start);
+                let fits = mark.len(out) <= self.max_len as usize;
                 match verdict {
                     Verdict::Reply if fits => mark.close(out),
                     Verdict::Error if fits => mark.close_error(out),
@@ -91,30 +90,34 @@ impl Answers {
                 }
                 true
             }
-            Begun::Object { start, id } => {
-                matches!(verdict, Verdict::Reply)
-                    && self.replies.as_ref().is_some_and(|replies| replies.end(*start, *id, out))
-            }
-        };
-        if done {
-            self.begun = Begun::Nothing;
+            to => self.finish_object(to, verdict, out),
         }
-        done
+    }
+
+    #[inline(never)]
+    fn finish_object(&self, to: &ReplyTo, verdict: Verdict, out: &mut Vec<u8>) -> bool {
+        matches!(verdict, Verdict::Reply)
+            && self.replies_to(to).is_some_and(|(replies, id)| replies.end(self.start, id, out))
     }
 
     /// Takes what was begun out of `out` again; its payload.
-    pub fn take_back(&mut self, out: &mut Vec<u8>) -> Vec<u8> {
-        match std::mem::replace(&mut self.begun, Begun::Nothing) {
-            Begun::Nothing => Vec::new(),
-            Begun::Frame(mark) => {
+    pub fn take_back(&self, to: &ReplyTo, out: &mut Vec<u8>) -> Vec<u8> {
+        match (to, self.replies_to(to)) {
+            (ReplyTo::Native(_), _) => {
+                let mark = Mark::at(self.start);
                 let payload = mark.payload(out).to_vec();
                 mark.abandon(out);
                 payload
             }
-            Begun::Object { start, .. } => match &self.replies {
-                Some(replies) => replies.abandon(start, out),
-                None => Vec::new(),
-            },
+            (_, Some((replies, _))) => replies.abandon(self.start, out),
+            _ => Vec::new(),
         }
+    }
+
+    /// How the reply to this call is written, where that was prepared, and the number that it says.
+    fn replies_to(&self, to: &ReplyTo) -> Option<(&Replies, u32)> {
+        let ReplyTo::Json { id: Some(CallId::Number(number)), action: Some(action) } = to else { return None };
+        let replies = self.replies.as_ref().filter(|replies| replies.action() == *action)?;
+        Some((replies, u32::try_from(*number).ok()?))
     }
 }

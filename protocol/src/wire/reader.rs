@@ -76,7 +76,7 @@ impl Reader {
     /// The short way: takes what comes again and again in one look, from the bytes at `at`, all of which are the same since
     /// [`begin`](Self::begin); how many bytes it was. `None`, and nothing has happened, if it is anything else, or anything is
     /// to be said against it: [`next_at`](Self::next_at) tells what it is.
-    #[inline]
+    #[inline(always)]
     pub fn usual<'a>(&mut self, bytes: &'a [u8], at: usize) -> Option<(Usual<'a>, usize)> {
         match self {
             Self::Native(inbound) => inbound.usual(bytes.get(at..)?),

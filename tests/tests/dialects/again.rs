@@ -26,7 +26,7 @@ fn said(mut reader: JsonReader, pieces: &[&[u8]], short: bool, ends: bool) -> (V
                     if let Usual::Call(call) = &usual {
                         assert!(matches!(call, Call { timeout_ms: 0 | 30_000, .. }), "{call:?}");
                     }
-                    Ok(Some((Event::Usual(usual), len)))
+                    Ok(Some((Event::from(usual), len)))
                 }
                 None if short => reader.next_at(&bytes, used),
                 None => reader.next(&bytes[used..]),

@@ -1,7 +1,5 @@
 //! Objects that repeat what stood around the data of the one before, which is most of them: that is compared, and not read.
 
-use std::borrow::Cow;
-
 use super::{
     super::{
         Form, action, payload_of,
@@ -10,7 +8,7 @@ use super::{
     JsonReader, with_line_end,
 };
 use crate::{
-    connection::{Call, CallId, Named, Packet, ReplyTo, Usual},
+    connection::{Call, CallId, Packet, ReplyTo, Usual},
     info::{ReplyInfo, Role},
     utf8,
 };
@@ -27,7 +25,7 @@ impl JsonReader {
         let id = match object.number {
             Number::None => None,
             Number::Id(id) => Some(u32::try_from(id).ok()?),
-            Number::Re(_) => return Some((Usual::Named(named(bytes, before, object)?), taken)),
+            Number::Re(_) => return Some((answer(bytes, before, object)?, taken)),
         };
         let action = match (object.action, before.action) {
             (None, Some(number)) => number,
@@ -66,7 +64,7 @@ impl JsonReader {
     pub fn reply<'a>(&self, bytes: &'a [u8], at: usize) -> Option<(Usual<'a>, usize)> {
         let (object, before) = self.read_again(bytes, at)?;
         let taken = with_line_end(bytes.get(at..)?, object.len);
-        Some((Usual::Named(named(bytes, before, object)?), taken))
+        Some((answer(bytes, before, object)?, taken))
     }
 
     #[inline]
@@ -100,7 +98,7 @@ impl Before {
     }
 }
 
-fn named<'a>(bytes: &'a [u8], before: &Before, object: quick::Again<'a>) -> Option<Named<'a>> {
+fn answer<'a>(bytes: &'a [u8], before: &Before, object: quick::Again<'a>) -> Option<Usual<'a>> {
     let Number::Re(re) = object.number else { return None };
     let action = match object.action {
         Some(action) => action,
@@ -110,6 +108,5 @@ fn named<'a>(bytes: &'a [u8], before: &Before, object: quick::Again<'a>) -> Opti
     if action::is_reserved(action) && action != action::DONE && action != action::END {
         return None;
     }
-    let (action, re) = (Cow::Borrowed(action), Some(u32::try_from(re).unwrap_or(0)));
-    Some(Named { re, action, data: Some(object.data), len: object.len })
+    Some(Usual::Object { re: u32::try_from(re).unwrap_or(0), action, data: object.data, len: object.len })
 }
