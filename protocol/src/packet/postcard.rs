@@ -25,16 +25,11 @@ use crate::utf8;
 pub(crate) fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), Error> {
     match value.serialize(&mut Serializer { output: Buffer(out) }) {
         Ok(()) => Ok(()),
-        // What a type says, it says in JSON, too.
-        Err(error) => Err(refused(&error, value.serialize(&mut serde_json::Serializer::new(out)))),
-    }
-}
-
-#[cold]
-fn refused(error: &postcard::Error, in_json: Result<(), Error>) -> Error {
-    match (error, in_json) {
-        (postcard::Error::SerdeSerCustom, Err(said)) => said,
-        _ => in_words(error),
+        // What a type says, it says in JSON, too, and there the error keeps it.
+        Err(error @ postcard::Error::SerdeSerCustom) => {
+            Err(value.serialize(&mut serde_json::Serializer::new(out)).err().unwrap_or_else(|| in_words(&error)))
+        }
+        Err(error) => Err(in_words(&error)),
     }
 }
 
