@@ -107,9 +107,9 @@ fn connections_and_handlers_take_little() {
     // What is kept for those who look in, of each connection.
     let kept = if pnet::__private::INSPECTED { KEPT } else { 0 };
     for (name, dialect, kind, idle, coming) in [
-        ("native", Dialect::Native, Kind::Add, 2048, 4704),
-        ("native, async fn", Dialect::Native, Kind::AddLater, 2432, 5040),
-        ("JSON", Dialect::Json, Kind::Add, 2800, 5152),
+        ("native", Dialect::Native, Kind::Add, 2300, 5120),
+        ("native, async fn", Dialect::Native, Kind::AddLater, 2640, 5456),
+        ("JSON", Dialect::Json, Kind::Add, 3040, 5312),
     ] {
         let taken = runtime().block_on(each(dialect, kind, 500));
         check(&format!("{name}: an idle connection holds"), taken.idle, idle + kept);
