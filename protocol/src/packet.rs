@@ -10,7 +10,6 @@ use crate::schema::{self, Schema};
 
 pub(crate) mod codec;
 mod finite;
-mod json;
 pub(crate) mod postcard;
 mod said;
 
@@ -219,22 +218,9 @@ pub struct PayloadError(Box<Said>);
 #[derive(Debug)]
 struct Said(String);
 
-impl From<postcard::Error> for PayloadError {
-    #[cold]
-    fn from(error: postcard::Error) -> Self {
-        Self::said(&error)
-    }
-}
-
 impl From<serde_json::Error> for PayloadError {
     #[cold]
     fn from(error: serde_json::Error) -> Self {
-        Self::said(&error)
-    }
-}
-
-impl PayloadError {
-    fn said(error: &dyn Error) -> Self {
         Self(Box::new(Said(said::without_values(&error.to_string()))))
     }
 }

@@ -240,7 +240,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::packet::postcard::{Reader, Writer};
+    use crate::packet::postcard::{Reader, write};
 
     #[test]
     fn secrets_are_plain_texts_on_the_wire() {
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&secret).unwrap(), r#""with \"quotes\"""#);
         assert!(serde_json::from_str::<Secret>(r#""with \"quotes\"""#).unwrap().ct_eq(secret.expose()));
         let mut bytes = Vec::new();
-        secret.serialize(&mut Writer::new(&mut bytes)).unwrap();
+        write(&secret, &mut bytes).unwrap();
         assert!(Secret::deserialize(&mut Reader::new(&bytes)).unwrap().ct_eq(secret.expose()));
         assert_eq!(crate::schema::hash(Secret::SCHEMA), crate::schema::hash(String::SCHEMA));
     }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{DecodeFault, MAX_NAME, Path, Place, Scope, field, is_elsewhere, is_marked};
 use crate::{
     bytes::Bytes,
-    packet::{Codec, PayloadError, postcard},
+    packet::{Codec, postcard},
     schema::{Prim, Ty, Variant},
     text::escape,
 };
@@ -57,30 +57,28 @@ pub fn decode(payload: &[u8], ty: &Ty, codec: Codec) -> Result<Value, DecodeFaul
     let read = match codec {
         Codec::Postcard => {
             let mut reader = postcard::Reader::new(payload);
-            let read = seed.deserialize(&mut reader);
-            read.map(|value| (value, reader.rest().len())).map_err(PayloadError::from)
+            seed.deserialize(&mut reader).map(|value| (value, reader.rest().len()))
         }
         Codec::Json => {
             // As typed code: also what is left out has to be text.
-            let text = str::from_utf8(payload).map_err(Error::custom);
-            let read = text.and_then(|text| {
+            let text = str::from_utf8(payload).map_err(serde_json::Error::custom);
+            text.and_then(|text| {
                 let mut deserializer = serde_json::Deserializer::from_str(text);
                 let value = seed.deserialize(&mut deserializer)?;
                 deserializer.end().map(|()| (value, 0))
-            });
-            read.map_err(|error: serde_json::Error| PayloadError::from(error))
+            })
         }
     };
     match read {
         Ok((value, 0)) => Ok(value),
         Ok((_, extra)) => Err(DecodeFault::TrailingBytes { extra }),
-        Err(source) => Err(match walk.fault.into_inner() {
-            Some((path, Fault::Malformed)) => DecodeFault::Malformed { path, source },
+        Err(error) => Err(match walk.fault.into_inner() {
+            Some((path, Fault::Malformed)) => DecodeFault::Malformed { path, source: error.into() },
             Some((path, Fault::TooDeep)) => DecodeFault::TooDeep { path },
             Some((path, Fault::TooMany)) => DecodeFault::TooMany { path },
             Some((path, Fault::Number)) => DecodeFault::Number { path },
             Some((path, Fault::Undescribed)) => DecodeFault::Undescribed { path },
-            None => DecodeFault::Malformed { path: Path::Root.to_string(), source },
+            None => DecodeFault::Malformed { path: Path::Root.to_string(), source: error.into() },
         }),
     }
 }

@@ -16,7 +16,7 @@ use super::{
     scalar::Scalar,
 };
 use crate::{
-    packet::{Codec, PayloadError, postcard},
+    packet::{Codec, postcard},
     schema::{Field, Prim, Ty, Variant},
     text::escape,
 };
@@ -57,12 +57,12 @@ pub fn encode(value: &Value, ty: &Ty, codec: Codec, out: &mut Vec<u8>) -> Result
     let walk = Walk { codec, misfit: OnceCell::new() };
     let root = Part { value, ty, place: Place::root(), walk: &walk };
     let written = match codec {
-        Codec::Postcard => root.serialize(&mut postcard::Writer::new(out)).map_err(PayloadError::from),
-        Codec::Json => serde_json::to_writer(&mut *out, &root).map_err(PayloadError::from),
+        Codec::Postcard => postcard::write(&root, out),
+        Codec::Json => serde_json::to_writer(&mut *out, &root),
     };
     written.map_err(|error| {
         out.truncate(start);
-        walk.misfit.into_inner().unwrap_or_else(|| Misfit::new(&Path::Root, MisfitReason::Refused(error)))
+        walk.misfit.into_inner().unwrap_or_else(|| Misfit::new(&Path::Root, MisfitReason::Refused(error.into())))
     })
 }
 

@@ -21,7 +21,6 @@ mod scan;
 mod schema_call;
 mod writer;
 
-pub(crate) use self::scan::find_special;
 pub use self::{
     envelope::{CallId, Envelope, EnvelopeError, Token},
     hello::{Greeting, JsonHandshake, JsonHello, JsonWelcome},

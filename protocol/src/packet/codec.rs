@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize, de};
 
-use super::{Codec, DecodeError, EncodeError, Packet, PayloadError, finite, json, postcard};
+use super::{Codec, DecodeError, EncodeError, Packet, PayloadError, finite, postcard};
 use crate::{schema::has_floats, utf8};
 
 /// Encodes and decodes `T` if serde can. The fallback of [`SerdeMissing`] steps in where it cannot, so that a type
@@ -22,13 +22,13 @@ impl<T: Packet + Serialize> Coder<T> {
     pub fn write(codec: Codec, value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let start = out.len();
         let mut written = match codec {
-            Codec::Postcard => wrote_postcard(value.serialize(&mut postcard::Writer::new(out))),
+            Codec::Postcard => wrote(postcard::write(value, out)),
             Codec::Json => {
                 // Of a packet without floats no walk is compiled.
                 if const { has_floats(T::SCHEMA) } && !finite::check(value) {
                     return Err(EncodeError::NotFinite { action: T::ACTION });
                 }
-                wrote_json(value.serialize(&mut json::Writer::new(out)))
+                wrote(serde_json::to_writer(&mut *out, value))
             }
         };
         if cfg!(debug_assertions) && written.is_ok() {
@@ -46,11 +46,7 @@ enum Unwritten {
     DoesNotDecode(DecodeError),
 }
 
-fn wrote_postcard(written: Result<(), postcard::Error>) -> Result<(), Unwritten> {
-    written.map_err(|error| Unwritten::Refused(error.into()))
-}
-
-fn wrote_json(written: serde_json::Result<()>) -> Result<(), Unwritten> {
+fn wrote(written: serde_json::Result<()>) -> Result<(), Unwritten> {
     written.map_err(|error| Unwritten::Refused(error.into()))
 }
 
@@ -94,49 +90,29 @@ impl<'de, T: Deserialize<'de>> Decoder<T> {
                 match T::deserialize(&mut input) {
                     Ok(value) if input.rest().is_empty() => Ok(value),
                     Ok(_) => Err(goes_on(action, input.rest())),
-                    Err(error) => Err(postcard_error(action, error)),
+                    Err(error) => Err(malformed(action, error)),
                 }
             }
-            Codec::Json => {
-                let mut input = json_input(action, payload)?;
-                match T::deserialize(&mut input) {
-                    Ok(value) => match json_end(action, input) {
-                        Ok(()) => Ok(value),
-                        Err(error) => Err(error),
-                    },
-                    Err(error) => Err(json_error(action, error)),
-                }
-            }
+            Codec::Json => match serde_json::from_str(json_text(action, payload)?) {
+                Ok(value) => Ok(value),
+                Err(error) => Err(malformed(action, error)),
+            },
         }
     }
 }
-
-type JsonInput<'de> = serde_json::Deserializer<serde_json::de::StrRead<'de>>;
 
 #[cold]
 const fn goes_on(action: &'static str, rest: &[u8]) -> DecodeError {
     DecodeError::TrailingBytes { action, extra: rest.len() }
 }
 
-#[cold]
-fn postcard_error(action: &'static str, error: postcard::Error) -> DecodeError {
-    DecodeError::Malformed { action, source: error.into() }
-}
-
 /// Text as a whole is found to be UTF-8 sooner than string by string, and a packet is compiled for one kind of input only.
-fn json_input<'de>(action: &'static str, payload: &'de [u8]) -> Result<JsonInput<'de>, DecodeError> {
-    match utf8::text(payload) {
-        Ok(text) => Ok(serde_json::Deserializer::from_str(text)),
-        Err(error) => Err(json_error(action, de::Error::custom(error))),
-    }
-}
-
-fn json_end(action: &'static str, mut input: JsonInput<'_>) -> Result<(), DecodeError> {
-    input.end().map_err(|error| json_error(action, error))
+fn json_text<'de>(action: &'static str, payload: &'de [u8]) -> Result<&'de str, DecodeError> {
+    utf8::text(payload).map_err(|error| malformed(action, de::Error::custom(error)))
 }
 
 #[cold]
-fn json_error(action: &'static str, error: serde_json::Error) -> DecodeError {
+fn malformed(action: &'static str, error: serde_json::Error) -> DecodeError {
     DecodeError::Malformed { action, source: error.into() }
 }
 

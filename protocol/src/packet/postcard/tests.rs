@@ -1,11 +1,19 @@
 //! Beside the crate: what it writes, and what it reads of any bytes.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Debug};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt::{self, Debug},
+};
 
 use proptest::{collection::vec, prelude::*};
-use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+    ser::Error as _,
+};
 
-use super::{Reader, Writer};
+use super::Reader;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 struct All<'a> {
@@ -79,7 +87,7 @@ fn values() -> impl Strategy<Value = All<'static>> {
 
 fn written(value: &impl Serialize) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
-    value.serialize(&mut Writer::new(&mut out)).map_err(|error| error.to_string())?;
+    super::write(value, &mut out).map_err(|error| error.to_string())?;
     Ok(out)
 }
 
@@ -175,6 +183,57 @@ fn faults_say_what_is_wrong() {
 fn a_length_that_is_not_there_takes_no_memory() {
     assert_eq!(read::<Vec<u64>>(&[0xff, 0xff, 0xff, 0xff, 0x0f, 1]).unwrap_err(), "the payload ends too early");
     assert_eq!(read::<String>(&[0xff, 0xff, 0xff, 0xff, 0x0f, 1]).unwrap_err(), "the payload ends too early");
+}
+
+/// What a map says of how many entries come.
+#[derive(Debug)]
+struct Announced(Option<usize>);
+
+impl<'de> Deserialize<'de> for Announced {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Self(None))
+    }
+}
+
+impl<'de> Visitor<'de> for Announced {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self, A::Error> {
+        Ok(Self(map.size_hint()))
+    }
+}
+
+#[test]
+fn a_map_announces_no_more_than_the_bytes_hold() {
+    assert_eq!(read::<Announced>(&[2, 1, 2, 3]).unwrap().0.0, Some(2));
+    assert_eq!(read::<Announced>(&[0xff, 0xff, 0xff, 0xff, 0x0f, 1]).unwrap().0.0, Some(1));
+}
+
+/// A number that its type takes for none.
+#[derive(Debug)]
+struct Odd;
+
+impl Serialize for Odd {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(S::Error::custom("it is odd"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Odd {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u8::deserialize(deserializer)?;
+        Err(D::Error::custom(format_args!("{number} is odd")))
+    }
+}
+
+#[test]
+fn what_a_type_says_is_told() {
+    assert_eq!(written(&vec![Odd]).unwrap_err(), "it is odd");
+    assert_eq!(read::<Option<Odd>>(&[1, 7]).unwrap_err(), "7 is odd");
 }
 
 /// What a type does that only knows how to show itself.
