@@ -15,7 +15,6 @@ use super::{
     envelope::CallId,
     payload_of,
     reader::{if_it_fits, object_of},
-    scan::find_special,
 };
 use crate::{
     close::{Close, Retry},
@@ -486,7 +485,7 @@ impl JsonWriter {
             });
             match id {
                 CallId::Number(number) => put_number(out, *number),
-                CallId::Text(text) => put_text(out, text),
+                CallId::Text(text) => put_json(out, text),
             }
         }
         out.extend_from_slice(b"}\n");
@@ -595,7 +594,7 @@ pub(super) fn put_stamp(out: &mut Vec<u8>, micros: i64, token: &[u8]) {
 
 pub(super) fn put_action(out: &mut Vec<u8>, action: &str) {
     out.extend_from_slice(b"{\"action\":");
-    put_text(out, action);
+    put_json(out, &action);
     out.extend_from_slice(b",\"data\":");
 }
 
@@ -608,16 +607,6 @@ pub(super) fn quoted(token: Option<&SessionToken>) -> Vec<u8> {
     match token {
         Some(token) => [b"\"", token.expose_text().as_slice(), b"\""].concat(),
         None => b"null".to_vec(),
-    }
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    if find_special(text.as_bytes()).is_none() {
-        out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-    } else {
-        put_json(out, &text);
     }
 }
 
