@@ -1,8 +1,8 @@
 //! A protocol as a text.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Not};
 
-use serde_json::Value;
+use serde::{Serialize, Serializer};
 
 use super::{super::Ty, VERSION};
 use crate::{
@@ -19,32 +19,18 @@ use crate::{
 /// The words of the format are in `docs/schema.md`.
 #[must_use]
 pub fn write(info: &ProtocolInfo, shapes: ShapePolicy) -> String {
-    let mut writer = Writer { shapes, types: Vec::new(), keys: HashMap::new() };
-    let mut out = format!(
-        r#"{{"pnet-schema":{VERSION},"protocol":{},"fingerprint":"{:016x}""#,
-        quoted(info.name),
-        info.fingerprint
-    );
-    if let Some(credentials) = info.credentials {
-        out.push_str(r#","credentials":"#);
-        out.push_str(&quoted(credentials));
-    }
-    for (side, direction) in [("client", &info.client), ("server", &info.server)] {
-        out.push_str(&format!(r#","{side}":["#));
-        writer.direction(direction, &mut out);
-        out.push(']');
-    }
-    if !writer.types.is_empty() {
-        out.push_str(r#","types":{"#);
-        list(&mut out, &writer.types, |out, (key, body)| {
-            out.push_str(&quoted(key));
-            out.push(':');
-            out.push_str(body);
-        });
-        out.push('}');
-    }
-    out.push('}');
-    out
+    let mut types = Types { shapes, written: Vec::new(), keys: HashMap::new(), inside: Vec::new() };
+    let document = Document {
+        version: VERSION,
+        protocol: info.name,
+        fingerprint: format!("{:016x}", info.fingerprint),
+        credentials: info.credentials,
+        client: types.direction(&info.client),
+        server: types.direction(&info.server),
+        types: types.written,
+    };
+    // It is made of texts, numbers and lists, none of which is refused.
+    serde_json::to_string(&document).unwrap_or_default()
 }
 
 /// The word for a codec.
@@ -64,12 +50,115 @@ pub(super) const fn when_full_word(rule: WhenFull) -> &'static str {
     }
 }
 
-struct Writer {
+#[derive(Serialize)]
+struct Document {
+    #[serde(rename = "pnet-schema")]
+    version: u64,
+    protocol: &'static str,
+    fingerprint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials: Option<&'static str>,
+    client: Vec<Action>,
+    server: Vec<Action>,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
+    types: Vec<(String, Shape)>,
+}
+
+#[derive(Serialize)]
+struct Action {
+    #[serde(flatten)]
+    part: Part,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<Reply>,
+    #[serde(rename = "when-full", skip_serializing_if = "Option::is_none")]
+    when_full: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Part {
+    action: &'static str,
+    packet: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    codec: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Shape>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Reply {
+    Ack,
+    Packet(Part),
+    Result(Part, Part),
+    #[serde(untagged)]
+    Stream {
+        stream: Part,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<Part>,
+    },
+}
+
+/// A type in the words of the format.
+#[derive(Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Shape {
+    Opaque(&'static str),
+    Ref(String),
+    Option(Box<Self>),
+    List(Box<Self>),
+    Map {
+        key: Box<Self>,
+        value: Box<Self>,
+    },
+    Tuple(Vec<Self>),
+    Struct(Vec<Field>),
+    Enum(Vec<Variant>),
+    /// A named type in a look, and what refers to it from inside. They are not written.
+    #[serde(skip)]
+    Named(&'static str, Box<Self>),
+    #[serde(skip)]
+    Within(&'static str),
+    #[serde(untagged)]
+    Prim(&'static str),
+    #[serde(untagged)]
+    Array {
+        array: Box<Self>,
+        length: usize,
+    },
+    #[serde(untagged)]
+    Marked {
+        #[serde(rename = "as-serde")]
+        text: &'static str,
+        #[serde(rename = "type")]
+        ty: Box<Self>,
+    },
+}
+
+#[derive(Eq, Hash, PartialEq, Serialize)]
+struct Field {
+    name: &'static str,
+    #[serde(rename = "type")]
+    ty: Shape,
+    #[serde(skip_serializing_if = "Not::not")]
+    default: bool,
+}
+
+#[derive(Eq, Hash, PartialEq, Serialize)]
+struct Variant {
+    name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holds: Option<Shape>,
+}
+
+struct Types {
     shapes: ShapePolicy,
     /// The named types, in the order in which they were met: key and body.
-    types: Vec<(String, String)>,
-    /// The keys of named types, by what they look like.
-    keys: HashMap<String, String>,
+    written: Vec<(String, Shape)>,
+    /// The keys of named types, by all that tells them from others: their names, and what they look like, with the names of
+    /// the types in them and the keys of those around them.
+    keys: HashMap<(&'static str, Shape), String>,
+    /// The named types in which a look is being taken, or none.
+    inside: Vec<&'static str>,
 }
 
 /// A named type around the place that is being written.
@@ -79,130 +168,90 @@ struct Scope<'a> {
     outer: Option<&'a Self>,
 }
 
-impl Writer {
-    fn direction(&mut self, direction: &Direction, out: &mut String) {
-        list(out, direction.actions, |out, action| self.action(action, out));
+impl Types {
+    fn direction(&mut self, direction: &Direction) -> Vec<Action> {
+        direction.actions.iter().map(|action| self.action(action)).collect()
     }
 
-    fn action(&mut self, info: &ActionInfo, out: &mut String) {
+    fn action(&mut self, info: &ActionInfo) -> Action {
         let ActionInfo { action, type_name, codec, schema, reply, when_full, .. } = *info;
-        out.push('{');
-        self.part(&PartInfo { action, type_name, codec, schema }, out);
-        match &reply {
-            ReplyInfo::None => {}
-            ReplyInfo::Ack => out.push_str(r#","reply":"ack""#),
-            ReplyInfo::Packet(part) => {
-                out.push_str(r#","reply":{"packet":{"#);
-                self.part(part, out);
-                out.push_str("}}");
-            }
-            ReplyInfo::Result(part, error) => {
-                out.push_str(r#","reply":{"result":[{"#);
-                self.part(part, out);
-                out.push_str("},{");
-                self.part(error, out);
-                out.push_str("}]}");
-            }
-            ReplyInfo::Stream { item, error } => {
-                out.push_str(r#","reply":{"stream":{"#);
-                self.part(item, out);
-                if let Some(error) = error {
-                    out.push_str(r#"},"error":{"#);
-                    self.part(error, out);
+        Action {
+            part: self.part(&PartInfo { action, type_name, codec, schema }),
+            reply: match &reply {
+                ReplyInfo::None => None,
+                ReplyInfo::Ack => Some(Reply::Ack),
+                ReplyInfo::Packet(part) => Some(Reply::Packet(self.part(part))),
+                ReplyInfo::Result(part, error) => Some(Reply::Result(self.part(part), self.part(error))),
+                ReplyInfo::Stream { item, error } => {
+                    Some(Reply::Stream { stream: self.part(item), error: error.as_ref().map(|error| self.part(error)) })
                 }
-                out.push_str("}}");
-            }
-        }
-        if when_full != WhenFull::Wait {
-            out.push_str(&format!(r#","when-full":"{}""#, when_full_word(when_full)));
-        }
-        out.push('}');
-    }
-
-    /// The fields of a packet.
-    fn part(&mut self, part: &PartInfo, out: &mut String) {
-        out.push_str(&format!(r#""action":{},"packet":{}"#, quoted(part.action), quoted(part.type_name)));
-        if self.shapes == ShapePolicy::Shapes {
-            out.push_str(&format!(r#","codec":"{}","data":"#, codec_word(part.codec)));
-            self.ty(part.schema, None, out);
-        }
-    }
-
-    fn ty(&mut self, ty: &Ty, scope: Option<&Scope<'_>>, out: &mut String) {
-        match ty {
-            Ty::Prim(prim) => out.push_str(&quoted(prim.name())),
-            Ty::Opaque(text) => out.push_str(&format!(r#"{{"opaque":{}}}"#, quoted(text))),
-            Ty::Ref(name) => match enclosing(scope, name) {
-                Some(around) => out.push_str(&format!(r#"{{"ref":{}}}"#, quoted(around.key))),
-                // It stands in no such type, so nobody knows what it is. No derived schema has that.
-                None => out.push_str(&format!(r#"{{"opaque":{}}}"#, quoted(name))),
             },
-            Ty::Option(inner) => self.within("option", inner, scope, out),
-            Ty::Seq(inner) => self.within("list", inner, scope, out),
-            Ty::Array(inner, len) => {
-                self.within("array", inner, scope, out);
-                out.pop();
-                out.push_str(&format!(r#","length":{len}}}"#));
-            }
-            Ty::Map(key, value) => {
-                out.push_str(r#"{"map":{"key":"#);
-                self.ty(key, scope, out);
-                out.push_str(r#","value":"#);
-                self.ty(value, scope, out);
-                out.push_str("}}");
-            }
-            Ty::Tuple(parts) => {
-                out.push_str(r#"{"tuple":["#);
-                list(out, parts, |out, part| self.ty(part, scope, out));
-                out.push_str("]}");
-            }
-            Ty::Struct(fields) => {
-                out.push_str(r#"{"struct":["#);
-                list(out, fields, |out, field| {
-                    out.push_str(&format!(r#"{{"name":{},"type":"#, quoted(field.name)));
-                    self.ty(field.ty, scope, out);
-                    out.push_str(if field.default { r#","default":true}"# } else { "}" });
-                });
-                out.push_str("]}");
-            }
-            Ty::Enum(variants) => {
-                out.push_str(r#"{"enum":["#);
-                list(out, variants, |out, variant| {
-                    out.push_str(&format!(r#"{{"name":{}"#, quoted(variant.name)));
-                    if let Some(body) = variant.body {
-                        out.push_str(r#","holds":"#);
-                        self.ty(body, scope, out);
-                    }
-                    out.push('}');
-                });
-                out.push_str("]}");
-            }
-            Ty::Named(name, inner) => {
-                let key = self.named(name, inner, scope);
-                out.push_str(&format!(r#"{{"ref":{}}}"#, quoted(&key)));
-            }
-            Ty::Marked(text, inner) => {
-                out.push_str(&format!(r#"{{"as-serde":{},"type":"#, quoted(text)));
-                self.ty(inner, scope, out);
-                out.push('}');
-            }
+            when_full: (when_full != WhenFull::Wait).then_some(when_full_word(when_full)),
         }
     }
 
-    fn within(&mut self, kind: &str, inner: &Ty, scope: Option<&Scope<'_>>, out: &mut String) {
-        out.push_str(&format!(r#"{{"{kind}":"#));
-        self.ty(inner, scope, out);
-        out.push('}');
+    fn part(&mut self, part: &PartInfo) -> Part {
+        let is_shown = self.shapes == ShapePolicy::Shapes;
+        Part {
+            action: part.action,
+            packet: part.type_name,
+            codec: is_shown.then_some(codec_word(part.codec)),
+            data: is_shown.then(|| self.ty(part.schema, None)),
+        }
+    }
+
+    fn ty(&mut self, ty: &Ty, scope: Option<&Scope<'_>>) -> Shape {
+        match *ty {
+            Ty::Prim(prim) => Shape::Prim(prim.name()),
+            Ty::Opaque(text) => Shape::Opaque(text),
+            Ty::Ref(name) if self.inside.contains(&name) => Shape::Within(name),
+            Ty::Ref(name) => match enclosing(scope, name) {
+                Some(around) => Shape::Ref(around.key.to_owned()),
+                // It stands in no such type, so nobody knows what it is. No derived schema has that.
+                None => Shape::Opaque(name),
+            },
+            Ty::Option(inner) => Shape::Option(self.inner(inner, scope)),
+            Ty::Seq(inner) => Shape::List(self.inner(inner, scope)),
+            Ty::Array(inner, length) => Shape::Array { array: self.inner(inner, scope), length },
+            Ty::Map(key, value) => Shape::Map { key: self.inner(key, scope), value: self.inner(value, scope) },
+            Ty::Tuple(parts) => Shape::Tuple(parts.iter().map(|part| self.ty(part, scope)).collect()),
+            Ty::Struct(fields) => Shape::Struct(
+                fields
+                    .iter()
+                    .map(|field| Field { name: field.name, ty: self.ty(field.ty, scope), default: field.default })
+                    .collect(),
+            ),
+            Ty::Enum(variants) => Shape::Enum(
+                variants
+                    .iter()
+                    .map(|variant| Variant { name: variant.name, holds: variant.body.map(|body| self.ty(body, scope)) })
+                    .collect(),
+            ),
+            Ty::Named(name, inner) if self.inside.is_empty() => Shape::Ref(self.named(name, inner, scope)),
+            Ty::Named(name, inner) => Shape::Named(name, Box::new(self.look(name, inner, scope))),
+            Ty::Marked(text, inner) => Shape::Marked { text, ty: self.inner(inner, scope) },
+        }
+    }
+
+    fn inner(&mut self, ty: &Ty, scope: Option<&Scope<'_>>) -> Box<Shape> {
+        Box::new(self.ty(ty, scope))
+    }
+
+    /// What a named type looks like, with all that is in it.
+    fn look(&mut self, name: &'static str, ty: &Ty, scope: Option<&Scope<'_>>) -> Shape {
+        self.inside.push(name);
+        let look = self.ty(ty, scope);
+        self.inside.pop();
+        look
     }
 
     /// The key of a named type, whose body is written where it is met for the first time.
-    fn named(&mut self, name: &str, inner: &Ty, scope: Option<&Scope<'_>>) -> String {
-        let mut look = quoted(name);
-        look_of(inner, scope, &mut vec![name], &mut look);
+    fn named(&mut self, name: &'static str, inner: &Ty, scope: Option<&Scope<'_>>) -> String {
+        let look = (name, self.look(name, inner, scope));
         if let Some(key) = self.keys.get(&look) {
             return key.clone();
         }
-        let taken = |key: &str| self.types.iter().any(|(known, _)| known == key);
+        let taken = |key: &str| self.written.iter().any(|(known, _)| known == key);
         let mut key = name.to_owned();
         let mut number = 2;
         while taken(&key) {
@@ -210,90 +259,13 @@ impl Writer {
             number += 1;
         }
         self.keys.insert(look, key.clone());
-        let place = self.types.len();
-        self.types.push((key.clone(), String::new()));
-        let mut body = String::new();
-        self.ty(inner, Some(&Scope { name, key: &key, outer: scope }), &mut body);
-        if let Some(entry) = self.types.get_mut(place) {
+        let place = self.written.len();
+        self.written.push((key.clone(), Shape::Opaque(name)));
+        let body = self.ty(inner, Some(&Scope { name, key: &key, outer: scope }));
+        if let Some(entry) = self.written.get_mut(place) {
             entry.1 = body;
         }
         key
-    }
-}
-
-/// All that tells a type from others: its text with the names of types, and with the keys of those around it to which it refers.
-fn look_of<'a>(ty: &'a Ty, scope: Option<&Scope<'_>>, inside: &mut Vec<&'a str>, look: &mut String) {
-    match ty {
-        Ty::Prim(prim) => look.push_str(prim.name()),
-        Ty::Opaque(text) => {
-            look.push_str("opaque ");
-            look.push_str(&quoted(text));
-        }
-        Ty::Ref(name) => {
-            look.push_str("ref ");
-            match enclosing(scope, name) {
-                Some(around) if !inside.contains(name) => {
-                    look.push('^');
-                    look.push_str(&quoted(around.key));
-                }
-                _ => look.push_str(&quoted(name)),
-            }
-        }
-        Ty::Option(inner) => {
-            look.push('?');
-            look_of(inner, scope, inside, look);
-        }
-        Ty::Seq(inner) => {
-            look.push('*');
-            look_of(inner, scope, inside, look);
-        }
-        Ty::Array(inner, len) => {
-            look.push_str(&format!("{len}*"));
-            look_of(inner, scope, inside, look);
-        }
-        Ty::Map(key, value) => {
-            look.push('%');
-            look_of(key, scope, inside, look);
-            look.push('=');
-            look_of(value, scope, inside, look);
-        }
-        Ty::Tuple(parts) => {
-            look.push('(');
-            list(look, parts, |look, part| look_of(part, scope, inside, look));
-            look.push(')');
-        }
-        Ty::Struct(fields) => {
-            look.push('{');
-            list(look, fields, |look, field| {
-                look.push_str(&quoted(field.name));
-                look.push(if field.default { '!' } else { ':' });
-                look_of(field.ty, scope, inside, look);
-            });
-            look.push('}');
-        }
-        Ty::Enum(variants) => {
-            look.push('<');
-            list(look, variants, |look, variant| {
-                look.push_str(&quoted(variant.name));
-                if let Some(body) = variant.body {
-                    look.push(':');
-                    look_of(body, scope, inside, look);
-                }
-            });
-            look.push('>');
-        }
-        Ty::Named(name, inner) => {
-            look.push('@');
-            look.push_str(&quoted(name));
-            inside.push(name);
-            look_of(inner, scope, inside, look);
-            inside.pop();
-        }
-        Ty::Marked(text, inner) => {
-            look.push('#');
-            look.push_str(&quoted(text));
-            look_of(inner, scope, inside, look);
-        }
     }
 }
 
@@ -307,16 +279,6 @@ fn enclosing<'a>(mut scope: Option<&'a Scope<'a>>, name: &str) -> Option<&'a Sco
     scope
 }
 
-/// Writes elements with commas between them.
-fn list<T>(out: &mut String, elements: &[T], mut write: impl FnMut(&mut String, &T)) {
-    for (i, element) in elements.iter().enumerate() {
-        if i > 0 {
-            out.push(',');
-        }
-        write(out, element);
-    }
-}
-
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+fn as_object<S: Serializer>(types: &[(String, Shape)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(types.iter().map(|(key, body)| (key, body)))
 }
