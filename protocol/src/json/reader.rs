@@ -17,7 +17,9 @@ use super::{
 };
 use crate::{
     close::{CloseCode, Retry},
-    connection::{Call, CallId, Calls, Event, InFlight, Named, Packet, ReplyTo, Usual, Violation, WelcomeText},
+    connection::{
+        Call, CallId, Calls, Event, InFlight, MAX_CALLS, Named, Packet, ReplyTo, Usual, Violation, WelcomeText,
+    },
     failure::code,
     fault::ReadError,
     id::{ConnectionId, SessionToken},
@@ -449,10 +451,9 @@ impl JsonReader {
         let action = to.action().unwrap_or_default();
         let stream = self.incoming.get(action).is_some_and(|info| info.reply.is_stream());
         let free = if stream { self.streams < self.limits.streams } else { self.has_room() };
-        if !free {
+        if !free || self.calls.len() >= MAX_CALLS {
             return Event::Busy { to, stream };
         }
-        // There are fewer than the table holds: the limits see to that.
         let Some(id) = self.calls.insert(to) else { return Event::Ignored };
         self.streams += u32::from(stream);
         Event::Usual(Usual::Call(Call { id, action, timeout_ms, payload }))

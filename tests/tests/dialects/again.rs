@@ -82,6 +82,25 @@ fn check(bytes: &[u8], every: usize) -> usize {
     shorter
 }
 
+/// Whatever the limits allow, there is one answer for each call.
+#[test]
+fn a_call_more_than_can_be_open_is_busy() {
+    let mut limits = Limits::default();
+    limits.calls(10_000);
+    let (id, token) = (ConnectionId::from_bytes([1; 16]), SessionToken::from_bytes([2; 16]));
+    let mut reader = JsonReader::server(Talk::INFO, &limits, id, token, Form::Pnet);
+    let mut busy = 0;
+    for id in 1..=4_098 {
+        let call = format!(r#"{{"action":"DIVIDE","data":{{"a":1,"b":2}},"id":{id}}}"#);
+        match reader.next(call.as_bytes()) {
+            Ok(Some((Event::Busy { .. }, _))) => busy += 1,
+            Ok(Some((Event::Usual(Usual::Call(_)), _))) => {}
+            other => panic!("{id}: {other:?}"),
+        }
+    }
+    assert_eq!(busy, 2);
+}
+
 const STAMP: &str = r#","packet-created":1700000000.123456,"token":"02020202-0202-0202-0202-020202020202""#;
 
 /// Objects as pnet writes them.
