@@ -74,6 +74,7 @@ impl Answers {
         if self.in_place {
             return &mut self.frames;
         }
+        self.apart.clear();
         if self.apart.capacity() == 0 && !matches!(to, ReplyTo::Nobody) {
             self.apart = buffers::take();
         }
@@ -143,6 +144,9 @@ impl Answers {
     pub(super) fn rest(&mut self) {
         if self.frames.capacity() != 0 {
             buffers::give(std::mem::take(&mut self.frames));
+        }
+        if self.apart.capacity() != 0 {
+            buffers::give(std::mem::take(&mut self.apart));
         }
     }
 }
