@@ -371,7 +371,7 @@ fn nobody_reads() -> Failure {
     Failure::public(code::UNSUPPORTED, "nobody reads the inbox")
 }
 
-/// As [`NotReceived`], for an answer that is none.
+/// As [`NotReceived`](crate::service::handler::NotReceived), for an answer that is none.
 pub trait NotAnswered: Sized {
     /// Never runs.
     fn new(_: Asked) -> Self {

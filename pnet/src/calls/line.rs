@@ -258,11 +258,11 @@ pub enum WhileDown {
     Fail,
 }
 
-/// What the connection of a client is doing; see [`Client::states`].
+/// What the connection of a client is doing; see [`Client::states`](crate::Client::states).
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum LinkState {
-    /// An attempt is under way, the [`connected`](ReconnectBuilder::connected) part included.
+    /// An attempt is under way, the [`connected`](crate::ReconnectBuilder::connected) part included.
     Connecting,
     /// There is a connection.
     Up,

@@ -2,7 +2,7 @@
 
 use pnet_protocol::dynamic::{DecodeFault, Misfit};
 
-/// Why a [`Json`] packet cannot be sent, or its answer not be read.
+/// Why a [`Json`](crate::Json) packet cannot be sent, or its answer not be read.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {

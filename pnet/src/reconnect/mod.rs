@@ -81,7 +81,7 @@ impl<S: Service> ClientBuilder<S> {
     /// handlers, its connect and disconnect handlers too, run for each connection anew, and the client they are given is
     /// that connection's alone.
     ///
-    /// Whether to come back is for the server to say ([`Closed::retry`]), else the code decides
+    /// Whether to come back is for the server to say ([`Closed::retry`](crate::Closed::retry)), else the code decides
     /// ([`CloseCode::is_retryable`](crate::CloseCode::is_retryable)). An attempt that fails counts by the same rule; one
     /// that cannot reach the server is made again. [`Client::close`] ends it all at any moment, and so does dropping the
     /// last handle.

@@ -346,7 +346,7 @@ impl<S: Service> fmt::Debug for ServerBuilder<S> {
 
 #[cfg(feature = "inspect")]
 impl<S: Service> ServerBuilder<S> {
-    /// Says by which name a [`Snapshot`] shows who is there: `name` makes it of what the handler under
+    /// Says by which name a [`Snapshot`](crate::inspect::Snapshot) shows who is there: `name` makes it of what the handler under
     /// `#[action(authenticate)]` has made, if that is a `T`. Without this, snapshots say nothing about users.
     ///
     /// It is asked once, when the connection is opened. The text is cut at 64 bytes; after a panic there is none. It goes to

@@ -122,7 +122,7 @@ impl<P: Phase> ServerHandle<P> {
     /// At once, new calls are answered `going-away`, new packets are dropped, and producers of streams learn from
     /// [`StreamSender::closed`](crate::StreamSender::closed) that they should come to an end. A connection is closed when
     /// nothing of it is left to do; its client learns when to come back, each another time
-    /// ([`come_back`](ServerBuilder::come_back)). Clients that are not let in yet, because their handshake or connect
+    /// ([`come_back`](super::ServerBuilder::come_back)). Clients that are not let in yet, because their handshake or connect
     /// handler is under way, are told the same and closed.
     ///
     /// The last second of the grace, or a quarter of it if that is less, is for the last words: when it begins, handlers
@@ -161,7 +161,7 @@ impl<P: Phase> ServerHandle<P> {
     }
 
     /// How many bytes are held for the connections now, of those that
-    /// [`max_memory`](ServerBuilder::max_memory) allows. A connection tells of a change only when it is 4 KiB or more, or when
+    /// [`max_memory`](super::ServerBuilder::max_memory) allows. A connection tells of a change only when it is 4 KiB or more, or when
     /// it holds nothing any more.
     #[must_use]
     pub fn memory_used(&self) -> usize {

@@ -83,7 +83,7 @@ pub trait Connects: Side {}
 
 impl Connects for ClientSide {}
 
-/// The side whose handlers have a [`Peer`] and a [`Hub`].
+/// The side whose handlers have a [`Peer`](crate::Peer) and a [`Hub`](crate::Hub).
 #[diagnostic::on_unimplemented(
     message = "a client's handler has no `Peer` and no `Hub`",
     label = "takes a `Peer` or `Hub` in a service of `{Self}`",
@@ -93,7 +93,7 @@ pub trait HasPeers: Side {}
 
 impl HasPeers for ServerSide {}
 
-/// The side whose handlers have a [`Client`].
+/// The side whose handlers have a [`Client`](crate::Client).
 #[diagnostic::on_unimplemented(
     message = "a server's handler has no `Client`",
     label = "takes a `Client` in a service of `{Self}`",

@@ -16,8 +16,8 @@ use crate::{
 
 /// An argument that a handler of service `S` may take by value.
 ///
-/// Built in for `Arc<State>`, [`Peer`] and [`Hub`] (in servers), [`Client`] (in clients) and [`Meta`]; implement it for types of
-/// your own to make more. A [`StreamSender`] belongs to the packet and is no such argument, although it is taken by value. A rejection becomes the handler's failure, and the handler does not run.
+/// Built in for `Arc<State>`, [`Peer`](crate::Peer) and [`Hub`](crate::Hub) (in servers), [`Client`](crate::Client) (in clients) and [`Meta`]; implement it for types of
+/// your own to make more. A [`StreamSender`](crate::StreamSender) belongs to the packet and is no such argument, although it is taken by value. A rejection becomes the handler's failure, and the handler does not run.
 ///
 /// # Examples
 ///

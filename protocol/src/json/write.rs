@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use crate::{
     connection::{CallId, ReplyTo},
-    find::find_special,
     id::SessionToken,
 };
 
@@ -17,7 +16,7 @@ pub fn put_head(out: &mut Vec<u8>, action: &str, data: &[u8]) {
 /// Writes what precedes the data.
 pub fn begin_head(out: &mut Vec<u8>, action: &str) {
     out.extend_from_slice(b"{\"action\":");
-    put_text(out, action);
+    put_json(out, &action);
     out.extend_from_slice(b",\"data\":");
 }
 
@@ -69,7 +68,7 @@ pub(super) fn put_tie(out: &mut Vec<u8>, (key, id): (Key, &CallId<'_>)) {
     });
     match id {
         CallId::Number(number) => put_number(out, *number),
-        CallId::Text(text) => put_text(out, text),
+        CallId::Text(text) => put_json(out, text),
     }
 }
 
@@ -80,16 +79,6 @@ pub(super) fn put_json(out: &mut Vec<u8>, data: &impl Serialize) {
 
 pub(super) fn put_number(out: &mut Vec<u8>, number: u64) {
     put_json(out, &number);
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    if find_special(text.as_bytes()).is_none() {
-        out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-    } else {
-        put_json(out, &text);
-    }
 }
 
 /// A token as it stands in an object.
