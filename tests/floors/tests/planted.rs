@@ -31,7 +31,7 @@ fn finds_direct() {
         &[
             ("lib.rs", "mod a; mod b; mod c;"),
             ("a.rs", "use crate::b::Bolt;\n\npub struct Axle(Bolt);"),
-            ("b.rs", "pub struct Bolt;\n\nfn axle() -> crate::a::Axle { todo!() }"),
+            ("b.rs", "pub struct Bolt;\n\nfn turn(_: crate::a::Axle) {}"),
             ("c.rs", "use crate::{a::Axle, b::Bolt};"),
         ],
         "
